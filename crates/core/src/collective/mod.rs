@@ -1,0 +1,88 @@
+//! Collectives as implicit schedules: who sends what to whom in which step.
+//!
+//! A [`Schedule`] is a pure function of (rank, lane, step); nothing is listed, so a ring over a million ranks costs a few
+//! words. A *lane* is an independent program (an NCCL channel, one tree of a double binary tree, one pipelined chunk):
+//! within a lane, a rank's steps run strictly in order, and a step is complete when all its messages have left and all
+//! that it must receive has arrived. Lanes of one rank run side by side and share its ports.
+//!
+//! **Invariants.** Every message of a schedule is received exactly once: the messages sent to (rank, lane, recv_step) are
+//! what [`Schedule::recvs`] announces there. [`check`] proves this and the collective's result by symbolic execution.
+//!
+//! **Limits.** This module knows ranks and bytes, never links. Byte sizes are those of nccl-tests' size column.
+
+use std::fmt::Debug;
+
+/// What happens to arriving data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// Stored: one memory write.
+    Copy,
+    /// Combined with local data: two reads and one write.
+    Reduce,
+}
+
+/// Where a message goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// To one other rank.
+    Rank(u32),
+    /// A contribution that the switches combine with the same message of every other rank; the sum arrives at `root`
+    /// once. All ranks (the root too) send a contribution of the same size with the same (lane, recv_step).
+    SwitchReduce {
+        /// The rank that gets the sum.
+        root: u32,
+    },
+    /// Replicated by the switches to every rank, the sender included.
+    SwitchMulticast,
+}
+
+/// One message of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Destination.
+    pub to: Target,
+    /// Payload bytes; zero is a header-only message (a barrier's token, an empty chunk of a small buffer).
+    pub bytes: u64,
+    /// The step of the receiver, in the same lane, that waits for this message.
+    pub recv_step: u32,
+}
+
+/// What a rank must receive before a step is complete.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recv {
+    /// Number of messages (an in-network reduction counts as one).
+    pub messages: u32,
+    /// Their payload bytes together.
+    pub bytes: u64,
+    /// True if the data is reduced into local data, false if it is stored.
+    pub reduce: bool,
+}
+
+/// Identifies a piece of data for the symbolic checker. What it means is up to the collective: the chunk of a buffer for
+/// all_reduce, `src * n + dst` for all_to_all.
+pub type Block = u64;
+
+/// An implicit schedule. All methods are pure; ranks are `0..ranks()`, lanes `0..lanes()`, steps `0..steps(rank, lane)`.
+pub trait Schedule: Send + Sync + Debug {
+    /// Number of ranks.
+    fn ranks(&self) -> u32;
+    /// Number of independent lanes (at most [`MAX_LANES`]).
+    fn lanes(&self) -> u32;
+    /// Number of steps of a rank in a lane (at most [`MAX_STEPS`]).
+    fn steps(&self, rank: u32, lane: u32) -> u32;
+    /// Number of messages that the rank sends in this step.
+    fn sends(&self, rank: u32, lane: u32, step: u32) -> u32;
+    /// The `i`-th message of this step, `i < sends(..)`. Messages of a step are injected in this order.
+    fn send(&self, rank: u32, lane: u32, step: u32, i: u32) -> Message;
+    /// What the rank must receive for this step to complete.
+    fn recvs(&self, rank: u32, lane: u32, step: u32) -> Recv;
+    /// Appends the blocks that message `i` carries, for the checker. Their [`Schedule::block_bytes`] sum to its bytes.
+    fn blocks(&self, rank: u32, lane: u32, step: u32, i: u32, out: &mut Vec<Block>);
+    /// Payload bytes of a block.
+    fn block_bytes(&self, block: Block) -> u64;
+}
+
+/// Largest number of lanes a schedule may have (10 bits of a packet's tag).
+pub const MAX_LANES: u32 = 1 << 10;
+/// Largest number of steps a lane may have (22 bits of a packet's tag).
+pub const MAX_STEPS: u32 = 1 << 22;

@@ -1,0 +1,166 @@
+//! Direct networks: tori, meshes and full meshes, whose routers sit inside the accelerators.
+//!
+//! **Invariant.** Coordinates are mixed-radix digits of the accelerator's index, first dimension fastest; a port is
+//! (dimension, which neighbour, parallel link). `peer` is an involution. A wrapped dimension of size one or two has no
+//! wraparound: it would double the same pair.
+//!
+//! **Cost.** O(dimensions) a query; nothing is stored per vertex.
+
+/// Kind of one dimension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dimension {
+    /// A line with `size` accelerators; ports: plus, minus.
+    Line {
+        /// Accelerators along it.
+        size: u32,
+        /// True if its ends are joined (size three or more).
+        wrap: bool,
+    },
+    /// All pairs joined; port j leads to the j-th of the other coordinates in rising order.
+    Full {
+        /// Accelerators along it.
+        size: u32,
+    },
+}
+
+impl Dimension {
+    /// Accelerators along the dimension.
+    pub fn size(self) -> u32 {
+        match self {
+            Dimension::Line { size, .. } | Dimension::Full { size } => size,
+        }
+    }
+
+    /// Ports (neighbours, present or not) of each accelerator.
+    pub fn neighbours(self) -> u32 {
+        match self {
+            Dimension::Line { size, .. } => {
+                if size > 1 {
+                    2
+                } else {
+                    0
+                }
+            }
+            Dimension::Full { size } => size - 1,
+        }
+    }
+
+    /// Coordinate of neighbour `j` of coordinate `x`, and which neighbour `x` is from there. `None` at a mesh's border.
+    pub fn neighbour(self, x: u32, j: u32) -> Option<(u32, u32)> {
+        match self {
+            Dimension::Line { size, wrap } => match (j, x) {
+                (0, x) if x + 1 < size => Some((x + 1, 1)),
+                (0, _) if wrap => Some((0, 1)),
+                (1, x) if x > 0 => Some((x - 1, 0)),
+                (1, _) if wrap => Some((size - 1, 0)),
+                _ => None,
+            },
+            Dimension::Full { .. } => {
+                let y = if j < x { j } else { j + 1 };
+                Some((y, if x < y { x } else { x - 1 }))
+            }
+        }
+    }
+}
+
+/// A torus, mesh or full mesh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Direct {
+    /// Dimensions, fastest first.
+    pub dims: Vec<Dim>,
+    /// Parallel links between neighbours.
+    pub links: u32,
+}
+
+/// A dimension with its place in indices and ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dim {
+    /// Shape.
+    pub kind: Dimension,
+    /// Product of the sizes of faster dimensions.
+    pub stride: u32,
+    /// First port.
+    pub port: u32,
+}
+
+impl Direct {
+    /// From dimensions, fastest first; `None` if there are none, one is zero or the product passes 31 bits.
+    pub fn new(kinds: &[Dimension], links: u32) -> Option<Self> {
+        let (mut stride, mut port) = (1u64, 0u64);
+        let mut dims = Vec::with_capacity(kinds.len());
+        for &kind in kinds {
+            if kind.size() == 0 || links == 0 {
+                return None;
+            }
+            dims.push(Dim { kind, stride: stride as u32, port: port as u32 });
+            stride = stride.checked_mul(u64::from(kind.size()))?;
+            port += u64::from(kind.neighbours()) * u64::from(links);
+            if stride >= 1 << 31 || port >= 1 << 15 {
+                return None;
+            }
+        }
+        (!dims.is_empty()).then_some(Self { dims, links })
+    }
+
+    /// Number of accelerators.
+    pub fn positions(&self) -> u32 {
+        self.dims.iter().map(|d| d.kind.size()).product()
+    }
+
+    /// Ports of each accelerator.
+    pub fn ports(&self) -> u32 {
+        self.dims.iter().map(|d| d.kind.neighbours() * self.links).sum()
+    }
+
+    /// Dimension of a port.
+    pub fn dimension(&self, port: u32) -> usize {
+        self.dims.iter().rposition(|d| port >= d.port && d.kind.neighbours() > 0).unwrap_or(0)
+    }
+
+    /// The other end of a port; `None` at a mesh's border.
+    pub fn peer(&self, position: u32, port: u32) -> Option<(u32, u32)> {
+        let dim = &self.dims[self.dimension(port)];
+        let (j, k) = ((port - dim.port) / self.links, (port - dim.port) % self.links);
+        let x = position / dim.stride % dim.kind.size();
+        let (y, back) = dim.kind.neighbour(x, j)?;
+        Some((position - x * dim.stride + y * dim.stride, dim.port + back * self.links + k))
+    }
+
+    /// True if some dimension wraps, so that routes need two virtual channels.
+    pub fn wraps(&self) -> bool {
+        self.dims.iter().any(|d| matches!(d.kind, Dimension::Line { wrap: true, .. }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peer_is_an_involution() {
+        let line = |size, wrap| Dimension::Line { size, wrap };
+        for direct in [
+            Direct::new(&[line(4, true), line(3, false), line(2, false)], 2).unwrap(),
+            Direct::new(&[Dimension::Full { size: 5 }, Dimension::Full { size: 3 }], 1).unwrap(),
+            Direct::new(&[line(1, false), line(5, true)], 1).unwrap(),
+        ] {
+            for x in 0..direct.positions() {
+                for port in 0..direct.ports() {
+                    if let Some((y, q)) = direct.peer(x, port) {
+                        assert_ne!(x, y);
+                        assert_eq!(direct.peer(y, q), Some((x, port)), "{direct:?} {x}.{port}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tpu_v4_pod_has_three_links_an_accelerator() {
+        let wrap = Dimension::Line { size: 16, wrap: true };
+        let torus = Direct::new(&[wrap, wrap, wrap], 1).unwrap();
+        let ports = (0..torus.positions()).flat_map(|x| (0..torus.ports()).map(move |p| (x, p)));
+        // 4096 accelerators x 6 ports, every one of them connected
+        assert_eq!(ports.filter(|&(x, p)| torus.peer(x, p).is_some()).count(), 4096 * 6);
+    }
+}

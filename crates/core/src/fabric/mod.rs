@@ -1,0 +1,417 @@
+//! The fabric: one graph of accelerators and switches joined by links, computed, not stored.
+//!
+//! A [`Fabric`] is a list of [`Network`]s over the same accelerators, innermost first; a network is `copies` disjoint
+//! instances of a few planes, each plane a tree ([`clos`]) or a direct topology ([`direct`]).
+//!
+//! **Invariants.** Vertices are numbered accelerators first, then switches by network, copy, plane, index. Every port is
+//! duplex: its out direction and its in direction have the same number, and [`Fabric::peer`] is an involution. The fabric
+//! knows vertices and links, never collectives or packets.
+//!
+//! **Cost.** A few words a network; every query is arithmetic.
+
+pub mod clos;
+pub mod direct;
+
+use crate::error::{Error, Result};
+use crate::spec::{LinkSpec, NetworkSpec, SwitchSpec, SystemSpec, TopologySpec};
+use clos::{Clos, Node};
+use direct::{Dimension, Direct};
+
+/// Index of a vertex.
+pub type Vertex = u32;
+
+/// A whole machine.
+#[derive(Clone, Debug)]
+pub struct Fabric {
+    /// The specification it was built from.
+    pub spec: SystemSpec,
+    /// Networks, innermost first.
+    pub networks: Vec<Network>,
+    accelerators: u32,
+    accelerator_ports: u32,
+    vertices: u32,
+}
+
+/// One network of a fabric.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// The specification it was built from.
+    pub spec: NetworkSpec,
+    /// Disjoint copies.
+    pub copies: u32,
+    /// Accelerators of one copy.
+    pub span: u32,
+    /// Planes of one copy.
+    pub planes: Vec<Plane>,
+    /// First of an accelerator's ports that belongs to this network.
+    pub first_port: u32,
+    /// Accelerator ports into this network.
+    pub ports: u32,
+    /// Virtual channels that its routes need.
+    pub channels: u32,
+    /// Accelerators that share a leaf position group through rails.
+    pub rails: u32,
+    first_switch: Vertex,
+    copy_switches: u32,
+}
+
+/// One plane of a network.
+#[derive(Clone, Debug)]
+pub struct Plane {
+    /// Shape.
+    pub shape: Shape,
+    /// Links of each accelerator into this plane (trees).
+    pub links: u32,
+    /// First of these links among the network's accelerator ports.
+    pub first_link: u32,
+    /// First switch of this plane within a copy.
+    pub first_switch: u32,
+}
+
+/// Shape of a plane.
+#[derive(Clone, Debug)]
+pub enum Shape {
+    /// Switched, up/down.
+    Clos(Clos),
+    /// Routers inside the accelerators.
+    Direct(Direct),
+}
+
+/// What a vertex is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// An accelerator.
+    Accelerator(u32),
+    /// A switch of a tree.
+    Switch {
+        /// Network index.
+        network: usize,
+        /// Copy of that network.
+        copy: u32,
+        /// Plane of that copy.
+        plane: usize,
+        /// Switch within the plane's tree.
+        index: u32,
+    },
+}
+
+impl Network {
+    /// Position of the `link`-th link of a copy's member in a plane's tree.
+    #[inline]
+    pub fn position(&self, plane: usize, member: u32, link: u32) -> u32 {
+        let plane = &self.planes[plane];
+        let Shape::Clos(tree) = &plane.shape else { return member };
+        if self.rails <= 1 {
+            return member * plane.links + link;
+        }
+        let hosts = tree.tiers()[0].down / plane.links;
+        let (host, rail) = (member / self.rails, member % self.rails);
+        let (leaf, index) = ((host / hosts) * self.rails + rail, host % hosts);
+        (leaf * hosts + index) * plane.links + link
+    }
+
+    /// Inverse of [`Network::position`]: member and link; the member may lie beyond the span if positions are spare.
+    pub fn member(&self, plane: usize, position: u32) -> (u32, u32) {
+        let plane = &self.planes[plane];
+        let Shape::Clos(tree) = &plane.shape else { return (position, 0) };
+        let (slot, link) = (position / plane.links, position % plane.links);
+        if self.rails <= 1 {
+            return (slot, link);
+        }
+        let hosts = tree.tiers()[0].down / plane.links;
+        let (leaf, index) = (slot / hosts, slot % hosts);
+        let host = (leaf / self.rails) * hosts + index;
+        (host * self.rails + leaf % self.rails, link)
+    }
+
+    /// Plane and link of an accelerator's port within this network.
+    #[inline]
+    pub fn plane_of(&self, port: u32) -> (usize, u32) {
+        let plane = self.planes.partition_point(|p| p.first_link <= port) - 1;
+        (plane, port - self.planes[plane].first_link)
+    }
+
+    /// True if the routers sit inside the accelerators.
+    pub fn is_direct(&self) -> bool {
+        matches!(self.planes[0].shape, Shape::Direct(_))
+    }
+
+    /// The switch parameters of a tier.
+    pub fn switch(&self, tier: usize) -> &SwitchSpec {
+        &self.spec.switches[tier.min(self.spec.switches.len() - 1)]
+    }
+
+    /// The link parameters of a tier or dimension.
+    pub fn link(&self, tier: usize) -> &LinkSpec {
+        &self.spec.links[tier.min(self.spec.links.len() - 1)]
+    }
+
+    /// Rate of one accelerator into this network, over all its links, in bit/s.
+    pub fn injection(&self) -> u64 {
+        match &self.planes[0].shape {
+            Shape::Clos(_) => self.link(0).rate.0.saturating_mul(u64::from(self.ports)),
+            Shape::Direct(d) => d
+                .dims
+                .iter()
+                .enumerate()
+                .map(|(i, dim)| self.link(i).rate.0.saturating_mul(u64::from(dim.kind.neighbours() * d.links)))
+                .sum(),
+        }
+    }
+}
+
+impl Fabric {
+    /// Builds the fabric of a validated specification.
+    ///
+    /// # Errors
+    /// [`Error::Fabric`] names the network and the numbers that do not go together.
+    pub fn new(spec: &SystemSpec) -> Result<Self> {
+        let mut networks = Vec::with_capacity(spec.networks.len());
+        let (mut port, mut vertex) = (0u64, u64::from(spec.accelerators));
+        for net in &spec.networks {
+            let network = build(net, spec.accelerators, port as u32, vertex as u32)?;
+            port += u64::from(network.ports);
+            vertex += u64::from(network.copies) * u64::from(network.copy_switches);
+            if port > 1 << 14 || vertex >= 1 << 31 {
+                return Err(wrong(net, format!("{port} ports an accelerator, {vertex} vertices"), "at most 16384 and 2^31"));
+            }
+            networks.push(network);
+        }
+        Ok(Self { spec: spec.clone(), networks, accelerators: spec.accelerators, accelerator_ports: port as u32, vertices: vertex as u32 })
+    }
+
+    /// Number of accelerators.
+    pub fn accelerators(&self) -> u32 {
+        self.accelerators
+    }
+
+    /// Number of vertices.
+    pub fn vertices(&self) -> u32 {
+        self.vertices
+    }
+
+    /// Ports of every accelerator.
+    pub fn accelerator_ports(&self) -> u32 {
+        self.accelerator_ports
+    }
+
+    /// What a vertex is.
+    pub fn place(&self, vertex: Vertex) -> Place {
+        if vertex < self.accelerators {
+            return Place::Accelerator(vertex);
+        }
+        let network = self.networks.partition_point(|n| n.first_switch <= vertex) - 1;
+        // Networks without switches share their first_switch with the next one; partition_point lands on the last.
+        let net = &self.networks[network];
+        let local = vertex - net.first_switch;
+        let (copy, rest) = (local / net.copy_switches, local % net.copy_switches);
+        let plane = net.planes.partition_point(|p| p.first_switch <= rest) - 1;
+        Place::Switch { network, copy, plane, index: rest - net.planes[plane].first_switch }
+    }
+
+    /// Vertex of a switch.
+    pub fn switch(&self, network: usize, copy: u32, plane: usize, index: u32) -> Vertex {
+        let net = &self.networks[network];
+        net.first_switch + copy * net.copy_switches + net.planes[plane].first_switch + index
+    }
+
+    /// Number of ports of a vertex.
+    pub fn ports(&self, vertex: Vertex) -> u32 {
+        match self.place(vertex) {
+            Place::Accelerator(_) => self.accelerator_ports,
+            Place::Switch { network, plane, index, .. } => match &self.networks[network].planes[plane].shape {
+                Shape::Clos(tree) => tree.ports(tree.locate(index).0),
+                Shape::Direct(_) => 0,
+            },
+        }
+    }
+
+    /// Network that an accelerator's port belongs to.
+    pub fn network_of_port(&self, port: u32) -> usize {
+        self.networks.partition_point(|n| n.first_port <= port) - 1
+    }
+
+    /// The other end of a port, the network and the tier or dimension of the link; `None` if nothing is plugged in.
+    pub fn peer(&self, vertex: Vertex, port: u32) -> Option<End> {
+        match self.place(vertex) {
+            Place::Accelerator(a) => {
+                let network = self.network_of_port(port);
+                let net = &self.networks[network];
+                let (copy, member, local) = (a / net.span, a % net.span, port - net.first_port);
+                let (plane, link) = net.plane_of(local);
+                match &net.planes[plane].shape {
+                    Shape::Clos(tree) => {
+                        let (leaf, port) = tree.leaf(net.position(plane, member, link));
+                        Some(End { vertex: self.switch(network, copy, plane, leaf), port, network, tier: 0 })
+                    }
+                    Shape::Direct(d) => {
+                        let (peer, back) = d.peer(member, local)?;
+                        let tier = d.dimension(local);
+                        Some(End { vertex: copy * net.span + peer, port: net.first_port + back, network, tier })
+                    }
+                }
+            }
+            Place::Switch { network, copy, plane, index } => {
+                let net = &self.networks[network];
+                let Shape::Clos(tree) = &net.planes[plane].shape else { return None };
+                let (tier, ..) = tree.locate(index);
+                let t = &tree.tiers()[tier];
+                let link_tier = if port < t.down * t.parallel { tier } else { tier + 1 };
+                match tree.peer(index, port) {
+                    (Node::Position(position), _) => {
+                        let (member, link) = net.member(plane, position);
+                        let port = net.first_port + net.planes[plane].first_link + link;
+                        (member < net.span).then(|| End { vertex: copy * net.span + member, port, network, tier: 0 })
+                    }
+                    (Node::Switch(s), port) => {
+                        Some(End { vertex: self.switch(network, copy, plane, s), port, network, tier: link_tier })
+                    }
+                }
+            }
+        }
+    }
+
+    /// The innermost network that has both accelerators in one copy.
+    #[inline]
+    pub fn network_between(&self, x: u32, y: u32) -> Option<usize> {
+        self.networks.iter().position(|n| x / n.span == y / n.span)
+    }
+
+    /// Readable name of a vertex.
+    pub fn name(&self, vertex: Vertex) -> String {
+        match self.place(vertex) {
+            Place::Accelerator(a) => format!("accelerator {a}"),
+            Place::Switch { network, copy, plane, index } => {
+                let net = &self.networks[network];
+                let tier = match &net.planes[plane].shape {
+                    Shape::Clos(tree) => tree.locate(index),
+                    Shape::Direct(_) => (0, 0, 0),
+                };
+                let tree = match &net.planes[plane].shape {
+                    Shape::Clos(t) => index - t.tiers()[tier.0].first,
+                    Shape::Direct(_) => index,
+                };
+                format!("{}[{copy}] plane {plane} tier {} switch {tree}", net.spec.name, tier.0 + 1)
+            }
+        }
+    }
+}
+
+/// The far end of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Vertex there.
+    pub vertex: Vertex,
+    /// Port there.
+    pub port: u32,
+    /// Network of the link.
+    pub network: usize,
+    /// Tier (trees) or dimension (direct) of the link: index into the network's link list.
+    pub tier: usize,
+}
+
+fn wrong(net: &NetworkSpec, problem: impl Into<String>, expected: impl Into<String>) -> Error {
+    Error::Fabric { fabric: net.name.clone(), problem: problem.into(), expected: expected.into() }
+}
+
+fn build(net: &NetworkSpec, accelerators: u32, first_port: u32, first_switch: u32) -> Result<Network> {
+    if net.span == 0 || accelerators % net.span != 0 {
+        return Err(wrong(net, format!("span {} does not divide {accelerators} accelerators", net.span), "a divisor"));
+    }
+    if net.planes.is_empty() || net.planes.contains(&0) {
+        return Err(wrong(net, format!("planes {:?}", net.planes), "at least one link into each of at least one plane"));
+    }
+    let mut planes = Vec::with_capacity(net.planes.len());
+    let (mut ports, mut switches, mut channels, mut rails) = (0, 0u64, 1, 1);
+    for &links in &net.planes {
+        let shape = match &net.topology {
+            TopologySpec::Clos { down, up, parallel, rails: r } => {
+                rails = (*r).max(1);
+                clos_shape(net, links, down, up, parallel, rails)?
+            }
+            TopologySpec::Torus { dims, wrap } => {
+                if dims.len() != wrap.len() {
+                    return Err(wrong(net, format!("{} dimensions, {} wrap flags", dims.len(), wrap.len()), "one flag a dimension"));
+                }
+                let line = |(&size, &wrap): (&u32, &bool)| Dimension::Line { size, wrap: wrap && size > 2 };
+                direct_shape(net, links, &dims.iter().zip(wrap).map(line).collect::<Vec<_>>())?
+            }
+            TopologySpec::FullMesh { dims } => {
+                direct_shape(net, links, &dims.iter().map(|&size| Dimension::Full { size }).collect::<Vec<_>>())?
+            }
+        };
+        let (plane_ports, plane_switches, tiers) = match &shape {
+            Shape::Clos(tree) => (links, tree.switches(), tree.tiers().len()),
+            Shape::Direct(d) => {
+                channels = if d.wraps() { 2 } else { 1 };
+                (d.ports(), 0, d.dims.len())
+            }
+        };
+        let switch_specs = if matches!(shape, Shape::Direct(_)) { 1 } else { tiers };
+        if net.links.len() != tiers || net.switches.len() != switch_specs {
+            return Err(wrong(
+                net,
+                format!("{} link and {} switch entries", net.links.len(), net.switches.len()),
+                format!("{tiers} link and {switch_specs} switch entries, one a tier or dimension"),
+            ));
+        }
+        planes.push(Plane { shape, links, first_link: ports, first_switch: switches as u32 });
+        ports += plane_ports;
+        switches += u64::from(plane_switches);
+    }
+    if switches >= 1 << 31 || u64::from(accelerators / net.span) * switches >= 1 << 31 {
+        return Err(wrong(net, format!("{switches} switches a copy"), "fewer than 2^31 switches in all"));
+    }
+    let copies = accelerators / net.span;
+    let copy_switches = switches as u32;
+    Ok(Network { spec: net.clone(), copies, span: net.span, planes, first_port, ports, channels, rails, first_switch, copy_switches })
+}
+
+fn clos_shape(net: &NetworkSpec, links: u32, down: &[u32], up: &[u32], parallel: &[u32], rails: u32) -> Result<Shape> {
+    if down.is_empty() || down.len() != up.len() || down.len() != parallel.len() {
+        return Err(wrong(net, format!("down {down:?}, up {up:?}, parallel {parallel:?}"), "three lists of one entry a tier"));
+    }
+    if up[0] != 1 || parallel[0] != 1 {
+        return Err(wrong(net, format!("up[0] = {}, parallel[0] = {}", up[0], parallel[0]), "1: use planes for several links"));
+    }
+    let mut down = down.to_vec();
+    down[0] = down[0].saturating_mul(links);
+    let too_large = || wrong(net, format!("a tree of down {down:?}, up {up:?}, parallel {parallel:?}"), "positive counts below 2^31");
+    let tree = Clos::new(&down, up, parallel).ok_or_else(too_large)?;
+    let places = tree.positions() / links;
+    if places < net.span {
+        return Err(wrong(net, format!("{places} accelerator places for a span of {}", net.span), "down counts whose product is at least the span"));
+    }
+    if rails > 1 {
+        let leaves = tree.tiers()[0].switches;
+        let hosts = tree.tiers()[0].down / links;
+        let groups = net.span.div_ceil(rails).div_ceil(hosts);
+        if net.span % rails != 0 || groups * rails > leaves {
+            return Err(wrong(
+                net,
+                format!("{rails} rails over {} accelerators and {leaves} leaves of {hosts}", net.span),
+                "a divisor of the span, with a leaf for each rail of each group of hosts",
+            ));
+        }
+    }
+    if (0..tree.tiers().len()).any(|t| tree.ports(t) >= 1 << 14) {
+        return Err(wrong(net, "a switch of 16384 ports or more", "a smaller radix"));
+    }
+    Ok(Shape::Clos(tree))
+}
+
+fn direct_shape(net: &NetworkSpec, links: u32, kinds: &[Dimension]) -> Result<Shape> {
+    if net.planes.len() != 1 {
+        return Err(wrong(net, format!("{} planes", net.planes.len()), "one plane: a direct topology has no planes, only parallel links"));
+    }
+    let sizes: Vec<u32> = kinds.iter().map(|k| k.size()).collect();
+    let direct = Direct::new(kinds, links)
+        .ok_or_else(|| wrong(net, format!("dimensions {sizes:?} with {links} parallel links"), "positive sizes whose product is below 2^31"))?;
+    if direct.positions() != net.span {
+        return Err(wrong(net, format!("dimensions {sizes:?} hold {} accelerators, the span is {}", direct.positions(), net.span), "equal numbers"));
+    }
+    Ok(Shape::Direct(direct))
+}
+
+#[cfg(test)]
+mod tests;

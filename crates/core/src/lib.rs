@@ -1,0 +1,12 @@
+//! Packet-level simulation of collective communication on AI supernodes: interconnect and memory hierarchy together.
+//!
+//! Data flows one way: [`spec`] -> [`fabric`], [`collective`] -> [`engine`] -> [`record`] -> [`results`]. The crate knows
+//! nothing of Python. `docs/architecture.md` maps the modules and states their invariants.
+
+pub mod collective;
+pub mod error;
+pub mod fabric;
+pub mod rng;
+pub mod routing;
+pub mod spec;
+pub mod units;

@@ -1,0 +1,127 @@
+//! Up/down routing in a tree: up to the lowest switch over the destination, then down.
+//!
+//! The uplink at each tier is a digit of the packet's selector, so that with the destination as selector this is D-mod-k,
+//! with the source S-mod-k, with a hash ECMP and with a counter packet spraying. The same digit picks among parallel
+//! links on the way down.
+//!
+//! **Cost.** Two to four multiplications a hop. **Source.** Zahavi 2012 (see [`crate::fabric::clos`]).
+
+use super::Div;
+use crate::fabric::clos::Clos;
+
+/// What all switches of one tier of one tree share.
+#[derive(Clone, Copy, Debug)]
+pub struct TierRoute {
+    span: u32,
+    child: Div,
+    parallel: u32,
+    digit: Div,
+    choices: Div,
+    up: Div,
+    downs: u32,
+    up_digit: Div,
+    up_choices: Div,
+    up_parents: Div,
+    up_parallel: u32,
+}
+
+impl TierRoute {
+    /// The routing constants of a tier.
+    pub fn new(tree: &Clos, tier: usize) -> Self {
+        let t = &tree.tiers()[tier];
+        let above = tree.tiers().get(tier + 1);
+        Self {
+            span: t.child_positions * t.down,
+            child: Div::new(t.child_positions),
+            parallel: t.parallel,
+            digit: Div::new(t.digit),
+            choices: Div::new(t.up * t.parallel),
+            up: Div::new(t.up),
+            downs: t.down * t.parallel,
+            up_digit: Div::new(above.map_or(1, |a| a.digit)),
+            up_choices: Div::new(above.map_or(1, |a| a.up * a.parallel)),
+            up_parents: Div::new(above.map_or(1, |a| a.up)),
+            up_parallel: above.map_or(1, |a| a.parallel),
+        }
+    }
+
+    /// First position beneath switch (subtree `a`) of this tier.
+    pub fn first_position(&self, a: u32) -> u32 {
+        a * self.span
+    }
+
+    /// Output port towards a destination position, at the switch whose first position is `first`.
+    #[inline(always)]
+    pub fn next(&self, first: u32, dst: u32, selector: u32) -> u32 {
+        let below = dst.wrapping_sub(first);
+        if below < self.span {
+            let port = self.child.div(below) * self.parallel;
+            if self.parallel == 1 { port } else { port + self.up.div(self.choices.rem(self.digit.div(selector))) }
+        } else {
+            let u = self.up_choices.rem(self.up_digit.div(selector));
+            if self.up_parallel == 1 {
+                self.downs + u
+            } else {
+                self.downs + self.up_parents.rem(u) * self.up_parallel + self.up_parents.div(u)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fabric::clos::Node;
+    use proptest::prelude::*;
+
+    /// Follows a route and returns the switches visited.
+    fn walk(tree: &Clos, src: u32, dst: u32, selector: u32) -> Vec<u32> {
+        let routes: Vec<TierRoute> = (0..tree.tiers().len()).map(|t| TierRoute::new(tree, t)).collect();
+        let (mut at, mut visited) = (Node::Switch(tree.leaf(src).0), vec![]);
+        while let Node::Switch(s) = at {
+            visited.push(s);
+            assert!(visited.len() <= 2 * tree.tiers().len(), "a loop: {visited:?}");
+            let (tier, a, _) = tree.locate(s);
+            let route = &routes[tier];
+            at = tree.peer(s, route.next(route.first_position(a), dst, selector)).0;
+        }
+        assert_eq!(at, Node::Position(dst));
+        visited
+    }
+
+    #[test]
+    fn d_mod_k_gives_every_destination_its_own_downward_path() {
+        // In a full tree, all sources outside a destination's subtree reach it over one and the same root.
+        let tree = Clos::new(&[4, 4, 8], &[1, 4, 4], &[1, 1, 1]).unwrap();
+        let mut roots = vec![];
+        for dst in 0..16 {
+            let root = walk(&tree, 64, dst, dst)[2];
+            for src in 64..128 {
+                assert_eq!(walk(&tree, src, dst, dst)[2], root);
+            }
+            roots.push(root);
+        }
+        roots.sort_unstable();
+        roots.dedup();
+        // 16 destinations of a pod over 16 roots: one each
+        assert_eq!(roots.len(), 16);
+    }
+
+    proptest! {
+        #[test]
+        fn routes_are_minimal(
+            down in prop::collection::vec(1u32..6, 1..4),
+            up in prop::collection::vec(1u32..4, 3),
+            parallel in prop::collection::vec(1u32..3, 3),
+            x: u32, y: u32, selector: u32,
+        ) {
+            let mut up = up[..down.len()].to_vec();
+            let mut parallel = parallel[..down.len()].to_vec();
+            up[0] = 1;
+            parallel[0] = 1;
+            let tree = Clos::new(&down, &up, &parallel).unwrap();
+            let (x, y) = (x % tree.positions(), y % tree.positions());
+            prop_assert_eq!(walk(&tree, x, y, selector).len(), 2 * tree.meet(x, y) + 1);
+        }
+    }
+}

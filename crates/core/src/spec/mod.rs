@@ -1,0 +1,278 @@
+//! The specification of a run, as it crosses the boundary: plain data, parsed with serde, units already integers.
+//!
+//! Strings with units ("400 Gbit/s") end on the Python side; here every number is an integer in bits per second,
+//! femtoseconds or bytes. Unknown fields are errors that name the field.
+//!
+//! **Invariant.** [`RunSpec::from_json`] returns a specification whose every field was range-checked by
+//! [`validate`]; nothing behind it checks again.
+
+use serde::{Deserialize, Serialize};
+
+mod validate;
+pub use validate::validate;
+
+use crate::error::{Error, Result};
+use crate::units::{BitRate, Fs};
+
+/// Everything that one simulation needs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunSpec {
+    /// The machine.
+    pub system: SystemSpec,
+    /// Canonical collective name, e.g. `all_reduce`.
+    pub collective: String,
+    /// Algorithm name, or `auto`.
+    #[serde(default = "auto")]
+    pub algorithm: String,
+    /// Bytes as in nccl-tests' size column for this collective.
+    pub bytes: u64,
+    /// Bytes of one element; chunks are cut at element borders.
+    #[serde(default = "default_element")]
+    pub element_bytes: u32,
+    /// Root of rooted collectives.
+    #[serde(default)]
+    pub root: u32,
+    /// Ranks taking part; by default every accelerator.
+    #[serde(default)]
+    pub ranks: Option<u32>,
+    /// Accelerator of each rank; by default the identity.
+    #[serde(default)]
+    pub placement: Option<Vec<u32>>,
+    /// Lanes (channels); by default the algorithm's own choice.
+    #[serde(default)]
+    pub lanes: Option<u32>,
+    /// Pipelined chunks a lane for tree algorithms; by default the algorithm's own choice.
+    #[serde(default)]
+    pub chunks: Option<u32>,
+    /// Software costs.
+    pub stack: StackSpec,
+    /// `packet`, `analytic` or `auto`.
+    #[serde(default = "auto")]
+    pub fidelity: String,
+    /// With `auto`: packet fidelity up to this many packet-hops.
+    #[serde(default = "default_budget")]
+    pub packet_budget: u64,
+    /// Seed of every random choice.
+    #[serde(default)]
+    pub seed: u64,
+    /// Worker threads; 0 chooses by size of the run and number of cores.
+    #[serde(default)]
+    pub threads: u32,
+    /// Detail tables wanted: any of `ranks`, `links`, `switches`, `flows`.
+    #[serde(default)]
+    pub record: Vec<String>,
+    /// Simulated time after which the run stops with an error.
+    #[serde(default)]
+    pub time_limit_fs: Option<Fs>,
+    /// Bytes that the run and its tables may occupy.
+    #[serde(default)]
+    pub memory_limit: Option<u64>,
+}
+
+/// A machine: accelerators and the networks that join them, innermost first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SystemSpec {
+    /// Name in tables.
+    pub name: String,
+    /// Number of accelerators.
+    pub accelerators: u32,
+    /// The accelerator.
+    pub device: DeviceSpec,
+    /// Networks, innermost (fastest, smallest span) first. Two accelerators talk over the first network that has both
+    /// in one copy.
+    pub networks: Vec<NetworkSpec>,
+}
+
+/// What moves and combines data inside an accelerator. `None` means not a limit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceSpec {
+    /// Name in tables.
+    #[serde(default)]
+    pub name: String,
+    /// HBM bandwidth, reads and writes together.
+    #[serde(default)]
+    pub hbm_rate: Option<BitRate>,
+    /// Rate at which copy channels (SMs, DMA engines) together store arriving data.
+    #[serde(default)]
+    pub copy_rate: Option<BitRate>,
+    /// Rate at which reduce channels together combine arriving data.
+    #[serde(default)]
+    pub reduce_rate: Option<BitRate>,
+}
+
+/// One network; `accelerators / span` disjoint copies of it exist.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkSpec {
+    /// Name in tables, e.g. `scale_up`.
+    pub name: String,
+    /// Consecutive accelerators that one copy joins.
+    pub span: u32,
+    /// Shape of one plane.
+    pub topology: TopologySpec,
+    /// Links of each accelerator into each plane: `[1; 18]` is 18 planes of one link, `[5, 4, 4, 5]` four planes.
+    /// Direct topologies (torus, full mesh) have exactly one plane and the number of parallel links between neighbours.
+    pub planes: Vec<u32>,
+    /// Links by tier (trees: accelerator-leaf first) or by dimension (torus, full mesh).
+    pub links: Vec<LinkSpec>,
+    /// Switches by tier (trees), or the router inside each accelerator (direct topologies: one entry).
+    pub switches: Vec<SwitchSpec>,
+    /// Payload bytes of a full packet.
+    pub payload: u32,
+    /// Header, trailer and gap bytes of every packet.
+    pub overhead: u32,
+    /// How packets choose among equal paths.
+    #[serde(default)]
+    pub routing: RoutingSpec,
+    /// Buffer behind each link and virtual channel in bytes; `None` is an unlimited output queue (no flow control).
+    #[serde(default)]
+    pub buffer: Option<u64>,
+}
+
+/// Shape of one plane of a network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum TopologySpec {
+    /// Parallel-port generalised fat tree: one to three (or more) tiers of switches. `down[i]` children of a tier-i+1
+    /// switch, `up[i]` parents of a tier-i vertex (up\[0\] = 1), `parallel[i]` links between such a pair (parallel\[0\]
+    /// = 1). One tier is a single-stage switch.
+    Clos {
+        /// Children by tier.
+        down: Vec<u32>,
+        /// Parents by tier.
+        up: Vec<u32>,
+        /// Parallel links by tier.
+        parallel: Vec<u32>,
+        /// Rails: with R > 1, accelerator i of a host of R goes to the leaf of rail i.
+        #[serde(default = "one")]
+        rails: u32,
+    },
+    /// n-dimensional torus or mesh, accelerator coordinates row-major with the first dimension fastest.
+    Torus {
+        /// Accelerators by dimension.
+        dims: Vec<u32>,
+        /// Wraparound by dimension; a dimension of one or two has none.
+        wrap: Vec<bool>,
+    },
+    /// n-dimensional full mesh (HyperX with one accelerator a router): all pairs that differ in one coordinate.
+    FullMesh {
+        /// Accelerators by dimension.
+        dims: Vec<u32>,
+    },
+}
+
+/// A directed link (both directions have the same parameters).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkSpec {
+    /// Rate per direction.
+    pub rate: BitRate,
+    /// Propagation, PHY and FEC: the time from the first bit leaving to the first bit arriving.
+    pub latency_fs: Fs,
+    /// `copper`, `optics`, ...: for tables only.
+    #[serde(default)]
+    pub medium: String,
+}
+
+/// A switch (or router).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchSpec {
+    /// Head-in to head-out without contention.
+    pub latency_fs: Fs,
+    /// True: a packet may leave before its tail has arrived.
+    #[serde(default = "yes")]
+    pub cut_through: bool,
+    /// True: the switch can combine and replicate (NVLS, SHARP).
+    #[serde(default)]
+    pub in_network_reduce: bool,
+}
+
+/// Choice among equal-cost paths.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoutingSpec {
+    /// Path and plane by destination (D-mod-k); dimension order on direct topologies.
+    DModK,
+    /// Path and plane by source (S-mod-k); dimension order on direct topologies.
+    SModK,
+    /// One path a flow by seeded hash of (source, destination, lane).
+    Ecmp,
+    /// Each packet takes the next plane and path in turn.
+    #[default]
+    SprayRoundRobin,
+    /// Each packet takes a plane and path by seeded hash.
+    SprayRandom,
+}
+
+/// Software costs of the communication library. All zero is the stack `none`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StackSpec {
+    /// Name in tables.
+    pub name: String,
+    /// Protocols to choose from; at least one.
+    pub protocols: Vec<ProtocolSpec>,
+    /// Protocol name, or `auto`.
+    #[serde(default = "auto")]
+    pub protocol: String,
+}
+
+/// One protocol (LL, LL128, Simple, ...) of a stack.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProtocolSpec {
+    /// Name in tables.
+    pub name: String,
+    /// From the call to the first step, every rank.
+    #[serde(default)]
+    pub launch_fs: Fs,
+    /// Before each step that sends over network i, `step_fs[i]`; one entry a network.
+    #[serde(default)]
+    pub step_fs: Vec<Fs>,
+    /// Payload bytes occupy `wire_num / wire_den` times their size on the wire (LL: 2/1, LL128: 128/120).
+    #[serde(default = "one")]
+    pub wire_num: u32,
+    /// See `wire_num`.
+    #[serde(default = "one")]
+    pub wire_den: u32,
+    /// Only for these algorithms; empty means all.
+    #[serde(default)]
+    pub algorithms: Vec<String>,
+    /// Not above this size; `None` means any.
+    #[serde(default)]
+    pub max_bytes: Option<u64>,
+}
+
+impl RunSpec {
+    /// Parses and validates.
+    ///
+    /// # Errors
+    /// [`Error::Spec`] names the field (unknown, missing, of a wrong type or out of range); [`Error::Overflow`] a
+    /// quantity beyond its integer.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let spec: RunSpec = serde_json::from_str(text)
+            .map_err(|e| Error::spec("specification", format!("line {} column {}", e.line(), e.column()), e.to_string()))?;
+        validate(&spec)?;
+        Ok(spec)
+    }
+}
+
+fn auto() -> String {
+    "auto".into()
+}
+fn one() -> u32 {
+    1
+}
+fn yes() -> bool {
+    true
+}
+fn default_element() -> u32 {
+    4
+}
+fn default_budget() -> u64 {
+    50_000_000
+}
