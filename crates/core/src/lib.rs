@@ -4,8 +4,10 @@
 //! nothing of Python. `docs/architecture.md` maps the modules and states their invariants.
 
 pub mod collective;
+pub mod engine;
 pub mod error;
 pub mod fabric;
+pub mod record;
 pub mod rng;
 pub mod routing;
 pub mod spec;

@@ -10,6 +10,34 @@
 //!
 //! **Limits.** This module knows ranks and bytes, never links. Byte sizes are those of nccl-tests' size column.
 
+mod binomial;
+mod bruck;
+mod buckets;
+mod build;
+mod checker;
+mod digits;
+mod direct;
+mod double_tree;
+mod fold;
+mod halving_doubling;
+mod hierarchical;
+mod in_network;
+mod layout;
+mod names;
+mod outcome;
+mod pairwise;
+mod program;
+mod recursive_doubling;
+mod ring;
+mod torus;
+
+#[cfg(test)]
+mod tests;
+
+pub use build::{Params, build, valid_algorithms};
+pub use checker::{CheckReport, check};
+pub use names::{Algorithm, Collective};
+
 use std::fmt::Debug;
 
 /// What happens to arriving data.

@@ -1,0 +1,309 @@
+//! From parameters to a schedule: what goes together, how many lanes, how the buffer is cut.
+//!
+//! **Lanes.** `lanes` times `chunks`. Usually: ring one lane, or one a rail if the ranks sit in nodes; double binary tree
+//! two; torus two a dimension; in-network one for every 256 KiB, up to 16; all others one. Chunks: as many as make a chunk
+//! of about 128 KiB, up to 32, for the double binary tree and for chains (ring broadcast and reduce); otherwise one. A
+//! barrier always has one lane.
+//!
+//! **Invariant.** [`build`] either gives a schedule that passes [`super::check`] or a typed error; the algorithms that an
+//! [`Error::Algorithm`] lists build with the same parameters.
+//!
+//! **Cost.** O(levels + dimensions); a schedule is a few words, whatever the number of ranks.
+//!
+//! **Limits.** Sizes are whole elements, see [`Collective::rounded_bytes`].
+
+use super::binomial::Binomial;
+use super::bruck::Bruck;
+use super::digits::MAX_DIMS;
+use super::direct::Direct;
+use super::double_tree::DoubleTree;
+use super::halving_doubling::{self, HalvingDoubling};
+use super::in_network::{self, InNetwork};
+use super::layout::{Cut, Kind, ceil_log2};
+use super::names::{Algorithm, Collective};
+use super::pairwise::Pairwise;
+use super::program::{Idle, Laid, Program};
+use super::recursive_doubling::RecursiveDoubling;
+use super::ring::{self, Ring};
+use super::{MAX_LANES, MAX_STEPS, Schedule, hierarchical, torus};
+use crate::error::{Error, Result};
+
+/// Bytes of a pipelined chunk that default chunking aims at.
+const CHUNK_BYTES: u64 = 128 << 10;
+/// Chunks by default, at most.
+const CHUNKS: u32 = 32;
+
+/// What to run, on how many ranks, how big.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Params {
+    /// What the ranks want.
+    pub collective: Collective,
+    /// How they do it.
+    pub algorithm: Algorithm,
+    /// Number of ranks, at least 1.
+    pub ranks: u32,
+    /// Size as in nccl-tests' size column: the whole buffer; where every rank has a piece, all pieces of a rank together.
+    /// A multiple of `element`. A barrier ignores it.
+    pub bytes: u64,
+    /// Bytes of an element; buffers are cut between elements only.
+    pub element: u32,
+    /// The root, if the collective has one.
+    pub root: u32,
+    /// Sizes of the groups from the innermost level out; their product is `ranks`. Empty or one entry: flat.
+    pub levels: Vec<u32>,
+    /// Sides of the torus that the ranks fill, first dimension fastest; empty if they do not.
+    pub dims: Vec<u32>,
+    /// Wraparound by dimension; empty: all.
+    pub wrap: Vec<bool>,
+    /// Independent lanes; the algorithm's usual number if absent.
+    pub lanes: Option<u32>,
+    /// Pipelined chunks of each lane, each a lane of its own in the schedule; the algorithm's usual number if absent.
+    pub chunks: Option<u32>,
+}
+
+impl Params {
+    /// Flat group, float32, root 0, default lanes and chunks.
+    pub fn new(collective: Collective, algorithm: Algorithm, ranks: u32, bytes: u64) -> Self {
+        Params {
+            collective,
+            algorithm,
+            ranks,
+            bytes,
+            element: 4,
+            root: 0,
+            levels: Vec::new(),
+            dims: Vec::new(),
+            wrap: Vec::new(),
+            lanes: None,
+            chunks: None,
+        }
+    }
+
+    /// Bytes that are cut: none for a barrier.
+    fn payload(&self) -> u64 {
+        if self.collective == Collective::Barrier { 0 } else { self.bytes }
+    }
+}
+
+/// Why there is no schedule.
+enum Refusal {
+    /// The algorithm and the rest do not go together, for this reason.
+    Algorithm(String),
+    /// Another error.
+    Other(Error),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Refusal::Other(error)
+    }
+}
+
+/// The collectives that an algorithm can run.
+fn repertoire(algorithm: Algorithm) -> &'static [Collective] {
+    use Collective::*;
+    match algorithm {
+        Algorithm::Ring => &[AllReduce, AllGather, ReduceScatter, Broadcast, Reduce],
+        Algorithm::Direct => {
+            &[AllReduce, AllGather, ReduceScatter, AllToAll, Broadcast, Reduce, Gather, Scatter, SendRecv]
+        }
+        Algorithm::TwoShot => &[AllReduce],
+        Algorithm::RecursiveDoubling => &[AllReduce, AllGather],
+        Algorithm::HalvingDoubling => &[AllReduce, ReduceScatter],
+        Algorithm::Bruck => &[AllGather, AllToAll, Barrier],
+        Algorithm::DoubleBinaryTree => &[AllReduce, Broadcast, Reduce],
+        Algorithm::Binomial => &[Broadcast, Reduce, Gather, Scatter],
+        Algorithm::Pairwise => &[AllToAll, ReduceScatter],
+        Algorithm::TorusBucket | Algorithm::Hierarchical => &[AllReduce, AllGather, ReduceScatter],
+        Algorithm::InNetwork => &[AllReduce, AllGather, ReduceScatter, Broadcast, Reduce, Barrier],
+    }
+}
+
+/// Builds the schedule.
+pub fn build(params: &Params) -> Result<Box<dyn Schedule>> {
+    assemble(params).map_err(|refusal| match refusal {
+        Refusal::Other(error) => error,
+        Refusal::Algorithm(why) => {
+            let valid: Vec<_> = valid_algorithms(params, false).into_iter().map(Algorithm::name).collect();
+            Error::Algorithm {
+                algorithm: params.algorithm.to_string(),
+                collective: params.collective.to_string(),
+                ranks: u64::from(params.ranks),
+                why,
+                valid: if valid.is_empty() { "none".into() } else { valid.join(", ") },
+            }
+        }
+    })
+}
+
+/// The algorithms that [`build`] accepts with otherwise the same parameters; [`Algorithm::InNetwork`] only where switches
+/// can do it.
+pub fn valid_algorithms(params: &Params, in_network: bool) -> Vec<Algorithm> {
+    let builds = |algorithm: Algorithm| assemble(&Params { algorithm, ..params.clone() }).is_ok();
+    Algorithm::ALL.into_iter().filter(|&a| (in_network || a != Algorithm::InNetwork) && builds(a)).collect()
+}
+
+/// Checks everything that does not depend on the algorithm.
+fn validate(params: &Params) -> Result<()> {
+    let product = |sizes: &[u32]| {
+        sizes.iter().try_fold(1u64, |product, &size| product.checked_mul(u64::from(size))).unwrap_or(0)
+    };
+    let ranks = u64::from(params.ranks);
+    if ranks == 0 {
+        return Err(Error::spec("ranks", 0, "at least 1"));
+    }
+    if params.element == 0 {
+        return Err(Error::spec("element", 0, "bytes of an element, at least 1"));
+    }
+    let element = u64::from(params.element);
+    if !params.payload().is_multiple_of(element) {
+        let below = params.payload() / element * element;
+        return Err(Error::spec("bytes", params.bytes, format!("a multiple of the element's {element}, such as {below}")));
+    }
+    if params.root >= params.ranks {
+        return Err(Error::spec("root", params.root, format!("a rank below {ranks}")));
+    }
+    for (field, sizes) in [("levels", &params.levels), ("dims", &params.dims)] {
+        if !sizes.is_empty() && product(sizes) != ranks {
+            return Err(Error::spec(field, format!("{sizes:?}"), format!("sizes whose product is {ranks}")));
+        }
+    }
+    if !params.wrap.is_empty() && params.wrap.len() != params.dims.len() {
+        let expected = format!("empty or one entry for each of {} dims", params.dims.len());
+        return Err(Error::spec("wrap", format!("{:?}", params.wrap), expected));
+    }
+    for (field, value) in [("lanes", params.lanes), ("chunks", params.chunks)] {
+        if let Some(count) = value.filter(|count| !(1..=MAX_LANES).contains(count)) {
+            return Err(Error::spec(field, count, format!("1 to {MAX_LANES}")));
+        }
+    }
+    Ok(())
+}
+
+/// How many chunks a pipelined lane is cut into, if `lanes` of them share the buffer.
+fn default_chunks(bytes: u64, lanes: u32) -> u32 {
+    let wanted = (bytes / u64::from(lanes)).div_ceil(CHUNK_BYTES);
+    u32::try_from(wanted).unwrap_or(CHUNKS).clamp(1, CHUNKS.min(MAX_LANES / lanes))
+}
+
+/// The lanes that share the buffer, before chunking, and all lanes of the schedule.
+fn lanes(params: &Params) -> Result<(u32, u32)> {
+    if params.collective == Collective::Barrier {
+        return Ok((1, 1));
+    }
+    let lanes = params.lanes.unwrap_or_else(|| match params.algorithm {
+        Algorithm::Ring => ring::rails(&params.levels, params.ranks),
+        Algorithm::DoubleBinaryTree => 2,
+        Algorithm::TorusBucket => torus::lanes(&params.dims).max(1),
+        Algorithm::InNetwork => in_network::lanes(params.payload()),
+        _ => 1,
+    });
+    let pipelined = match params.algorithm {
+        Algorithm::DoubleBinaryTree => true,
+        Algorithm::Ring => params.collective.rooted(),
+        _ => false,
+    };
+    let default = || if pipelined { default_chunks(params.payload(), lanes) } else { 1 };
+    let chunks = params.chunks.unwrap_or_else(default);
+    match lanes.checked_mul(chunks) {
+        Some(total) if total <= MAX_LANES => Ok((lanes, total)),
+        _ => {
+            let expected = format!("lanes times chunks at most {MAX_LANES}");
+            Err(Error::spec("chunks", format!("{chunks} with {lanes} lanes"), expected))
+        }
+    }
+}
+
+fn assemble(params: &Params) -> std::result::Result<Box<dyn Schedule>, Refusal> {
+    validate(params)?;
+    let (algorithm, collective, n) = (params.algorithm, params.collective, params.ranks);
+    let known = repertoire(algorithm);
+    if !known.contains(&collective) {
+        let names: Vec<_> = known.iter().map(|c| c.name()).collect();
+        return Err(Refusal::Algorithm(format!("it is for {}", names.join(", "))));
+    }
+    let (shared, total) = lanes(params)?;
+    if n == 1 {
+        return Ok(Box::new(Idle));
+    }
+    shape(params)?;
+    let kind = match collective {
+        Collective::AllToAll => Kind::Pairs,
+        Collective::SendRecv => Kind::Own,
+        _ => Kind::Pieces,
+    };
+    let cut = Cut::new(kind, params.payload(), params.element, n, pieces(params), total)?;
+    Ok(match algorithm {
+        Algorithm::Ring => lay(Ring::new(collective, params.root, &params.levels, shared, &cut), cut),
+        Algorithm::Direct => lay(Direct::new(collective, params.root, false, &cut), cut),
+        Algorithm::TwoShot => lay(Direct::new(collective, params.root, true, &cut), cut),
+        Algorithm::RecursiveDoubling => lay(RecursiveDoubling::new(collective, &cut), cut),
+        Algorithm::HalvingDoubling => lay(HalvingDoubling::new(collective, &cut), cut),
+        Algorithm::Bruck => lay(Bruck::new(collective, &cut), cut),
+        Algorithm::DoubleBinaryTree => lay(DoubleTree::new(collective, params.root, &cut), cut),
+        Algorithm::Binomial => lay(Binomial::new(collective, params.root, &cut), cut),
+        Algorithm::Pairwise => lay(Pairwise::new(collective, &cut), cut),
+        Algorithm::TorusBucket => lay(torus::program(collective, &params.dims, &params.wrap), cut),
+        Algorithm::Hierarchical => lay(hierarchical::program(collective, &params.levels), cut),
+        Algorithm::InNetwork => lay(InNetwork::new(collective, params.root, &cut), cut),
+    })
+}
+
+fn lay<P: Program + 'static>(program: P, cut: Cut) -> Box<dyn Schedule> {
+    Box::new(Laid { cut, program })
+}
+
+/// Whether the group has the shape that the algorithm needs, and takes no more steps than a schedule may have.
+fn shape(params: &Params) -> std::result::Result<(), Refusal> {
+    let real = |sizes: &[u32]| sizes.iter().filter(|&&size| size > 1).count();
+    let sum = |sizes: &[u32]| sizes.iter().map(|&size| u64::from(size.max(1) - 1)).sum::<u64>();
+    let twice = if params.collective == Collective::AllReduce { 2 } else { 1 };
+    let steps = match params.algorithm {
+        Algorithm::Ring if params.collective.rooted() => 2,
+        Algorithm::Ring => twice * u64::from(params.ranks - 1),
+        Algorithm::Pairwise => u64::from(params.ranks - 1),
+        Algorithm::TorusBucket => {
+            if params.dims.is_empty() {
+                return Err(Refusal::Algorithm("the ranks do not fill a torus".into()));
+            }
+            if real(&params.dims) > MAX_DIMS {
+                let why = format!("{} dimensions, at most {MAX_DIMS}", real(&params.dims));
+                return Err(Refusal::Algorithm(why));
+            }
+            twice * sum(&params.dims)
+        }
+        Algorithm::Hierarchical => {
+            if real(&params.levels) < 2 {
+                return Err(Refusal::Algorithm("the group has only one level".into()));
+            }
+            if real(&params.levels) > MAX_DIMS {
+                let why = format!("{} levels, at most {MAX_DIMS}", real(&params.levels));
+                return Err(Refusal::Algorithm(why));
+            }
+            twice * sum(&params.levels)
+        }
+        _ => u64::from(2 * ceil_log2(params.ranks) + 2),
+    };
+    if steps > u64::from(MAX_STEPS) {
+        return Err(Refusal::Algorithm(format!("it would take {steps} steps, at most {MAX_STEPS}")));
+    }
+    Ok(())
+}
+
+/// Number of pieces that the buffer is cut into.
+fn pieces(params: &Params) -> u32 {
+    let whole = match params.algorithm {
+        Algorithm::RecursiveDoubling => params.collective == Collective::AllReduce,
+        Algorithm::Direct => params.collective == Collective::AllReduce,
+        Algorithm::DoubleBinaryTree => true,
+        _ => false,
+    };
+    match params.collective {
+        Collective::Broadcast | Collective::Reduce | Collective::SendRecv => 1,
+        _ if whole => 1,
+        collective if params.algorithm == Algorithm::HalvingDoubling => {
+            halving_doubling::pieces(collective, params.ranks)
+        }
+        _ => params.ranks,
+    }
+}

@@ -1,0 +1,109 @@
+//! In-network collectives: switches add up and replicate.
+//!
+//! **Model.** Each rank owns one piece. Step 0 of an all-reduce: every rank sends, for every owner in turn, its contribution
+//! to that owner's piece; the switches add the p contributions and deliver one sum to the owner. Step 1: the owner has its
+//! piece multicast to all, itself included. Reduce-scatter is step 0, all-gather step 1. Broadcast is one multicast of the
+//! root; reduce is one contribution of everyone. Barrier: an empty reduction to rank 0, then its empty multicast.
+//!
+//! **Invariant.** All ranks send their contributions in the same order of owners, so switches hold few at a time.
+//!
+//! **Cost** (p ranks, n bytes, L lanes): all-reduce two steps, Lp(p+1) messages, of which a rank sends n + n/p bytes and
+//! receives n/p + n. Reduce-scatter one step, Lp^2 messages, np bytes sent, n received. All-gather one step, Lp messages, n
+//! bytes sent, np received. Broadcast L, reduce Lp, barrier p + 1 messages.
+//!
+//! **Limits.** A sum is delivered as if stored (the owner's own share is among the contributions).
+//!
+//! **Source.** Graham et al.: Scalable hierarchical aggregation protocol (SHArP), COMHPC 2016; Klenk, Jiang, Thorson,
+//! Dennison: An in-network architecture for accelerating shared-memory multiprocessor collectives, ISCA 2020.
+
+use super::Target;
+use super::layout::{Cut, Part};
+use super::names::Collective;
+use super::program::{Expect, Move, Program};
+
+/// Bytes that are worth a lane of their own.
+const LANE_BYTES: u64 = 256 << 10;
+/// Lanes by default, at most.
+const LANES: u32 = 16;
+
+/// The usual number of lanes for a size.
+pub(super) fn lanes(bytes: u64) -> u32 {
+    let wanted = bytes.div_ceil(LANE_BYTES);
+    u32::try_from(wanted).unwrap_or(LANES).clamp(1, LANES)
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct InNetwork {
+    collective: Collective,
+    ranks: u32,
+    root: u32,
+    all: Part,
+}
+
+/// What a step does.
+enum Stage {
+    /// Contributions to every owner's piece.
+    Scatter,
+    /// Everyone's piece to everyone.
+    Gather,
+    /// Contributions to one root.
+    Reduce,
+    /// The root's data to everyone.
+    Broadcast,
+}
+
+impl InNetwork {
+    pub(super) fn new(collective: Collective, root: u32, cut: &Cut) -> Self {
+        let root = if collective == Collective::Barrier { 0 } else { root };
+        InNetwork { collective, ranks: cut.ranks(), root, all: cut.all() }
+    }
+
+    fn stage(&self, step: u32) -> Stage {
+        match (self.collective, step) {
+            (Collective::AllGather, _) => Stage::Gather,
+            (Collective::Broadcast, _) => Stage::Broadcast,
+            (Collective::Reduce, _) | (Collective::Barrier, 0) => Stage::Reduce,
+            (Collective::Barrier, _) => Stage::Broadcast,
+            (Collective::AllReduce, 1) => Stage::Gather,
+            _ => Stage::Scatter,
+        }
+    }
+}
+
+impl Program for InNetwork {
+    fn steps(&self, _: u32, _: u32) -> u32 {
+        1 + u32::from(matches!(self.collective, Collective::AllReduce | Collective::Barrier))
+    }
+
+    fn sends(&self, rank: u32, _: u32, step: u32) -> u32 {
+        match self.stage(step) {
+            Stage::Scatter => self.ranks,
+            Stage::Gather | Stage::Reduce => 1,
+            Stage::Broadcast => u32::from(rank == self.root),
+        }
+    }
+
+    fn send(&self, rank: u32, _: u32, step: u32, i: u32) -> Move {
+        let (to, part) = match self.stage(step) {
+            Stage::Scatter => (Target::SwitchReduce { root: i }, Part::one(i)),
+            Stage::Gather => (Target::SwitchMulticast, Part::one(rank)),
+            // A barrier's contribution carries the rank's own token, its answer carries all.
+            Stage::Reduce if self.collective == Collective::Barrier => {
+                (Target::SwitchReduce { root: self.root }, Part::one(rank))
+            }
+            Stage::Reduce => (Target::SwitchReduce { root: self.root }, self.all),
+            Stage::Broadcast => (Target::SwitchMulticast, self.all),
+        };
+        Move { to, recv_step: step, part }
+    }
+
+    fn recv(&self, rank: u32, _: u32, step: u32) -> Expect {
+        match self.stage(step) {
+            Stage::Scatter => Expect::copy(Part::one(rank)),
+            Stage::Gather => Expect::copy(self.all).over(self.ranks),
+            Stage::Reduce if rank != self.root => Expect::NOTHING,
+            Stage::Reduce | Stage::Broadcast => Expect::copy(self.all),
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! A barrier for short windows: spin a little, then yield.
+//!
+//! `std::sync::Barrier` sleeps at once, which costs more than most windows last; spinning alone would starve a machine
+//! with more threads than cores. Sense reversal by a generation counter (Mellor-Crummey & Scott, TOCS 9(1) 1991).
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Reusable for any number of rounds.
+#[derive(Debug)]
+pub(super) struct Barrier {
+    threads: usize,
+    arrived: AtomicUsize,
+    generation: AtomicUsize,
+}
+
+const SPINS: u32 = 4000;
+
+impl Barrier {
+    pub(super) fn new(threads: usize) -> Self {
+        Self { threads, arrived: AtomicUsize::new(0), generation: AtomicUsize::new(0) }
+    }
+
+    /// Returns when all threads have called it. What each wrote before is visible to all after.
+    pub(super) fn wait(&self) {
+        let generation = self.generation.load(Ordering::Acquire);
+        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
+            self.arrived.store(0, Ordering::Relaxed);
+            self.generation.store(generation + 1, Ordering::Release);
+            return;
+        }
+        let mut spins = 0;
+        while self.generation.load(Ordering::Acquire) == generation {
+            if spins < SPINS {
+                spins += 1;
+                std::hint::spin_loop();
+            } else {
+                std::thread::yield_now();
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Why a run stopped before its end: a cycle of full buffers, or messages that nobody sends.
+//!
+//! When no event is left, every packet that still waits waits for a credit. The credit's buffer is held by packets at the
+//! next vertex, which wait for their own outputs; following holders either comes back to a port seen before, which is the
+//! deadlock's cycle, or ends at a vertex whose packets do not wait. Without waiting packets, ranks wait for messages that
+//! the schedule announces and nobody sends.
+
+use std::collections::BTreeMap;
+
+use super::layout::{Layout, UNPLUGGED};
+use super::shard::{Shard, buffered};
+use crate::error::Error;
+use crate::units::Fs;
+
+/// Ranks or ports named in a message before it says how many more there are.
+const NAMED: usize = 8;
+
+/// `None` if the run is complete.
+pub(super) fn diagnose(layout: &Layout, shards: &[Shard], last: Fs) -> Option<Error> {
+    let time_ns = last / 1_000_000;
+    let open: Vec<_> = shards.iter().flat_map(|s| &s.endpoints).filter(|e| !e.finished()).collect();
+    if open.is_empty() {
+        let unexpected: usize = shards.iter().flat_map(|s| &s.endpoints).map(|e| e.unexpected()).sum();
+        let waiting = format!("{unexpected} messages arrived that no step waits for");
+        return (unexpected > 0).then_some(Error::Unfinished { time_ns, waiting });
+    }
+    if let Some(cycle) = cycle(layout, shards) {
+        return Some(Error::Deadlock { time_ns, cycle });
+    }
+    let mut lines: Vec<(u32, String)> = open
+        .iter()
+        .filter_map(|e| {
+            let (lane, step, sends, recv) = e.waiting().next()?;
+            Some((e.rank, format!("rank {} (lane {lane}, step {step}) has {sends} messages to send and {recv} bytes or message ends to receive", e.rank)))
+        })
+        .collect();
+    lines.sort_unstable();
+    let more = lines.len().saturating_sub(NAMED);
+    let mut waiting = lines.into_iter().take(NAMED).map(|l| l.1).collect::<Vec<_>>().join("; ");
+    if more > 0 {
+        waiting += &format!("; and {more} more ranks");
+    }
+    Some(Error::Unfinished { time_ns, waiting })
+}
+
+/// A queue: engine-wide port and channel.
+type Queue = (u32, u32);
+
+/// The first cycle found, as text.
+fn cycle(layout: &Layout, shards: &[Shard]) -> Option<String> {
+    let waits = waiting_queues(layout, shards);
+    let mut state: BTreeMap<Queue, usize> = BTreeMap::new();
+    for &start in waits.keys() {
+        let mut path: Vec<Queue> = vec![];
+        let mut at = start;
+        while !state.contains_key(&at) {
+            state.insert(at, path.len());
+            path.push(at);
+            match waits.get(&at).and_then(|next| next.iter().find(|q| waits.contains_key(q))) {
+                Some(&next) => at = next,
+                None => break,
+            }
+            if let Some(i) = path.iter().position(|&q| q == at) {
+                return Some(describe(layout, shards, &path[i..]));
+            }
+        }
+    }
+    None
+}
+
+/// Queues with a packet that waits, and the queues at the next vertex that hold its buffer.
+fn waiting_queues(layout: &Layout, shards: &[Shard]) -> BTreeMap<Queue, Vec<Queue>> {
+    // holders[(upstream port, channel)] = queues at the vertex behind it whose packets came through it
+    let mut holders: BTreeMap<Queue, Vec<Queue>> = BTreeMap::new();
+    let mut waiting: Vec<(Queue, u32)> = vec![];
+    for shard in shards {
+        for lp in 0..shard.lps {
+            let (base, ports) = shard.ports_of(lp);
+            for p in 0..ports {
+                let port = &shard.ports[(base + p) as usize];
+                let class = &layout.classes[port.class as usize];
+                let direct = shard.paths.direct[class.network as usize].is_some()
+                    && matches!(layout.nodes[(shard.first_lp + lp) as usize], super::layout::Node::Accelerator(_));
+                for channel in 0..u32::from(class.channels) {
+                    let queue = (shard.first_port + base + p, channel);
+                    let fifo = port.fifo + channel + if direct { u32::from(class.channels) } else { 0 };
+                    let fifo = &shard.fifos[fifo as usize];
+                    let skip = if direct { 0 } else { fifo.flying };
+                    if fifo.ring.len() > skip || (channel == 0 && port.blocked) {
+                        waiting.push((queue, channel));
+                    }
+                    for i in skip..fifo.ring.len() {
+                        let packet = shard.packets.get(&fifo.ring, i);
+                        if buffered(packet) {
+                            let upstream = shard.ports[(base + u32::from(packet.in_port)) as usize].peer;
+                            if upstream != UNPLUGGED {
+                                holders.entry((upstream, u32::from(packet.channel))).or_default().push(queue);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    waiting
+        .into_iter()
+        .map(|(queue, _)| {
+            let mut next = holders.get(&queue).cloned().unwrap_or_default();
+            next.sort_unstable();
+            next.dedup();
+            (queue, next)
+        })
+        .collect()
+}
+
+fn describe(layout: &Layout, shards: &[Shard], cycle: &[Queue]) -> String {
+    let fabric = shards[0].job.fabric;
+    let name = |&(port, channel): &Queue| {
+        let lp = layout.lp_of_port(port);
+        format!("{} port {} channel {channel}", fabric.name(layout.vertex[lp as usize]), port - layout.first_port[lp as usize])
+    };
+    let more = if cycle.len() > NAMED { format!(" ({} ports in all)", cycle.len()) } else { String::new() };
+    format!("{} -> back to the first{more}", cycle.iter().take(NAMED).map(name).collect::<Vec<_>>().join(" -> "))
+}

@@ -1,0 +1,72 @@
+//! The packet engine: time windows over flat arrays (conservative synchronous parallel simulation).
+//!
+//! A *logical process* (LP) is a vertex with its output ports. The *window* is the smallest latency of any link: what an
+//! LP does within one window reaches another LP only in a later one, so all LPs of a window are independent, in any
+//! order and on any number of threads. See `docs/architecture.md` for the layout and the proof of determinism.
+
+mod accelerator;
+mod barrier;
+mod diagnose;
+mod endpoint;
+mod layout;
+mod packet;
+mod paths;
+mod rings;
+mod run;
+mod shard;
+mod switch;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use paths::Paths;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+use crate::collective::Schedule;
+use crate::error::Result;
+use crate::fabric::Fabric;
+use crate::record::Record;
+use crate::spec::ProtocolSpec;
+use crate::units::Fs;
+
+/// A validated job.
+pub struct Job<'a> {
+    /// The machine.
+    pub fabric: &'a Fabric,
+    /// Who sends what to whom.
+    pub schedule: &'a dyn Schedule,
+    /// Accelerator of each rank.
+    pub placement: &'a [u32],
+    /// Software costs.
+    pub protocol: &'a ProtocolSpec,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// Worker threads; 0 chooses.
+    pub threads: u32,
+    /// Keep one row a message.
+    pub record_flows: bool,
+    /// Keep rows of links that carried nothing, too.
+    pub record_links: bool,
+    /// Simulated time after which the run stops with [`crate::Error::Timeout`].
+    pub time_limit_fs: Option<Fs>,
+}
+
+/// Shared with the caller while a run is under way.
+#[derive(Debug, Default)]
+pub struct Control {
+    /// Set to stop the run with [`crate::Error::Interrupted`].
+    pub cancel: AtomicBool,
+    /// Payload bytes delivered so far.
+    pub delivered_bytes: AtomicU64,
+    /// Simulated femtoseconds so far.
+    pub now_fs: AtomicU64,
+}
+
+/// Runs a job to its end.
+///
+/// # Errors
+/// [`crate::Error::Deadlock`], [`crate::Error::Unfinished`], [`crate::Error::Unroutable`], [`crate::Error::Timeout`], [`crate::Error::Interrupted`],
+/// [`crate::Error::Overflow`] of the simulated clock, [`crate::Error::Spec`] for an in-network schedule on a fabric without it.
+pub fn run(job: &Job, control: &Control) -> Result<Record> {
+    run::run(job, control)
+}

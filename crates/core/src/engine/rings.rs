@@ -1,0 +1,131 @@
+//! Many small FIFO queues in one array.
+//!
+//! A [`Ring`] is a circular queue whose slots are a power-of-two block of the shared array; blocks are recycled by size.
+//! Hundreds of thousands of queues cost 16 bytes each while empty and grow without bound when traffic piles up.
+//!
+//! **Invariant.** A block belongs to one ring or to one free list. **Cost.** O(1) amortised; a growing ring copies itself.
+//! **Limits.** 2^32 entries in all.
+
+/// Handle of one queue.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ring {
+    offset: u32,
+    head: u32,
+    len: u32,
+    cap: u32,
+}
+
+impl Ring {
+    /// Entries in the queue.
+    #[inline(always)]
+    pub(super) fn len(&self) -> u32 {
+        self.len
+    }
+
+    #[inline(always)]
+    fn slot(&self, i: u32) -> usize {
+        (self.offset + ((self.head + i) & (self.cap - 1))) as usize
+    }
+}
+
+/// The shared array.
+#[derive(Debug, Default)]
+pub(super) struct Rings<T> {
+    data: Vec<T>,
+    free: [Vec<u32>; 32],
+}
+
+const MIN_CAP: u32 = 4;
+/// An emptied ring gives back a block larger than this.
+const KEEP_CAP: u32 = 16;
+
+impl<T: Copy + Default> Rings<T> {
+    /// Entry `i` from the head; `i < ring.len()`.
+    #[inline(always)]
+    pub(super) fn get(&self, ring: &Ring, i: u32) -> &T {
+        &self.data[ring.slot(i)]
+    }
+
+    /// Entry `i` from the head; `i < ring.len()`.
+    #[inline(always)]
+    pub(super) fn get_mut(&mut self, ring: &Ring, i: u32) -> &mut T {
+        &mut self.data[ring.slot(i)]
+    }
+
+    /// Appends.
+    #[inline(always)]
+    pub(super) fn push(&mut self, ring: &mut Ring, value: T) {
+        if ring.len == ring.cap {
+            self.grow(ring);
+        }
+        ring.len += 1;
+        let slot = ring.slot(ring.len - 1);
+        self.data[slot] = value;
+    }
+
+    /// Removes the head; the ring is not empty.
+    #[inline(always)]
+    pub(super) fn pop(&mut self, ring: &mut Ring) -> T {
+        let value = self.data[ring.slot(0)];
+        ring.head = (ring.head + 1) & (ring.cap - 1);
+        ring.len -= 1;
+        if ring.len == 0 && ring.cap > KEEP_CAP {
+            self.free[ring.cap.trailing_zeros() as usize].push(ring.offset);
+            *ring = Ring::default();
+        }
+        value
+    }
+
+    #[cold]
+    fn grow(&mut self, ring: &mut Ring) {
+        let cap = (ring.cap * 2).max(MIN_CAP);
+        let offset = match self.free[cap.trailing_zeros() as usize].pop() {
+            Some(offset) => offset,
+            None => {
+                let offset = self.data.len();
+                self.data.resize(offset + cap as usize, T::default());
+                offset as u32
+            }
+        };
+        for i in 0..ring.len {
+            self.data[(offset + i) as usize] = self.data[ring.slot(i)];
+        }
+        if ring.cap > 0 {
+            self.free[ring.cap.trailing_zeros() as usize].push(ring.offset);
+        }
+        *ring = Ring { offset, head: 0, len: ring.len, cap };
+    }
+
+    /// Bytes allocated.
+    pub(super) fn bytes(&self) -> u64 {
+        (self.data.len() * size_of::<T>() + self.free.iter().map(|f| f.capacity() * 4).sum::<usize>()) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::VecDeque;
+
+    proptest! {
+        #[test]
+        fn behaves_like_separate_queues(ops in prop::collection::vec((0usize..5, any::<bool>()), 0..2000)) {
+            let mut rings = Rings::<u32>::default();
+            let mut handles = [Ring::default(); 5];
+            let mut models: [VecDeque<u32>; 5] = Default::default();
+            for (n, (q, push)) in ops.into_iter().enumerate() {
+                if push || models[q].is_empty() {
+                    rings.push(&mut handles[q], n as u32);
+                    models[q].push_back(n as u32);
+                } else {
+                    prop_assert_eq!(Some(rings.pop(&mut handles[q])), models[q].pop_front());
+                }
+                prop_assert_eq!(handles[q].len() as usize, models[q].len());
+                for (i, v) in models[q].iter().enumerate() {
+                    prop_assert_eq!(rings.get(&handles[q], i as u32), v);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The window loop: jump to the next event, simulate one window on all shards, exchange mail, repeat.
+//!
+//! **Invariant.** The windows are the same for any number of shards: the next one starts at the earliest event anywhere
+//! and lasts the smallest link latency. Mail of one window is taken in before the next, in the order of sending shards;
+//! nothing depends on that order, because wires are single-writer and credits are sorted.
+//!
+//! **Cost.** One barrier a window. Empty windows cost nothing.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::barrier::Barrier;
+use super::endpoint::Endpoint;
+use super::layout::{Layout, UNPLUGGED};
+use super::shard::{Mail, Shard};
+use super::{Control, Job, Paths, tables};
+use crate::error::{Error, Result};
+use crate::record::Record;
+use crate::units::{Fs, MAX_TIME_FS, NEVER};
+
+/// What the shards share during a run.
+struct Exchange {
+    barrier: Barrier,
+    /// `mailbox[parity][to][from]`.
+    mailbox: [Vec<Vec<Mutex<Vec<Mail>>>>; 2],
+    /// `next[parity][shard]`: earliest event of each shard.
+    next: [Vec<AtomicU64>; 2],
+}
+
+/// How the loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Quiet,
+    Cancelled(Fs),
+    Limit(Fs),
+}
+
+/// See [`super::run`].
+pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
+    let paths = Paths::new(job)?;
+    let threads = threads(job);
+    let layout = Layout::new(job.fabric, job.protocol, threads);
+    let mut shards: Vec<Shard> = (0..threads).map(|id| Shard::new(job, &layout, &paths, id)).collect();
+    seat(job, &paths, &layout, &mut shards);
+
+    let limit = job.time_limit_fs.unwrap_or(MAX_TIME_FS).min(MAX_TIME_FS);
+    let mailbox = || (0..threads).map(|_| (0..threads).map(|_| Mutex::new(vec![])).collect()).collect();
+    let slots = || shards.iter().map(|s| AtomicU64::new(s.next())).collect::<Vec<_>>();
+    let exchange = Exchange { barrier: Barrier::new(threads), mailbox: [mailbox(), mailbox()], next: [slots(), slots()] };
+    let (end, windows) = std::thread::scope(|scope| {
+        let (mine, others) = shards.split_at_mut(1);
+        for (i, shard) in others.iter_mut().enumerate() {
+            let (exchange, window) = (&exchange, layout.window);
+            scope.spawn(move || drive(shard, i + 1, exchange, window, limit, control));
+        }
+        drive(&mut mine[0], 0, &exchange, layout.window, limit, control)
+    });
+
+    let last = shards.iter().map(|s| s.last_event).max().unwrap_or(0);
+    match end {
+        End::Cancelled(now) => return Err(Error::Interrupted { time_ns: now / 1_000_000 }),
+        End::Limit(now) if limit == MAX_TIME_FS => {
+            let value = format!("{} ns", now / 1_000_000);
+            return Err(Error::Overflow { what: "simulated time".into(), value, limit: format!("{} ns", MAX_TIME_FS / 1_000_000) });
+        }
+        End::Limit(now) => {
+            return Err(Error::Timeout { time_ns: now / 1_000_000, limit: format!("simulated time limit {} ns", limit / 1_000_000) });
+        }
+        End::Quiet => {}
+    }
+    if let Some(error) = super::diagnose::diagnose(&layout, &shards, last) {
+        return Err(error);
+    }
+    let mut record = tables::record(job, &layout, &shards);
+    record.windows = windows;
+    record.threads = threads as u32;
+    record.state_bytes = layout.bytes() + shards.iter().map(Shard::bytes).sum::<u64>();
+    Ok(record)
+}
+
+/// Threads to use: what was asked for, or one for small runs and all cores for large ones.
+fn threads(job: &Job) -> usize {
+    const LARGE: u32 = 4096;
+    let lps = job.fabric.vertices();
+    let wanted = match job.threads {
+        0 if lps < LARGE => 1,
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        n => n as usize,
+    };
+    wanted.clamp(1, lps.max(1) as usize)
+}
+
+/// Puts each rank on its accelerator.
+fn seat(job: &Job, paths: &Paths, layout: &Layout, shards: &mut [Shard]) {
+    for rank in 0..job.schedule.ranks() {
+        let lp = layout.lp[job.placement[rank as usize] as usize];
+        let shard = &mut shards[layout.cuts.partition_point(|&cut| cut <= lp) - 1];
+        let local = lp - shard.first_lp;
+        debug_assert_eq!(shard.endpoint_of[local as usize], UNPLUGGED);
+        shard.endpoint_of[local as usize] = shard.endpoints.len() as u32;
+        let endpoint = Endpoint::new(job, paths, rank);
+        shard.lower(local, endpoint.next_start());
+        shard.endpoints.push(endpoint);
+    }
+}
+
+fn drive(shard: &mut Shard, id: usize, exchange: &Exchange, window: Fs, limit: Fs, control: &Control) -> (End, u64) {
+    let mut windows = 0;
+    let mut parity = 0;
+    loop {
+        let now = exchange.next[parity].iter().map(|n| n.load(Ordering::Acquire)).min().unwrap_or(NEVER);
+        // every shard sees the same numbers, so all of them leave in the same round
+        if now == NEVER {
+            return (End::Quiet, windows);
+        }
+        if now == CANCELLED && windows > 0 {
+            return (End::Cancelled(control.now_fs.load(Ordering::Relaxed)), windows);
+        }
+        if now > limit {
+            return (End::Limit(now), windows);
+        }
+        for from in &exchange.mailbox[parity][id] {
+            let mut mail = std::mem::take(&mut *from.lock().unwrap_or_else(|e| e.into_inner()));
+            shard.receive(&mut mail);
+        }
+        let cancelled = || control.cancel.load(Ordering::Relaxed);
+        shard.window(now, now.saturating_add(window), cancelled);
+        windows += 1;
+        control.delivered_bytes.fetch_add(std::mem::take(&mut shard.delivered), Ordering::Relaxed);
+        control.now_fs.fetch_max(now, Ordering::Relaxed);
+
+        parity ^= 1;
+        let next = if cancelled() { CANCELLED } else { shard.next() };
+        for (to, mail) in shard.take_outbox().iter_mut().enumerate() {
+            if !mail.is_empty() {
+                *exchange.mailbox[parity][to][id].lock().unwrap_or_else(|e| e.into_inner()) = std::mem::take(mail);
+            }
+        }
+        exchange.next[parity][id].store(next, Ordering::Release);
+        exchange.barrier.wait();
+    }
+}
+
+/// In place of a next event: the caller asked to stop. No event is at time zero once a window was simulated.
+const CANCELLED: Fs = 0;

@@ -1,0 +1,417 @@
+//! A shard: a run of consecutive LPs and all state that only they touch.
+//!
+//! **Invariants.**
+//! - The FIFO of an output port holds, in order, the packets on the wire (`flying`, their time is the arrival at the far
+//!   end) and then those that wait (their time is when they are ready). The far end takes from the front. So a packet is
+//!   written once a hop and never moved when it departs.
+//! - During the window `[start, end)` nothing with a time at or after `end` is read, and everything that one LP gives
+//!   another has a time at or after `end`; so the order in which LPs run does not matter.
+//! - What leaves for another shard goes by [`Mail`] and is taken in before that shard's next window.
+//!
+//! **Cost.** About 150 bytes a port, plus 32 bytes a packet and 16 a credit under way.
+
+use std::collections::BTreeMap;
+
+use super::endpoint::Endpoint;
+use super::layout::{Layout, Node, UNPLUGGED};
+use super::packet::{Credit, NO_PORT, Packet};
+use super::rings::{Ring, Rings};
+use super::{Job, Paths};
+use crate::units::{Fs, NEVER};
+
+/// LPs whose earliest wake-up is kept together.
+const BLOCK: usize = 64;
+
+/// Output side and input side of a port.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Port {
+    /// When the link is free again.
+    pub(super) free_at: Fs,
+    /// Engine-wide number of the port at the other end.
+    pub(super) peer: u32,
+    /// The other end's LP within this shard, or [`UNPLUGGED`] if another shard owns it.
+    pub(super) peer_lp: u32,
+    /// Bit of the other end's LP that says that this wire has something.
+    pub(super) peer_bit: u32,
+    /// First of this port's FIFOs: one a channel for what leaves; on routers inside accelerators, then one a channel
+    /// for what passes through and waits.
+    pub(super) fifo: u32,
+    /// First FIFO that arriving packets are taken from: the far end's, or a proxy filled by mail.
+    pub(super) in_fifo: u32,
+    /// Link class.
+    pub(super) class: u16,
+    /// Something waits and no credit for it is in sight.
+    pub(super) blocked: bool,
+}
+
+/// A queue of packets and the credits of its channel.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Fifo {
+    pub(super) ring: Ring,
+    /// How many from the front are on the wire.
+    pub(super) flying: u32,
+    /// Bytes of buffer free at the far end.
+    pub(super) available: u32,
+    /// Credits on their way.
+    pub(super) credits: Ring,
+}
+
+/// What a port did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PortStats {
+    pub(super) payload: u64,
+    pub(super) wire: u64,
+    pub(super) packets: u64,
+    pub(super) busy: Fs,
+    pub(super) stall: Fs,
+    pub(super) wait: Fs,
+    pub(super) queue_max: u32,
+}
+
+/// Something for another shard.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Mail {
+    /// A packet on the wire into this port.
+    Packet(u32, Packet),
+    /// A credit for this output port.
+    Credit(u32, Credit),
+}
+
+/// Progress of one in-network sum: contributions seen, and the latest.
+pub(super) type Sum = (u32, Fs);
+
+/// See the module.
+pub(super) struct Shard<'a> {
+    pub(super) job: &'a Job<'a>,
+    pub(super) layout: &'a Layout,
+    pub(super) paths: &'a Paths,
+    pub(super) first_lp: u32,
+    pub(super) lps: u32,
+    pub(super) first_port: u32,
+    pub(super) ports: Vec<Port>,
+    pub(super) fifos: Vec<Fifo>,
+    pub(super) stats: Vec<PortStats>,
+    pub(super) packets: Rings<Packet>,
+    pub(super) credits: Rings<Credit>,
+    pub(super) words: Vec<u32>,
+    pub(super) in_bits: Vec<u64>,
+    pub(super) out_bits: Vec<u64>,
+    wake: Vec<Fs>,
+    block_wake: Vec<Fs>,
+    /// Endpoint of each LP, or [`UNPLUGGED`].
+    pub(super) endpoint_of: Vec<u32>,
+    pub(super) endpoints: Vec<Endpoint>,
+    pub(super) sums: BTreeMap<(u32, u32, u32, u32), Sum>,
+    pub(super) outbox: Vec<Vec<Mail>>,
+    outbox_min: Fs,
+    pub(super) scratch: Scratch,
+    /// Payload bytes delivered since the last report.
+    pub(super) delivered: u64,
+    /// Time of the last event that this shard saw.
+    pub(super) last_event: Fs,
+    pub(super) windows_busy: u64,
+}
+
+/// Working space of one LP visit, kept to avoid allocation.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    /// Arrived packets and the FIFO that each goes to.
+    pub(super) arrivals: Vec<(u32, Packet)>,
+    /// Packets for this accelerator and when their tail is in.
+    pub(super) deliveries: Vec<(Fs, Packet)>,
+    /// Earliest departure of each port of an accelerator, and its source.
+    pub(super) candidates: Vec<(Fs, u8)>,
+    order: Vec<u32>,
+    buckets: Vec<(u32, u32)>,
+    touched: Vec<u32>,
+}
+
+impl<'a> Shard<'a> {
+    pub(super) fn new(job: &'a Job<'a>, layout: &'a Layout, paths: &'a Paths, id: usize) -> Self {
+        let (first_lp, end_lp) = (layout.cuts[id], layout.cuts[id + 1]);
+        let lps = end_lp - first_lp;
+        let (first_port, end_port) = (layout.first_port[first_lp as usize], layout.first_port[end_lp as usize]);
+        let count = (end_port - first_port) as usize;
+
+        let mut words = Vec::with_capacity(lps as usize + 1);
+        let mut word = 0;
+        for lp in first_lp..end_lp {
+            words.push(word);
+            word += (layout.first_port[lp as usize + 1] - layout.first_port[lp as usize]).div_ceil(64);
+        }
+        words.push(word);
+
+        let mut shard = Self {
+            job,
+            layout,
+            paths,
+            first_lp,
+            lps,
+            first_port,
+            ports: Vec::with_capacity(count),
+            fifos: vec![],
+            stats: vec![PortStats::default(); count],
+            packets: Rings::default(),
+            credits: Rings::default(),
+            in_bits: vec![0; word as usize],
+            out_bits: vec![0; word as usize],
+            words,
+            wake: vec![NEVER; lps as usize],
+            block_wake: vec![NEVER; (lps as usize).div_ceil(BLOCK)],
+            endpoint_of: vec![UNPLUGGED; lps as usize],
+            endpoints: vec![],
+            sums: BTreeMap::new(),
+            outbox: vec![vec![]; layout.cuts.len() - 1],
+            outbox_min: NEVER,
+            scratch: Scratch::default(),
+            delivered: 0,
+            last_event: 0,
+            windows_busy: 0,
+        };
+        shard.plug();
+        shard
+    }
+
+    /// Fills the port table and its FIFOs.
+    fn plug(&mut self) {
+        let mut fifo_count = 0;
+        for lp in 0..self.lps {
+            let global = (self.first_lp + lp) as usize;
+            let inside = matches!(self.layout.nodes[global], Node::Accelerator(_));
+            for port in self.layout.first_port[global]..self.layout.first_port[global + 1] {
+                let class = &self.layout.classes[self.layout.class[port as usize] as usize];
+                let peer = self.layout.peer[port as usize];
+                let (mut peer_lp, mut peer_bit) = (UNPLUGGED, 0);
+                if peer != UNPLUGGED {
+                    let far = self.layout.lp_of_port(peer);
+                    if (self.first_lp..self.first_lp + self.lps).contains(&far) {
+                        peer_lp = far - self.first_lp;
+                        peer_bit = self.words[peer_lp as usize] * 64 + (peer - self.layout.first_port[far as usize]);
+                    }
+                }
+                let fifo = fifo_count;
+                fifo_count += u32::from(class.channels) * if inside && self.paths.direct[class.network as usize].is_some() { 2 } else { 1 };
+                self.ports.push(Port {
+                    free_at: 0,
+                    peer,
+                    peer_lp,
+                    peer_bit,
+                    fifo,
+                    in_fifo: UNPLUGGED,
+                    class: self.layout.class[port as usize],
+                    blocked: false,
+                });
+            }
+        }
+        for i in 0..self.ports.len() {
+            let port = self.ports[i];
+            if port.peer == UNPLUGGED {
+                continue;
+            }
+            self.ports[i].in_fifo = if port.peer_lp != UNPLUGGED {
+                self.ports[(port.peer - self.first_port) as usize].fifo
+            } else {
+                fifo_count += u32::from(self.layout.classes[port.class as usize].channels);
+                fifo_count - u32::from(self.layout.classes[port.class as usize].channels)
+            };
+        }
+        self.fifos = vec![Fifo::default(); fifo_count as usize];
+        for port in &self.ports {
+            let class = &self.layout.classes[port.class as usize];
+            for channel in 0..u32::from(class.channels) {
+                self.fifos[(port.fifo + channel) as usize].available = class.buffer.unwrap_or(u32::MAX);
+            }
+        }
+    }
+
+    /// First port of an LP within this shard, and their number.
+    #[inline(always)]
+    pub(super) fn ports_of(&self, lp: u32) -> (u32, u32) {
+        let global = (self.first_lp + lp) as usize;
+        let first = self.layout.first_port[global];
+        (first - self.first_port, self.layout.first_port[global + 1] - first)
+    }
+
+    /// Makes sure that an LP is visited in the window of `time`.
+    #[inline(always)]
+    pub(super) fn lower(&mut self, lp: u32, time: Fs) {
+        let wake = &mut self.wake[lp as usize];
+        if time < *wake {
+            *wake = time;
+            let block = &mut self.block_wake[lp as usize / BLOCK];
+            *block = time.min(*block);
+        }
+    }
+
+    /// Earliest time at which anything here, or sent from here, can happen.
+    pub(super) fn next(&self) -> Fs {
+        self.block_wake.iter().copied().min().unwrap_or(NEVER).min(self.outbox_min)
+    }
+
+    /// Takes in what other shards sent.
+    pub(super) fn receive(&mut self, mail: &mut Vec<Mail>) {
+        for item in mail.drain(..) {
+            match item {
+                Mail::Packet(port, packet) => {
+                    let local = (port - self.first_port) as usize;
+                    let fifo = self.ports[local].in_fifo + u32::from(packet.channel);
+                    let fifo = &mut self.fifos[fifo as usize];
+                    self.packets.push(&mut fifo.ring, packet);
+                    fifo.flying += 1;
+                    let lp = self.layout.lp_of_port(port) - self.first_lp;
+                    let bit = self.words[lp as usize] * 64 + port - self.layout.first_port[(self.first_lp + lp) as usize];
+                    self.in_bits[bit as usize / 64] |= 1 << (bit % 64);
+                    self.lower(lp, packet.time);
+                }
+                Mail::Credit(port, credit) => self.credit(port - self.first_port, credit),
+            }
+        }
+    }
+
+    /// Hands the outbox over; the caller swaps each list into the receiver's mailbox.
+    pub(super) fn take_outbox(&mut self) -> &mut [Vec<Mail>] {
+        self.outbox_min = NEVER;
+        &mut self.outbox
+    }
+
+    /// Earliest time in the outbox.
+    pub(super) fn outbox_min(&self) -> Fs {
+        self.outbox_min
+    }
+
+    /// Puts something into another shard's mail.
+    pub(super) fn post(&mut self, port: u32, time: Fs, mail: Mail) {
+        let lp = self.layout.lp_of_port(port);
+        let shard = self.layout.cuts.partition_point(|&cut| cut <= lp) - 1;
+        self.outbox[shard].push(mail);
+        self.outbox_min = self.outbox_min.min(time);
+    }
+
+    /// A credit arrives at a local output port. Credits are kept in order of time; few come out of order.
+    #[inline]
+    pub(super) fn credit(&mut self, port: u32, credit: Credit) {
+        let slot = &self.ports[port as usize];
+        let fifo = &mut self.fifos[(slot.fifo + credit.channel) as usize];
+        self.credits.push(&mut fifo.credits, credit);
+        let mut i = fifo.credits.len() - 1;
+        while i > 0 && self.credits.get(&fifo.credits, i - 1).time > credit.time {
+            let earlier = *self.credits.get(&fifo.credits, i - 1);
+            *self.credits.get_mut(&fifo.credits, i) = earlier;
+            i -= 1;
+        }
+        *self.credits.get_mut(&fifo.credits, i) = credit;
+        if slot.blocked {
+            let lp = self.layout.lp_of_port(port + self.first_port) - self.first_lp;
+            self.lower(lp, credit.time);
+        }
+    }
+
+    /// Frees the buffer that a packet held at LP input `in_port` (local port number), at `time`.
+    #[inline]
+    pub(super) fn free_buffer(&mut self, in_port: u32, channel: u8, wire: u16, time: Fs) {
+        let port = &self.ports[in_port as usize];
+        let class = &self.layout.classes[port.class as usize];
+        if class.buffer.is_none() {
+            return;
+        }
+        let credit = Credit { time: time + class.latency, bytes: u32::from(wire), channel: u32::from(channel) };
+        let (peer, local) = (port.peer, port.peer_lp != UNPLUGGED);
+        if local {
+            self.credit(peer - self.first_port, credit);
+        } else {
+            self.post(peer, credit.time, Mail::Credit(peer, credit));
+        }
+    }
+
+    /// Simulates the window `[start, end)`. Stops early, between blocks, if asked to.
+    pub(super) fn window(&mut self, start: Fs, end: Fs, cancelled: impl Fn() -> bool) {
+        for block in 0..self.block_wake.len() {
+            if self.block_wake[block] >= end {
+                continue;
+            }
+            if cancelled() {
+                return;
+            }
+            self.block_wake[block] = NEVER;
+            for lp in (block * BLOCK) as u32..((block + 1) * BLOCK).min(self.lps as usize) as u32 {
+                let wake = self.wake[lp as usize];
+                if wake >= end {
+                    self.block_wake[block] = self.block_wake[block].min(wake);
+                    continue;
+                }
+                self.wake[lp as usize] = NEVER;
+                let next = match self.layout.nodes[(self.first_lp + lp) as usize] {
+                    Node::Accelerator(_) => self.accelerator(lp, start, end),
+                    Node::Switch { kind, first, copy } => self.switch(lp, kind, first, copy, start, end),
+                };
+                self.lower(lp, next);
+            }
+        }
+    }
+
+    /// Sorts the scratch arrivals into the queues they are for, oldest first.
+    ///
+    /// Arrivals of one window are later than those of the windows before, so each queue stays in order.
+    pub(super) fn distribute(&mut self) {
+        let Scratch { arrivals, order, buckets, touched, .. } = &mut self.scratch;
+        if let [(fifo, packet)] = arrivals[..] {
+            let fifo = &mut self.fifos[fifo as usize];
+            self.packets.push(&mut fifo.ring, packet);
+            arrivals.clear();
+            return;
+        }
+        // A counting sort by queue, then an insertion sort by age within each: a queue gets few packets a window.
+        let low = arrivals.iter().map(|a| a.0).min().unwrap_or(0);
+        touched.clear();
+        for (fifo, _) in arrivals.iter() {
+            let i = (fifo - low) as usize;
+            if i >= buckets.len() {
+                buckets.resize(i + 1, (0, 0));
+            }
+            if buckets[i].1 == 0 {
+                touched.push(i as u32);
+            }
+            buckets[i].1 += 1;
+        }
+        let mut sum = 0;
+        for &i in touched.iter() {
+            let count = buckets[i as usize].1;
+            buckets[i as usize] = (sum, sum);
+            sum += count;
+        }
+        order.resize(arrivals.len(), 0);
+        for (n, (fifo, packet)) in arrivals.iter().enumerate() {
+            let (start, filled) = &mut buckets[(fifo - low) as usize];
+            let mut i = *filled;
+            *filled += 1;
+            while i > *start && arrivals[order[i as usize - 1] as usize].1.key() > packet.key() {
+                order[i as usize] = order[i as usize - 1];
+                i -= 1;
+            }
+            order[i as usize] = n as u32;
+        }
+        for &i in touched.iter() {
+            let (start, end) = std::mem::take(&mut buckets[i as usize]);
+            let fifo = &mut self.fifos[(low + i) as usize];
+            for &n in &order[start as usize..end as usize] {
+                self.packets.push(&mut fifo.ring, arrivals[n as usize].1);
+            }
+        }
+        arrivals.clear();
+    }
+
+    /// Largest memory use, in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        let flat = self.ports.len() * (size_of::<Port>() + size_of::<PortStats>())
+            + self.fifos.len() * size_of::<Fifo>()
+            + (self.in_bits.len() + self.out_bits.len() + self.wake.len()) * 8
+            + (self.words.len() + self.endpoint_of.len()) * 4;
+        flat as u64 + self.packets.bytes() + self.credits.bytes() + self.endpoints.iter().map(Endpoint::bytes).sum::<u64>()
+    }
+}
+
+/// True for packets that hold a buffer at the port they came in by.
+#[inline(always)]
+pub(super) fn buffered(packet: &Packet) -> bool {
+    packet.in_port != NO_PORT
+}

@@ -1,0 +1,96 @@
+//! From the state at the end of a run to rows.
+//!
+//! **Invariant.** Rows come in the order of vertices and ports of the fabric, not of LPs, so that they are the same for
+//! any number of shards.
+
+use super::Job;
+use super::layout::{Layout, UNPLUGGED};
+use super::shard::Shard;
+use crate::fabric::{Place, Shape};
+use crate::record::{FlowRecord, LinkRecord, Record};
+
+/// Rows of a finished run.
+pub(super) fn record(job: &Job, layout: &Layout, shards: &[Shard]) -> Record {
+    let mut record = Record::default();
+    for endpoint in shards.iter().flat_map(|s| &s.endpoints) {
+        record.ranks.push(endpoint.stats);
+        record.finish_fs = record.finish_fs.max(endpoint.stats.finish_fs);
+        record.sent_bytes += endpoint.stats.sent_bytes;
+        record.received_bytes += endpoint.stats.received_bytes;
+    }
+    record.ranks.sort_unstable_by_key(|r| r.rank);
+    record.packet_hops = shards.iter().flat_map(|s| &s.stats).map(|s| s.packets).sum();
+    for vertex in 0..job.fabric.vertices() {
+        links_of(job, layout, shards, vertex, &mut record.links);
+    }
+    if job.record_flows {
+        record.flows = flows(shards);
+    }
+    record
+}
+
+fn links_of(job: &Job, layout: &Layout, shards: &[Shard], vertex: u32, rows: &mut Vec<LinkRecord>) {
+    let lp = layout.lp[vertex as usize];
+    let shard = &shards[layout.cuts.partition_point(|&cut| cut <= lp) - 1];
+    let (base, ports) = shard.ports_of(lp - shard.first_lp);
+    for port in 0..ports {
+        let stats = &shard.stats[(base + port) as usize];
+        let slot = &shard.ports[(base + port) as usize];
+        if slot.peer == UNPLUGGED || (stats.packets == 0 && !job.record_links) {
+            continue;
+        }
+        let class = &layout.classes[slot.class as usize];
+        let up = match job.fabric.place(vertex) {
+            Place::Accelerator(_) => true,
+            Place::Switch { network, plane, index, .. } => match &job.fabric.networks[network].planes[plane].shape {
+                Shape::Clos(tree) => {
+                    let tier = &tree.tiers()[tree.locate(index).0];
+                    port >= tier.down * tier.parallel
+                }
+                Shape::Direct(_) => true,
+            },
+        };
+        rows.push(LinkRecord {
+            vertex,
+            port,
+            peer: layout.vertex[layout.lp_of_port(slot.peer) as usize],
+            network: u32::from(class.network),
+            tier: u32::from(class.tier),
+            up,
+            payload_bytes: stats.payload,
+            wire_bytes: stats.wire,
+            packets: stats.packets,
+            busy_fs: stats.busy,
+            stall_fs: stats.stall,
+            wait_fs: stats.wait,
+            queue_max: stats.queue_max,
+        });
+    }
+}
+
+/// Joins where messages started with where they ended.
+fn flows(shards: &[Shard]) -> Vec<FlowRecord> {
+    let key = |f: &FlowRecord| (f.src, f.dst, f.lane, f.step);
+    let mut ends: Vec<FlowRecord> = shards.iter().flat_map(|s| &s.endpoints).flat_map(|e| &e.flow_ends).copied().collect();
+    ends.sort_unstable();
+    ends.dedup_by(|next, kept| {
+        let same = key(next) == key(kept);
+        if same {
+            (kept.bytes, kept.end_fs) = (kept.bytes + next.bytes, kept.end_fs.max(next.end_fs));
+        }
+        same
+    });
+    let mut starts: Vec<FlowRecord> = shards.iter().flat_map(|s| &s.endpoints).flat_map(|e| &e.flow_starts).copied().collect();
+    starts.sort_unstable_by_key(|f| (key(f), f.start_fs));
+    starts.dedup_by_key(|f| key(f));
+    let mut next = 0;
+    for row in &mut ends {
+        while next < starts.len() && key(&starts[next]) < key(row) {
+            next += 1;
+        }
+        if let Some(start) = starts.get(next).filter(|s| key(s) == key(row)) {
+            row.start_fs = start.start_fs;
+        }
+    }
+    ends
+}

@@ -1,0 +1,101 @@
+//! What a run leaves behind: plain rows, one type a table, before anything becomes Arrow.
+//!
+//! **Invariant.** Rows are in the order of their ids (rank, vertex and port, source), independent of threads.
+
+use crate::units::Fs;
+
+/// Everything recorded by one packet-level run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// When the last rank finished.
+    pub finish_fs: Fs,
+    /// Time windows simulated (empty ones are jumped over).
+    pub windows: u64,
+    /// Packets sent over links, counted once a link.
+    pub packet_hops: u64,
+    /// Worker threads used.
+    pub threads: u32,
+    /// Bytes of simulation state at its largest.
+    pub state_bytes: u64,
+    /// Payload bytes that ranks sent.
+    pub sent_bytes: u64,
+    /// Payload bytes that ranks received.
+    pub received_bytes: u64,
+    /// One row a rank.
+    pub ranks: Vec<RankRecord>,
+    /// One row a connected output port that carried something; all of them if links are recorded.
+    pub links: Vec<LinkRecord>,
+    /// One row a message, if flows are recorded.
+    pub flows: Vec<FlowRecord>,
+}
+
+/// What one rank did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RankRecord {
+    /// Rank.
+    pub rank: u32,
+    /// Accelerator it runs on.
+    pub accelerator: u32,
+    /// When its last step completed.
+    pub finish_fs: Fs,
+    /// Payload bytes sent.
+    pub sent_bytes: u64,
+    /// Payload bytes received.
+    pub received_bytes: u64,
+    /// Messages sent.
+    pub sent_messages: u64,
+    /// Messages received.
+    pub received_messages: u64,
+    /// Time its memory (HBM) was busy with the collective's traffic.
+    pub memory_busy_fs: Fs,
+}
+
+/// What one directed link did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkRecord {
+    /// Sending vertex.
+    pub vertex: u32,
+    /// Its port.
+    pub port: u32,
+    /// Receiving vertex.
+    pub peer: u32,
+    /// Network index.
+    pub network: u32,
+    /// Tier (trees) or dimension (direct topologies).
+    pub tier: u32,
+    /// True if the link leads from an accelerator or up a tree.
+    pub up: bool,
+    /// Payload bytes carried.
+    pub payload_bytes: u64,
+    /// Bytes on the wire, headers and protocol expansion included.
+    pub wire_bytes: u64,
+    /// Packets carried.
+    pub packets: u64,
+    /// Time spent sending.
+    pub busy_fs: Fs,
+    /// Time that a ready packet waited for credits while the link was idle.
+    pub stall_fs: Fs,
+    /// Sum over packets of the time from ready to sent.
+    pub wait_fs: u64,
+    /// Most packets queued at once.
+    pub queue_max: u32,
+}
+
+/// One message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FlowRecord {
+    /// Sending rank.
+    pub src: u32,
+    /// Receiving rank.
+    pub dst: u32,
+    /// Lane of the schedule.
+    pub lane: u32,
+    /// Receiving step of the schedule.
+    pub step: u32,
+    /// Payload bytes.
+    pub bytes: u64,
+    /// When the step that sends it began.
+    pub start_fs: Fs,
+    /// When its last byte arrived.
+    pub end_fs: Fs,
+}
