@@ -27,7 +27,7 @@ impl Shard<'_> {
         }
         let mut deliveries = std::mem::take(&mut self.scratch.deliveries);
         if deliveries.len() > 1 {
-            deliveries.sort_unstable_by_key(|(tail, p)| (*tail, p.tag, p.src, p.selector, p.in_port));
+            deliveries.sort_unstable_by_key(|(tail, p)| (*tail, p.tag(), p.src(), p.selector(), p.in_port()));
         }
         let mut candidates = std::mem::take(&mut self.scratch.candidates);
         candidates.clear();
@@ -56,8 +56,8 @@ impl Shard<'_> {
                 let packet = deliveries[delivered].1;
                 delivered += 1;
                 let free = if endpoint == UNPLUGGED { now } else { self.endpoints[endpoint as usize].deliver(job, paths, &packet, now) };
-                self.delivered += u64::from(packet.payload);
-                self.free_buffer(base + u32::from(packet.in_port), packet.channel, packet.wire, free);
+                self.delivered += u64::from(packet.payload());
+                self.free_buffer(u32::from(packet.in_port()), packet.channel(), packet.wire(), free);
             } else if begin == now {
                 self.endpoints[endpoint as usize].start(job, paths);
             } else {
@@ -84,6 +84,7 @@ impl Shard<'_> {
                 next = next.min(self.credit_in_sight(base + p, end));
             }
         }
+        self.announce(base);
         deliveries.clear();
         self.scratch.deliveries = deliveries;
         self.scratch.candidates = candidates;
@@ -123,13 +124,13 @@ impl Shard<'_> {
                 return NEVER;
             }
             let packet = self.packets.get_mut(&fifo.ring, 0);
-            packet.in_port = q as u16;
-            let tail = packet.time + class.fs(u32::from(packet.wire));
+            packet.set_in_port(q as u16);
+            let tail = packet.time + class.fs(packet.wire());
             let onward = match &paths.direct[network] {
                 None => None,
                 Some(direct) => {
                     let here = self.layout.vertex[(self.first_lp + lp) as usize] % paths.networks[network].span;
-                    dimension_order::next(direct, here, packet.dst, packet.selector)
+                    dimension_order::next(direct, here, packet.dst(), packet.selector())
                 }
             };
             let Some((out, channel)) = onward else {
@@ -151,7 +152,7 @@ impl Shard<'_> {
             let p = router.first_port + out;
             let port = &self.ports[(base + p) as usize];
             let out_class = &self.layout.classes[port.class as usize];
-            let wire = u32::from(packet.wire);
+            let wire = packet.wire();
             packet.time = if router.cut_through {
                 packet.time + router.router_latency + class.fs(wire).saturating_sub(out_class.fs(wire))
             } else {
@@ -183,7 +184,7 @@ impl Shard<'_> {
                 let packet = *self.packets.get(&waiting.ring, 0);
                 let stats = &mut self.stats[(base + p) as usize];
                 stats.queue_max = stats.queue_max.max(queued);
-                match self.credit_time(port.fifo + channel, &class, u32::from(packet.wire), end) {
+                match self.credit_time(port.fifo + channel, &class, packet.wire(), end) {
                     Some(credit) => {
                         offers[count] = (port.free_at.max(packet.time).max(credit), packet.time, channel as u8 + 1);
                         count += 1;
@@ -195,9 +196,9 @@ impl Shard<'_> {
         if endpoint != UNPLUGGED {
             let endpoint = &self.endpoints[endpoint as usize];
             if let Some(offer) = endpoint.offer(self.job, self.paths, p) {
-                let wire = u32::from(offer.packet.wire);
+                let wire = offer.packet.wire();
                 let memory = endpoint.memory_ready();
-                match self.credit_time(port.fifo + u32::from(offer.packet.channel), &class, wire, end) {
+                match self.credit_time(port.fifo + u32::from(offer.packet.channel()), &class, wire, end) {
                     Some(credit) => {
                         offers[count] = (port.free_at.max(offer.ready).max(credit).max(memory), offer.ready, INJECTION);
                         count += 1;
@@ -268,13 +269,13 @@ impl Shard<'_> {
             let packet = self.packets.pop(&mut waiting.ring);
             (packet, packet.time)
         };
-        let wire = u32::from(packet.wire);
-        let out_channel = if source == INJECTION { packet.channel } else { source - 1 };
+        let wire = packet.wire();
+        let out_channel = if source == INJECTION { packet.channel() } else { source - 1 };
         let busy = class.fs(wire);
-        let (held, in_port, in_channel) = (buffered(&packet), packet.in_port, packet.channel);
+        let (held, in_port, in_channel) = (buffered(&packet), packet.in_port(), packet.channel());
         let stats = &mut self.stats[(base + p) as usize];
         stats.packets += 1;
-        stats.payload += u64::from(packet.payload);
+        stats.payload += u64::from(packet.payload());
         stats.wire += u64::from(wire);
         stats.busy += busy;
         stats.wait += now - ready;
@@ -282,8 +283,8 @@ impl Shard<'_> {
         self.ports[(base + p) as usize].free_at = now + busy;
 
         packet.time = now + class.latency;
-        packet.channel = out_channel;
-        debug_assert!(paths.direct[class.network as usize].is_none() || packet.flags & (REDUCE | MULTICAST) == 0);
+        packet.set_channel(out_channel);
+        debug_assert!(paths.direct[class.network as usize].is_none() || packet.flags() & (REDUCE | MULTICAST) == 0);
         let fifo = &mut self.fifos[(port.fifo + u32::from(out_channel)) as usize];
         if class.buffer.is_some() {
             fifo.available -= wire;
@@ -297,12 +298,13 @@ impl Shard<'_> {
             self.lower(port.peer_lp, packet.time);
         }
         if held {
-            self.free_buffer(base + u32::from(in_port), in_channel, packet.wire, now + busy);
+            let in_class = self.layout.classes[self.ports[(base + u32::from(in_port)) as usize].class as usize];
+            self.free_buffer(u32::from(in_port), in_channel, packet.wire(), now + in_class.full_fs);
         }
         if source == INJECTION {
             let endpoint = &mut self.endpoints[endpoint as usize];
-            endpoint.memory(paths.memory, u32::from(packet.payload), now);
-            endpoint.left(job, paths, p, packet.payload, now, now + busy);
+            endpoint.memory(paths.memory, packet.payload(), now);
+            endpoint.left(job, paths, p, packet.payload(), now, now + busy);
         }
     }
 }

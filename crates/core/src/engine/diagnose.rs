@@ -92,9 +92,9 @@ fn waiting_queues(layout: &Layout, shards: &[Shard]) -> BTreeMap<Queue, Vec<Queu
                     for i in skip..fifo.ring.len() {
                         let packet = shard.packets.get(&fifo.ring, i);
                         if buffered(packet) {
-                            let upstream = shard.ports[(base + u32::from(packet.in_port)) as usize].peer;
+                            let upstream = shard.ports[(base + u32::from(packet.in_port())) as usize].peer;
                             if upstream != UNPLUGGED {
-                                holders.entry((upstream, u32::from(packet.channel))).or_default().push(queue);
+                                holders.entry((upstream, u32::from(packet.channel()))).or_default().push(queue);
                             }
                         }
                     }

@@ -307,23 +307,12 @@ impl Endpoint {
         };
         let last = if number + 1 == message.packets { LAST } else { 0 };
         let wire = super::layout::wire_bytes(payload, net.overhead, job.protocol);
-        let packet = Packet {
-            time: 0,
-            dst,
-            src: message.src,
-            tag: message.tag,
-            selector,
-            payload: payload as u16,
-            wire: wire as u16,
-            in_port: super::packet::NO_PORT,
-            channel: share.channel,
-            flags: message.flags | last,
-        };
+        let packet = Packet::new(dst, selector, message.src, message.tag, payload, wire, share.channel, message.flags | last);
         Some(Offer { packet, ready: queue.ready })
     }
 
     /// The port's offer left at `time`, its tail at `tail`.
-    pub(super) fn left(&mut self, job: &Job, paths: &Paths, port: u32, payload: u16, time: Fs, tail: Fs) {
+    pub(super) fn left(&mut self, job: &Job, paths: &Paths, port: u32, payload: u32, time: Fs, tail: Fs) {
         let queue = &mut self.queues[port as usize];
         queue.ready = time;
         let Some(share) = queue.shares.front_mut() else { return };
@@ -360,15 +349,15 @@ impl Endpoint {
 
     /// A packet's tail arrived at `time`. Returns when its buffer is free.
     pub(super) fn deliver(&mut self, job: &Job, paths: &Paths, packet: &Packet, time: Fs) -> Fs {
-        let (lane, step) = untag(packet.tag);
+        let (lane, step) = untag(packet.tag());
         let current = self.lanes[lane as usize].step == step;
         let reduce = if current { self.lanes[lane as usize].reduce } else { job.schedule.recvs(self.rank, lane, step).reduce };
-        let bytes = u32::from(packet.payload);
+        let bytes = packet.payload();
         let channel = if reduce { &mut self.reduce_free } else { &mut self.copy_free };
         let rate = if reduce { paths.reduce } else { paths.copy };
         *channel = time.max(*channel) + rate.fs(bytes);
         let done = (*channel).max(self.memory(paths.memory, if reduce { 3 * bytes } else { bytes }, time));
-        self.stats.received_bytes += u64::from(packet.payload);
+        self.stats.received_bytes += u64::from(packet.payload());
         if job.record_flows {
             self.record_arrival(packet, lane, step, done);
         }
@@ -378,9 +367,9 @@ impl Endpoint {
             state.latest = state.latest.max(done);
             self.settle(job, paths, lane);
         } else {
-            match self.early.iter_mut().find(|e| e.0 == packet.tag) {
+            match self.early.iter_mut().find(|e| e.0 == packet.tag()) {
                 Some(e) => (e.1, e.2) = (e.1 + packet.progress(), e.2.max(done)),
-                None => self.early.push((packet.tag, packet.progress(), done)),
+                None => self.early.push((packet.tag(), packet.progress(), done)),
             }
         }
         done
@@ -402,7 +391,7 @@ impl Endpoint {
     fn record_arrival(&mut self, packet: &Packet, lane: u32, step: u32, done: Fs) {
         // One row a message: packets of a message come close together, so the row is among the last few; rows that are
         // missed here are merged when the tables are made.
-        let row = FlowRecord { src: packet.src, dst: self.rank, lane, step, bytes: u64::from(packet.payload), start_fs: 0, end_fs: done };
+        let row = FlowRecord { src: packet.src(), dst: self.rank, lane, step, bytes: u64::from(packet.payload()), start_fs: 0, end_fs: done };
         let same = |f: &&mut FlowRecord| (f.src, f.lane, f.step) == (row.src, lane, step);
         match self.flow_ends.iter_mut().rev().take(64).find(same) {
             Some(old) => (old.bytes, old.end_fs) = (old.bytes + row.bytes, old.end_fs.max(done)),

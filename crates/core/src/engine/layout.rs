@@ -14,6 +14,10 @@ use crate::units::{Fs, NEVER, Serializer};
 /// A port that leads nowhere.
 pub(super) const UNPLUGGED: u32 = u32::MAX;
 
+/// A receiver announces freed buffer space in parts of this fraction of the buffer, as flow-control updates are coalesced
+/// in hardware (PCIe UpdateFC, InfiniBand FCCL); a buffer that is empty but for an unannounced rest still has 15/16 free.
+const CREDIT_UPDATES: u64 = 16;
+
 /// What all links of one network and tier share.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Class {
@@ -24,6 +28,8 @@ pub(super) struct Class {
     pub(super) full_fs: Fs,
     /// Buffer behind the link per virtual channel; `None` is unlimited.
     pub(super) buffer: Option<u32>,
+    /// Freed bytes are announced when this many have come together.
+    pub(super) quantum: u32,
     pub(super) channels: u8,
     pub(super) network: u8,
     pub(super) tier: u8,
@@ -202,6 +208,7 @@ fn classes(fabric: &Fabric, protocol: &ProtocolSpec) -> (Vec<Class>, Vec<u16>) {
                 full_wire,
                 full_fs: serializer.fs(full_wire),
                 buffer: net.spec.buffer.map(|b| b.min(u64::from(u32::MAX)) as u32),
+                quantum: (net.spec.buffer.unwrap_or(0) / CREDIT_UPDATES).clamp(1, 1 << 30) as u32,
                 channels: net.channels as u8,
                 network: n as u8,
                 tier: tier as u8,

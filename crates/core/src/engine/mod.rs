@@ -11,6 +11,7 @@ mod endpoint;
 mod layout;
 mod packet;
 mod paths;
+mod prefetch;
 mod rings;
 mod run;
 mod shard;

@@ -12,29 +12,18 @@ use crate::units::Fs;
 /// Input port of a packet that was injected here or made by the switch: no buffer upstream waits for its credit.
 pub(super) const NO_PORT: u16 = u16::MAX;
 
-/// One packet at one hop.
+/// One packet at one hop, in four words: partial writes would cost more than the shifts.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(align(32))] // never across a cache line
 pub(super) struct Packet {
     /// In a queue: when it is ready to leave. On a wire: when its head arrives.
     pub(super) time: Fs,
-    /// Destination position in the plane (or member of the copy, on a direct network).
-    pub(super) dst: u32,
-    /// Source rank.
-    pub(super) src: u32,
-    /// Receiving step and lane, see [`tag`].
-    pub(super) tag: u32,
-    /// Digits that pick among equal paths; the packet's number for in-network operations.
-    pub(super) selector: u32,
-    /// Payload bytes.
-    pub(super) payload: u16,
-    /// Bytes on the wire.
-    pub(super) wire: u16,
-    /// Port it came in by at the vertex where it is now.
-    pub(super) in_port: u16,
-    /// Virtual channel of the wire it is on or came by.
-    pub(super) channel: u8,
-    /// See the constants of this module.
-    pub(super) flags: u8,
+    /// Destination position in the plane (or member of the copy, on a direct network), and above it the selector.
+    route: u64,
+    /// Source rank, and above it the tag.
+    label: u64,
+    /// Payload bytes, wire bytes, input port, channel, flags.
+    meta: u64,
 }
 
 /// The last packet of its message (it may arrive before others).
@@ -45,16 +34,106 @@ pub(super) const REDUCE: u8 = 2;
 pub(super) const MULTICAST: u8 = 4;
 
 impl Packet {
-    /// Order of packets ready at the same time.
+    /// A packet as its source makes it: see the accessors for the fields.
     #[inline(always)]
-    pub(super) fn key(&self) -> (Fs, u32, u32, u32) {
-        (self.time, self.tag, self.src, self.selector)
+    #[allow(clippy::too_many_arguments)] // the fields of a header
+    pub(super) fn new(dst: u32, selector: u32, src: u32, tag: u32, payload: u32, wire: u32, channel: u8, flags: u8) -> Self {
+        let meta = u64::from(payload) | u64::from(wire) << 16 | u64::from(NO_PORT) << 32 | u64::from(channel) << 48 | u64::from(flags) << 56;
+        Self { time: 0, route: u64::from(dst) | u64::from(selector) << 32, label: u64::from(src) | u64::from(tag) << 32, meta }
+    }
+
+    /// Destination position.
+    #[inline(always)]
+    pub(super) fn dst(&self) -> u32 {
+        self.route as u32
+    }
+
+    /// Digits that pick among equal paths; the packet's number for in-network operations.
+    #[inline(always)]
+    pub(super) fn selector(&self) -> u32 {
+        (self.route >> 32) as u32
+    }
+
+    /// Source rank; the root for contributions to a sum.
+    #[inline(always)]
+    pub(super) fn src(&self) -> u32 {
+        self.label as u32
+    }
+
+    /// Receiving step and lane, see [`tag`].
+    #[inline(always)]
+    pub(super) fn tag(&self) -> u32 {
+        (self.label >> 32) as u32
+    }
+
+    /// Payload bytes.
+    #[inline(always)]
+    pub(super) fn payload(&self) -> u32 {
+        self.meta as u32 & 0xFFFF
+    }
+
+    /// Bytes on the wire.
+    #[inline(always)]
+    pub(super) fn wire(&self) -> u32 {
+        self.meta as u32 >> 16
+    }
+
+    /// Port it came in by at the vertex where it is now.
+    #[inline(always)]
+    pub(super) fn in_port(&self) -> u16 {
+        (self.meta >> 32) as u16
+    }
+
+    /// Virtual channel of the wire it is on or came by.
+    #[inline(always)]
+    pub(super) fn channel(&self) -> u8 {
+        (self.meta >> 48) as u8
+    }
+
+    /// See the constants of this module.
+    #[inline(always)]
+    pub(super) fn flags(&self) -> u8 {
+        (self.meta >> 56) as u8
+    }
+
+    /// The packet as it is at a vertex that it came to by `in_port` and may leave at `time`.
+    ///
+    /// Built word by word: changing a copy on the stack and copying that again stalls on every packet.
+    #[inline(always)]
+    pub(super) fn arrived(&self, in_port: u16, time: Fs) -> Self {
+        Self { time, route: self.route, label: self.label, meta: self.meta & !(0xFFFF << 32) | u64::from(in_port) << 32 }
+    }
+
+    #[inline(always)]
+    pub(super) fn set_in_port(&mut self, port: u16) {
+        self.meta = self.meta & !(0xFFFF << 32) | u64::from(port) << 32;
+    }
+
+    #[inline(always)]
+    pub(super) fn set_channel(&mut self, channel: u8) {
+        self.meta = self.meta & !(0xFF << 48) | u64::from(channel) << 48;
+    }
+
+    #[inline(always)]
+    pub(super) fn set_flags(&mut self, flags: u8) {
+        self.meta = self.meta & !(0xFF << 56) | u64::from(flags) << 56;
+    }
+
+    #[inline(always)]
+    pub(super) fn set_dst(&mut self, dst: u32) {
+        self.route = self.route & !0xFFFF_FFFF | u64::from(dst);
+    }
+
+    /// Order of packets ready at the same time: step, lane, source, selector.
+    #[inline(always)]
+    pub(super) fn key(&self) -> (Fs, u64, u32) {
+        (self.time, self.label, self.selector())
     }
 
     /// What it counts towards its step: payload bytes, and one for the message's end.
     #[inline(always)]
     pub(super) fn progress(&self) -> i64 {
-        i64::from(self.payload) + i64::from(self.flags & LAST)
+        i64::from(self.payload()) + i64::from(self.flags() & LAST)
     }
 }
 

@@ -6,6 +6,8 @@
 //! **Invariant.** A block belongs to one ring or to one free list. **Cost.** O(1) amortised; a growing ring copies itself.
 //! **Limits.** 2^32 entries in all.
 
+use super::prefetch::prefetch;
+
 /// Handle of one queue.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Ring {
@@ -52,6 +54,23 @@ impl<T: Copy + Default> Rings<T> {
         &mut self.data[ring.slot(i)]
     }
 
+    /// Asks for the cache lines where the ring is read and written next.
+    #[inline(always)]
+    pub(super) fn prefetch_ends(&self, ring: &Ring) {
+        if ring.cap > 0 {
+            prefetch(&self.data[ring.slot(0)]);
+            prefetch(&self.data[ring.slot(ring.len)]);
+        }
+    }
+
+    /// Asks for the cache line where the ring is written next.
+    #[inline(always)]
+    pub(super) fn prefetch_tail(&self, ring: &Ring) {
+        if ring.cap > 0 {
+            prefetch(&self.data[ring.slot(ring.len)]);
+        }
+    }
+
     /// Appends.
     #[inline(always)]
     pub(super) fn push(&mut self, ring: &mut Ring, value: T) {
@@ -67,13 +86,28 @@ impl<T: Copy + Default> Rings<T> {
     #[inline(always)]
     pub(super) fn pop(&mut self, ring: &mut Ring) -> T {
         let value = self.data[ring.slot(0)];
+        self.skip(ring);
+        value
+    }
+
+    /// Removes entries from the head as long as `take` holds, handing each to `each`.
+    #[inline(always)]
+    pub(super) fn drain_while(&mut self, ring: &mut Ring, take: impl Fn(&T) -> bool, mut each: impl FnMut(&T)) {
+        while ring.len > 0 && take(&self.data[ring.slot(0)]) {
+            each(&self.data[ring.slot(0)]);
+            self.skip(ring);
+        }
+    }
+
+    /// Removes the head without reading it; the ring is not empty.
+    #[inline(always)]
+    pub(super) fn skip(&mut self, ring: &mut Ring) {
         ring.head = (ring.head + 1) & (ring.cap - 1);
         ring.len -= 1;
         if ring.len == 0 && ring.cap > KEEP_CAP {
             self.free[ring.cap.trailing_zeros() as usize].push(ring.offset);
             *ring = Ring::default();
         }
-        value
     }
 
     #[cold]

@@ -24,6 +24,7 @@ const BLOCK: usize = 64;
 
 /// Output side and input side of a port.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))] // one cache line
 pub(super) struct Port {
     /// When the link is free again.
     pub(super) free_at: Fs,
@@ -42,22 +43,28 @@ pub(super) struct Port {
     pub(super) class: u16,
     /// Something waits and no credit for it is in sight.
     pub(super) blocked: bool,
+    /// Bytes freed behind the wire that comes in here and not announced yet, by channel.
+    owed: [u32; 2],
 }
 
 /// A queue of packets and the credits of its channel.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(align(64))] // one cache line
 pub(super) struct Fifo {
     pub(super) ring: Ring,
     /// How many from the front are on the wire.
     pub(super) flying: u32,
     /// Bytes of buffer free at the far end.
     pub(super) available: u32,
-    /// Credits on their way.
+    /// Credits on their way or not looked at yet; at most one a quantum of the buffer.
     pub(super) credits: Ring,
+    /// Time of the latest of them.
+    last_credit: Fs,
 }
 
 /// What a port did.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(align(64))] // one cache line
 pub(super) struct PortStats {
     pub(super) payload: u64,
     pub(super) wire: u64,
@@ -109,7 +116,6 @@ pub(super) struct Shard<'a> {
     pub(super) delivered: u64,
     /// Time of the last event that this shard saw.
     pub(super) last_event: Fs,
-    pub(super) windows_busy: u64,
 }
 
 /// Working space of one LP visit, kept to avoid allocation.
@@ -121,9 +127,71 @@ pub(super) struct Scratch {
     pub(super) deliveries: Vec<(Fs, Packet)>,
     /// Earliest departure of each port of an accelerator, and its source.
     pub(super) candidates: Vec<(Fs, u8)>,
+    /// Buffers freed in this visit.
+    freed: Vec<Freed>,
+    /// What arrived where, see `switch`.
+    pub(super) heads: Vec<(u32, u32)>,
     order: Vec<u32>,
     buckets: Vec<(u32, u32)>,
     touched: Vec<u32>,
+}
+
+/// A buffer that became free.
+#[derive(Clone, Copy, Debug)]
+struct Freed {
+    /// Twice the input port, plus the channel.
+    place: u32,
+    bytes: u32,
+    time: Fs,
+}
+
+/// Fills `order` with the items' numbers, those of one bucket together and in order within it.
+///
+/// A counting sort by bucket, then an insertion sort within: a bucket gets few items a window. `buckets` and `touched` are
+/// working space; `buckets` is all zero between calls. Returns the lowest bucket; `touched` counts from it.
+#[inline(always)]
+fn bucket_sort<T>(
+    items: &[T],
+    order: &mut Vec<u32>,
+    buckets: &mut Vec<(u32, u32)>,
+    touched: &mut Vec<u32>,
+    bucket: impl Fn(&T) -> u32,
+    after: impl Fn(&T, &T) -> bool,
+) -> u32 {
+    let low = items.iter().map(&bucket).min().unwrap_or(0);
+    touched.clear();
+    for item in items {
+        let i = (bucket(item) - low) as usize;
+        if i >= buckets.len() {
+            buckets.resize(i + 1, (0, 0));
+        }
+        if buckets[i].1 == 0 {
+            touched.push(i as u32);
+        }
+        buckets[i].1 += 1;
+    }
+    let mut sum = 0;
+    for &i in touched.iter() {
+        let count = buckets[i as usize].1;
+        buckets[i as usize] = (sum, sum);
+        sum += count;
+    }
+    order.clear();
+    order.resize(items.len(), 0);
+    for (n, item) in items.iter().enumerate() {
+        let (start, filled) = &mut buckets[(bucket(item) - low) as usize];
+        let mut i = *filled;
+        *filled += 1;
+        while i > *start && after(&items[order[i as usize - 1] as usize], item) {
+            order[i as usize] = order[i as usize - 1];
+            i -= 1;
+        }
+        order[i as usize] = n as u32;
+    }
+    for &i in touched.iter() {
+        buckets[i as usize] = (0, 0);
+    }
+    low
 }
 
 impl<'a> Shard<'a> {
@@ -166,7 +234,6 @@ impl<'a> Shard<'a> {
             scratch: Scratch::default(),
             delivered: 0,
             last_event: 0,
-            windows_busy: 0,
         };
         shard.plug();
         shard
@@ -200,6 +267,7 @@ impl<'a> Shard<'a> {
                     in_fifo: UNPLUGGED,
                     class: self.layout.class[port as usize],
                     blocked: false,
+                    owed: [0; 2],
                 });
             }
         }
@@ -254,7 +322,7 @@ impl<'a> Shard<'a> {
             match item {
                 Mail::Packet(port, packet) => {
                     let local = (port - self.first_port) as usize;
-                    let fifo = self.ports[local].in_fifo + u32::from(packet.channel);
+                    let fifo = self.ports[local].in_fifo + u32::from(packet.channel());
                     let fifo = &mut self.fifos[fifo as usize];
                     self.packets.push(&mut fifo.ring, packet);
                     fifo.flying += 1;
@@ -274,11 +342,6 @@ impl<'a> Shard<'a> {
         &mut self.outbox
     }
 
-    /// Earliest time in the outbox.
-    pub(super) fn outbox_min(&self) -> Fs {
-        self.outbox_min
-    }
-
     /// Puts something into another shard's mail.
     pub(super) fn post(&mut self, port: u32, time: Fs, mail: Mail) {
         let lp = self.layout.lp_of_port(port);
@@ -293,34 +356,69 @@ impl<'a> Shard<'a> {
         let slot = &self.ports[port as usize];
         let fifo = &mut self.fifos[(slot.fifo + credit.channel) as usize];
         self.credits.push(&mut fifo.credits, credit);
-        let mut i = fifo.credits.len() - 1;
-        while i > 0 && self.credits.get(&fifo.credits, i - 1).time > credit.time {
-            let earlier = *self.credits.get(&fifo.credits, i - 1);
-            *self.credits.get_mut(&fifo.credits, i) = earlier;
-            i -= 1;
+        if credit.time < fifo.last_credit {
+            let mut i = fifo.credits.len() - 1;
+            while i > 0 && self.credits.get(&fifo.credits, i - 1).time > credit.time {
+                let earlier = *self.credits.get(&fifo.credits, i - 1);
+                *self.credits.get_mut(&fifo.credits, i) = earlier;
+                i -= 1;
+            }
+            *self.credits.get_mut(&fifo.credits, i) = credit;
         }
-        *self.credits.get_mut(&fifo.credits, i) = credit;
+        fifo.last_credit = fifo.last_credit.max(credit.time);
         if slot.blocked {
             let lp = self.layout.lp_of_port(port + self.first_port) - self.first_lp;
             self.lower(lp, credit.time);
         }
     }
 
-    /// Frees the buffer that a packet held at LP input `in_port` (local port number), at `time`.
-    #[inline]
-    pub(super) fn free_buffer(&mut self, in_port: u32, channel: u8, wire: u16, time: Fs) {
-        let port = &self.ports[in_port as usize];
-        let class = &self.layout.classes[port.class as usize];
-        if class.buffer.is_none() {
-            return;
+    /// Notes that a packet's buffer at input `q` is free at `time`; [`Shard::announce`] tells the sender.
+    #[inline(always)]
+    pub(super) fn free_buffer(&mut self, q: u32, channel: u8, wire: u32, time: Fs) {
+        self.scratch.freed.push(Freed { place: q * 2 + u32::from(channel), bytes: wire, time });
+    }
+
+    /// Turns the buffers freed in this visit into credits.
+    ///
+    /// Freed bytes are added up in order of time, and whenever a quantum has come together a credit leaves. What is freed
+    /// in one window is freed later than what was in the windows before, so the cuts do not depend on the windows.
+    pub(super) fn announce(&mut self, base: u32) {
+        let Scratch { freed, order, buckets, touched, .. } = &mut self.scratch;
+        bucket_sort(freed, order, buckets, touched, |f| f.place, |a, b| a.time > b.time);
+        let mut i = 0;
+        while i < self.scratch.order.len() {
+            let freed = self.scratch.freed[self.scratch.order[i] as usize];
+            let port = &mut self.ports[(base + freed.place / 2) as usize];
+            let class = &self.layout.classes[port.class as usize];
+            let channel = freed.place % 2;
+            let (peer, local) = (port.peer, port.peer_lp != UNPLUGGED);
+            let mut owed = port.owed[channel as usize];
+            let mut time = freed.time;
+            let mut credit = None;
+            // everything freed here at one and the same moment counts together
+            loop {
+                let next = self.scratch.order.get(i).map(|&n| self.scratch.freed[n as usize]);
+                match next {
+                    Some(f) if f.place == freed.place && (f.time == time || owed < class.quantum) => {
+                        (owed, time) = (owed + f.bytes, f.time);
+                        i += 1;
+                    }
+                    _ => break,
+                }
+            }
+            if owed >= class.quantum {
+                credit = Some(Credit { time: time + class.latency, bytes: owed, channel });
+                owed = 0;
+            }
+            port.owed[channel as usize] = owed;
+            match credit {
+                Some(credit) if class.buffer.is_none() => debug_assert!(credit.bytes > 0),
+                Some(credit) if local => self.credit(peer - self.first_port, credit),
+                Some(credit) => self.post(peer, credit.time, Mail::Credit(peer, credit)),
+                None => {}
+            }
         }
-        let credit = Credit { time: time + class.latency, bytes: u32::from(wire), channel: u32::from(channel) };
-        let (peer, local) = (port.peer, port.peer_lp != UNPLUGGED);
-        if local {
-            self.credit(peer - self.first_port, credit);
-        } else {
-            self.post(peer, credit.time, Mail::Credit(peer, credit));
-        }
+        self.scratch.freed.clear();
     }
 
     /// Simulates the window `[start, end)`. Stops early, between blocks, if asked to.
@@ -342,7 +440,7 @@ impl<'a> Shard<'a> {
                 self.wake[lp as usize] = NEVER;
                 let next = match self.layout.nodes[(self.first_lp + lp) as usize] {
                     Node::Accelerator(_) => self.accelerator(lp, start, end),
-                    Node::Switch { kind, first, copy } => self.switch(lp, kind, first, copy, start, end),
+                    Node::Switch { kind, first, copy } => self.switch(lp, kind, first, copy, end),
                 };
                 self.lower(lp, next);
             }
@@ -360,42 +458,13 @@ impl<'a> Shard<'a> {
             arrivals.clear();
             return;
         }
-        // A counting sort by queue, then an insertion sort by age within each: a queue gets few packets a window.
-        let low = arrivals.iter().map(|a| a.0).min().unwrap_or(0);
-        touched.clear();
-        for (fifo, _) in arrivals.iter() {
-            let i = (fifo - low) as usize;
-            if i >= buckets.len() {
-                buckets.resize(i + 1, (0, 0));
-            }
-            if buckets[i].1 == 0 {
-                touched.push(i as u32);
-            }
-            buckets[i].1 += 1;
-        }
-        let mut sum = 0;
+        let low = bucket_sort(arrivals, order, buckets, touched, |a| a.0, |a, b| a.1.key() > b.1.key());
         for &i in touched.iter() {
-            let count = buckets[i as usize].1;
-            buckets[i as usize] = (sum, sum);
-            sum += count;
+            self.packets.prefetch_tail(&self.fifos[(low + i) as usize].ring);
         }
-        order.resize(arrivals.len(), 0);
-        for (n, (fifo, packet)) in arrivals.iter().enumerate() {
-            let (start, filled) = &mut buckets[(fifo - low) as usize];
-            let mut i = *filled;
-            *filled += 1;
-            while i > *start && arrivals[order[i as usize - 1] as usize].1.key() > packet.key() {
-                order[i as usize] = order[i as usize - 1];
-                i -= 1;
-            }
-            order[i as usize] = n as u32;
-        }
-        for &i in touched.iter() {
-            let (start, end) = std::mem::take(&mut buckets[i as usize]);
-            let fifo = &mut self.fifos[(low + i) as usize];
-            for &n in &order[start as usize..end as usize] {
-                self.packets.push(&mut fifo.ring, arrivals[n as usize].1);
-            }
+        for &n in order.iter() {
+            let (fifo, packet) = arrivals[n as usize];
+            self.packets.push(&mut self.fifos[fifo as usize].ring, packet);
         }
         arrivals.clear();
     }
@@ -413,5 +482,5 @@ impl<'a> Shard<'a> {
 /// True for packets that hold a buffer at the port they came in by.
 #[inline(always)]
 pub(super) fn buffered(packet: &Packet) -> bool {
-    packet.in_port != NO_PORT
+    packet.in_port() != NO_PORT
 }

@@ -11,29 +11,44 @@
 
 use super::layout::{SwitchKind, UNPLUGGED};
 use super::packet::{LAST, MULTICAST, NO_PORT, Packet, REDUCE};
+use super::prefetch::prefetch;
 use super::shard::{Mail, Shard, buffered};
 use crate::units::{Fs, NEVER};
 
 impl Shard<'_> {
     /// One visit. Returns when the switch must be visited next.
-    pub(super) fn switch(&mut self, lp: u32, kind: u32, first: u32, copy: u32, start: Fs, end: Fs) -> Fs {
+    pub(super) fn switch(&mut self, lp: u32, kind: u32, first: u32, copy: u32, end: Fs) -> Fs {
         let layout = self.layout;
         let kind: &SwitchKind = &layout.kinds[kind as usize];
         let (base, _) = self.ports_of(lp);
         let (word, last_word) = (self.words[lp as usize], self.words[lp as usize + 1]);
         let mut next = NEVER;
+        // first all wires, then all their heads: independent loads that the memory system overlaps
+        let mut heads = std::mem::take(&mut self.scratch.heads);
+        heads.clear();
         for w in word..last_word {
             let mut bits = self.in_bits[w as usize];
             while bits != 0 {
                 let q = (w - word) * 64 + bits.trailing_zeros();
                 bits &= bits - 1;
-                let left = self.gather(lp, base, q, kind, first, copy, end);
-                if left == NEVER {
-                    self.in_bits[w as usize] &= !(1 << (q % 64));
-                }
-                next = next.min(left);
+                let in_fifo = self.ports[(base + q) as usize].in_fifo;
+                prefetch(&self.fifos[in_fifo as usize]);
+                heads.push((q, in_fifo));
             }
         }
+        for &(_, in_fifo) in &heads {
+            let fifo = &self.fifos[in_fifo as usize];
+            self.packets.prefetch_ends(&fifo.ring);
+            self.credits.prefetch_tail(&fifo.credits);
+        }
+        for &(q, in_fifo) in &heads {
+            let left = self.gather(lp, base, q, in_fifo, kind, first, copy, end);
+            if left == NEVER {
+                self.in_bits[(word + q / 64) as usize] &= !(1 << (q % 64));
+            }
+            next = next.min(left);
+        }
+        self.scratch.heads = heads;
         if !self.scratch.arrivals.is_empty() {
             self.distribute();
         }
@@ -42,22 +57,21 @@ impl Shard<'_> {
             while bits != 0 {
                 let o = (w - word) * 64 + bits.trailing_zeros();
                 bits &= bits - 1;
-                next = next.min(self.serve(base, base + o, w, start, end));
+                next = next.min(self.serve(base, base + o, w, end));
             }
         }
+        self.announce(base);
         next
     }
 
     /// Takes what input `q` got before `end` and routes it. Returns when its next packet arrives.
     #[allow(clippy::too_many_arguments)] // the switch's constants, kept in registers
     #[inline]
-    fn gather(&mut self, lp: u32, base: u32, q: u32, kind: &SwitchKind, first: u32, copy: u32, end: Fs) -> Fs {
-        let port = self.ports[(base + q) as usize];
-        let in_class = &self.layout.classes[port.class as usize];
-        let in_fifo = port.in_fifo as usize;
+    fn gather(&mut self, lp: u32, base: u32, q: u32, in_fifo: u32, kind: &SwitchKind, first: u32, copy: u32, end: Fs) -> Fs {
+        let in_class = &self.layout.classes[self.ports[(base + q) as usize].class as usize];
         let word = self.words[lp as usize];
         loop {
-            let fifo = &mut self.fifos[in_fifo];
+            let fifo = &mut self.fifos[in_fifo as usize];
             if fifo.flying == 0 {
                 return NEVER;
             }
@@ -65,30 +79,33 @@ impl Shard<'_> {
             if arrival >= end {
                 return arrival;
             }
-            let mut packet = self.packets.pop(&mut fifo.ring);
-            fifo.flying -= 1;
-            packet.in_port = q as u16;
-            if packet.flags & (REDUCE | MULTICAST) != 0 {
+            let packet = self.packets.get(&fifo.ring, 0);
+            let (dst, selector, wire) = (packet.dst(), packet.selector(), packet.wire());
+            let mut ready = arrival + kind.latency;
+            if packet.flags() & (REDUCE | MULTICAST) != 0 {
+                let packet = packet.arrived(q as u16, arrival);
+                self.packets.skip(&mut fifo.ring);
+                fifo.flying -= 1;
                 self.in_network(lp, base, kind, first, copy, packet);
                 continue;
             }
-            let o = kind.route.next(first, packet.dst, packet.selector);
-            packet.time = arrival + kind.latency;
+            let o = kind.route.next(first, dst, selector);
+            let out = &self.ports[(base + o) as usize];
             if !kind.cut_through {
-                packet.time += in_class.fs(u32::from(packet.wire));
+                ready += in_class.fs(wire);
             } else if !kind.uniform {
-                let out_class = &self.layout.classes[self.ports[(base + o) as usize].class as usize];
-                let wire = u32::from(packet.wire);
-                packet.time += in_class.fs(wire).saturating_sub(out_class.fs(wire));
+                ready += in_class.fs(wire).saturating_sub(self.layout.classes[out.class as usize].fs(wire));
             }
-            self.scratch.arrivals.push((self.ports[(base + o) as usize].fifo, packet));
+            self.scratch.arrivals.push((out.fifo, packet.arrived(q as u16, ready)));
+            self.packets.skip(&mut fifo.ring);
+            fifo.flying -= 1;
             self.out_bits[(word + o / 64) as usize] |= 1 << (o % 64);
         }
     }
 
     /// Sends what output `p` can send before `end`. Returns when it can send again, as far as is known.
     #[inline]
-    fn serve(&mut self, base: u32, p: u32, word: u32, start: Fs, end: Fs) -> Fs {
+    fn serve(&mut self, base: u32, p: u32, word: u32, end: Fs) -> Fs {
         let mut port = self.ports[p as usize];
         let class = &self.layout.classes[port.class as usize];
         let mut fifo = self.fifos[port.fifo as usize];
@@ -96,16 +113,12 @@ impl Shard<'_> {
         let waiting = fifo.ring.len() - fifo.flying;
         stats.queue_max = stats.queue_max.max(waiting);
         port.blocked = false;
-        // credits that came before this window are simply there
-        while fifo.credits.len() > 0 && self.credits.get(&fifo.credits, 0).time <= start {
-            fifo.available += self.credits.pop(&mut fifo.credits).bytes;
-        }
         let mut first_arrival = NEVER;
         let mut next = NEVER;
         let mut sent = 0;
         while sent < waiting {
             let packet = self.packets.get_mut(&fifo.ring, fifo.flying);
-            let wire = u32::from(packet.wire);
+            let wire = packet.wire();
             let ready = packet.time.max(port.free_at);
             if ready >= end {
                 next = ready;
@@ -113,6 +126,10 @@ impl Shard<'_> {
             }
             let mut time = ready;
             if class.buffer.is_some() {
+                if fifo.available < wire {
+                    // what came in the meantime, all at once
+                    self.credits.drain_while(&mut fifo.credits, |c| c.time <= ready, |c| fifo.available += c.bytes);
+                }
                 while fifo.available < wire && fifo.credits.len() > 0 {
                     let credit = *self.credits.get(&fifo.credits, 0);
                     if credit.time >= end {
@@ -134,14 +151,14 @@ impl Shard<'_> {
             let busy = class.fs(wire);
             port.free_at = time + busy;
             stats.packets += 1;
-            stats.payload += u64::from(packet.payload);
+            stats.payload += u64::from(packet.payload());
             stats.wire += u64::from(wire);
             stats.busy += busy;
             stats.stall += time - ready;
             stats.wait += time - packet.time;
-            let (held, in_port, channel) = (buffered(packet), packet.in_port, packet.channel);
+            let (held, in_port, channel) = (buffered(packet), packet.in_port(), packet.channel());
             packet.time = time + class.latency;
-            packet.channel = 0;
+            packet.set_channel(0);
             first_arrival = first_arrival.min(packet.time);
             let leaving = *packet;
             sent += 1;
@@ -152,7 +169,8 @@ impl Shard<'_> {
                 self.post(port.peer, leaving.time, Mail::Packet(port.peer, leaving));
             }
             if held {
-                self.free_buffer(base + u32::from(in_port), channel, leaving.wire, time + busy);
+                let in_class = &self.layout.classes[self.ports[(base + u32::from(in_port)) as usize].class as usize];
+                self.free_buffer(u32::from(in_port), channel, wire, time + in_class.full_fs);
             }
         }
         if sent == waiting {
@@ -175,13 +193,13 @@ impl Shard<'_> {
     /// A packet that this switch combines or replicates.
     #[cold]
     fn in_network(&mut self, lp: u32, base: u32, kind: &SwitchKind, first: u32, copy: u32, mut packet: Packet) {
-        let in_port = base + u32::from(packet.in_port);
+        let in_port = base + u32::from(packet.in_port());
         let in_class = &self.layout.classes[self.ports[in_port as usize].class as usize];
-        packet.time += kind.latency + if kind.cut_through { 0 } else { in_class.fs(u32::from(packet.wire)) };
-        self.free_buffer(in_port, packet.channel, packet.wire, packet.time);
-        packet.in_port = NO_PORT;
-        if packet.flags & REDUCE != 0 {
-            let key = (lp, packet.dst, packet.tag, packet.selector);
+        packet.time += kind.latency + if kind.cut_through { 0 } else { in_class.fs(packet.wire()) };
+        self.free_buffer(in_port - base, packet.channel(), packet.wire(), packet.time);
+        packet.set_in_port(NO_PORT);
+        if packet.flags() & REDUCE != 0 {
+            let key = (lp, packet.dst(), packet.tag(), packet.selector());
             let sum = self.sums.entry(key).or_insert((0, 0));
             *sum = (sum.0 + 1, sum.1.max(packet.time));
             if sum.0 < self.paths.ranks {
@@ -189,22 +207,22 @@ impl Shard<'_> {
             }
             packet.time = sum.1;
             self.sums.remove(&key);
-            packet.flags &= LAST;
+            packet.set_flags(packet.flags() & LAST);
             self.out(lp, base, kind, first, packet);
         } else {
-            packet.flags &= LAST;
+            packet.set_flags(packet.flags() & LAST);
             let net = &self.paths.networks[kind.network as usize];
             let links = net.plane_links[kind.plane as usize];
             debug_assert_eq!(copy, net.group_copy);
             for &slot in &net.group {
-                packet.dst = slot * links + packet.selector % links;
+                packet.set_dst(slot * links + packet.selector() % links);
                 self.out(lp, base, kind, first, packet);
             }
         }
     }
 
     fn out(&mut self, lp: u32, base: u32, kind: &SwitchKind, first: u32, packet: Packet) {
-        let o = kind.route.next(first, packet.dst, packet.selector);
+        let o = kind.route.next(first, packet.dst(), packet.selector());
         self.scratch.arrivals.push((self.ports[(base + o) as usize].fifo, packet));
         self.out_bits[(self.words[lp as usize] + o / 64) as usize] |= 1 << (o % 64);
     }
