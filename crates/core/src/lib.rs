@@ -3,6 +3,7 @@
 //! Data flows one way: [`spec`] -> [`fabric`], [`collective`] -> [`engine`] -> [`record`] -> [`results`]. The crate knows
 //! nothing of Python. `docs/architecture.md` maps the modules and states their invariants.
 
+pub mod bound;
 pub mod collective;
 pub mod engine;
 pub mod error;

@@ -8,30 +8,43 @@
 //! **Invariant.** An event is handled only when no other of this LP is earlier; so cause precedes effect. Ties: deliveries,
 //! then step starts, then departures by port. **Cost.** O(ports) a departure.
 
+use super::endpoint::Offer;
 use super::layout::{Class, UNPLUGGED};
 use super::packet::{MULTICAST, Packet, REDUCE};
 use super::shard::{Mail, Shard, buffered};
 use crate::routing::dimension_order;
 use crate::units::{Fs, NEVER};
 
-/// Candidate source: injection; otherwise channel + 1 of the packets passing through.
+/// What a port could send next.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    /// When; [`NEVER`] if there is nothing or no credit in sight.
+    time: Fs,
+    /// [`INJECTION`], otherwise channel + 1 of the packets passing through.
+    source: u8,
+    /// The packet to inject.
+    offer: Offer,
+}
+
 const INJECTION: u8 = 0;
+
+impl Candidate {
+    const NONE: Self = Self { time: NEVER, source: INJECTION, offer: Offer::NONE };
+}
 
 impl Shard<'_> {
     /// One visit. Returns when the accelerator must be visited next.
     pub(super) fn accelerator(&mut self, lp: u32, start: Fs, end: Fs) -> Fs {
         let (base, ports) = self.ports_of(lp);
         let mut next = self.collect(lp, base, end);
-        if !self.scratch.arrivals.is_empty() {
-            self.distribute();
-        }
+        self.settle_queues();
         let mut deliveries = std::mem::take(&mut self.scratch.deliveries);
         if deliveries.len() > 1 {
             deliveries.sort_unstable_by_key(|(tail, p)| (*tail, p.tag(), p.src(), p.selector(), p.in_port()));
         }
         let mut candidates = std::mem::take(&mut self.scratch.candidates);
         candidates.clear();
-        candidates.resize(ports as usize, (NEVER, INJECTION));
+        candidates.resize(ports as usize, Candidate::NONE);
         let endpoint = self.endpoint_of[lp as usize];
         let word = self.words[lp as usize];
         for p in 0..ports {
@@ -45,7 +58,12 @@ impl Shard<'_> {
         loop {
             let delivery = deliveries.get(delivered).map_or(NEVER, |d| d.0);
             let begin = if endpoint == UNPLUGGED { NEVER } else { self.endpoints[endpoint as usize].next_start() };
-            let (departure, p) = candidates.iter().enumerate().fold((NEVER, 0), |best, (p, c)| if c.0 < best.0 { (c.0, p) } else { best });
+            let (mut departure, mut p) = (NEVER, 0);
+            for (i, candidate) in candidates.iter().enumerate() {
+                if candidate.time < departure {
+                    (departure, p) = (candidate.time, i);
+                }
+            }
             let now = delivery.min(begin).min(departure);
             if now >= end {
                 next = next.min(begin).min(departure);
@@ -57,14 +75,14 @@ impl Shard<'_> {
                 delivered += 1;
                 let free = if endpoint == UNPLUGGED { now } else { self.endpoints[endpoint as usize].deliver(job, paths, &packet, now) };
                 self.delivered += u64::from(packet.payload());
-                self.free_buffer(u32::from(packet.in_port()), packet.channel(), packet.wire(), free);
+                self.scratch.free_buffer(u32::from(packet.in_port()), packet.channel(), packet.wire(), free);
             } else if begin == now {
                 self.endpoints[endpoint as usize].start(job, paths);
             } else {
                 // the memory may have become busy since the candidate was formed
-                let source = candidates[p].1;
-                if source != INJECTION || self.endpoints[endpoint as usize].memory_ready() <= now {
-                    self.depart(endpoint, base, p as u32, now, source);
+                let candidate = candidates[p];
+                if candidate.source != INJECTION || self.endpoints[endpoint as usize].memory_ready() <= now {
+                    self.depart(endpoint, base, p as u32, now, &candidate);
                 }
                 candidates[p] = self.candidate(endpoint, base, p as u32, start, end);
             }
@@ -78,7 +96,7 @@ impl Shard<'_> {
             }
         }
         for p in 0..ports {
-            if candidates[p as usize].0 == NEVER && !self.ports[(base + p) as usize].blocked {
+            if candidates[p as usize].time == NEVER && !self.ports[(base + p) as usize].blocked {
                 self.out_bits[(word + p / 64) as usize] &= !(1 << (p % 64));
             } else if self.ports[(base + p) as usize].blocked {
                 next = next.min(self.credit_in_sight(base + p, end));
@@ -158,14 +176,16 @@ impl Shard<'_> {
             } else {
                 tail + router.router_latency
             };
-            self.scratch.arrivals.push((port.fifo + u32::from(out_class.channels) + channel, packet));
+            let wait = port.fifo + u32::from(out_class.channels) + channel;
+            self.scratch.fresh(p * 2 + channel, wait);
+            self.packets.push(&mut self.fifos[wait as usize].ring, packet);
             let word = self.words[lp as usize] + p / 64;
             self.out_bits[word as usize] |= 1 << (p % 64);
         }
     }
 
     /// When port `p` could send next, and what; [`NEVER`] if nothing is there or no credit is in sight.
-    fn candidate(&mut self, endpoint: u32, base: u32, p: u32, start: Fs, end: Fs) -> (Fs, u8) {
+    fn candidate(&mut self, endpoint: u32, base: u32, p: u32, start: Fs, end: Fs) -> Candidate {
         let port = self.ports[(base + p) as usize];
         let class = self.layout.classes[port.class as usize];
         let transit = self.paths.direct[class.network as usize].is_some();
@@ -174,6 +194,7 @@ impl Shard<'_> {
         let mut offers = [(NEVER, NEVER, INJECTION); 4];
         let mut count = 0;
         let mut blocked = false;
+        let mut injection = Offer::NONE;
         if transit {
             for channel in 0..u32::from(class.channels) {
                 let waiting = &self.fifos[(port.fifo + u32::from(class.channels) + channel) as usize];
@@ -196,6 +217,7 @@ impl Shard<'_> {
         if endpoint != UNPLUGGED {
             let endpoint = &self.endpoints[endpoint as usize];
             if let Some(offer) = endpoint.offer(self.job, self.paths, p) {
+                injection = offer;
                 let wire = offer.packet.wire();
                 let memory = endpoint.memory_ready();
                 match self.credit_time(port.fifo + u32::from(offer.packet.channel()), &class, wire, end) {
@@ -208,10 +230,10 @@ impl Shard<'_> {
             }
         }
         self.ports[(base + p) as usize].blocked = blocked;
-        let Some(first) = offers[..count].iter().map(|o| o.0).min() else { return (NEVER, INJECTION) };
+        let Some(first) = offers[..count].iter().map(|o| o.0).min() else { return Candidate::NONE };
         // min_by_key keeps the first of equals: transit before injection
         let able = offers[..count].iter().filter(|o| o.0 <= first.max(port.free_at));
-        able.min_by_key(|o| o.1).map_or((NEVER, INJECTION), |o| (o.0, o.2))
+        able.min_by_key(|o| o.1).map_or(Candidate::NONE, |o| Candidate { time: o.0, source: o.2, offer: injection })
     }
 
     /// Earliest time before `end` at which `wire` bytes of buffer are free at the far end; `None` if that is not yet known.
@@ -255,14 +277,14 @@ impl Shard<'_> {
     }
 
     /// The chosen packet leaves port `p` at `now`.
-    fn depart(&mut self, endpoint: u32, base: u32, p: u32, now: Fs, source: u8) {
+    fn depart(&mut self, endpoint: u32, base: u32, p: u32, now: Fs, candidate: &Candidate) {
+        let source = candidate.source;
         let (job, paths) = (self.job, self.paths);
         let port = self.ports[(base + p) as usize];
         let class = self.layout.classes[port.class as usize];
         self.absorb(&port, &class, now);
         let (mut packet, ready): (Packet, Fs) = if source == INJECTION {
-            let Some(offer) = self.endpoints[endpoint as usize].offer(job, paths, p) else { return };
-            (offer.packet, offer.ready)
+            (candidate.offer.packet, candidate.offer.ready)
         } else {
             let channel = u32::from(source) - 1;
             let waiting = &mut self.fifos[(port.fifo + u32::from(class.channels) + channel) as usize];
@@ -290,16 +312,16 @@ impl Shard<'_> {
             fifo.available -= wire;
         }
         if port.peer_lp == UNPLUGGED {
-            self.post(port.peer, packet.time, Mail::Packet(port.peer, packet));
+            self.outbox.post(self.layout, port.peer, packet.time, Mail::Packet(port.peer, packet));
         } else {
             self.packets.push(&mut fifo.ring, packet);
             fifo.flying += 1;
             self.in_bits[port.peer_bit as usize / 64] |= 1 << (port.peer_bit % 64);
-            self.lower(port.peer_lp, packet.time);
+            self.wake.lower(port.peer_lp, packet.time);
         }
         if held {
             let in_class = self.layout.classes[self.ports[(base + u32::from(in_port)) as usize].class as usize];
-            self.free_buffer(u32::from(in_port), in_channel, packet.wire(), now + in_class.full_fs);
+            self.scratch.free_buffer(u32::from(in_port), in_channel, packet.wire(), now + in_class.full_fs);
         }
         if source == INJECTION {
             let endpoint = &mut self.endpoints[endpoint as usize];

@@ -110,6 +110,11 @@ pub(super) struct Offer {
     pub(super) ready: Fs,
 }
 
+impl Offer {
+    /// Nothing to inject.
+    pub(super) const NONE: Self = Self { packet: Packet::EMPTY, ready: 0 };
+}
+
 impl Endpoint {
     pub(super) fn new(job: &Job, paths: &Paths, rank: u32) -> Self {
         let lanes = job.schedule.lanes();

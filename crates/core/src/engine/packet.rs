@@ -34,6 +34,9 @@ pub(super) const REDUCE: u8 = 2;
 pub(super) const MULTICAST: u8 = 4;
 
 impl Packet {
+    /// No packet.
+    pub(super) const EMPTY: Self = Self { time: 0, route: 0, label: 0, meta: 0 };
+
     /// A packet as its source makes it: see the accessors for the fields.
     #[inline(always)]
     #[allow(clippy::too_many_arguments)] // the fields of a header

@@ -37,6 +37,8 @@ pub(super) struct Rings<T> {
     free: [Vec<u32>; 32],
 }
 
+/// Up to this many entries an insertion sort is the fastest.
+const INSERTION: u32 = 24;
 const MIN_CAP: u32 = 4;
 /// An emptied ring gives back a block larger than this.
 const KEEP_CAP: u32 = 16;
@@ -90,6 +92,32 @@ impl<T: Copy + Default> Rings<T> {
         value
     }
 
+    /// Sorts the last `count` entries, few and nearly in order as a rule.
+    #[inline]
+    pub(super) fn sort_tail<K: Ord>(&mut self, ring: &Ring, count: u32, key: impl Fn(&T) -> K) {
+        let first = ring.len - count;
+        if count > INSERTION {
+            let mut tail: Vec<T> = (first..ring.len).map(|i| *self.get(ring, i)).collect();
+            tail.sort_unstable_by_key(key);
+            for (i, value) in tail.into_iter().enumerate() {
+                *self.get_mut(ring, first + i as u32) = value;
+            }
+            return;
+        }
+        for i in first + 1..ring.len {
+            let value = *self.get(ring, i);
+            let mine = key(&value);
+            let mut to = i;
+            while to > first && key(self.get(ring, to - 1)) > mine {
+                *self.get_mut(ring, to) = *self.get(ring, to - 1);
+                to -= 1;
+            }
+            if to < i {
+                *self.get_mut(ring, to) = value;
+            }
+        }
+    }
+
     /// Removes entries from the head as long as `take` holds, handing each to `each`.
     #[inline(always)]
     pub(super) fn drain_while(&mut self, ring: &mut Ring, take: impl Fn(&T) -> bool, mut each: impl FnMut(&T)) {
@@ -102,8 +130,14 @@ impl<T: Copy + Default> Rings<T> {
     /// Removes the head without reading it; the ring is not empty.
     #[inline(always)]
     pub(super) fn skip(&mut self, ring: &mut Ring) {
-        ring.head = (ring.head + 1) & (ring.cap - 1);
-        ring.len -= 1;
+        self.consume(ring, 1);
+    }
+
+    /// Removes `count` entries from the head; the ring has as many.
+    #[inline(always)]
+    pub(super) fn consume(&mut self, ring: &mut Ring, count: u32) {
+        ring.head = (ring.head + count) & ring.cap.wrapping_sub(1);
+        ring.len -= count;
         if ring.len == 0 && ring.cap > KEEP_CAP {
             self.free[ring.cap.trailing_zeros() as usize].push(ring.offset);
             *ring = Ring::default();

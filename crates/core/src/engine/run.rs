@@ -99,7 +99,7 @@ fn seat(job: &Job, paths: &Paths, layout: &Layout, shards: &mut [Shard]) {
         debug_assert_eq!(shard.endpoint_of[local as usize], UNPLUGGED);
         shard.endpoint_of[local as usize] = shard.endpoints.len() as u32;
         let endpoint = Endpoint::new(job, paths, rank);
-        shard.lower(local, endpoint.next_start());
+        shard.wake.lower(local, endpoint.next_start());
         shard.endpoints.push(endpoint);
     }
 }

@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 
+use super::accelerator::Candidate;
 use super::endpoint::Endpoint;
 use super::layout::{Layout, Node, UNPLUGGED};
 use super::packet::{Credit, NO_PORT, Packet};
@@ -103,14 +104,12 @@ pub(super) struct Shard<'a> {
     pub(super) words: Vec<u32>,
     pub(super) in_bits: Vec<u64>,
     pub(super) out_bits: Vec<u64>,
-    wake: Vec<Fs>,
-    block_wake: Vec<Fs>,
+    pub(super) wake: Wake,
     /// Endpoint of each LP, or [`UNPLUGGED`].
     pub(super) endpoint_of: Vec<u32>,
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) sums: BTreeMap<(u32, u32, u32, u32), Sum>,
-    pub(super) outbox: Vec<Vec<Mail>>,
-    outbox_min: Fs,
+    pub(super) outbox: Outbox,
     pub(super) scratch: Scratch,
     /// Payload bytes delivered since the last report.
     pub(super) delivered: u64,
@@ -118,80 +117,87 @@ pub(super) struct Shard<'a> {
     pub(super) last_event: Fs,
 }
 
+/// When each LP must be visited next, and the earliest of each block.
+#[derive(Debug)]
+pub(super) struct Wake {
+    lps: Vec<Fs>,
+    blocks: Vec<Fs>,
+}
+
+impl Wake {
+    /// Makes sure that an LP is visited in the window of `time`.
+    #[inline(always)]
+    pub(super) fn lower(&mut self, lp: u32, time: Fs) {
+        let wake = &mut self.lps[lp as usize];
+        if time < *wake {
+            *wake = time;
+            let block = &mut self.blocks[lp as usize / BLOCK];
+            *block = time.min(*block);
+        }
+    }
+}
+
+/// What leaves for other shards.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    mail: Vec<Vec<Mail>>,
+    earliest: Fs,
+}
+
+impl Outbox {
+    /// Puts something that concerns a port into its shard's mail.
+    pub(super) fn post(&mut self, layout: &Layout, port: u32, time: Fs, mail: Mail) {
+        let lp = layout.lp_of_port(port);
+        let shard = layout.cuts.partition_point(|&cut| cut <= lp) - 1;
+        self.mail[shard].push(mail);
+        self.earliest = self.earliest.min(time);
+    }
+}
+
 /// Working space of one LP visit, kept to avoid allocation.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    /// Arrived packets and the FIFO that each goes to.
-    pub(super) arrivals: Vec<(u32, Packet)>,
+    /// New packets of each queue (by output port and channel), and the queues that have some with their FIFO.
+    pub(super) fresh: Vec<u32>,
+    pub(super) touched: Vec<(u32, u32)>,
+    /// Packets that the switch combines or replicates.
+    pub(super) special: Vec<Packet>,
     /// Packets for this accelerator and when their tail is in.
     pub(super) deliveries: Vec<(Fs, Packet)>,
     /// Earliest departure of each port of an accelerator, and its source.
-    pub(super) candidates: Vec<(Fs, u8)>,
-    /// Buffers freed in this visit.
-    freed: Vec<Freed>,
-    /// What arrived where, see `switch`.
+    pub(super) candidates: Vec<Candidate>,
+    /// Buffers freed in this visit: time and bytes by input port and channel, and which have some.
+    pub(super) freed: Vec<Vec<(Fs, u32)>>,
+    pub(super) freed_at: Vec<u32>,
+    /// Wires that have something: input port and FIFO.
     pub(super) heads: Vec<(u32, u32)>,
-    order: Vec<u32>,
-    buckets: Vec<(u32, u32)>,
-    touched: Vec<u32>,
 }
 
-/// A buffer that became free.
-#[derive(Clone, Copy, Debug)]
-struct Freed {
-    /// Twice the input port, plus the channel.
-    place: u32,
-    bytes: u32,
-    time: Fs,
-}
+impl Scratch {
+    fn new(ports: usize) -> Self {
+        Self { fresh: vec![0; 2 * ports], freed: vec![vec![]; 2 * ports], ..Self::default() }
+    }
 
-/// Fills `order` with the items' numbers, those of one bucket together and in order within it.
-///
-/// A counting sort by bucket, then an insertion sort within: a bucket gets few items a window. `buckets` and `touched` are
-/// working space; `buckets` is all zero between calls. Returns the lowest bucket; `touched` counts from it.
-#[inline(always)]
-fn bucket_sort<T>(
-    items: &[T],
-    order: &mut Vec<u32>,
-    buckets: &mut Vec<(u32, u32)>,
-    touched: &mut Vec<u32>,
-    bucket: impl Fn(&T) -> u32,
-    after: impl Fn(&T, &T) -> bool,
-) -> u32 {
-    let low = items.iter().map(&bucket).min().unwrap_or(0);
-    touched.clear();
-    for item in items {
-        let i = (bucket(item) - low) as usize;
-        if i >= buckets.len() {
-            buckets.resize(i + 1, (0, 0));
+    /// Notes a packet that was put into a queue.
+    #[inline(always)]
+    pub(super) fn fresh(&mut self, queue: u32, fifo: u32) {
+        let count = &mut self.fresh[queue as usize];
+        if *count == 0 {
+            self.touched.push((queue, fifo));
         }
-        if buckets[i].1 == 0 {
-            touched.push(i as u32);
+        *count += 1;
+    }
+
+    /// Notes that a packet's buffer at input `q` is free at `time`; [`Shard::announce`] tells the sender.
+    #[inline(always)]
+    pub(super) fn free_buffer(&mut self, q: u32, channel: u8, wire: u32, time: Fs) {
+        let place = q * 2 + u32::from(channel);
+        let freed = &mut self.freed[place as usize];
+        if freed.is_empty() {
+            self.freed_at.push(place);
         }
-        buckets[i].1 += 1;
+        freed.push((time, wire));
     }
-    let mut sum = 0;
-    for &i in touched.iter() {
-        let count = buckets[i as usize].1;
-        buckets[i as usize] = (sum, sum);
-        sum += count;
-    }
-    order.clear();
-    order.resize(items.len(), 0);
-    for (n, item) in items.iter().enumerate() {
-        let (start, filled) = &mut buckets[(bucket(item) - low) as usize];
-        let mut i = *filled;
-        *filled += 1;
-        while i > *start && after(&items[order[i as usize - 1] as usize], item) {
-            order[i as usize] = order[i as usize - 1];
-            i -= 1;
-        }
-        order[i as usize] = n as u32;
-    }
-    for &i in touched.iter() {
-        buckets[i as usize] = (0, 0);
-    }
-    low
 }
 
 impl<'a> Shard<'a> {
@@ -201,11 +207,13 @@ impl<'a> Shard<'a> {
         let (first_port, end_port) = (layout.first_port[first_lp as usize], layout.first_port[end_lp as usize]);
         let count = (end_port - first_port) as usize;
 
+        let ports_of = |lp: u32| layout.first_port[lp as usize + 1] - layout.first_port[lp as usize];
+        let most_ports = (first_lp..end_lp).map(ports_of).max().unwrap_or(0) as usize;
         let mut words = Vec::with_capacity(lps as usize + 1);
         let mut word = 0;
         for lp in first_lp..end_lp {
             words.push(word);
-            word += (layout.first_port[lp as usize + 1] - layout.first_port[lp as usize]).div_ceil(64);
+            word += ports_of(lp).div_ceil(64);
         }
         words.push(word);
 
@@ -224,14 +232,12 @@ impl<'a> Shard<'a> {
             in_bits: vec![0; word as usize],
             out_bits: vec![0; word as usize],
             words,
-            wake: vec![NEVER; lps as usize],
-            block_wake: vec![NEVER; (lps as usize).div_ceil(BLOCK)],
+            wake: Wake { lps: vec![NEVER; lps as usize], blocks: vec![NEVER; (lps as usize).div_ceil(BLOCK)] },
             endpoint_of: vec![UNPLUGGED; lps as usize],
             endpoints: vec![],
             sums: BTreeMap::new(),
-            outbox: vec![vec![]; layout.cuts.len() - 1],
-            outbox_min: NEVER,
-            scratch: Scratch::default(),
+            outbox: Outbox { mail: vec![vec![]; layout.cuts.len() - 1], earliest: NEVER },
+            scratch: Scratch::new(most_ports),
             delivered: 0,
             last_event: 0,
         };
@@ -300,20 +306,9 @@ impl<'a> Shard<'a> {
         (first - self.first_port, self.layout.first_port[global + 1] - first)
     }
 
-    /// Makes sure that an LP is visited in the window of `time`.
-    #[inline(always)]
-    pub(super) fn lower(&mut self, lp: u32, time: Fs) {
-        let wake = &mut self.wake[lp as usize];
-        if time < *wake {
-            *wake = time;
-            let block = &mut self.block_wake[lp as usize / BLOCK];
-            *block = time.min(*block);
-        }
-    }
-
     /// Earliest time at which anything here, or sent from here, can happen.
     pub(super) fn next(&self) -> Fs {
-        self.block_wake.iter().copied().min().unwrap_or(NEVER).min(self.outbox_min)
+        self.wake.blocks.iter().copied().min().unwrap_or(NEVER).min(self.outbox.earliest)
     }
 
     /// Takes in what other shards sent.
@@ -329,7 +324,7 @@ impl<'a> Shard<'a> {
                     let lp = self.layout.lp_of_port(port) - self.first_lp;
                     let bit = self.words[lp as usize] * 64 + port - self.layout.first_port[(self.first_lp + lp) as usize];
                     self.in_bits[bit as usize / 64] |= 1 << (bit % 64);
-                    self.lower(lp, packet.time);
+                    self.wake.lower(lp, packet.time);
                 }
                 Mail::Credit(port, credit) => self.credit(port - self.first_port, credit),
             }
@@ -338,16 +333,8 @@ impl<'a> Shard<'a> {
 
     /// Hands the outbox over; the caller swaps each list into the receiver's mailbox.
     pub(super) fn take_outbox(&mut self) -> &mut [Vec<Mail>] {
-        self.outbox_min = NEVER;
-        &mut self.outbox
-    }
-
-    /// Puts something into another shard's mail.
-    pub(super) fn post(&mut self, port: u32, time: Fs, mail: Mail) {
-        let lp = self.layout.lp_of_port(port);
-        let shard = self.layout.cuts.partition_point(|&cut| cut <= lp) - 1;
-        self.outbox[shard].push(mail);
-        self.outbox_min = self.outbox_min.min(time);
+        self.outbox.earliest = NEVER;
+        &mut self.outbox.mail
     }
 
     /// A credit arrives at a local output port. Credits are kept in order of time; few come out of order.
@@ -368,14 +355,8 @@ impl<'a> Shard<'a> {
         fifo.last_credit = fifo.last_credit.max(credit.time);
         if slot.blocked {
             let lp = self.layout.lp_of_port(port + self.first_port) - self.first_lp;
-            self.lower(lp, credit.time);
+            self.wake.lower(lp, credit.time);
         }
-    }
-
-    /// Notes that a packet's buffer at input `q` is free at `time`; [`Shard::announce`] tells the sender.
-    #[inline(always)]
-    pub(super) fn free_buffer(&mut self, q: u32, channel: u8, wire: u32, time: Fs) {
-        self.scratch.freed.push(Freed { place: q * 2 + u32::from(channel), bytes: wire, time });
     }
 
     /// Turns the buffers freed in this visit into credits.
@@ -383,99 +364,101 @@ impl<'a> Shard<'a> {
     /// Freed bytes are added up in order of time, and whenever a quantum has come together a credit leaves. What is freed
     /// in one window is freed later than what was in the windows before, so the cuts do not depend on the windows.
     pub(super) fn announce(&mut self, base: u32) {
-        let Scratch { freed, order, buckets, touched, .. } = &mut self.scratch;
-        bucket_sort(freed, order, buckets, touched, |f| f.place, |a, b| a.time > b.time);
-        let mut i = 0;
-        while i < self.scratch.order.len() {
-            let freed = self.scratch.freed[self.scratch.order[i] as usize];
-            let port = &mut self.ports[(base + freed.place / 2) as usize];
+        let mut places = std::mem::take(&mut self.scratch.freed_at);
+        for place in places.drain(..) {
+            let mut freed = std::mem::take(&mut self.scratch.freed[place as usize]);
+            sort_by_time(&mut freed);
+            let port = &mut self.ports[(base + place / 2) as usize];
             let class = &self.layout.classes[port.class as usize];
-            let channel = freed.place % 2;
-            let (peer, local) = (port.peer, port.peer_lp != UNPLUGGED);
-            let mut owed = port.owed[channel as usize];
-            let mut time = freed.time;
-            let mut credit = None;
-            // everything freed here at one and the same moment counts together
-            loop {
-                let next = self.scratch.order.get(i).map(|&n| self.scratch.freed[n as usize]);
-                match next {
-                    Some(f) if f.place == freed.place && (f.time == time || owed < class.quantum) => {
-                        (owed, time) = (owed + f.bytes, f.time);
-                        i += 1;
+            let (peer, local, channel) = (port.peer, port.peer_lp != UNPLUGGED, place % 2);
+            if class.buffer.is_some() {
+                let mut owed = port.owed[channel as usize];
+                for i in 0..freed.len() {
+                    let (time, bytes) = freed[i];
+                    owed += bytes;
+                    // everything freed at one and the same moment counts together
+                    if owed < class.quantum || freed.get(i + 1).is_some_and(|next| next.0 == time) {
+                        continue;
                     }
-                    _ => break,
+                    let credit = Credit { time: time + class.latency, bytes: std::mem::take(&mut owed), channel };
+                    if local {
+                        self.credit(peer - self.first_port, credit);
+                    } else {
+                        self.outbox.post(self.layout, peer, credit.time, Mail::Credit(peer, credit));
+                    }
                 }
+                self.ports[(base + place / 2) as usize].owed[channel as usize] = owed;
             }
-            if owed >= class.quantum {
-                credit = Some(Credit { time: time + class.latency, bytes: owed, channel });
-                owed = 0;
-            }
-            port.owed[channel as usize] = owed;
-            match credit {
-                Some(credit) if class.buffer.is_none() => debug_assert!(credit.bytes > 0),
-                Some(credit) if local => self.credit(peer - self.first_port, credit),
-                Some(credit) => self.post(peer, credit.time, Mail::Credit(peer, credit)),
-                None => {}
-            }
+            freed.clear();
+            self.scratch.freed[place as usize] = freed;
         }
-        self.scratch.freed.clear();
+        self.scratch.freed_at = places;
     }
 
     /// Simulates the window `[start, end)`. Stops early, between blocks, if asked to.
     pub(super) fn window(&mut self, start: Fs, end: Fs, cancelled: impl Fn() -> bool) {
-        for block in 0..self.block_wake.len() {
-            if self.block_wake[block] >= end {
+        for block in 0..self.wake.blocks.len() {
+            if self.wake.blocks[block] >= end {
                 continue;
             }
             if cancelled() {
                 return;
             }
-            self.block_wake[block] = NEVER;
+            self.wake.blocks[block] = NEVER;
             for lp in (block * BLOCK) as u32..((block + 1) * BLOCK).min(self.lps as usize) as u32 {
-                let wake = self.wake[lp as usize];
+                let wake = self.wake.lps[lp as usize];
                 if wake >= end {
-                    self.block_wake[block] = self.block_wake[block].min(wake);
+                    self.wake.blocks[block] = self.wake.blocks[block].min(wake);
                     continue;
                 }
-                self.wake[lp as usize] = NEVER;
+                self.wake.lps[lp as usize] = NEVER;
                 let next = match self.layout.nodes[(self.first_lp + lp) as usize] {
                     Node::Accelerator(_) => self.accelerator(lp, start, end),
                     Node::Switch { kind, first, copy } => self.switch(lp, kind, first, copy, end),
                 };
-                self.lower(lp, next);
+                self.wake.lower(lp, next);
             }
         }
     }
 
-    /// Sorts the scratch arrivals into the queues they are for, oldest first.
+    /// Puts the new packets of each queue into order, oldest first.
     ///
-    /// Arrivals of one window are later than those of the windows before, so each queue stays in order.
-    pub(super) fn distribute(&mut self) {
-        let Scratch { arrivals, order, buckets, touched, .. } = &mut self.scratch;
-        if let [(fifo, packet)] = arrivals[..] {
-            let fifo = &mut self.fifos[fifo as usize];
-            self.packets.push(&mut fifo.ring, packet);
-            arrivals.clear();
-            return;
+    /// Arrivals of one window are later than those of the windows before, so that each queue stays in order.
+    #[inline]
+    pub(super) fn settle_queues(&mut self) {
+        let Self { scratch, packets, fifos, .. } = self;
+        for (queue, fifo) in scratch.touched.drain(..) {
+            let count = std::mem::take(&mut scratch.fresh[queue as usize]);
+            if count > 1 {
+                packets.sort_tail(&fifos[fifo as usize].ring, count, Packet::key);
+            }
         }
-        let low = bucket_sort(arrivals, order, buckets, touched, |a| a.0, |a, b| a.1.key() > b.1.key());
-        for &i in touched.iter() {
-            self.packets.prefetch_tail(&self.fifos[(low + i) as usize].ring);
-        }
-        for &n in order.iter() {
-            let (fifo, packet) = arrivals[n as usize];
-            self.packets.push(&mut self.fifos[fifo as usize].ring, packet);
-        }
-        arrivals.clear();
     }
 
     /// Largest memory use, in bytes.
     pub(super) fn bytes(&self) -> u64 {
         let flat = self.ports.len() * (size_of::<Port>() + size_of::<PortStats>())
             + self.fifos.len() * size_of::<Fifo>()
-            + (self.in_bits.len() + self.out_bits.len() + self.wake.len()) * 8
+            + (self.in_bits.len() + self.out_bits.len() + self.wake.lps.len()) * 8
             + (self.words.len() + self.endpoint_of.len()) * 4;
         flat as u64 + self.packets.bytes() + self.credits.bytes() + self.endpoints.iter().map(Endpoint::bytes).sum::<u64>()
+    }
+}
+
+/// Few and nearly in order as a rule.
+#[inline(always)]
+fn sort_by_time(freed: &mut [(Fs, u32)]) {
+    if freed.len() > 24 {
+        return freed.sort_unstable_by_key(|f| f.0);
+    }
+    for i in 1..freed.len() {
+        let mine = freed[i];
+        let mut to = i;
+        while to > 0 && freed[to - 1].0 > mine.0 {
+            freed[to] = freed[to - 1];
+            to -= 1;
+        }
+        freed[to] = mine;
     }
 }
 

@@ -20,183 +20,198 @@ impl Shard<'_> {
     pub(super) fn switch(&mut self, lp: u32, kind: u32, first: u32, copy: u32, end: Fs) -> Fs {
         let layout = self.layout;
         let kind: &SwitchKind = &layout.kinds[kind as usize];
-        let (base, _) = self.ports_of(lp);
-        let (word, last_word) = (self.words[lp as usize], self.words[lp as usize + 1]);
-        let mut next = NEVER;
-        // first all wires, then all their heads: independent loads that the memory system overlaps
-        let mut heads = std::mem::take(&mut self.scratch.heads);
-        heads.clear();
-        for w in word..last_word {
-            let mut bits = self.in_bits[w as usize];
-            while bits != 0 {
-                let q = (w - word) * 64 + bits.trailing_zeros();
-                bits &= bits - 1;
-                let in_fifo = self.ports[(base + q) as usize].in_fifo;
-                prefetch(&self.fifos[in_fifo as usize]);
-                heads.push((q, in_fifo));
-            }
+        let (base, ports) = self.ports_of(lp);
+        let left = self.gather(lp, base, ports, kind, first, end);
+        while let Some(packet) = self.scratch.special.pop() {
+            self.in_network(lp, base, kind, first, copy, packet);
         }
-        for &(_, in_fifo) in &heads {
-            let fifo = &self.fifos[in_fifo as usize];
-            self.packets.prefetch_ends(&fifo.ring);
-            self.credits.prefetch_tail(&fifo.credits);
-        }
-        for &(q, in_fifo) in &heads {
-            let left = self.gather(lp, base, q, in_fifo, kind, first, copy, end);
-            if left == NEVER {
-                self.in_bits[(word + q / 64) as usize] &= !(1 << (q % 64));
-            }
-            next = next.min(left);
-        }
-        self.scratch.heads = heads;
-        if !self.scratch.arrivals.is_empty() {
-            self.distribute();
-        }
-        for w in word..last_word {
-            let mut bits = self.out_bits[w as usize];
-            while bits != 0 {
-                let o = (w - word) * 64 + bits.trailing_zeros();
-                bits &= bits - 1;
-                next = next.min(self.serve(base, base + o, w, end));
-            }
-        }
+        self.settle_queues();
+        let next = self.serve(lp, base, ports, end);
         self.announce(base);
+        left.min(next)
+    }
+
+    /// Takes what arrived before `end` and routes it. Returns when the next packet arrives.
+    #[inline]
+    fn gather(&mut self, lp: u32, base: u32, ports: u32, kind: &SwitchKind, first: u32, end: Fs) -> Fs {
+        let Self { words, in_bits, out_bits, fifos, packets, credits, scratch, layout, .. } = self;
+        let ports = &self.ports[base as usize..(base + ports) as usize];
+        let words = words[lp as usize] as usize..words[lp as usize + 1] as usize;
+        let (in_bits, out_bits) = (&mut in_bits[words.clone()], &mut out_bits[words]);
+        let classes = &layout.classes[..];
+        // first all wires, then all their heads: independent loads that the memory system overlaps
+        scratch.heads.clear();
+        for (w, &bits) in in_bits.iter().enumerate() {
+            let mut bits = bits;
+            while bits != 0 {
+                let q = w as u32 * 64 + bits.trailing_zeros();
+                bits &= bits - 1;
+                let in_fifo = ports[q as usize].in_fifo;
+                prefetch(&fifos[in_fifo as usize]);
+                scratch.heads.push((q, in_fifo));
+            }
+        }
+        for &(_, in_fifo) in &scratch.heads {
+            let fifo = &fifos[in_fifo as usize];
+            packets.prefetch_ends(&fifo.ring);
+            credits.prefetch_tail(&fifo.credits);
+        }
+        let mut next = NEVER;
+        for i in 0..scratch.heads.len() {
+            let (q, in_fifo) = scratch.heads[i];
+            let in_class = &classes[ports[q as usize].class as usize];
+            let (ring, flying) = (fifos[in_fifo as usize].ring, fifos[in_fifo as usize].flying);
+            let mut taken = 0;
+            while taken < flying {
+                let packet = packets.get(&ring, taken);
+                let arrival = packet.time;
+                if arrival >= end {
+                    next = next.min(arrival);
+                    break;
+                }
+                taken += 1;
+                if packet.flags() & (REDUCE | MULTICAST) != 0 {
+                    scratch.special.push(packet.arrived(q as u16, arrival));
+                    continue;
+                }
+                let o = kind.route.next(first, packet.dst(), packet.selector());
+                let out = &ports[o as usize];
+                let mut ready = arrival + kind.latency;
+                if !kind.cut_through {
+                    ready += in_class.fs(packet.wire());
+                } else if !kind.uniform {
+                    let wire = packet.wire();
+                    ready += in_class.fs(wire).saturating_sub(classes[out.class as usize].fs(wire));
+                }
+                let packet = packet.arrived(q as u16, ready);
+                scratch.fresh(o, out.fifo);
+                packets.push(&mut fifos[out.fifo as usize].ring, packet);
+                out_bits[o as usize / 64] |= 1 << (o % 64);
+            }
+            let fifo = &mut fifos[in_fifo as usize];
+            packets.consume(&mut fifo.ring, taken);
+            fifo.flying -= taken;
+            if taken == flying {
+                in_bits[q as usize / 64] &= !(1 << (q % 64));
+            }
+        }
         next
     }
 
-    /// Takes what input `q` got before `end` and routes it. Returns when its next packet arrives.
-    #[allow(clippy::too_many_arguments)] // the switch's constants, kept in registers
+    /// Sends what can leave before `end`, output by output. Returns when something can leave again, as far as is known.
     #[inline]
-    fn gather(&mut self, lp: u32, base: u32, q: u32, in_fifo: u32, kind: &SwitchKind, first: u32, copy: u32, end: Fs) -> Fs {
-        let in_class = &self.layout.classes[self.ports[(base + q) as usize].class as usize];
-        let word = self.words[lp as usize];
-        loop {
-            let fifo = &mut self.fifos[in_fifo as usize];
-            if fifo.flying == 0 {
-                return NEVER;
-            }
-            let arrival = self.packets.get(&fifo.ring, 0).time;
-            if arrival >= end {
-                return arrival;
-            }
-            let packet = self.packets.get(&fifo.ring, 0);
-            let (dst, selector, wire) = (packet.dst(), packet.selector(), packet.wire());
-            let mut ready = arrival + kind.latency;
-            if packet.flags() & (REDUCE | MULTICAST) != 0 {
-                let packet = packet.arrived(q as u16, arrival);
-                self.packets.skip(&mut fifo.ring);
-                fifo.flying -= 1;
-                self.in_network(lp, base, kind, first, copy, packet);
-                continue;
-            }
-            let o = kind.route.next(first, dst, selector);
-            let out = &self.ports[(base + o) as usize];
-            if !kind.cut_through {
-                ready += in_class.fs(wire);
-            } else if !kind.uniform {
-                ready += in_class.fs(wire).saturating_sub(self.layout.classes[out.class as usize].fs(wire));
-            }
-            self.scratch.arrivals.push((out.fifo, packet.arrived(q as u16, ready)));
-            self.packets.skip(&mut fifo.ring);
-            fifo.flying -= 1;
-            self.out_bits[(word + o / 64) as usize] |= 1 << (o % 64);
-        }
-    }
-
-    /// Sends what output `p` can send before `end`. Returns when it can send again, as far as is known.
-    #[inline]
-    fn serve(&mut self, base: u32, p: u32, word: u32, end: Fs) -> Fs {
-        let mut port = self.ports[p as usize];
-        let class = &self.layout.classes[port.class as usize];
-        let mut fifo = self.fifos[port.fifo as usize];
-        let mut stats = self.stats[p as usize];
-        let waiting = fifo.ring.len() - fifo.flying;
-        stats.queue_max = stats.queue_max.max(waiting);
-        port.blocked = false;
-        let mut first_arrival = NEVER;
-        let mut next = NEVER;
-        let mut sent = 0;
-        while sent < waiting {
-            let packet = self.packets.get_mut(&fifo.ring, fifo.flying);
-            let wire = packet.wire();
-            let ready = packet.time.max(port.free_at);
-            if ready >= end {
-                next = ready;
-                break;
-            }
-            let mut time = ready;
-            if class.buffer.is_some() {
-                if fifo.available < wire {
-                    // what came in the meantime, all at once
-                    self.credits.drain_while(&mut fifo.credits, |c| c.time <= ready, |c| fifo.available += c.bytes);
-                }
-                while fifo.available < wire && fifo.credits.len() > 0 {
-                    let credit = *self.credits.get(&fifo.credits, 0);
-                    if credit.time >= end {
+    fn serve(&mut self, lp: u32, base: u32, count: u32, end: Fs) -> Fs {
+        let Self { words, in_bits, out_bits, fifos, packets, credits, scratch, layout, wake, outbox, .. } = self;
+        let ports = &mut self.ports[base as usize..(base + count) as usize];
+        let stats = &mut self.stats[base as usize..(base + count) as usize];
+        let words = words[lp as usize] as usize..words[lp as usize + 1] as usize;
+        let out_bits = &mut out_bits[words];
+        let classes = &layout.classes[..];
+        let (mut next, mut last) = (NEVER, 0);
+        for (w, word) in out_bits.iter_mut().enumerate() {
+            let mut bits = *word;
+            while bits != 0 {
+                let bit = bits.trailing_zeros();
+                bits &= bits - 1;
+                let o = w * 64 + bit as usize;
+                let (class, peer, peer_lp, peer_bit) = (&classes[ports[o].class as usize], ports[o].peer, ports[o].peer_lp, ports[o].peer_bit);
+                let fifo = &mut fifos[ports[o].fifo as usize];
+                let stats = &mut stats[o];
+                let mut free_at = ports[o].free_at;
+                let mut blocked = false;
+                let ring = fifo.ring;
+                let waiting = ring.len() - fifo.flying;
+                stats.queue_max = stats.queue_max.max(waiting);
+                let (mut sent, mut first_arrival) = (0, NEVER);
+                let (mut wires, mut payloads, mut busies, mut waits) = (0, 0, 0, 0);
+                while sent < waiting {
+                    let packet = packets.get_mut(&ring, fifo.flying + sent);
+                    let wire = packet.wire();
+                    let ready = packet.time.max(free_at);
+                    if ready >= end {
+                        next = next.min(ready);
                         break;
                     }
-                    self.credits.pop(&mut fifo.credits);
-                    fifo.available += credit.bytes;
-                    time = time.max(credit.time);
-                }
-                if fifo.available < wire {
-                    port.blocked = true;
-                    if fifo.credits.len() > 0 {
-                        next = self.credits.get(&fifo.credits, 0).time;
+                    let mut time = ready;
+                    if class.buffer.is_some() {
+                        if fifo.available < wire {
+                            // what came in the meantime, all at once
+                            credits.drain_while(&mut fifo.credits, |c| c.time <= ready, |c| fifo.available += c.bytes);
+                        }
+                        while fifo.available < wire && fifo.credits.len() > 0 {
+                            let credit = *credits.get(&fifo.credits, 0);
+                            if credit.time >= end {
+                                break;
+                            }
+                            credits.skip(&mut fifo.credits);
+                            fifo.available += credit.bytes;
+                            time = time.max(credit.time);
+                        }
+                        if fifo.available < wire {
+                            blocked = true;
+                            if fifo.credits.len() > 0 {
+                                next = next.min(credits.get(&fifo.credits, 0).time);
+                            }
+                            break;
+                        }
+                        fifo.available -= wire;
                     }
-                    break;
+                    let busy = class.fs(wire);
+                    free_at = time + busy;
+                    wires += u64::from(wire);
+                    payloads += u64::from(packet.payload());
+                    busies += busy;
+                    waits += time - packet.time;
+                    if time > ready {
+                        stats.stall += time - ready;
+                    }
+                    if buffered(packet) {
+                        let q = packet.in_port();
+                        let in_class = if usize::from(q) == o { class } else { &classes[ports[usize::from(q)].class as usize] };
+                        scratch.free_buffer(u32::from(q), packet.channel(), wire, time + in_class.full_fs);
+                    }
+                    packet.time = time + class.latency;
+                    packet.set_channel(0);
+                    first_arrival = first_arrival.min(packet.time);
+                    sent += 1;
+                    if peer_lp == UNPLUGGED {
+                        outbox.post(layout, peer, packet.time, Mail::Packet(peer, *packet));
+                    }
                 }
-                fifo.available -= wire;
-            }
-            let busy = class.fs(wire);
-            port.free_at = time + busy;
-            stats.packets += 1;
-            stats.payload += u64::from(packet.payload());
-            stats.wire += u64::from(wire);
-            stats.busy += busy;
-            stats.stall += time - ready;
-            stats.wait += time - packet.time;
-            let (held, in_port, channel) = (buffered(packet), packet.in_port(), packet.channel());
-            packet.time = time + class.latency;
-            packet.set_channel(0);
-            first_arrival = first_arrival.min(packet.time);
-            let leaving = *packet;
-            sent += 1;
-            if port.peer_lp != UNPLUGGED {
-                fifo.flying += 1;
-            } else {
-                self.packets.pop(&mut fifo.ring);
-                self.post(port.peer, leaving.time, Mail::Packet(port.peer, leaving));
-            }
-            if held {
-                let in_class = &self.layout.classes[self.ports[(base + u32::from(in_port)) as usize].class as usize];
-                self.free_buffer(u32::from(in_port), channel, wire, time + in_class.full_fs);
+                if sent == waiting {
+                    *word &= !(1 << bit);
+                }
+                ports[o].blocked = blocked;
+                if sent == 0 {
+                    continue;
+                }
+                stats.packets += u64::from(sent);
+                stats.wire += wires;
+                stats.payload += payloads;
+                stats.busy += busies;
+                stats.wait += waits;
+                ports[o].free_at = free_at;
+                last = free_at.max(last);
+                if peer_lp == UNPLUGGED {
+                    packets.consume(&mut fifo.ring, sent);
+                } else {
+                    fifo.flying += sent;
+                    in_bits[peer_bit as usize / 64] |= 1 << (peer_bit % 64);
+                    wake.lower(peer_lp, first_arrival);
+                }
             }
         }
-        if sent == waiting {
-            self.out_bits[word as usize] &= !(1 << ((p - base) % 64));
-        }
-        if sent > 0 {
-            self.last_event = self.last_event.max(port.free_at);
-            if port.peer_lp != UNPLUGGED {
-                self.in_bits[port.peer_bit as usize / 64] |= 1 << (port.peer_bit % 64);
-                self.lower(port.peer_lp, first_arrival);
-            }
-        }
-        // free_buffer never touches this port: its credits go to the far ends of input ports
-        self.fifos[port.fifo as usize] = fifo;
-        self.stats[p as usize] = stats;
-        self.ports[p as usize] = port;
+        self.last_event = self.last_event.max(last);
         next
     }
 
     /// A packet that this switch combines or replicates.
     #[cold]
     fn in_network(&mut self, lp: u32, base: u32, kind: &SwitchKind, first: u32, copy: u32, mut packet: Packet) {
-        let in_port = base + u32::from(packet.in_port());
-        let in_class = &self.layout.classes[self.ports[in_port as usize].class as usize];
+        let q = u32::from(packet.in_port());
+        let in_class = &self.layout.classes[self.ports[(base + q) as usize].class as usize];
         packet.time += kind.latency + if kind.cut_through { 0 } else { in_class.fs(packet.wire()) };
-        self.free_buffer(in_port - base, packet.channel(), packet.wire(), packet.time);
+        self.scratch.free_buffer(q, packet.channel(), packet.wire(), packet.time);
         packet.set_in_port(NO_PORT);
         if packet.flags() & REDUCE != 0 {
             let key = (lp, packet.dst(), packet.tag(), packet.selector());
@@ -208,7 +223,7 @@ impl Shard<'_> {
             packet.time = sum.1;
             self.sums.remove(&key);
             packet.set_flags(packet.flags() & LAST);
-            self.out(lp, base, kind, first, packet);
+            self.emit(lp, base, kind, first, packet);
         } else {
             packet.set_flags(packet.flags() & LAST);
             let net = &self.paths.networks[kind.network as usize];
@@ -216,14 +231,16 @@ impl Shard<'_> {
             debug_assert_eq!(copy, net.group_copy);
             for &slot in &net.group {
                 packet.set_dst(slot * links + packet.selector() % links);
-                self.out(lp, base, kind, first, packet);
+                self.emit(lp, base, kind, first, packet);
             }
         }
     }
 
-    fn out(&mut self, lp: u32, base: u32, kind: &SwitchKind, first: u32, packet: Packet) {
+    fn emit(&mut self, lp: u32, base: u32, kind: &SwitchKind, first: u32, packet: Packet) {
         let o = kind.route.next(first, packet.dst(), packet.selector());
-        self.scratch.arrivals.push((self.ports[(base + o) as usize].fifo, packet));
+        let fifo = self.ports[(base + o) as usize].fifo;
+        self.scratch.fresh(o, fifo);
+        self.packets.push(&mut self.fifos[fifo as usize].ring, packet);
         self.out_bits[(self.words[lp as usize] + o / 64) as usize] |= 1 << (o % 64);
     }
 }

@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 mod validate;
-pub use validate::validate;
+pub use validate::{FIDELITIES, TABLES, validate, validate_system};
 
 use crate::error::{Error, Result};
 use crate::units::{BitRate, Fs};

@@ -1,2 +1,227 @@
-use super::RunSpec; use crate::error::Result; /// Checks.
-pub fn validate(_s: &RunSpec) -> Result<()> { Ok(()) }
+//! Range checks: the one place where a specification is looked at with suspicion.
+//!
+//! **Invariant.** A [`RunSpec`] that passes has every field in range and every sum that the simulation forms from it within
+//! its integer; nothing behind this module checks again. Whether the numbers of a network *fit together* (a radix, a span)
+//! is decided by [`crate::fabric::Fabric::new`], whether an algorithm fits the ranks by
+//! [`crate::collective::build`].
+//!
+//! **Cost.** O(networks + protocols), plus a sort of the placement if one is given.
+//!
+//! **Limits.** The last network may span fewer accelerators than the machine has: what is unreachable is an error only
+//! for a collective that needs it.
+
+use super::{DeviceSpec, NetworkSpec, ProtocolSpec, RunSpec, StackSpec, SystemSpec};
+use crate::collective::{Algorithm, Collective, MAX_LANES};
+use crate::error::{Error, Result};
+use crate::units::Fs;
+
+/// One second: no single latency may reach it.
+const SECOND: Fs = 1_000_000_000_000_000;
+/// Largest packet on the wire, so that sizes fit 16 bits.
+const MAX_PACKET: u64 = 65_535;
+/// More worker threads than any machine that runs one process has use for.
+const MAX_THREADS: u32 = 1024;
+/// Names of the detail tables.
+pub const TABLES: [&str; 4] = ["ranks", "links", "switches", "flows"];
+/// Names of the fidelities.
+pub const FIDELITIES: [&str; 3] = ["auto", "packet", "analytic"];
+
+/// Checks every field of a specification.
+///
+/// # Errors
+/// [`Error::Spec`] with the dotted path of the field, its value and what would be valid; [`Error::Overflow`] for
+/// quantities that are valid one by one but whose product does not fit.
+pub fn validate(spec: &RunSpec) -> Result<()> {
+    validate_system(&spec.system)?;
+    let collective = Collective::parse(&spec.collective)?;
+    if spec.algorithm != "auto" {
+        Algorithm::parse(&spec.algorithm)?;
+    }
+    if spec.bytes == 0 && collective != Collective::Barrier {
+        return Err(Error::spec("bytes", 0, "at least 1 (only a barrier has no data)"));
+    }
+    within("element_bytes", spec.element_bytes.into(), 1, 16)?;
+    let ranks = spec.ranks.unwrap_or(spec.system.accelerators);
+    within("ranks", ranks.into(), 1, spec.system.accelerators.into())?;
+    placement(spec, ranks)?;
+    if spec.root >= ranks {
+        return Err(Error::spec("root", spec.root, format!("a rank: 0 to {}", ranks - 1)));
+    }
+    if let Some(lanes) = spec.lanes {
+        within("lanes", lanes.into(), 1, MAX_LANES.into())?;
+    }
+    if let Some(chunks) = spec.chunks {
+        within("chunks", chunks.into(), 1, MAX_LANES.into())?;
+    }
+    validate_stack(&spec.stack, &spec.system)?;
+    one_of("fidelity", &spec.fidelity, &FIDELITIES)?;
+    within("threads", spec.threads.into(), 0, MAX_THREADS.into())?;
+    for (i, table) in spec.record.iter().enumerate() {
+        one_of(&format!("record[{i}]"), table, &TABLES)?;
+    }
+    if spec.time_limit_fs == Some(0) {
+        return Err(Error::spec("time_limit_fs", 0, "at least 1, or none"));
+    }
+    if spec.memory_limit == Some(0) {
+        return Err(Error::spec("memory_limit", 0, "at least 1 byte, or none"));
+    }
+    traffic(spec, ranks)
+}
+
+/// Checks a machine alone.
+///
+/// # Errors
+/// As [`validate`].
+pub fn validate_system(system: &SystemSpec) -> Result<()> {
+    if system.accelerators == 0 || system.accelerators >= 1 << 31 {
+        return Err(Error::spec("system.accelerators", system.accelerators, "1 to 2147483647"));
+    }
+    device(&system.device)?;
+    if system.networks.is_empty() {
+        return Err(Error::spec("system.networks", "[]", "at least one network"));
+    }
+    for (i, net) in system.networks.iter().enumerate() {
+        network(&format!("system.networks[{i}]"), net, system.accelerators)?;
+        if system.networks[..i].iter().any(|other| other.name == net.name) {
+            return Err(Error::spec(format!("system.networks[{i}].name"), format!("{:?}", net.name), "a name of its own"));
+        }
+    }
+    Ok(())
+}
+
+fn device(device: &DeviceSpec) -> Result<()> {
+    let rates = [("hbm_rate", device.hbm_rate), ("copy_rate", device.copy_rate), ("reduce_rate", device.reduce_rate)];
+    for (name, rate) in rates {
+        if rate.is_some_and(|r| r.0 == 0) {
+            return Err(Error::spec(format!("system.device.{name}"), 0, "more than 0 bit/s, or none for no limit"));
+        }
+    }
+    Ok(())
+}
+
+fn network(path: &str, net: &NetworkSpec, accelerators: u32) -> Result<()> {
+    let at = |field: &str| format!("{path}.{field}");
+    if net.name.trim().is_empty() {
+        return Err(Error::spec(at("name"), format!("{:?}", net.name), "a name"));
+    }
+    within(&at("span"), net.span.into(), 1, accelerators.into())?;
+    within(&at("payload"), net.payload.into(), 1, MAX_PACKET)?;
+    let packet = u64::from(net.payload) + u64::from(net.overhead);
+    if packet > MAX_PACKET {
+        return Err(Error::spec(at("overhead"), net.overhead, format!("payload + overhead at most {MAX_PACKET}")));
+    }
+    if net.buffer.is_some_and(|b| b < 2 * packet) {
+        let least = format!("at least two full packets ({} bytes), or none for unlimited queues", 2 * packet);
+        return Err(Error::spec(at("buffer"), net.buffer.unwrap_or(0), least));
+    }
+    for (i, link) in net.links.iter().enumerate() {
+        if link.rate.0 == 0 {
+            return Err(Error::spec(at(&format!("links[{i}].rate")), 0, "more than 0 bit/s"));
+        }
+        // A link's latency is the engine's time window: zero would leave it no time to look ahead.
+        within(&at(&format!("links[{i}].latency_fs")), link.latency_fs, 1, SECOND - 1)?;
+    }
+    for (i, switch) in net.switches.iter().enumerate() {
+        within(&at(&format!("switches[{i}].latency_fs")), switch.latency_fs, 0, SECOND - 1)?;
+    }
+    Ok(())
+}
+
+fn validate_stack(stack: &StackSpec, system: &SystemSpec) -> Result<()> {
+    if stack.protocols.is_empty() {
+        return Err(Error::spec("stack.protocols", "[]", "at least one protocol"));
+    }
+    for (i, p) in stack.protocols.iter().enumerate() {
+        let path = format!("stack.protocols[{i}]");
+        if p.name.is_empty() || p.name == "auto" || stack.protocols[..i].iter().any(|other| other.name == p.name) {
+            return Err(Error::spec(format!("{path}.name"), format!("{:?}", p.name), "a name of its own, not \"auto\""));
+        }
+        protocol(&path, p, system)?;
+    }
+    if stack.protocol != "auto" && stack.protocols.iter().all(|p| p.name != stack.protocol) {
+        let names: Vec<_> = stack.protocols.iter().map(|p| p.name.as_str()).collect();
+        let expected = format!("auto or one of {}", names.join(", "));
+        return Err(Error::spec("stack.protocol", format!("{:?}", stack.protocol), expected));
+    }
+    Ok(())
+}
+
+fn protocol(path: &str, p: &ProtocolSpec, system: &SystemSpec) -> Result<()> {
+    let at = |field: &str| format!("{path}.{field}");
+    within(&at("launch_fs"), p.launch_fs, 0, SECOND - 1)?;
+    if p.step_fs.len() != system.networks.len() {
+        let expected = format!("one entry for each of the {} networks", system.networks.len());
+        return Err(Error::spec(at("step_fs"), format!("{:?}", p.step_fs), expected));
+    }
+    for (i, &step) in p.step_fs.iter().enumerate() {
+        within(&at(&format!("step_fs[{i}]")), step, 0, SECOND - 1)?;
+    }
+    if p.wire_den == 0 || p.wire_num < p.wire_den {
+        let given = format!("{}/{}", p.wire_num, p.wire_den);
+        return Err(Error::spec(at("wire_num / wire_den"), given, "a ratio of at least 1 with a positive denominator"));
+    }
+    for (i, net) in system.networks.iter().enumerate() {
+        let wire = (u64::from(net.payload) * u64::from(p.wire_num)).div_ceil(p.wire_den.into()) + u64::from(net.overhead);
+        if wire > MAX_PACKET {
+            let expected = format!("at most {MAX_PACKET} bytes of a full packet of system.networks[{i}] on the wire");
+            return Err(Error::spec(at("wire_num / wire_den"), format!("{}/{}: {wire} bytes", p.wire_num, p.wire_den), expected));
+        }
+        // The buffer must hold two packets as this protocol makes them.
+        if net.buffer.is_some_and(|b| b < 2 * wire) {
+            let least = format!("at least two full packets of protocol {} ({} bytes)", p.name, 2 * wire);
+            return Err(Error::spec(format!("system.networks[{i}].buffer"), net.buffer.unwrap_or(0), least));
+        }
+    }
+    for (i, name) in p.algorithms.iter().enumerate() {
+        Algorithm::parse(name).map_err(|e| match e {
+            Error::Spec { value, expected, .. } => Error::Spec { field: at(&format!("algorithms[{i}]")), value, expected },
+            other => other,
+        })?;
+    }
+    Ok(())
+}
+
+fn placement(spec: &RunSpec, ranks: u32) -> Result<()> {
+    let Some(placement) = &spec.placement else { return Ok(()) };
+    if placement.len() as u64 != u64::from(ranks) {
+        let given = format!("{} entries", placement.len());
+        return Err(Error::spec("placement", given, format!("one accelerator for each of the {ranks} ranks")));
+    }
+    if let Some(rank) = placement.iter().position(|&a| a >= spec.system.accelerators) {
+        let valid = format!("an accelerator: 0 to {}", spec.system.accelerators - 1);
+        return Err(Error::spec(format!("placement[{rank}]"), placement[rank], valid));
+    }
+    let mut sorted = placement.clone();
+    sorted.sort_unstable();
+    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(Error::spec("placement", pair[0], "every accelerator at most once")),
+        None => Ok(()),
+    }
+}
+
+/// Bytes that all ranks together may move must fit 63 bits, with room for reads, writes and protocol expansion.
+fn traffic(spec: &RunSpec, ranks: u32) -> Result<()> {
+    let total = u128::from(spec.bytes) * u128::from(ranks) * 8;
+    if total > i64::MAX as u128 {
+        return Err(Error::Overflow {
+            what: "bytes of a collective over all ranks".into(),
+            value: format!("8 x {} bytes x {ranks} ranks", spec.bytes),
+            limit: i64::MAX.to_string(),
+        });
+    }
+    Ok(())
+}
+
+fn within(field: &str, value: u64, least: u64, most: u64) -> Result<()> {
+    if (least..=most).contains(&value) { Ok(()) } else { Err(Error::spec(field, value, format!("{least} to {most}"))) }
+}
+
+fn one_of(field: &str, value: &str, names: &[&str]) -> Result<()> {
+    if names.contains(&value) {
+        return Ok(());
+    }
+    Err(Error::spec(field, format!("{value:?}"), format!("one of {}", names.join(", "))))
+}
+
+#[cfg(test)]
+mod tests;

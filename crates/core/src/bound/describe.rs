@@ -1,0 +1,228 @@
+//! What a machine consists of, counted by arithmetic.
+//!
+//! **Model.** Counts follow from the parameters of each network, never from walking the graph: links of tier t join each
+//! vertex below it to `up * parallel` ports; a line of a torus has one link an accelerator (one less without wraparound), a
+//! full line of k one a pair. *Bisection* is the rate, one way, between two halves of a copy at the narrowest tier or
+//! dimension; *diameter* the most links, and the longest propagation, between two accelerators.
+//!
+//! **Cost.** O(networks x planes x tiers), whatever the number of accelerators.
+//!
+//! **Limits.** `state_bytes` is an estimate of what the packet engine keeps for ports and ranks, without traffic.
+
+use serde::Serialize;
+
+use super::path;
+use crate::fabric::direct::Dimension;
+use crate::fabric::{Fabric, Network, Shape};
+
+/// Bytes that the packet engine keeps a port, and an accelerator, before any packet moves.
+pub const PORT_BYTES: u64 = 280;
+/// See [`PORT_BYTES`].
+pub const ACCELERATOR_BYTES: u64 = 512;
+
+/// A machine in numbers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Description {
+    /// Name of the system.
+    pub name: String,
+    /// Number of accelerators.
+    pub accelerators: u64,
+    /// Switches of all networks.
+    pub switches: u64,
+    /// Links (cables or traces, both directions counted as one).
+    pub links: u64,
+    /// Directed links: twice the links.
+    pub directed_links: u64,
+    /// Ports of an accelerator.
+    pub accelerator_ports: u64,
+    /// Links on the longest route.
+    pub diameter_hops: u32,
+    /// Propagation of the longest route.
+    pub diameter_ns: f64,
+    /// Estimated bytes of simulation state.
+    pub state_bytes: u64,
+    /// By network, innermost first.
+    pub networks: Vec<NetworkDescription>,
+}
+
+/// A network in numbers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NetworkDescription {
+    /// Its name.
+    pub name: String,
+    /// `clos`, `torus` or `full_mesh`.
+    pub kind: &'static str,
+    /// Accelerators of a copy.
+    pub span: u32,
+    /// Copies.
+    pub copies: u32,
+    /// Planes of a copy.
+    pub planes: usize,
+    /// Injection of an accelerator, one way.
+    pub injection_gbps: f64,
+    /// Between two halves of a copy, one way.
+    pub bisection_gbps: f64,
+    /// Links on the longest route.
+    pub diameter_hops: u32,
+    /// Propagation of the longest route.
+    pub diameter_ns: f64,
+    /// Tiers of switches or dimensions, innermost first, over all copies and planes.
+    pub levels: Vec<LevelDescription>,
+}
+
+/// A tier of switches with the links below it, or a dimension.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LevelDescription {
+    /// `tier 1`, or `dimension 1`.
+    pub name: String,
+    /// Switches of the tier.
+    pub switches: u64,
+    /// Ports of each switch (of the first plane).
+    pub ports: u32,
+    /// Links below the tier or along the dimension.
+    pub links: u64,
+    /// Rate of each, one way.
+    pub link_gbps: f64,
+    /// Propagation of each.
+    pub link_ns: f64,
+}
+
+/// Links that join the lower half of a line to the upper one.
+pub fn middle(kind: Dimension) -> u64 {
+    let (low, high) = (u64::from(kind.size() / 2), u64::from(kind.size().div_ceil(2)));
+    match kind {
+        _ if kind.size() < 2 => 0,
+        Dimension::Full { .. } => low * high,
+        Dimension::Line { wrap, .. } => 1 + u64::from(wrap),
+    }
+}
+
+/// Links of a line.
+pub fn cables(kind: Dimension) -> u64 {
+    let size = u64::from(kind.size());
+    match kind {
+        Dimension::Full { .. } => size * size.saturating_sub(1) / 2,
+        Dimension::Line { wrap, .. } => size.saturating_sub(u64::from(!wrap)),
+    }
+}
+
+/// Counts a fabric.
+pub fn describe(fabric: &Fabric) -> Description {
+    let networks: Vec<NetworkDescription> = fabric.networks.iter().map(network).collect();
+    let total = |count: fn(&LevelDescription) -> u64| networks.iter().flat_map(|n| &n.levels).map(count).sum::<u64>();
+    let (switches, links) = (total(|l| l.switches), total(|l| l.links));
+    let accelerators = u64::from(fabric.accelerators());
+    Description {
+        name: fabric.spec.name.clone(),
+        accelerators,
+        switches,
+        links,
+        directed_links: 2 * links,
+        accelerator_ports: u64::from(fabric.accelerator_ports()),
+        diameter_hops: networks.iter().map(|n| n.diameter_hops).max().unwrap_or(0),
+        diameter_ns: networks.iter().map(|n| n.diameter_ns).fold(0.0, f64::max),
+        state_bytes: 2 * links * PORT_BYTES + accelerators * ACCELERATOR_BYTES,
+        networks,
+    }
+}
+
+fn network(net: &Network) -> NetworkDescription {
+    let levels = (0..path::tiers(net)).map(|tier| level(net, tier)).collect();
+    let (hops, fs) = diameter(net);
+    NetworkDescription {
+        name: net.spec.name.clone(),
+        kind: match (&net.planes[0].shape, &net.spec.topology) {
+            (Shape::Clos(_), _) => "clos",
+            (_, crate::spec::TopologySpec::FullMesh { .. }) => "full_mesh",
+            _ => "torus",
+        },
+        span: net.span,
+        copies: net.copies,
+        planes: net.planes.len(),
+        injection_gbps: net.injection() as f64 / 8e9,
+        bisection_gbps: bisection(net) / 8e9,
+        diameter_hops: hops,
+        diameter_ns: fs as f64 / 1e6,
+        levels,
+    }
+}
+
+fn level(net: &Network, tier: usize) -> LevelDescription {
+    let (mut switches, mut links, mut ports) = (0, 0, 0);
+    for plane in net.planes.iter().rev() {
+        match &plane.shape {
+            Shape::Clos(tree) => {
+                let t = &tree.tiers()[tier];
+                switches += u64::from(t.switches);
+                ports = tree.ports(tier);
+                links += match tier {
+                    0 => u64::from(net.span) * u64::from(plane.links),
+                    _ => u64::from(t.switches) * u64::from(t.down) * u64::from(t.parallel),
+                };
+            }
+            Shape::Direct(d) => {
+                let dim = &d.dims[tier];
+                ports = dim.kind.neighbours() * d.links;
+                links += cables(dim.kind) * u64::from(net.span / dim.kind.size()) * u64::from(d.links);
+            }
+        }
+    }
+    let copies = u64::from(net.copies);
+    LevelDescription {
+        name: format!("{} {}", if net.is_direct() { "dimension" } else { "tier" }, tier + 1),
+        switches: switches * copies,
+        ports,
+        links: links * copies,
+        link_gbps: net.link(tier).rate.0 as f64 / 8e9,
+        link_ns: net.link(tier).latency_fs as f64 / 1e6,
+    }
+}
+
+/// Bit/s, one way, between two halves of a copy.
+fn bisection(net: &Network) -> f64 {
+    match &net.planes[0].shape {
+        Shape::Clos(_) => {
+            let half = f64::from(net.span) / 2.0;
+            let tier = |t: usize| {
+                let groups = f64::from(net.span) / f64::from(path::places(net, t));
+                path::uplinks(net, t) * groups / 2.0
+            };
+            (0..path::tiers(net) - 1).map(tier).fold(half * net.injection() as f64, f64::min)
+        }
+        Shape::Direct(d) => d
+            .dims
+            .iter()
+            .enumerate()
+            .filter(|(_, dim)| dim.kind.size() > 1)
+            .map(|(i, dim)| {
+                let links = middle(dim.kind) * u64::from(net.span / dim.kind.size()) * u64::from(d.links);
+                links as f64 * net.link(i).rate.0 as f64
+            })
+            .fold(f64::INFINITY, f64::min)
+            .min(f64::MAX),
+    }
+}
+
+/// Links and propagation (fs) of the longest route in a copy.
+fn diameter(net: &Network) -> (u32, u64) {
+    match &net.planes[0].shape {
+        Shape::Clos(_) => {
+            // the first and the last member are as far apart as any two: different subtrees at every tier in use
+            let meet = if net.span > 1 { path::meet(net, 0, net.span - 1) } else { 0 };
+            (2 * (meet as u32 + 1), path::climb(net, meet).1)
+        }
+        Shape::Direct(d) => {
+            let (mut hops, mut fs) = (0, 0);
+            for (i, dim) in d.dims.iter().enumerate() {
+                let size = dim.kind.size();
+                let far = match dim.kind {
+                    Dimension::Full { .. } => u32::from(size > 1),
+                    Dimension::Line { wrap, .. } => if wrap { size / 2 } else { size - 1 },
+                };
+                hops += far;
+                fs += u64::from(far) * net.link(i).latency_fs;
+            }
+            (hops, fs + u64::from(hops.saturating_sub(1)) * net.switch(0).latency_fs)
+        }
+    }
+}

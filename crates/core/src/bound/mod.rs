@@ -1,0 +1,310 @@
+//! Lower bounds: the time that no schedule can beat on this fabric, and what sets it.
+//!
+//! **Model.** Four bounds, each valid for any algorithm, in the switches too where they can combine; the largest counts.
+//!
+//! - *injection*: what a rank must send or receive ([`needs::crossing`] with the rank inside), or what all must send
+//!   together ([`needs::gossip`]), over the rate of the ports that lead to other ranks;
+//! - *bisection*: the same over the cut around each copy of a network, each subtree of a tree, each half of a direct
+//!   network; an all-to-all on a direct network also over all its links, a byte taking as many as the distance;
+//! - *latency*: one message must pass from one side to the other of the highest tier that separates ranks, or over the
+//!   farthest distance in a direct network;
+//! - *memory*: HBM, copy and reduce rates.
+//!
+//! To each come the least launch latency, step latency and distance that any first message has: no link on the way can
+//! start before, and none may end later than the last propagation before the end.
+//!
+//! **Invariant.** Never above a simulated time. Where something is unknown (a rank may relay over several networks) the
+//! bound takes the better case. Payload is taken at the efficiency of full packets, protocol expansion not at all.
+//!
+//! **Cost.** O(ranks x tiers). **Limits.** Loads are those of whole cuts; hot links inside them are not seen.
+
+pub mod describe;
+pub mod needs;
+pub mod path;
+
+use crate::collective::Collective;
+use crate::fabric::{Fabric, Network, Shape};
+use crate::spec::ProtocolSpec;
+use crate::units::Fs;
+
+/// A time that no schedule can beat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// The time.
+    pub time_fs: Fs,
+    /// What sets it: `injection`, `bisection`, `latency` or `memory`.
+    pub kind: &'static str,
+}
+
+/// What is to be done, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Demand<'a> {
+    /// The collective.
+    pub collective: Collective,
+    /// Size as in nccl-tests.
+    pub bytes: u64,
+    /// Root, if it has one.
+    pub root: u32,
+    /// Accelerator of each rank.
+    pub placement: &'a [u32],
+}
+
+/// How many ranks each copy of a network holds, and each rank's view of its networks.
+struct Crowd<'a> {
+    fabric: &'a Fabric,
+    demand: Demand<'a>,
+    n: u32,
+    /// Ranks by network and copy.
+    counts: Vec<Vec<u32>>,
+    in_network: bool,
+}
+
+/// The lower bound for a demand with the least software costs of `protocols`.
+pub fn lower_bound(fabric: &Fabric, demand: Demand<'_>, protocols: &[&ProtocolSpec]) -> Bound {
+    let n = demand.placement.len() as u32;
+    if n < 2 {
+        return Bound { time_fs: 0, kind: "latency" };
+    }
+    let counts = fabric.networks.iter().map(|net| {
+        let mut copies = vec![0u32; net.copies as usize];
+        demand.placement.iter().for_each(|&a| copies[(a / net.span) as usize] += 1);
+        copies
+    });
+    let counts: Vec<Vec<u32>> = counts.collect();
+    let mut crowd = Crowd { fabric, demand, n, counts, in_network: false };
+    let used: Vec<usize> = (0..fabric.networks.len()).filter(|&i| crowd.used(i)).collect();
+    crowd.in_network = used.iter().any(|&i| fabric.networks[i].spec.switches.iter().any(|s| s.in_network_reduce));
+
+    let software = |p: &&ProtocolSpec| {
+        p.launch_fs.saturating_add(used.iter().filter_map(|&i| p.step_fs.get(i)).copied().min().unwrap_or(0))
+    };
+    let start = protocols.iter().map(software).min().unwrap_or(0);
+    let nearest = used.iter().map(|&i| nearest(&fabric.networks[i])).min().unwrap_or(0);
+    let base = (start + nearest) as f64;
+    // the sums are good to some 1e-15; the bound must not pass the truth by rounding
+    let after = |from: f64, seconds: f64| ((from + 1e15 * seconds) * (1.0 - 1e-12)) as Fs;
+    let candidates = [
+        ("injection", after(base, crowd.injection(&used))),
+        ("bisection", after(base, crowd.bisection())),
+        ("memory", after(start as f64, crowd.memory())),
+    ];
+    let latency = Bound { time_fs: start + crowd.latency(&used), kind: "latency" };
+    let larger = |best: Bound, (kind, time_fs)| if time_fs > best.time_fs { Bound { time_fs, kind } } else { best };
+    candidates.into_iter().fold(latency, larger)
+}
+
+/// The least propagation of any message in a network.
+fn nearest(net: &Network) -> Fs {
+    match &net.planes[0].shape {
+        Shape::Clos(_) => path::climb(net, 0).1,
+        Shape::Direct(d) => (0..d.dims.len()).map(|i| net.link(i).latency_fs).min().unwrap_or(0),
+    }
+}
+
+/// Payload bytes a second of one accelerator into a network.
+fn injection_rate(net: &Network) -> f64 {
+    net.injection() as f64 / 8.0 * path::payload_share(net)
+}
+
+impl Crowd<'_> {
+    /// Ranks that share a copy of network `i` with accelerator `a`.
+    fn count(&self, i: usize, a: u32) -> u32 {
+        self.counts[i][(a / self.fabric.networks[i].span) as usize]
+    }
+
+    /// True if accelerator `a` has a partner that it reaches over network `i`.
+    fn uses(&self, i: usize, a: u32) -> bool {
+        let span = self.fabric.networks[i].span;
+        let nested = (0..i).filter(|&j| span.is_multiple_of(self.fabric.networks[j].span));
+        let inner = nested.map(|j| self.count(j, a)).max().unwrap_or(1);
+        self.count(i, a) > inner.max(1)
+    }
+
+    fn used(&self, i: usize) -> bool {
+        self.demand.placement.iter().any(|&a| self.uses(i, a))
+    }
+
+    /// Seconds that the busiest rank needs for its ports, and all together for all ports.
+    fn injection(&self, used: &[usize]) -> f64 {
+        let rates: Vec<f64> = self.fabric.networks.iter().map(injection_rate).collect();
+        let (mut least, mut sum) = (f64::INFINITY, 0.0);
+        let mut root = 0.0;
+        for (rank, &a) in self.demand.placement.iter().enumerate() {
+            let rate: f64 = used.iter().filter(|&&i| self.uses(i, a)).map(|&i| rates[i]).sum();
+            sum += rate;
+            if rank as u32 == self.demand.root {
+                root = rate;
+            }
+            if rank as u32 != self.demand.root || !self.demand.collective.rooted() {
+                least = least.min(rate);
+            }
+        }
+        let need = |root_inside| {
+            let (out, into) = needs::crossing(self.demand.collective, self.demand.bytes, self.n, 1, root_inside);
+            out.max(into)
+        };
+        let together = if self.in_network { 0.0 } else { needs::gossip(self.demand.collective, self.demand.bytes, self.n) };
+        seconds(need(false), least).max(seconds(need(true), root)).max(seconds(together, sum))
+    }
+
+    /// Seconds that the narrowest cut needs.
+    fn bisection(&self) -> f64 {
+        let networks = &self.fabric.networks;
+        let mut worst: f64 = 0.0;
+        for (i, net) in networks.iter().enumerate() {
+            if net.copies > 1 {
+                // the copies themselves: everything that leaves goes over the ports of their ranks into other networks
+                let inside: Vec<u32> = self.counts[i].clone();
+                worst = worst.max(self.cuts(&inside, |a| a / net.span, net.span, i, |_| 0.0));
+            }
+            match &net.planes[0].shape {
+                Shape::Clos(_) => {
+                    for tier in 0..path::tiers(net) - 1 {
+                        worst = worst.max(self.subtrees(i, tier));
+                    }
+                }
+                Shape::Direct(_) => worst = worst.max(self.halves(i)).max(self.distance(i)),
+            }
+        }
+        worst
+    }
+
+    fn subtrees(&self, i: usize, tier: usize) -> f64 {
+        let net = &self.fabric.networks[i];
+        let places = path::places(net, tier);
+        let slot = |member: u32| net.position(0, member, 0) / net.planes[0].links / places;
+        // with rails the last member is on the last leaf in use, as it is without
+        let groups = slot(net.span - 1) + 1;
+        let group = |a: u32| (a / net.span) * groups + slot(a % net.span);
+        let mut inside = vec![0; net.copies as usize * groups as usize];
+        self.demand.placement.iter().for_each(|&a| inside[group(a) as usize] += 1);
+        let (up, share) = (path::uplinks(net, tier) / 8.0, path::payload_share(net));
+        // consecutive accelerators stay together unless rails deal them out
+        let whole = net.rails <= 1 || (tier > 0 && (places / path::places(net, 0)).is_multiple_of(net.rails));
+        let block = if whole { places } else { 1 };
+        let inject = injection_rate(net);
+        self.cuts(&inside, group, block, i, |ranks| (up * share).min(f64::from(ranks) * inject))
+    }
+
+    /// Seconds of the worst of several disjoint groups. `block`: consecutive accelerators that share a group, so that
+    /// copies of inner networks within a block cannot join groups. `capacity(ranks)` is that of network `i` out of a group.
+    fn cuts(&self, inside: &[u32], group: impl Fn(u32) -> u32, block: u32, i: usize, capacity: impl Fn(u32) -> f64) -> f64 {
+        let side = |(j, net): (usize, &Network)| {
+            let joins = j != i && !(j < i && block.is_multiple_of(net.span));
+            if joins { injection_rate(net) } else { 0.0 }
+        };
+        let side: f64 = self.fabric.networks.iter().enumerate().map(side).sum();
+        let root = group(self.demand.placement[self.demand.root as usize]);
+        let (mut worst, mut sum, mut groups) = (0.0f64, 0.0, 0);
+        for (g, &ranks) in inside.iter().enumerate().filter(|&(_, &ranks)| ranks > 0) {
+            let rate = capacity(ranks) + f64::from(ranks) * side;
+            let (out, into) = needs::crossing(self.demand.collective, self.demand.bytes, self.n, ranks, g as u32 == root);
+            worst = worst.max(seconds(out.max(into), rate));
+            sum += rate;
+            groups += 1;
+        }
+        let together = if self.in_network { 0.0 } else { needs::gossip(self.demand.collective, self.demand.bytes, groups) };
+        worst.max(seconds(together, sum))
+    }
+
+    /// The middle of each dimension of a direct network, in each copy.
+    fn halves(&self, i: usize) -> f64 {
+        let net = &self.fabric.networks[i];
+        let Shape::Direct(direct) = &net.planes[0].shape else { return 0.0 };
+        let mut worst: f64 = 0.0;
+        for (d, dim) in direct.dims.iter().enumerate().filter(|(_, dim)| dim.kind.size() > 1) {
+            let half = dim.kind.size() / 2;
+            let low = |a: u32| a % net.span / dim.stride % dim.kind.size() < half;
+            let group = |a: u32| 2 * (a / net.span) + u32::from(low(a));
+            let mut inside = vec![0; 2 * net.copies as usize];
+            self.demand.placement.iter().for_each(|&a| inside[group(a) as usize] += 1);
+            let links = describe::middle(dim.kind) * u64::from(net.span / dim.kind.size()) * u64::from(direct.links);
+            let rate = links as f64 * net.link(d).rate.0 as f64 / 8.0 * path::payload_share(net);
+            let block = dim.stride * half;
+            let block = if dim.kind.size().is_multiple_of(2) { block } else { 1 };
+            worst = worst.max(self.cuts(&inside, group, block, i, |_| rate));
+        }
+        worst
+    }
+
+    /// An all-to-all of a whole direct network: bytes times distance over all links.
+    fn distance(&self, i: usize) -> f64 {
+        let net = &self.fabric.networks[i];
+        let Shape::Direct(direct) = &net.planes[0].shape else { return 0.0 };
+        let whole = self.fabric.networks.len() == 1 && net.copies == 1 && self.n == net.span;
+        if !whole || self.demand.collective != Collective::AllToAll {
+            return 0.0;
+        }
+        // A byte must make up the distance in every dimension, so each dimension is a bound of its own.
+        let pair = self.demand.bytes as f64 / f64::from(self.n);
+        let dimension = |(d, dim): (usize, &crate::fabric::direct::Dim)| {
+            let size = dim.kind.size();
+            let apart: u64 = (0..size).map(|x| u64::from(path::span(dim.kind, 0, x))).sum();
+            let apart = match dim.kind {
+                // (k^2 - 1)/3 on average over ordered pairs of a line
+                crate::fabric::direct::Dimension::Line { wrap: false, .. } => (f64::from(size).powi(2) - 1.0) / 3.0,
+                _ => apart as f64,
+            };
+            let others = f64::from(net.span / size);
+            let bytes = pair * apart * f64::from(size) * others * others;
+            let links = describe::cables(dim.kind) as f64 * 2.0 * others * f64::from(direct.links);
+            seconds(bytes, links * net.link(d).rate.0 as f64 / 8.0 * path::payload_share(net))
+        };
+        direct.dims.iter().enumerate().filter(|(_, d)| d.kind.size() > 1).map(dimension).fold(0.0, f64::max)
+    }
+
+    /// Propagation that some message must have.
+    fn latency(&self, used: &[usize]) -> Fs {
+        let Some(&outer) = used.last() else { return 0 };
+        let net = &self.fabric.networks[outer];
+        let placement = self.demand.placement;
+        // Ranks in other copies of the outermost network in use cannot be reached at all: look at one copy.
+        if let Shape::Clos(_) = &net.planes[0].shape {
+            let inner = self.fabric.networks[..outer].iter();
+            let mut best = 0;
+            for tier in (0..path::tiers(net)).rev() {
+                let places = if tier == 0 { 1 } else { path::places(net, tier - 1) };
+                let whole = net.rails <= 1 || (tier > 1 && (places / path::places(net, 0)).is_multiple_of(net.rails));
+                let block = if whole { places } else { 1 };
+                // A group below this tier that no inner network joins to others, and ranks in two of them.
+                let clean = inner.clone().all(|other| block.is_multiple_of(other.span)) || tier == 0;
+                if clean && placement.iter().any(|&a| path::meet(net, a % net.span, placement[0] % net.span) >= tier && a != placement[0]) {
+                    best = path::climb(net, tier).1;
+                    break;
+                }
+            }
+            return best.max(nearest(net));
+        }
+        if used.len() > 1 || self.fabric.networks.len() > 1 {
+            return nearest(net);
+        }
+        let apart = |x: u32, y: u32| path::between(self.fabric, x, y).map_or(0, |p| p.wire_fs);
+        if self.demand.collective == Collective::SendRecv {
+            let next = placement.iter().cycle().skip(1);
+            return placement.iter().zip(next).map(|(&x, &y)| apart(x, y)).max().unwrap_or(0);
+        }
+        let from = if self.demand.collective.rooted() { placement[self.demand.root as usize] } else { placement[0] };
+        placement.iter().filter(|&&a| a != from).map(|&a| apart(from, a)).max().unwrap_or(0)
+    }
+
+    /// Seconds of HBM and of the copy and reduce channels.
+    fn memory(&self) -> f64 {
+        let device = &self.fabric.spec.device;
+        let n = f64::from(self.n);
+        let rate = |r: Option<crate::units::BitRate>| r.map_or(f64::INFINITY, |r| r.0 as f64 / 8.0);
+        let total = needs::memory(self.demand.collective, self.demand.bytes, self.n, self.in_network);
+        // the read of the last packet sent may end after its departure: leave one packet a rank out
+        let packet = self.fabric.networks.iter().map(|net| net.spec.payload).max().unwrap_or(0);
+        let hbm = (total / n - f64::from(packet)).max(0.0) / rate(device.hbm_rate);
+        let combine = needs::combined(self.demand.collective, self.demand.bytes, self.n, self.in_network) / n;
+        hbm.max(combine / rate(device.reduce_rate))
+    }
+}
+
+/// Bytes over a rate; nothing takes no time, a rate of zero is no statement.
+fn seconds(bytes: f64, rate: f64) -> f64 {
+    if bytes > 0.0 && rate > 0.0 && rate.is_finite() { bytes / rate } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! Bounds by hand: each test shows its sum.
+use super::*;
+use crate::spec::SystemSpec;
+
+const GB: u64 = 8_000_000_000; // 1 GB/s in bit/s
+
+fn protocol(launch_fs: Fs, step_fs: Vec<Fs>) -> ProtocolSpec {
+    ProtocolSpec { name: "p".into(), launch_fs, step_fs, wire_num: 1, wire_den: 1, ..ProtocolSpec::default() }
+}
+
+fn fabric(accelerators: u32, networks: &str) -> Fabric {
+    let text = format!(r#"{{"name": "t", "accelerators": {accelerators}, "device": {{}}, "networks": [{networks}]}}"#);
+    Fabric::new(&serde_json::from_str::<SystemSpec>(&text).unwrap()).unwrap()
+}
+
+fn star(name: &str, span: u32, planes: u32, gbs: u64, reduce: bool) -> String {
+    format!(
+        r#"{{"name": "{name}", "span": {span}, "topology": {{"kind": "clos", "down": [{span}], "up": [1], "parallel": [1]}},
+            "planes": {:?}, "links": [{{"rate": {}, "latency_fs": 1000}}],
+            "switches": [{{"latency_fs": 500, "in_network_reduce": {reduce}}}], "payload": 4096, "overhead": 0}}"#,
+        vec![1; planes as usize],
+        gbs * GB
+    )
+}
+
+fn bound(fabric: &Fabric, collective: Collective, bytes: u64, ranks: u32, p: &ProtocolSpec) -> Bound {
+    let placement: Vec<u32> = (0..ranks).collect();
+    lower_bound(fabric, Demand { collective, bytes, root: 0, placement: &placement }, &[p])
+}
+
+fn near(bound: Bound, fs: f64, kind: &str) {
+    assert_eq!(bound.kind, kind, "{bound:?}, expected about {fs}");
+    assert!((bound.time_fs as f64 - fs).abs() <= 1.0 + fs * 2e-12, "{bound:?} is not {fs}");
+}
+
+#[test]
+fn one_switch_is_bound_by_ports() {
+    let f = fabric(8, &star("nv", 8, 2, 50, false));
+    let p = protocol(7000, vec![30]);
+    // 2 S 7/8 / 100 GB/s = 1.75e6 B / 1e11 B/s = 17.5 us, + 7000 + 30 + 2 x 1000 + 500
+    near(bound(&f, Collective::AllReduce, 1_000_000, 8, &p), 17.5e9 + 9530.0, "injection");
+    // S 7/8
+    near(bound(&f, Collective::AllGather, 1_000_000, 8, &p), 8.75e9 + 9530.0, "injection");
+    near(bound(&f, Collective::AllToAll, 1_000_000, 8, &p), 8.75e9 + 9530.0, "injection");
+    near(bound(&f, Collective::Gather, 1_000_000, 8, &p), 8.75e9 + 9530.0, "injection");
+    near(bound(&f, Collective::Broadcast, 1_000_000, 8, &p), 10e9 + 9530.0, "injection");
+    near(bound(&f, Collective::Barrier, 0, 8, &p), 9530.0, "latency");
+}
+
+#[test]
+fn combining_switches_halve_an_all_reduce() {
+    let f = fabric(8, &star("nv", 8, 2, 50, true));
+    // S / 100 GB/s
+    near(bound(&f, Collective::AllReduce, 1_000_000, 8, &protocol(0, vec![0])), 10e9 + 2500.0, "injection");
+}
+
+#[test]
+fn hosts_are_cut_at_their_nics() {
+    let f = fabric(32, &format!("{}, {}", star("nv", 8, 2, 50, false), star("net", 32, 1, 10, false)));
+    let p = protocol(0, vec![0, 0]);
+    // 4 hosts: 2 S 3/4 / (8 x 10 GB/s) = 1.5e6 / 8e10 = 18.75 us; ports: 2 S 31/32 / 110 GB/s = 17.6 us
+    near(bound(&f, Collective::AllReduce, 1_000_000, 32, &p), 18.75e9 + 2500.0, "bisection");
+    // a host keeps 1/4: 8 x 24 / 32 x S / 80 GB/s = 6 S / 80 GB/s = 75 us
+    near(bound(&f, Collective::AllToAll, 1_000_000, 32, &p), 75e9 + 2500.0, "bisection");
+    // 8 ranks stay inside: 2 S 7/8 / 100 GB/s
+    near(bound(&f, Collective::AllReduce, 1_000_000, 8, &p), 17.5e9 + 2500.0, "injection");
+}
+
+#[test]
+fn oversubscription_is_a_cut() {
+    let text = format!(
+        r#"{{"name": "net", "span": 32, "topology": {{"kind": "clos", "down": [8, 4], "up": [1, 2], "parallel": [1, 1]}},
+            "planes": [1], "links": [{{"rate": {0}, "latency_fs": 1000}}, {{"rate": {0}, "latency_fs": 3000}}],
+            "switches": [{{"latency_fs": 500}}, {{"latency_fs": 700}}], "payload": 4096, "overhead": 1024}}"#,
+        10 * GB
+    );
+    let f = fabric(32, &text);
+    let p = protocol(0, vec![0]);
+    // a leaf of 8 with 2 uplinks of 10 GB/s at 4/5 efficiency: 6 S / 16 GB/s
+    near(bound(&f, Collective::AllToAll, 1_000_000, 32, &p), 6e6 / 16e9 * 1e15 + 2500.0, "bisection");
+    // farthest: 2 (1000 + 3000) + 2 x 500 + 700
+    near(bound(&f, Collective::Barrier, 0, 32, &p), 9700.0, "latency");
+    near(bound(&f, Collective::Barrier, 0, 8, &p), 2500.0, "latency");
+    let d = describe::describe(&f);
+    assert_eq!((d.switches, d.links, d.diameter_hops), (4 + 2, 32 + 8, 4));
+    // 8 uplinks of 10 GB/s, half of them each way
+    assert_eq!((d.networks[0].injection_gbps, d.networks[0].bisection_gbps), (10.0, 40.0));
+}
+
+#[test]
+fn torus_all_to_all_is_bound_by_its_middle() {
+    let text = format!(
+        r#"{{"name": "ici", "span": 64, "topology": {{"kind": "torus", "dims": [8, 8], "wrap": [true, true]}},
+            "planes": [1], "links": [{{"rate": {0}, "latency_fs": 1000}}, {{"rate": {0}, "latency_fs": 1000}}],
+            "switches": [{{"latency_fs": 500}}], "payload": 4096, "overhead": 0}}"#,
+        50 * GB
+    );
+    let f = fabric(64, &text);
+    let p = protocol(0, vec![0]);
+    // 32 x 32 / 64 x S = 16 S over 2 x 8 links of 50 GB/s: 20 us
+    near(bound(&f, Collective::AllToAll, 1_000_000, 64, &p), 16e6 / 800e9 * 1e15 + 1000.0, "bisection");
+    // farthest: 4 + 4 hops
+    near(bound(&f, Collective::Barrier, 0, 64, &p), 8000.0, "latency");
+    let d = describe::describe(&f);
+    assert_eq!((d.switches, d.links, d.diameter_hops), (0, 128, 8));
+    assert_eq!(d.networks[0].bisection_gbps, 800.0);
+    assert_eq!(d.diameter_ns, (8.0 * 1000.0 + 7.0 * 500.0) / 1e6);
+}
+
+#[test]
+fn memory_can_be_the_bound() {
+    let mut f = fabric(8, &star("nv", 8, 2, 50, false));
+    f.spec.device.hbm_rate = Some(crate::units::BitRate(10 * GB));
+    // 6 S 7/8 = 5.25 S, less a packet of 4096 B, / 10 GB/s
+    near(bound(&f, Collective::AllReduce, 1_000_000, 8, &protocol(0, vec![0])), (5.25e6 - 4096.0) / 10e9 * 1e15, "memory");
+}
+
+#[test]
+fn describe_matches_published_counts() {
+    let text = r#"{"name": "ub", "span": 384, "topology": {"kind": "clos", "down": [8, 48], "up": [1, 16], "parallel": [1, 1]},
+        "planes": [2,2,2,2,2,2,2], "links": [{"rate": 224000000000, "latency_fs": 1000}, {"rate": 448000000000, "latency_fs": 1}],
+        "switches": [{"latency_fs": 0}, {"latency_fs": 0}], "payload": 4096, "overhead": 0}"#;
+    let d = describe::describe(&fabric(384, text));
+    // CloudMatrix 384: 336 leaf and 112 spine chips; 14 links an NPU; 7 x 48 x 16 leaf-spine links
+    let level = |i: usize| &d.networks[0].levels[i];
+    assert_eq!((level(0).switches, level(1).switches), (336, 112));
+    assert_eq!((level(0).links, level(1).links), (384 * 14, 7 * 48 * 16));
+    assert_eq!(d.directed_links, 2 * (384 * 14 + 7 * 48 * 16));
+}

@@ -1,0 +1,87 @@
+//! Every range has an error that names its field.
+use super::*;
+
+fn good() -> RunSpec {
+    RunSpec::from_json(
+        r#"{"system": {"name": "two", "accelerators": 4, "device": {}, "networks": [{"name": "nv", "span": 4,
+             "topology": {"kind": "clos", "down": [4], "up": [1], "parallel": [1]}, "planes": [1],
+             "links": [{"rate": 8000000000, "latency_fs": 1000}], "switches": [{"latency_fs": 0}],
+             "payload": 4096, "overhead": 16, "buffer": 65536}]},
+            "collective": "all_reduce", "bytes": 1024,
+            "stack": {"name": "none", "protocols": [{"name": "simple", "step_fs": [0]}]}}"#,
+    )
+    .unwrap()
+}
+
+#[test]
+fn each_field_is_checked_and_named() {
+    type Break = fn(&mut RunSpec);
+    let cases: &[(Break, &str)] = &[
+        (|s| s.bytes = 0, "bytes: 0"),
+        (|s| s.element_bytes = 0, "element_bytes: 0"),
+        (|s| s.element_bytes = 17, "element_bytes: 17"),
+        (|s| s.ranks = Some(0), "ranks: 0"),
+        (|s| s.ranks = Some(5), "ranks: 5"),
+        (|s| s.placement = Some(vec![0, 1]), "placement: 2 entries"),
+        (|s| s.placement = Some(vec![0, 1, 2, 4]), "placement[3]: 4"),
+        (|s| s.placement = Some(vec![0, 1, 2, 2]), "placement: 2 is not valid; every"),
+        (|s| s.root = 4, "root: 4"),
+        (|s| s.lanes = Some(0), "lanes: 0"),
+        (|s| s.chunks = Some(5000), "chunks: 5000"),
+        (|s| s.collective = "gossip".into(), "\"gossip\""),
+        (|s| s.algorithm = "magic".into(), "\"magic\""),
+        (|s| s.fidelity = "exact".into(), "fidelity: \"exact\""),
+        (|s| s.threads = 5000, "threads: 5000"),
+        (|s| s.record = vec!["links".into(), "packets".into()], "record[1]: \"packets\""),
+        (|s| s.time_limit_fs = Some(0), "time_limit_fs: 0"),
+        (|s| s.memory_limit = Some(0), "memory_limit: 0"),
+        (|s| s.stack.protocols.clear(), "stack.protocols: []"),
+        (|s| s.stack.protocol = "LL".into(), "stack.protocol: \"LL\""),
+        (|s| s.stack.protocols[0].step_fs.clear(), "stack.protocols[0].step_fs: []"),
+        (|s| s.stack.protocols[0].wire_den = 0, "wire_num / wire_den: 1/0"),
+        (|s| s.stack.protocols[0].wire_den = 2, "wire_num / wire_den: 1/2"),
+        (|s| s.stack.protocols[0].wire_num = 17, "17/1: 69648 bytes"),
+        (|s| s.stack.protocols[0].wire_num = 9, "buffer: 65536"),
+        (|s| s.stack.protocols[0].launch_fs = SECOND, "stack.protocols[0].launch_fs"),
+        (|s| s.stack.protocols[0].algorithms = vec!["magic".into()], "stack.protocols[0].algorithms[0]: \"magic\""),
+        (|s| s.system.accelerators = 0, "system.accelerators: 0"),
+        (|s| s.system.networks.clear(), "system.networks: []"),
+        (|s| s.system.device.hbm_rate = Some(crate::units::BitRate(0)), "system.device.hbm_rate: 0"),
+        (|s| s.system.networks[0].span = 5, "system.networks[0].span: 5"),
+        (|s| s.system.networks[0].name = " ".into(), "system.networks[0].name"),
+        (|s| s.system.networks[0].payload = 0, "system.networks[0].payload: 0"),
+        (|s| s.system.networks[0].overhead = 65_535, "system.networks[0].overhead: 65535"),
+        (|s| s.system.networks[0].buffer = Some(8000), "system.networks[0].buffer: 8000"),
+        (|s| s.system.networks[0].links[0].latency_fs = 0, "system.networks[0].links[0].latency_fs: 0"),
+        (|s| s.system.networks[0].links[0].rate.0 = 0, "system.networks[0].links[0].rate: 0"),
+        (|s| s.system.networks[0].switches[0].latency_fs = SECOND, "switches[0].latency_fs"),
+    ];
+    for (damage, expected) in cases {
+        let mut spec = good();
+        damage(&mut spec);
+        let message = validate(&spec).unwrap_err().to_string();
+        assert!(message.contains(expected), "expected {expected:?} in {message:?}");
+    }
+}
+
+#[test]
+fn sizes_whose_product_overflows_are_an_overflow() {
+    let mut spec = good();
+    spec.bytes = u64::MAX / 2;
+    assert_eq!(validate(&spec).unwrap_err().code(), "overflow");
+}
+
+#[test]
+fn unknown_and_missing_fields_are_named() {
+    for (text, expected) in [("{", "EOF"), (r#"{"colective": 1}"#, "colective"), ("{}", "system")] {
+        let message = RunSpec::from_json(text).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn only_a_barrier_may_be_empty() {
+    let mut spec = good();
+    (spec.bytes, spec.collective) = (0, "barrier".into());
+    validate(&spec).unwrap();
+}
