@@ -62,6 +62,7 @@ fn fat_tree(hosts: u32, routing: RoutingSpec) -> SystemSpec {
         overhead: 66,
         routing,
         buffer: Some(256 * 1024),
+        dateline: true,
     };
     SystemSpec { name: "fat tree".into(), accelerators: hosts, device: DeviceSpec::default(), networks: vec![net] }
 }

@@ -3,13 +3,17 @@
 //! Data flows one way: [`spec`] -> [`fabric`], [`collective`] -> [`engine`] -> [`record`] -> [`results`]. The crate knows
 //! nothing of Python. `docs/architecture.md` maps the modules and states their invariants.
 
+pub mod analytic;
 pub mod bound;
 pub mod collective;
 pub mod engine;
 pub mod error;
 pub mod fabric;
 pub mod record;
+pub mod results;
 pub mod rng;
 pub mod routing;
+pub mod simulate;
 pub mod spec;
+pub mod stack;
 pub mod units;

@@ -1,1 +1,32 @@
-//! binding
+//! The thin binding `supernode._core`: Python calls in, results out, nothing decided here.
+//!
+//! **Invariant.** Every long call goes through one door ([`door::enter`]): it releases the interpreter lock, catches panics,
+//! listens for Ctrl-C and cancel tokens and reports progress. Errors of the core become the exception classes of
+//! `supernode.errors` by their code. Tables leave as `pyarrow.Table` over the Arrow C data interface, uncopied.
+//!
+//! **Cost.** A thread a call (some 20 us). **Limits.** The specification crosses as JSON text, once a run; arrays
+//! (placement) as numpy.
+
+mod door;
+mod errors;
+mod run;
+
+use pyo3::prelude::*;
+
+/// The extension module: one door into the Rust core.
+#[pymodule]
+fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    m.add_class::<run::Run>()?;
+    m.add_class::<run::CancelToken>()?;
+    m.add_function(wrap_pyfunction!(run::simulate, m)?)?;
+    m.add_function(wrap_pyfunction!(run::validate, m)?)?;
+    m.add_function(wrap_pyfunction!(run::describe, m)?)?;
+    m.add_function(wrap_pyfunction!(run::check_schedule, m)?)?;
+    m.add_function(wrap_pyfunction!(run::explain, m)?)?;
+    m.add_function(wrap_pyfunction!(run::collectives, m)?)?;
+    m.add_function(wrap_pyfunction!(run::algorithms, m)?)?;
+    m.add_function(wrap_pyfunction!(run::error_codes, m)?)?;
+    m.add_function(wrap_pyfunction!(run::version_info, m)?)?;
+    Ok(())
+}

@@ -69,6 +69,7 @@ impl Shard<'_> {
                 next = next.min(begin).min(departure);
                 break;
             }
+            debug_assert!(now >= start, "an event of the past: {now} before {start}");
             self.last_event = self.last_event.max(now);
             if delivery == now {
                 let packet = deliveries[delivered].1;
@@ -102,7 +103,7 @@ impl Shard<'_> {
                 next = next.min(self.credit_in_sight(base + p, end));
             }
         }
-        self.announce(base);
+        self.announce(base, false);
         deliveries.clear();
         self.scratch.deliveries = deliveries;
         self.scratch.candidates = candidates;
@@ -170,12 +171,7 @@ impl Shard<'_> {
             let p = router.first_port + out;
             let port = &self.ports[(base + p) as usize];
             let out_class = &self.layout.classes[port.class as usize];
-            let wire = packet.wire();
-            packet.time = if router.cut_through {
-                packet.time + router.router_latency + class.fs(wire).saturating_sub(out_class.fs(wire))
-            } else {
-                tail + router.router_latency
-            };
+            packet.time += router.router_latency;
             let wait = port.fifo + u32::from(out_class.channels) + channel;
             self.scratch.fresh(p * 2 + channel, wait);
             self.packets.push(&mut self.fifos[wait as usize].ring, packet);
@@ -189,7 +185,8 @@ impl Shard<'_> {
         let port = self.ports[(base + p) as usize];
         let class = self.layout.classes[port.class as usize];
         let transit = self.paths.direct[class.network as usize].is_some();
-        self.absorb(&port, &class, start);
+        // a credit of this very moment still counts as one that comes in this window: what waits for it leaves now
+        self.absorb(&port, &class, start.saturating_sub(1));
         // (earliest departure, age, source); the oldest of those that could leave first wins
         let mut offers = [(NEVER, NEVER, INJECTION); 4];
         let mut count = 0;
@@ -198,16 +195,17 @@ impl Shard<'_> {
         if transit {
             for channel in 0..u32::from(class.channels) {
                 let waiting = &self.fifos[(port.fifo + u32::from(class.channels) + channel) as usize];
-                let queued = waiting.ring.len();
-                if queued == 0 {
+                if waiting.ring.len() == 0 {
                     continue;
                 }
                 let packet = *self.packets.get(&waiting.ring, 0);
-                let stats = &mut self.stats[(base + p) as usize];
-                stats.queue_max = stats.queue_max.max(queued);
+                let whole = self.layout.classes[self.ports[(base + u32::from(packet.in_port())) as usize].class as usize].fs(packet.wire());
+                let router = &self.paths.networks[class.network as usize];
+                let drain = if router.cut_through { class.fs(packet.wire()) } else { 0 };
+                let ready = packet.time + whole.saturating_sub(drain);
                 match self.credit_time(port.fifo + channel, &class, packet.wire(), end) {
                     Some(credit) => {
-                        offers[count] = (port.free_at.max(packet.time).max(credit), packet.time, channel as u8 + 1);
+                        offers[count] = (port.free_at.max(ready).max(credit), packet.time, channel as u8 + 1);
                         count += 1;
                     }
                     None => blocked = true,
@@ -288,6 +286,9 @@ impl Shard<'_> {
         } else {
             let channel = u32::from(source) - 1;
             let waiting = &mut self.fifos[(port.fifo + u32::from(class.channels) + channel) as usize];
+            let queued = self.packets.partition_point(&waiting.ring, |p| p.time <= now);
+            let stats = &mut self.stats[(base + p) as usize];
+            stats.queue_max = stats.queue_max.max(queued);
             let packet = self.packets.pop(&mut waiting.ring);
             (packet, packet.time)
         };
@@ -301,7 +302,9 @@ impl Shard<'_> {
         stats.wire += u64::from(wire);
         stats.busy += busy;
         stats.wait += now - ready;
-        stats.stall += now - ready.max(port.free_at);
+        if source == INJECTION {
+            stats.stall += now - ready.max(port.free_at);
+        }
         self.ports[(base + p) as usize].free_at = now + busy;
 
         packet.time = now + class.latency;
@@ -320,8 +323,7 @@ impl Shard<'_> {
             self.wake.lower(port.peer_lp, packet.time);
         }
         if held {
-            let in_class = self.layout.classes[self.ports[(base + u32::from(in_port)) as usize].class as usize];
-            self.scratch.free_buffer(u32::from(in_port), in_channel, packet.wire(), now + in_class.full_fs);
+            self.scratch.free_buffer(u32::from(in_port), in_channel, packet.wire(), now);
         }
         if source == INJECTION {
             let endpoint = &mut self.endpoints[endpoint as usize];

@@ -22,7 +22,7 @@ pub(super) fn diagnose(layout: &Layout, shards: &[Shard], last: Fs) -> Option<Er
     if open.is_empty() {
         let unexpected: usize = shards.iter().flat_map(|s| &s.endpoints).map(|e| e.unexpected()).sum();
         let waiting = format!("{unexpected} messages arrived that no step waits for");
-        return (unexpected > 0).then_some(Error::Unfinished { time_ns, waiting });
+        return if unexpected > 0 { Some(Error::Unfinished { time_ns, waiting }) } else { lost_credit(layout, shards) };
     }
     if let Some(cycle) = cycle(layout, shards) {
         return Some(Error::Deadlock { time_ns, cycle });
@@ -41,6 +41,29 @@ pub(super) fn diagnose(layout: &Layout, shards: &[Shard], last: Fs) -> Option<Er
         waiting += &format!("; and {more} more ranks");
     }
     Some(Error::Unfinished { time_ns, waiting })
+}
+
+/// After a complete run every buffer must be empty again: what is free, on its way back and not yet announced adds up.
+fn lost_credit(layout: &Layout, shards: &[Shard]) -> Option<Error> {
+    let shard_of = |port: u32| &shards[layout.cuts.partition_point(|&cut| cut <= layout.lp_of_port(port)) - 1];
+    for shard in shards {
+        for (p, port) in shard.ports.iter().enumerate() {
+            let class = &layout.classes[port.class as usize];
+            let (Some(buffer), true) = (class.buffer, port.peer != UNPLUGGED) else { continue };
+            let far = shard_of(port.peer);
+            let far = &far.ports[(port.peer - far.first_port) as usize];
+            for channel in 0..u32::from(class.channels) {
+                let fifo = &shard.fifos[(port.fifo + channel) as usize];
+                let returning: u32 = (0..fifo.credits.len()).map(|i| shard.credits.get(&fifo.credits, i).bytes).sum();
+                let home = fifo.available + returning + far.owed[channel as usize];
+                if home != buffer {
+                    let problem = format!("{home} of {buffer} buffer bytes came home at port {p} channel {channel}");
+                    return Some(Error::Internal(problem));
+                }
+            }
+        }
+    }
+    None
 }
 
 /// A queue: engine-wide port and channel.
@@ -80,7 +103,7 @@ fn waiting_queues(layout: &Layout, shards: &[Shard]) -> BTreeMap<Queue, Vec<Queu
                 let port = &shard.ports[(base + p) as usize];
                 let class = &layout.classes[port.class as usize];
                 let direct = shard.paths.direct[class.network as usize].is_some()
-                    && matches!(layout.nodes[(shard.first_lp + lp) as usize], super::layout::Node::Accelerator(_));
+                    && matches!(layout.nodes[(shard.first_lp + lp) as usize], super::layout::Node::Accelerator);
                 for channel in 0..u32::from(class.channels) {
                     let queue = (shard.first_port + base + p, channel);
                     let fifo = port.fifo + channel + if direct { u32::from(class.channels) } else { 0 };

@@ -33,7 +33,7 @@ pub(super) struct Endpoint {
     lanes: Vec<Lane>,
     /// Steps whose latency runs: (time, lane), latest first.
     starts: Vec<(Fs, u32)>,
-    /// Steps whose messages are not all opened yet, in order of start.
+    /// Steps whose messages are not all opened yet, in order of lane.
     programs: VecDeque<Program>,
     messages: Vec<Message>,
     free_messages: Vec<u32>,
@@ -202,7 +202,9 @@ impl Endpoint {
     pub(super) fn start(&mut self, job: &Job, paths: &Paths) {
         if let Some((start, lane)) = self.starts.pop() {
             let Lane { step, sends_left: sends, .. } = self.lanes[lane as usize];
-            self.programs.push_back(Program { lane, step, next: 0, sends, start });
+            // lanes are cut from the buffer in order: what is ready of an earlier lane goes before a later one
+            let at = self.programs.partition_point(|p| p.lane < lane);
+            self.programs.insert(at, Program { lane, step, next: 0, sends, start });
             for port in 0..self.queues.len() as u32 {
                 if self.programs.is_empty() {
                     return;

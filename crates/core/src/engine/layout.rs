@@ -49,8 +49,8 @@ pub(super) struct SwitchKind {
     pub(super) route: TierRoute,
     pub(super) latency: Fs,
     pub(super) cut_through: bool,
-    /// All ports have the same rate.
-    pub(super) uniform: bool,
+    /// Cut-through with one rate on all ports: a packet is ready a fixed time after its head came in.
+    pub(super) simple: bool,
     pub(super) network: u8,
     pub(super) plane: u16,
 }
@@ -58,8 +58,8 @@ pub(super) struct SwitchKind {
 /// An LP.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Node {
-    /// Accelerator (its number).
-    Accelerator(u32),
+    /// Accelerator.
+    Accelerator,
     /// Switch: its kind and the first position beneath it.
     Switch { kind: u32, first: u32, copy: u32 },
 }
@@ -103,7 +103,7 @@ impl Layout {
                             route: TierRoute::new(tree, tier),
                             latency: net.switch(tier).latency_fs,
                             cut_through: net.switch(tier).cut_through,
-                            uniform: net.link(tier).rate == above,
+                            simple: net.switch(tier).cut_through && net.link(tier).rate == above,
                             network: n as u8,
                             plane: p as u16,
                         });
@@ -127,7 +127,7 @@ impl Layout {
         let mut place_nodes = Vec::with_capacity(vertices as usize);
         for vertex in 0..vertices {
             let (key, node) = match fabric.place(vertex) {
-                Place::Accelerator(a) => (u64::from(a) << 20, Node::Accelerator(a)),
+                Place::Accelerator(a) => (u64::from(a) << 20, Node::Accelerator),
                 Place::Switch { network, copy, plane, index } => {
                     let net = &fabric.networks[network];
                     let Shape::Clos(tree) = &net.planes[plane].shape else { continue };

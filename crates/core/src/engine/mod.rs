@@ -17,8 +17,6 @@ mod run;
 mod shard;
 mod switch;
 mod tables;
-#[cfg(test)]
-mod tests;
 
 use paths::Paths;
 use std::sync::atomic::{AtomicBool, AtomicU64};

@@ -92,6 +92,16 @@ impl<T: Copy + Default> Rings<T> {
         value
     }
 
+    /// Number of entries from the head for which `before` holds; it holds for no entry after one for which it does not.
+    pub(super) fn partition_point(&self, ring: &Ring, before: impl Fn(&T) -> bool) -> u32 {
+        let (mut low, mut high) = (0, ring.len);
+        while low < high {
+            let mid = (low + high) / 2;
+            if before(self.get(ring, mid)) { low = mid + 1 } else { high = mid }
+        }
+        low
+    }
+
     /// Sorts the last `count` entries, few and nearly in order as a rule.
     #[inline]
     pub(super) fn sort_tail<K: Ord>(&mut self, ring: &Ring, count: u32, key: impl Fn(&T) -> K) {

@@ -45,7 +45,7 @@ pub(super) struct Port {
     /// Something waits and no credit for it is in sight.
     pub(super) blocked: bool,
     /// Bytes freed behind the wire that comes in here and not announced yet, by channel.
-    owed: [u32; 2],
+    pub(super) owed: [u32; 2],
 }
 
 /// A queue of packets and the credits of its channel.
@@ -250,7 +250,7 @@ impl<'a> Shard<'a> {
         let mut fifo_count = 0;
         for lp in 0..self.lps {
             let global = (self.first_lp + lp) as usize;
-            let inside = matches!(self.layout.nodes[global], Node::Accelerator(_));
+            let inside = matches!(self.layout.nodes[global], Node::Accelerator);
             for port in self.layout.first_port[global]..self.layout.first_port[global + 1] {
                 let class = &self.layout.classes[self.layout.class[port as usize] as usize];
                 let peer = self.layout.peer[port as usize];
@@ -361,13 +361,16 @@ impl<'a> Shard<'a> {
 
     /// Turns the buffers freed in this visit into credits.
     ///
-    /// Freed bytes are added up in order of time, and whenever a quantum has come together a credit leaves. What is freed
-    /// in one window is freed later than what was in the windows before, so the cuts do not depend on the windows.
-    pub(super) fn announce(&mut self, base: u32) {
+    /// Freed bytes are added up in the order of the events that freed them, and whenever a quantum has come together a
+    /// credit leaves. Events of a window come after those of the windows before, so the cuts do not depend on windows. A
+    /// switch (`unordered`) lists its events output by output; what it frees at one and the same moment counts together.
+    pub(super) fn announce(&mut self, base: u32, unordered: bool) {
         let mut places = std::mem::take(&mut self.scratch.freed_at);
         for place in places.drain(..) {
             let mut freed = std::mem::take(&mut self.scratch.freed[place as usize]);
-            sort_by_time(&mut freed);
+            if unordered {
+                sort_by_time(&mut freed);
+            }
             let port = &mut self.ports[(base + place / 2) as usize];
             let class = &self.layout.classes[port.class as usize];
             let (peer, local, channel) = (port.peer, port.peer_lp != UNPLUGGED, place % 2);
@@ -376,8 +379,7 @@ impl<'a> Shard<'a> {
                 for i in 0..freed.len() {
                     let (time, bytes) = freed[i];
                     owed += bytes;
-                    // everything freed at one and the same moment counts together
-                    if owed < class.quantum || freed.get(i + 1).is_some_and(|next| next.0 == time) {
+                    if owed < class.quantum || unordered && freed.get(i + 1).is_some_and(|next| next.0 == time) {
                         continue;
                     }
                     let credit = Credit { time: time + class.latency, bytes: std::mem::take(&mut owed), channel };
@@ -413,7 +415,7 @@ impl<'a> Shard<'a> {
                 }
                 self.wake.lps[lp as usize] = NEVER;
                 let next = match self.layout.nodes[(self.first_lp + lp) as usize] {
-                    Node::Accelerator(_) => self.accelerator(lp, start, end),
+                    Node::Accelerator => self.accelerator(lp, start, end),
                     Node::Switch { kind, first, copy } => self.switch(lp, kind, first, copy, end),
                 };
                 self.wake.lower(lp, next);

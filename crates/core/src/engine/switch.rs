@@ -1,12 +1,12 @@
 //! A switch in one window: take what arrived, route it, and send what can leave.
 //!
 //! The model is a combined input/output queued switch with an ideal crossbar: a packet waits in its output's queue and
-//! holds its input buffer until its tail has left. Output queues are served oldest first. Cut-through: a packet may leave
+//! holds its input buffer until it starts to leave (credits count flits: what leaves drains as fast as the next can fill). Output queues are served oldest first. Cut-through: a packet may leave
 //! `latency` after its head came in, but never so early that the output would run dry; store-and-forward: after its tail.
 //!
 //! **Invariant.** next departure = max(link free, packet ready, credit there). Nothing else delays a packet.
 //!
-//! **Limits.** No head-of-line blocking inside the crossbar, no internal speed-up limit. In-network sums are kept in a
+//! **Limits.** An input faster than the output it feeds gets its credit up to one packet time early. No head-of-line blocking inside the crossbar, no internal speed-up limit. In-network sums are kept in a
 //! table without a size limit, and multicast copies do not hold the input buffer.
 
 use super::layout::{SwitchKind, UNPLUGGED};
@@ -26,19 +26,18 @@ impl Shard<'_> {
             self.in_network(lp, base, kind, first, copy, packet);
         }
         self.settle_queues();
-        let next = self.serve(lp, base, ports, end);
-        self.announce(base);
+        let next = self.serve(lp, base, ports, kind, end);
+        self.announce(base, true);
         left.min(next)
     }
 
     /// Takes what arrived before `end` and routes it. Returns when the next packet arrives.
     #[inline]
     fn gather(&mut self, lp: u32, base: u32, ports: u32, kind: &SwitchKind, first: u32, end: Fs) -> Fs {
-        let Self { words, in_bits, out_bits, fifos, packets, credits, scratch, layout, .. } = self;
+        let Self { words, in_bits, out_bits, fifos, packets, credits, scratch, .. } = self;
         let ports = &self.ports[base as usize..(base + ports) as usize];
         let words = words[lp as usize] as usize..words[lp as usize + 1] as usize;
         let (in_bits, out_bits) = (&mut in_bits[words.clone()], &mut out_bits[words]);
-        let classes = &layout.classes[..];
         // first all wires, then all their heads: independent loads that the memory system overlaps
         scratch.heads.clear();
         for (w, &bits) in in_bits.iter().enumerate() {
@@ -59,7 +58,6 @@ impl Shard<'_> {
         let mut next = NEVER;
         for i in 0..scratch.heads.len() {
             let (q, in_fifo) = scratch.heads[i];
-            let in_class = &classes[ports[q as usize].class as usize];
             let (ring, flying) = (fifos[in_fifo as usize].ring, fifos[in_fifo as usize].flying);
             let mut taken = 0;
             while taken < flying {
@@ -76,14 +74,7 @@ impl Shard<'_> {
                 }
                 let o = kind.route.next(first, packet.dst(), packet.selector());
                 let out = &ports[o as usize];
-                let mut ready = arrival + kind.latency;
-                if !kind.cut_through {
-                    ready += in_class.fs(packet.wire());
-                } else if !kind.uniform {
-                    let wire = packet.wire();
-                    ready += in_class.fs(wire).saturating_sub(classes[out.class as usize].fs(wire));
-                }
-                let packet = packet.arrived(q as u16, ready);
+                let packet = packet.arrived(q as u16, arrival + kind.latency);
                 scratch.fresh(o, out.fifo);
                 packets.push(&mut fifos[out.fifo as usize].ring, packet);
                 out_bits[o as usize / 64] |= 1 << (o % 64);
@@ -100,7 +91,7 @@ impl Shard<'_> {
 
     /// Sends what can leave before `end`, output by output. Returns when something can leave again, as far as is known.
     #[inline]
-    fn serve(&mut self, lp: u32, base: u32, count: u32, end: Fs) -> Fs {
+    fn serve(&mut self, lp: u32, base: u32, count: u32, kind: &SwitchKind, end: Fs) -> Fs {
         let Self { words, in_bits, out_bits, fifos, packets, credits, scratch, layout, wake, outbox, .. } = self;
         let ports = &mut self.ports[base as usize..(base + count) as usize];
         let stats = &mut self.stats[base as usize..(base + count) as usize];
@@ -121,13 +112,19 @@ impl Shard<'_> {
                 let mut blocked = false;
                 let ring = fifo.ring;
                 let waiting = ring.len() - fifo.flying;
-                stats.queue_max = stats.queue_max.max(waiting);
                 let (mut sent, mut first_arrival) = (0, NEVER);
                 let (mut wires, mut payloads, mut busies, mut waits) = (0, 0, 0, 0);
+                let mut queued = 0;
                 while sent < waiting {
                     let packet = packets.get_mut(&ring, fifo.flying + sent);
                     let wire = packet.wire();
-                    let ready = packet.time.max(free_at);
+                    let mut ready = packet.time;
+                    if !kind.simple {
+                        // store-and-forward waits for the tail; cut-through to a faster link, until it cannot run dry
+                        let whole = ports.get(usize::from(packet.in_port())).map_or(0, |q| classes[q.class as usize].fs(wire));
+                        ready += if kind.cut_through { whole.saturating_sub(class.fs(wire)) } else { whole };
+                    }
+                    let ready = ready.max(free_at);
                     if ready >= end {
                         next = next.min(ready);
                         break;
@@ -166,17 +163,20 @@ impl Shard<'_> {
                         stats.stall += time - ready;
                     }
                     if buffered(packet) {
-                        let q = packet.in_port();
-                        let in_class = if usize::from(q) == o { class } else { &classes[ports[usize::from(q)].class as usize] };
-                        scratch.free_buffer(u32::from(q), packet.channel(), wire, time + in_class.full_fs);
+                        scratch.free_buffer(u32::from(packet.in_port()), packet.channel(), wire, time);
                     }
                     packet.time = time + class.latency;
                     packet.set_channel(0);
                     first_arrival = first_arrival.min(packet.time);
-                    sent += 1;
                     if peer_lp == UNPLUGGED {
                         outbox.post(layout, peer, packet.time, Mail::Packet(peer, *packet));
                     }
+                    // the queue is longest just before something leaves
+                    while queued < waiting && (queued <= sent || packets.get(&ring, fifo.flying + queued).time <= time) {
+                        queued += 1;
+                    }
+                    stats.queue_max = stats.queue_max.max(queued - sent);
+                    sent += 1;
                 }
                 if sent == waiting {
                     *word &= !(1 << bit);
@@ -209,9 +209,9 @@ impl Shard<'_> {
     #[cold]
     fn in_network(&mut self, lp: u32, base: u32, kind: &SwitchKind, first: u32, copy: u32, mut packet: Packet) {
         let q = u32::from(packet.in_port());
+        self.scratch.free_buffer(q, packet.channel(), packet.wire(), packet.time);
         let in_class = &self.layout.classes[self.ports[(base + q) as usize].class as usize];
         packet.time += kind.latency + if kind.cut_through { 0 } else { in_class.fs(packet.wire()) };
-        self.scratch.free_buffer(q, packet.channel(), packet.wire(), packet.time);
         packet.set_in_port(NO_PORT);
         if packet.flags() & REDUCE != 0 {
             let key = (lp, packet.dst(), packet.tag(), packet.selector());

@@ -70,6 +70,8 @@ pub struct Direct {
     pub dims: Vec<Dim>,
     /// Parallel links between neighbours.
     pub links: u32,
+    /// Routes around rings change to a second virtual channel at a dateline, which keeps them free of deadlock.
+    pub dateline: bool,
 }
 
 /// A dimension with its place in indices and ports.
@@ -99,7 +101,8 @@ impl Direct {
                 return None;
             }
         }
-        (!dims.is_empty()).then_some(Self { dims, links })
+        let dateline = kinds.iter().any(|k| matches!(k, Dimension::Line { wrap: true, .. }));
+        (!dims.is_empty()).then_some(Self { dims, links, dateline })
     }
 
     /// Number of accelerators.
@@ -124,11 +127,6 @@ impl Direct {
         let x = position / dim.stride % dim.kind.size();
         let (y, back) = dim.kind.neighbour(x, j)?;
         Some((position - x * dim.stride + y * dim.stride, dim.port + back * self.links + k))
-    }
-
-    /// True if some dimension wraps, so that routes need two virtual channels.
-    pub fn wraps(&self) -> bool {
-        self.dims.iter().any(|d| matches!(d.kind, Dimension::Line { wrap: true, .. }))
     }
 }
 

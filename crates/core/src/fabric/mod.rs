@@ -343,7 +343,7 @@ fn build(net: &NetworkSpec, accelerators: u32, first_port: u32, first_switch: u3
         let (plane_ports, plane_switches, tiers) = match &shape {
             Shape::Clos(tree) => (links, tree.switches(), tree.tiers().len()),
             Shape::Direct(d) => {
-                channels = if d.wraps() { 2 } else { 1 };
+                channels = if d.dateline { 2 } else { 1 };
                 (d.ports(), 0, d.dims.len())
             }
         };
@@ -405,11 +405,12 @@ fn direct_shape(net: &NetworkSpec, links: u32, kinds: &[Dimension]) -> Result<Sh
         return Err(wrong(net, format!("{} planes", net.planes.len()), "one plane: a direct topology has no planes, only parallel links"));
     }
     let sizes: Vec<u32> = kinds.iter().map(|k| k.size()).collect();
-    let direct = Direct::new(kinds, links)
+    let mut direct = Direct::new(kinds, links)
         .ok_or_else(|| wrong(net, format!("dimensions {sizes:?} with {links} parallel links"), "positive sizes whose product is below 2^31"))?;
     if direct.positions() != net.span {
         return Err(wrong(net, format!("dimensions {sizes:?} hold {} accelerators, the span is {}", direct.positions(), net.span), "equal numbers"));
     }
+    direct.dateline &= net.dateline;
     Ok(Shape::Direct(direct))
 }
 

@@ -18,6 +18,7 @@ fn network(name: &str, span: u32, topology: TopologySpec, planes: Vec<u32>, tier
         overhead: 0,
         routing: RoutingSpec::DModK,
         buffer: Some(1 << 16),
+        dateline: true,
     }
 }
 

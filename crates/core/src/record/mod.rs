@@ -9,7 +9,8 @@ use crate::units::Fs;
 pub struct Record {
     /// When the last rank finished.
     pub finish_fs: Fs,
-    /// Time windows simulated (empty ones are jumped over).
+    /// Time windows simulated (empty ones are jumped over). Like threads and bytes a fact about the run, not a result:
+    /// credits between shards can open a window of their own.
     pub windows: u64,
     /// Packets sent over links, counted once a link.
     pub packet_hops: u64,

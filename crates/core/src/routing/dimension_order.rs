@@ -32,7 +32,7 @@ pub fn next(direct: &Direct, at: u32, dst: u32, selector: u32) -> Option<(u32, u
                     std::cmp::Ordering::Equal => selector / direct.links & 1 == 1,
                 };
                 let crosses = if minus { y > x } else { y < x };
-                (u32::from(minus), u32::from(!crosses))
+                (u32::from(minus), u32::from(direct.dateline && !crosses))
             }
         };
         return Some((dim.port + neighbour * direct.links + selector % direct.links, channel));

@@ -130,6 +130,9 @@ pub struct NetworkSpec {
     /// Buffer behind each link and virtual channel in bytes; `None` is an unlimited output queue (no flow control).
     #[serde(default)]
     pub buffer: Option<u64>,
+    /// Tori only: false takes the second virtual channel away, so that rings can deadlock when buffers are small.
+    #[serde(default = "yes")]
+    pub dateline: bool,
 }
 
 /// Shape of one plane of a network.

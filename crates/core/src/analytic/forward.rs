@@ -1,0 +1,210 @@
+//! Small and tree-like schedules, message by message: who waits for whom decides, not how much there is.
+//!
+//! **Model.** Ranks start steps when the one before is complete, as in the engine; a message occupies its port class at the
+//! sender, travels, and occupies the port class at the receiver. Packets, credits and links in between do not exist.
+//!
+//! **Invariant.** Events are taken in the order (time, sequence), so a prediction is deterministic.
+//!
+//! **Cost.** O(log events) a message; [`super::predict`] calls this only for schedules of few messages. **Limits.** Ports
+//! serve messages whole, in the order in which their steps begin.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use super::leg::{Costs, Leg};
+use crate::collective::{Schedule, Target};
+
+/// What a lane of a rank waits for.
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    step: u32,
+    left: i64,
+    latest: f64,
+}
+
+/// Something that happens at a rank.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// The latency of a step is over.
+    Start { rank: u32, lane: u32 },
+    /// A message's tail is there, if the port has been free.
+    Arrival { rank: u32, lane: u32, step: u32, bytes: u64, leg: Leg },
+}
+
+struct Run<'a> {
+    costs: &'a Costs<'a>,
+    schedule: &'a dyn Schedule,
+    common: usize,
+    lanes: u32,
+    states: Vec<State>,
+    /// Messages that came before their step began: how many, and when the last.
+    early: BTreeMap<(u32, u32, u32), (i64, f64)>,
+    /// Contributions to sums in the switches by (root, lane, step).
+    sums: BTreeMap<(u32, u32, u32), (u32, f64)>,
+    /// What happens next: (time in fs as an integer, sequence, index of the event).
+    order: BinaryHeap<Reverse<(u64, u64, u32)>>,
+    events: Vec<Event>,
+    free: Vec<u32>,
+    sequence: u64,
+    out_free: Vec<f64>,
+    in_free: Vec<f64>,
+    memory_free: Vec<f64>,
+    finish: f64,
+}
+
+/// Time from the end of launch until all ranks are through, if only the first `lanes` lanes run.
+pub fn forward(costs: &Costs, schedule: &dyn Schedule, lanes: u32, common: usize) -> f64 {
+    let (n, ports) = (schedule.ranks() as usize, costs.ports());
+    let mut run = Run {
+        costs,
+        schedule,
+        common,
+        lanes,
+        states: vec![State::default(); n * lanes as usize],
+        early: BTreeMap::new(),
+        sums: BTreeMap::new(),
+        order: BinaryHeap::new(),
+        events: vec![],
+        free: vec![],
+        sequence: 0,
+        out_free: vec![0.0; n * ports],
+        in_free: vec![0.0; n * ports],
+        memory_free: vec![0.0; n],
+        finish: 0.0,
+    };
+    for rank in 0..schedule.ranks() {
+        for lane in 0..lanes {
+            run.begin(rank, lane, 0.0);
+        }
+    }
+    while let Some(Reverse((time, _, id))) = run.order.pop() {
+        run.free.push(id);
+        match run.events[id as usize] {
+            Event::Start { rank, lane } => run.start(rank, lane, time as f64),
+            Event::Arrival { rank, lane, step, bytes, leg } => run.arrive(rank, lane, step, time as f64, &leg, bytes),
+        }
+    }
+    run.finish
+}
+
+impl Run<'_> {
+    fn at(&mut self, time: f64, event: Event) {
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.events.push(event);
+            self.events.len() as u32 - 1
+        });
+        self.events[id as usize] = event;
+        self.sequence += 1;
+        self.order.push(Reverse((time.round() as u64, self.sequence, id)));
+    }
+
+    fn state(&mut self, rank: u32, lane: u32) -> &mut State {
+        &mut self.states[rank as usize * self.lanes as usize + lane as usize]
+    }
+
+    /// Begins the current step, and those after it as long as nothing keeps them.
+    fn begin(&mut self, rank: u32, lane: u32, mut time: f64) {
+        loop {
+            let step = self.state(rank, lane).step;
+            if step >= self.schedule.steps(rank, lane) {
+                self.finish = self.finish.max(time);
+                return;
+            }
+            let sends = self.schedule.sends(rank, lane, step);
+            let mut left = i64::from(self.schedule.recvs(rank, lane, step).messages);
+            let mut latest = time;
+            if let Some((count, last)) = self.early.remove(&(rank, lane, step)) {
+                left -= count;
+                latest = latest.max(last);
+            }
+            *self.state(rank, lane) = State { step, left, latest };
+            if sends > 0 {
+                let first = self.schedule.send(rank, lane, step, 0);
+                let network = self.costs.leg(rank, lane, &first, self.common).map_or(0, |leg| leg.network);
+                // counted as one more to wait for, until its messages have left
+                self.state(rank, lane).left += 1;
+                self.at(time + self.costs.step(network), Event::Start { rank, lane });
+                return;
+            }
+            if left > 0 {
+                return;
+            }
+            self.state(rank, lane).step += 1;
+            time = latest;
+        }
+    }
+
+    /// Hands the messages of the current step to the ports.
+    fn start(&mut self, rank: u32, lane: u32, time: f64) {
+        let step = self.state(rank, lane).step;
+        let ports = self.costs.ports();
+        let mut out = time;
+        for i in 0..self.schedule.sends(rank, lane, step) {
+            let message = self.schedule.send(rank, lane, step, i);
+            let Some(leg) = self.costs.leg(rank, lane, &message, self.common) else { continue };
+            let free = &mut self.out_free[rank as usize * ports + leg.port];
+            let begin = free.max(time);
+            *free = begin + leg.occupancy;
+            let memory = &mut self.memory_free[rank as usize];
+            *memory = memory.max(begin) + self.costs.memory(message.bytes as f64);
+            let tail = (begin + leg.alone + leg.read).max(*free);
+            out = out.max(tail);
+            let arrival = tail + leg.latency;
+            let (step, bytes) = (message.recv_step, message.bytes);
+            match message.to {
+                Target::Rank(rank) => self.at(arrival, Event::Arrival { rank, lane, step, bytes, leg }),
+                Target::SwitchReduce { root } => {
+                    let sum = self.sums.entry((root, lane, step)).or_insert((0, 0.0));
+                    *sum = (sum.0 + 1, sum.1.max(arrival));
+                    let (count, last) = *sum;
+                    if count == self.schedule.ranks() {
+                        self.sums.remove(&(root, lane, step));
+                        self.at(last, Event::Arrival { rank: root, lane, step, bytes, leg });
+                    }
+                }
+                Target::SwitchMulticast => {
+                    for rank in 0..self.schedule.ranks() {
+                        self.at(arrival, Event::Arrival { rank, lane, step, bytes, leg });
+                    }
+                }
+            }
+        }
+        self.done(rank, lane, out);
+    }
+
+    /// A message's tail reaches its receiver.
+    fn arrive(&mut self, peer: u32, lane: u32, step: u32, arrival: f64, leg: &Leg, bytes: u64) {
+        let free = &mut self.in_free[peer as usize * self.costs.ports() + leg.port];
+        let tail = arrival.max(*free + leg.occupancy);
+        *free = tail;
+        let reduce = self.schedule.recvs(peer, lane, step).reduce;
+        let memory = &mut self.memory_free[peer as usize];
+        let took = self.costs.take(bytes as f64, reduce);
+        // what arrived before the last packets is stored on the way, if the memory keeps pace
+        let last = self.costs.take(leg.last.min(bytes as f64), reduce);
+        *memory = (memory.max(tail - leg.alone) + took).max(tail + last);
+        let stored = *memory;
+        if self.state(peer, lane).step == step && self.running(peer, lane) {
+            self.done(peer, lane, stored);
+        } else {
+            let early = self.early.entry((peer, lane, step)).or_insert((0, 0.0));
+            *early = (early.0 + 1, early.1.max(stored));
+        }
+    }
+
+    fn running(&mut self, rank: u32, lane: u32) -> bool {
+        self.state(rank, lane).left > 0
+    }
+
+    /// One thing less to wait for.
+    fn done(&mut self, rank: u32, lane: u32, time: f64) {
+        let state = self.state(rank, lane);
+        state.left -= 1;
+        state.latest = state.latest.max(time);
+        if state.left == 0 {
+            state.step += 1;
+            let latest = state.latest;
+            self.begin(rank, lane, latest);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The cost of one message alone: the terms of which every prediction is made.
+//!
+//! **Model.** A message of b bytes is P = ceil(b / payload) packets, dealt out over the c first hops that the routing policy
+//! lets it use. Alone it needs the time of its busiest first hop (ceil(P / c) packets, the last one perhaps partial), the
+//! propagation of its path, one packet time for each store-and-forward switch, and the difference to the slowest link for
+//! one packet. On a port that others use too it leaves its *occupancy*: its wire bytes over the rate of all the ports
+//! that it may use. At the receiver the last packets arrive together and pass the memory one by one.
+//!
+//! **Invariant.** With one hop, no overhead and one message this is α + βb to the femtosecond's rounding.
+//!
+//! **Cost.** O(tiers) a message. **Limits.** Queues are not modelled here; [`super::survey`] and [`super::forward`] add
+//! what shared resources cost.
+
+use crate::bound::path;
+use crate::collective::{Message, Target};
+use crate::fabric::{Fabric, Shape};
+use crate::routing::{dimension_order, policy};
+use crate::spec::{ProtocolSpec, RoutingSpec};
+use crate::units::BitRate;
+
+/// What does not change from message to message.
+#[derive(Debug)]
+pub struct Costs<'a> {
+    /// The machine.
+    pub fabric: &'a Fabric,
+    /// Accelerator of each rank.
+    pub placement: &'a [u32],
+    /// Software costs.
+    pub protocol: &'a ProtocolSpec,
+    seed: u64,
+    /// First port class of each network, and their number at the end.
+    first: Vec<usize>,
+    hbm: f64,
+    copy: f64,
+    reduce: f64,
+}
+
+/// A message's cost in femtoseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Leg {
+    /// Network that it takes.
+    pub network: usize,
+    /// Port class at both ends.
+    pub port: usize,
+    /// Propagation, store-and-forward and slow links for one packet.
+    pub latency: f64,
+    /// Time on its own first hops.
+    pub alone: f64,
+    /// Its share of the port class.
+    pub occupancy: f64,
+    /// Reads before the first packets are out, all but the first.
+    pub read: f64,
+    /// Bytes that arrive last, together.
+    pub last: f64,
+    /// Wire bytes.
+    pub wire: f64,
+    /// Packets times links.
+    pub hops: f64,
+    /// Highest tier passed (trees).
+    pub meet: usize,
+}
+
+fn fs_per_byte(rate: Option<BitRate>) -> f64 {
+    rate.map_or(0.0, |r| 8e15 / r.0 as f64)
+}
+
+impl<'a> Costs<'a> {
+    /// Costs on a fabric under a protocol.
+    pub fn new(fabric: &'a Fabric, placement: &'a [u32], protocol: &'a ProtocolSpec, seed: u64) -> Self {
+        let mut first = vec![0];
+        for net in &fabric.networks {
+            let classes = match &net.planes[0].shape {
+                Shape::Clos(_) if sprays(net.spec.routing) => 1,
+                Shape::Clos(_) => net.ports as usize,
+                Shape::Direct(d) => 2 * d.dims.len(),
+            };
+            first.push(first[first.len() - 1] + classes);
+        }
+        let device = &fabric.spec.device;
+        let [hbm, copy, reduce] = [device.hbm_rate, device.copy_rate, device.reduce_rate].map(fs_per_byte);
+        Costs { fabric, placement, protocol, seed, first, hbm, copy, reduce }
+    }
+
+    /// Number of port classes.
+    pub fn ports(&self) -> usize {
+        self.first[self.fabric.networks.len()]
+    }
+
+    /// Network of a port class.
+    pub fn network_of(&self, port: usize) -> usize {
+        self.first.partition_point(|&f| f <= port) - 1
+    }
+
+    /// Step latency of a network.
+    pub fn step(&self, network: usize) -> f64 {
+        self.protocol.step_fs.get(network).map_or(0.0, |&fs| fs as f64)
+    }
+
+    /// HBM time of a number of bytes read or written.
+    pub fn memory(&self, bytes: f64) -> f64 {
+        bytes * self.hbm
+    }
+
+    /// Time to store or combine arriving bytes, the HBM's and the channels'.
+    pub fn take(&self, bytes: f64, reduce: bool) -> f64 {
+        if reduce { bytes * self.reduce.max(3.0 * self.hbm) } else { bytes * self.copy.max(self.hbm) }
+    }
+
+    /// Time of the copy or reduce channels alone.
+    pub fn channel(&self, bytes: f64, reduce: bool) -> f64 {
+        bytes * if reduce { self.reduce } else { self.copy }
+    }
+
+    /// The innermost network with all ranks in one copy: where in-network operations happen.
+    pub fn common_network(&self) -> usize {
+        let home = self.placement.first().copied().unwrap_or(0);
+        let spans = |net: &crate::fabric::Network| self.placement.iter().all(|&a| a / net.span == home / net.span);
+        self.fabric.networks.iter().position(spans).unwrap_or(0)
+    }
+
+    /// Cost of a message of a rank; `None` if no network joins the two, or they are the same.
+    pub fn leg(&self, rank: u32, lane: u32, message: &Message, common: usize) -> Option<Leg> {
+        let here = self.placement[rank as usize];
+        let (path, there) = match message.to {
+            Target::Rank(peer) => {
+                let there = self.placement[peer as usize];
+                if here == there {
+                    return None;
+                }
+                (path::between(self.fabric, here, there)?, there)
+            }
+            _ => {
+                let (wire_fs, latency_fs) = path::climb(&self.fabric.networks[common], 0);
+                (path::Path { network: common, meet: 0, links: 2, latency_fs, wire_fs }, here)
+            }
+        };
+        let net = &self.fabric.networks[path.network];
+        let payload = u64::from(net.spec.payload);
+        let packets = message.bytes.div_ceil(payload).max(1);
+        let partial = message.bytes - (packets - 1) * payload;
+        let (full_wire, last_wire) = (self.wire(payload, path.network), self.wire(partial, path.network));
+        let wire = (packets - 1) as f64 * full_wire + last_wire;
+        let in_network = !matches!(message.to, Target::Rank(_));
+        let (choices, port, per_byte, ports) = self.first_hop(path.network, here, there, lane, message, in_network);
+
+        let groups = packets.div_ceil(choices);
+        let in_last = packets - (groups - 1) * choices;
+        let tail = if in_last > 1 { full_wire } else { last_wire };
+        let one = if packets > 1 { full_wire } else { last_wire };
+        Some(Leg {
+            network: path.network,
+            port,
+            latency: path.latency_fs as f64 + one * self.stages(path.network, path.meet, path.links, per_byte),
+            alone: ((groups - 1) as f64 * full_wire + tail) * per_byte,
+            occupancy: wire * per_byte / ports,
+            read: self.memory((packets.min(choices) - 1) as f64 * payload.min(message.bytes) as f64),
+            last: (in_last - 1) as f64 * payload as f64 + partial as f64,
+            wire,
+            hops: packets as f64 * f64::from(path.links),
+            meet: path.meet,
+        })
+    }
+
+    /// Bytes of a packet on the wire.
+    fn wire(&self, payload: u64, network: usize) -> f64 {
+        let (num, den) = (u64::from(self.protocol.wire_num), u64::from(self.protocol.wire_den.max(1)));
+        ((payload * num).div_ceil(den) + u64::from(self.fabric.networks[network].spec.overhead)) as f64
+    }
+
+    /// First hops that a message can use, the class of its port, fs a byte of one hop, and hops in the class.
+    fn first_hop(&self, network: usize, here: u32, there: u32, lane: u32, message: &Message, in_network: bool) -> (u64, usize, f64, f64) {
+        let net = &self.fabric.networks[network];
+        let (x, y) = (here % net.span, there % net.span);
+        let spray = sprays(net.spec.routing);
+        match &net.planes[0].shape {
+            Shape::Clos(_) => {
+                let per_byte = 8e15 / net.link(0).rate.0 as f64;
+                if spray || in_network {
+                    return (net.ports.into(), self.first[network], per_byte, net.ports.into());
+                }
+                let slot = |member: u32| net.position(0, member, 0) / net.planes[0].links;
+                let tag = (message.recv_step << 10) | lane;
+                let spread = policy::Spread::new(net.spec.routing, net.ports, slot(x), slot(y), 0, tag, self.seed);
+                (1, self.first[network] + spread.rotation as usize, per_byte, 1.0)
+            }
+            Shape::Direct(d) => {
+                let port = dimension_order::next(d, x, y, 0).map_or(0, |(port, _)| port);
+                let dim = d.dimension(port);
+                let minus = match d.dims[dim].kind {
+                    crate::fabric::direct::Dimension::Full { .. } => 0,
+                    crate::fabric::direct::Dimension::Line { .. } => (port - d.dims[dim].port) / d.links,
+                };
+                let choices = if spray { dimension_order::choices(d, x, y) } else { 1 };
+                let neighbours = match d.dims[dim].kind {
+                    crate::fabric::direct::Dimension::Full { size } => size - 1,
+                    crate::fabric::direct::Dimension::Line { .. } => 1,
+                };
+                let ports = neighbours * if spray { choices.max(d.links) } else { d.links };
+                let class = self.first[network] + 2 * dim + minus as usize;
+                // the slowest dimension on the way sets the pace
+                let slow = |i: usize| d.dims[i].kind.size() > 1 && x / d.dims[i].stride % d.dims[i].kind.size() != y / d.dims[i].stride % d.dims[i].kind.size();
+                let rate = (0..d.dims.len()).filter(|&i| slow(i)).map(|i| net.link(i).rate.0).min().unwrap_or(1);
+                (choices.into(), class, 8e15 / rate as f64, ports.into())
+            }
+        }
+    }
+
+    /// Further packet times (in fs a byte) that store-and-forward and slower links on the path add.
+    fn stages(&self, network: usize, meet: usize, links: u32, per_byte: f64) -> f64 {
+        let net = &self.fabric.networks[network];
+        if net.is_direct() {
+            return if net.switch(0).cut_through { 0.0 } else { f64::from(links.saturating_sub(1)) * per_byte };
+        }
+        let pace = |tier: usize| 8e15 / net.link(tier).rate.0 as f64;
+        let slowest = (0..=meet).map(pace).fold(per_byte, f64::max) - per_byte;
+        // a switch stores what comes in: on the way up from below, on the way down from above
+        let up = |t: usize| if net.switch(t).cut_through { 0.0 } else { pace(t) };
+        let down = |t: usize| if net.switch(t).cut_through { 0.0 } else { pace(t + 1) };
+        let stored: f64 = (0..=meet).map(up).sum::<f64>() + (0..meet).map(down).sum::<f64>();
+        if stored > 0.0 { stored } else { slowest }
+    }
+}
+
+/// True if a message's packets use all first hops.
+pub fn sprays(policy: RoutingSpec) -> bool {
+    matches!(policy, RoutingSpec::SprayRoundRobin | RoutingSpec::SprayRandom)
+}

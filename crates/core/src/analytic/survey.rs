@@ -1,0 +1,259 @@
+//! Loads of all resources, from a sample of ranks, lanes, steps and messages.
+//!
+//! **Model.** Each sampled rank walks through its own steps: a step costs its software latency and the propagation of its
+//! farthest message (Λ), and the time of its busiest port or memory (σ). Everything that a message occupies is added to
+//! the load of that resource: the port classes of its rank, the tiers that it climbs, the dimensions that it travels, HBM
+//! and the copy and reduce channels. Loads of ports and memory are those of the busiest rank seen; loads of tiers and
+//! dimensions are those of the average rank, times the ranks that share them.
+//!
+//! **Invariant.** What is sampled is weighted, so that sums over a uniform schedule are exact.
+//!
+//! **Cost.** At most about [`BUDGET`] messages, whatever the schedule. **Limits.** A schedule whose hot rank is not in the
+//! sample (it holds ranks 0, 1, the root, the middle, the last, those at the borders of inner copies and evenly spread
+//! ones) is taken too lightly.
+
+use super::leg::{Costs, Leg};
+use crate::bound::path;
+use crate::collective::{Schedule, Target};
+use crate::fabric::Shape;
+use crate::fabric::direct::Dimension;
+
+/// Messages looked at, about.
+const BUDGET: u64 = 6000;
+/// Messages of one step looked at.
+const SENDS: u32 = 96;
+
+/// What a sample says about a schedule.
+#[derive(Clone, Debug, Default)]
+pub struct Survey {
+    /// Mean over ranks of Λ of a lane: software, propagation.
+    pub software: f64,
+    /// See `software`.
+    pub latency: f64,
+    /// Mean and maximum over ranks of σ of a lane.
+    pub chain: f64,
+    /// See `chain`.
+    pub chain_max: f64,
+    /// Propagation of one step, the farthest seen.
+    pub farthest: f64,
+    /// Femtoseconds of the busiest resource, all lanes, and its name.
+    pub busiest: f64,
+    /// See `busiest`.
+    pub name: String,
+    /// The same for one lane alone.
+    pub lane_busiest: f64,
+    /// Messages of a lane, all ranks.
+    pub lane_messages: f64,
+    /// Packets times links, everything.
+    pub packet_hops: f64,
+    /// Messages, everything.
+    pub messages: f64,
+    /// Payload bytes received, everything.
+    pub bytes: f64,
+}
+
+/// Indices of a sample of `0..total` and the weight of each: all of them if they are few, otherwise one in each of
+/// `count` equal parts, at golden-ratio offsets so that no period of the schedule is hit twice in a row.
+pub fn sample(total: u32, count: u32) -> (Vec<u32>, f64) {
+    if total <= count {
+        return ((0..total).collect(), 1.0);
+    }
+    let part = f64::from(total) / f64::from(count);
+    let pick = |k: u32| ((f64::from(k) + (f64::from(k) * 0.618_033_988_749_895).fract()) * part) as u32;
+    ((0..count).map(|k| pick(k).min(total - 1)).collect(), part)
+}
+
+/// Evenly spread ranks, and special ones that only maxima look at.
+fn ranks(costs: &Costs, n: u32, root: u32, count: u32) -> (Vec<u32>, Vec<u32>) {
+    let (even, _) = sample(n, count);
+    let mut special = vec![0, 1.min(n - 1), root, n / 2, n - 1];
+    for net in &costs.fabric.networks {
+        special.extend([net.span - 1, net.span].into_iter().filter(|&r| r < n));
+    }
+    special.sort_unstable();
+    special.dedup();
+    special.retain(|r| !even.contains(r));
+    (even, special)
+}
+
+/// Loads of one rank.
+#[derive(Default)]
+struct Loads {
+    ports: Vec<f64>,
+    tiers: Vec<f64>,
+    memory: f64,
+    copy: f64,
+    reduce: f64,
+    software: f64,
+    latency: f64,
+    chain: f64,
+    messages: f64,
+    hops: f64,
+    bytes: f64,
+}
+
+impl Loads {
+    fn new(ports: usize, tiers: usize) -> Self {
+        let (ports, tiers) = (vec![0.0; ports], vec![0.0; tiers]);
+        Loads { ports, tiers, ..Loads::default() }
+    }
+}
+
+/// Looks at a schedule.
+pub fn survey(costs: &Costs, schedule: &dyn Schedule, root: u32, common: usize) -> Survey {
+    let (n, lanes) = (schedule.ranks(), schedule.lanes());
+    let probe = |rank: u32| u64::from(schedule.steps(rank, 0).max(1)) * u64::from(schedule.sends(rank, 0, 0).clamp(1, SENDS));
+    let a_lane = [0, 1.min(n - 1), n / 2].into_iter().map(probe).max().unwrap_or(1).min(48 * u64::from(SENDS));
+    let (lane_list, lane_weight) = sample(lanes, (BUDGET / 16 / a_lane.min(16)).clamp(2, 64) as u32);
+    let steps = (BUDGET / 16 / lane_list.len() as u64).clamp(4, 64) as u32;
+    let a_rank = lane_list.len() as u64 * a_lane.min(u64::from(steps) * u64::from(SENDS));
+    let (even, special) = ranks(costs, n, root, (BUDGET / a_rank).clamp(8, 32) as u32);
+
+    let slots: Vec<usize> = costs.fabric.networks.iter().map(|net| 2 * path::tiers(net)).collect();
+    let first: Vec<usize> = slots.iter().scan(0, |at, &len| Some(std::mem::replace(at, *at + len))).collect();
+    let tiers: usize = slots.iter().sum();
+    let mut found = Survey::default();
+    let mut mean = vec![0.0; tiers];
+    let mut worst = Loads::new(costs.ports(), 0);
+    for (i, &rank) in even.iter().chain(&special).enumerate() {
+        let counts = i < even.len();
+        let mut loads = Loads::new(costs.ports(), tiers);
+        for &lane in &lane_list {
+            walk(costs, schedule, rank, lane, common, steps, &first, &mut loads, &mut found.farthest);
+        }
+        let share = 1.0 / (even.len() as f64 * lane_list.len() as f64);
+        let chain = loads.chain / lane_list.len() as f64;
+        found.chain_max = found.chain_max.max(chain);
+        for (w, l) in worst.ports.iter_mut().zip(&loads.ports) {
+            *w = w.max(l * lane_weight);
+        }
+        worst.memory = worst.memory.max(loads.memory * lane_weight);
+        worst.copy = worst.copy.max(loads.copy * lane_weight);
+        worst.reduce = worst.reduce.max(loads.reduce * lane_weight);
+        if counts {
+            found.software += loads.software * share;
+            found.latency += loads.latency * share;
+            found.chain += loads.chain * share;
+            found.lane_messages += loads.messages * share * f64::from(n);
+            found.bytes += loads.bytes * share * f64::from(n) * f64::from(lanes);
+            found.packet_hops += loads.hops * share * f64::from(n) * f64::from(lanes);
+            mean.iter_mut().zip(&loads.tiers).for_each(|(m, l)| *m += l * share * f64::from(lanes));
+        }
+    }
+    found.messages = found.lane_messages * f64::from(lanes);
+    rank_resources(costs, n, &worst, &mean, &first, &mut found);
+    found.lane_busiest = found.busiest / f64::from(lanes);
+    found
+}
+
+/// Adds what a rank does in a lane to its loads.
+#[allow(clippy::too_many_arguments)] // one inner loop, taken out for readability
+fn walk(costs: &Costs, schedule: &dyn Schedule, rank: u32, lane: u32, common: usize, steps: u32, first: &[usize], loads: &mut Loads, farthest: &mut f64) {
+    let (step_list, step_weight) = sample(schedule.steps(rank, lane), steps);
+    let mut busy = vec![0.0; costs.ports()];
+    for &step in &step_list {
+        let sends = schedule.sends(rank, lane, step);
+        let (send_list, send_weight) = sample(sends, SENDS);
+        let weight = step_weight * send_weight;
+        let (mut latency, mut alone, mut last, mut out, mut network) = (0.0f64, 0.0f64, 0.0f64, 0.0, None);
+        busy.iter_mut().for_each(|b| *b = 0.0);
+        for &i in &send_list {
+            let message = schedule.send(rank, lane, step, i);
+            let Some(leg) = costs.leg(rank, lane, &message, common) else { continue };
+            network = network.or(Some(leg.network));
+            (latency, alone, last) = (latency.max(leg.latency), alone.max(leg.alone + leg.read), last.max(leg.last));
+            busy[leg.port] += leg.occupancy * send_weight;
+            loads.ports[leg.port] += leg.occupancy * weight;
+            loads.hops += leg.hops * weight;
+            out += message.bytes as f64 * send_weight;
+            if let Target::Rank(peer) = message.to {
+                spread(costs, rank, peer, &leg, weight, first, &mut loads.tiers);
+            }
+        }
+        let recv = schedule.recvs(rank, lane, step);
+        let (into, times) = (recv.bytes as f64, if recv.reduce { 3.0 } else { 1.0 });
+        let memory = costs.memory(out + times * into);
+        let network_busy = busy.iter().copied().fold(alone, f64::max);
+        loads.memory += memory * step_weight;
+        *(if recv.reduce { &mut loads.reduce } else { &mut loads.copy }) += costs.channel(into, recv.reduce) * step_weight;
+        loads.software += network.map_or(0.0, |i| costs.step(i)) * step_weight;
+        let settle = if recv.messages > 0 { costs.take(last.min(into), recv.reduce) } else { 0.0 };
+        loads.latency += (latency + settle) * step_weight;
+        loads.chain += network_busy.max(memory).max(costs.channel(into, recv.reduce)) * step_weight;
+        loads.bytes += into * step_weight;
+        loads.messages += f64::from(sends) * step_weight;
+        *farthest = farthest.max(latency);
+    }
+}
+
+/// Adds a message to the tiers that it climbs or the dimensions that it travels (plus, minus).
+fn spread(costs: &Costs, rank: u32, peer: u32, leg: &Leg, weight: f64, first: &[usize], tiers: &mut [f64]) {
+    let net = &costs.fabric.networks[leg.network];
+    let at = first[leg.network];
+    let Shape::Direct(d) = &net.planes[0].shape else {
+        (1..=leg.meet).for_each(|t| tiers[at + 2 * t] += leg.wire * weight);
+        return;
+    };
+    let (x, y) = (costs.placement[rank as usize] % net.span, costs.placement[peer as usize] % net.span);
+    for (i, dim) in d.dims.iter().enumerate() {
+        let size = dim.kind.size();
+        let (x, y) = (x / dim.stride % size, y / dim.stride % size);
+        let hops = f64::from(path::span(dim.kind, x, y)) * leg.wire * weight;
+        match dim.kind {
+            Dimension::Full { .. } => tiers[at + 2 * i] += hops,
+            Dimension::Line { wrap, .. } => {
+                let forward = if y >= x { y - x } else { y + size - x };
+                if wrap && 2 * forward == size {
+                    tiers[at + 2 * i] += hops / 2.0;
+                    tiers[at + 2 * i + 1] += hops / 2.0;
+                } else {
+                    let minus = if wrap { 2 * forward > size } else { y < x };
+                    tiers[at + 2 * i + usize::from(minus)] += hops;
+                }
+            }
+        }
+    }
+}
+
+/// Turns loads into times and keeps the largest.
+fn rank_resources(costs: &Costs, n: u32, worst: &Loads, mean: &[f64], first: &[usize], found: &mut Survey) {
+    let mut consider = |time: f64, name: &dyn Fn() -> String| {
+        if time > found.busiest {
+            (found.busiest, found.name) = (time, name());
+        }
+    };
+    for (port, &time) in worst.ports.iter().enumerate() {
+        let net = &costs.fabric.networks[costs.network_of(port)];
+        let name = || if net.is_direct() { format!("{} links", net.spec.name) } else { format!("{} tier 1 up links", net.spec.name) };
+        consider(time, &name);
+    }
+    for (net, &at) in costs.fabric.networks.iter().zip(first) {
+        match &net.planes[0].shape {
+            Shape::Clos(_) => {
+                for tier in 1..path::tiers(net) {
+                    let sharers = if net.rails > 1 && tier == 1 { n.div_ceil(net.rails) } else { n };
+                    let sharers = f64::from(path::places(net, tier - 1).min(sharers));
+                    let time = mean[at + 2 * tier] * sharers * 8e15 / path::uplinks(net, tier - 1).max(1.0);
+                    consider(time, &|| format!("{} tier {} up links", net.spec.name, tier + 1));
+                }
+            }
+            Shape::Direct(d) => {
+                // ranks that share a copy use all of its links
+                let filled = f64::from(n.min(net.span)) / f64::from(net.span);
+                for (i, dim) in d.dims.iter().enumerate().filter(|(_, dim)| dim.kind.size() > 1) {
+                    let size = f64::from(dim.kind.size());
+                    let (links, present) = match dim.kind {
+                        Dimension::Full { .. } => (size - 1.0, 1.0),
+                        Dimension::Line { wrap, .. } => (1.0, if wrap { 1.0 } else { (size - 1.0) / size }),
+                    };
+                    let rate = links * present * f64::from(d.links) * net.link(i).rate.0 as f64;
+                    let bytes = mean[at + 2 * i].max(mean[at + 2 * i + 1]) * filled;
+                    consider(bytes * 8e15 / rate, &|| format!("{} dimension {} links", net.spec.name, i + 1));
+                }
+            }
+        }
+    }
+    consider(worst.memory, &|| "memory".into());
+    consider(worst.copy, &|| "copy channels".into());
+    consider(worst.reduce, &|| "reduce channels".into());
+}

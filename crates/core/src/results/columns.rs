@@ -1,0 +1,163 @@
+//! The columns of every table: names, types, units and meanings. A contract.
+//!
+//! **Invariant.** `docs/data_dictionary.md` lists exactly these columns (a test compares them), and a table is built from
+//! its list, so schema and document cannot drift apart. Names are snake case and end in their unit. Nothing here depends on
+//! the wall clock or on the number of threads.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+
+/// Type of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// UTF-8 text.
+    Text,
+    /// 32-bit unsigned integer.
+    U32,
+    /// 64-bit unsigned integer.
+    U64,
+    /// 64-bit signed integer.
+    I64,
+    /// 64-bit floating point.
+    F64,
+}
+
+impl Kind {
+    /// Its name in the data dictionary.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Text => "string",
+            Kind::U32 => "uint32",
+            Kind::U64 => "uint64",
+            Kind::I64 => "int64",
+            Kind::F64 => "float64",
+        }
+    }
+
+    fn arrow(self) -> DataType {
+        match self {
+            Kind::Text => DataType::Utf8,
+            Kind::U32 => DataType::UInt32,
+            Kind::U64 => DataType::UInt64,
+            Kind::I64 => DataType::Int64,
+            Kind::F64 => DataType::Float64,
+        }
+    }
+}
+
+/// A column of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// Its unit; `1` for a ratio, empty for names, ids and counts of things the name says.
+    pub unit: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+const fn column(name: &'static str, kind: Kind, unit: &'static str, meaning: &'static str) -> Column {
+    Column { name, kind, unit, meaning }
+}
+
+/// One row a run.
+pub const SUMMARY: &[Column] = &[
+    column("system", Kind::Text, "", "name of the system"),
+    column("collective", Kind::Text, "", "canonical name of the collective"),
+    column("algorithm", Kind::Text, "", "algorithm that ran"),
+    column("protocol", Kind::Text, "", "protocol of the software stack that ran"),
+    column("fidelity", Kind::Text, "", "packet or analytic"),
+    column("ranks", Kind::U32, "", "ranks that took part"),
+    column("size_bytes", Kind::U64, "B", "nccl-tests' size column, rounded as nccl-tests does"),
+    column("count", Kind::U64, "elements", "nccl-tests' count column: a rank's piece where each rank has one, else the buffer"),
+    column("type_bytes", Kind::U32, "B", "bytes of one element"),
+    column("root", Kind::I64, "", "root rank, -1 where no rank is special"),
+    column("time_ns", Kind::F64, "ns", "from the call until the last rank has finished"),
+    column("time_fs", Kind::U64, "fs", "the same as an exact integer"),
+    column("algbw_gbps", Kind::F64, "GB/s", "size over time (1 GB = 1e9 bytes)"),
+    column("busbw_gbps", Kind::F64, "GB/s", "algbw times nccl-tests' factor of the collective"),
+    column("bound_ns", Kind::F64, "ns", "lower bound: no schedule on this fabric can be faster"),
+    column("bound_kind", Kind::Text, "", "what sets the bound: injection, bisection, latency or memory"),
+    column("efficiency", Kind::F64, "1", "bound over time"),
+    column("bottleneck", Kind::Text, "", "what kept this run from being faster"),
+    column("packet_hops", Kind::U64, "", "packets counted once a link; 0 if not simulated by packets"),
+    column("windows", Kind::U64, "", "time windows simulated; 0 if not simulated by packets"),
+    column("seed", Kind::U64, "", "seed of every random choice"),
+];
+
+/// One row a rank.
+pub const RANKS: &[Column] = &[
+    column("rank", Kind::U32, "", "rank"),
+    column("accelerator", Kind::U32, "", "accelerator that it ran on"),
+    column("finish_ns", Kind::F64, "ns", "when its last step completed"),
+    column("sent_bytes", Kind::U64, "B", "payload that it sent"),
+    column("received_bytes", Kind::U64, "B", "payload that it received"),
+    column("sent_messages", Kind::U64, "", "messages that it sent"),
+    column("received_messages", Kind::U64, "", "messages that it received; a sum formed by the switches is one"),
+    column("memory_busy_ns", Kind::F64, "ns", "time that its HBM was busy with the collective"),
+    column("memory_utilisation", Kind::F64, "1", "memory_busy_ns over the time of the run"),
+];
+
+/// One row a directed link.
+pub const LINKS: &[Column] = &[
+    column("link", Kind::U64, "", "id: sending vertex times 2^16 plus its port"),
+    column("src", Kind::Text, "", "sending accelerator or switch"),
+    column("dst", Kind::Text, "", "receiving accelerator or switch"),
+    column("network", Kind::Text, "", "network that the link belongs to"),
+    column("level", Kind::U32, "", "tier (1: next to the accelerators) or dimension (from 1)"),
+    column("direction", Kind::Text, "", "up: from an accelerator or towards the roots of a tree; down: the other way"),
+    column("bytes", Kind::U64, "B", "payload carried"),
+    column("wire_bytes", Kind::U64, "B", "bytes carried with headers and protocol expansion"),
+    column("packets", Kind::U64, "", "packets carried"),
+    column("busy_ns", Kind::F64, "ns", "time spent sending"),
+    column("utilisation", Kind::F64, "1", "busy_ns over the time of the run"),
+    column("queue_max_packets", Kind::U32, "packets", "most packets that waited at once"),
+    column("queue_mean_packets", Kind::F64, "packets", "packets waiting, averaged over the time of the run"),
+    column("stall_ns", Kind::F64, "ns", "time that a packet was ready and the link idle for lack of credits"),
+];
+
+/// One row a switch: what its outgoing links carried.
+pub const SWITCHES: &[Column] = &[
+    column("switch", Kind::Text, "", "name of the switch"),
+    column("network", Kind::Text, "", "network that it belongs to"),
+    column("level", Kind::U32, "", "tier, 1 next to the accelerators"),
+    column("bytes", Kind::U64, "B", "payload that it sent on"),
+    column("wire_bytes", Kind::U64, "B", "the same with headers and protocol expansion"),
+    column("packets", Kind::U64, "", "packets that it sent on"),
+    column("ports_used", Kind::U32, "", "output ports that carried anything"),
+    column("utilisation_max", Kind::F64, "1", "utilisation of its busiest output port"),
+    column("queue_max_packets", Kind::U32, "packets", "most packets that waited at one of its output ports"),
+    column("stall_ns", Kind::F64, "ns", "sum over its output ports of the time stalled for lack of credits"),
+];
+
+/// One row a message.
+pub const FLOWS: &[Column] = &[
+    column("src", Kind::U32, "", "sending rank"),
+    column("dst", Kind::U32, "", "receiving rank"),
+    column("lane", Kind::U32, "", "lane of the schedule"),
+    column("step", Kind::U32, "", "step of the receiver that waited for it"),
+    column("bytes", Kind::U64, "B", "payload"),
+    column("start_ns", Kind::F64, "ns", "when the step that sends it began"),
+    column("end_ns", Kind::F64, "ns", "when its last byte was stored or reduced"),
+    column("duration_ns", Kind::F64, "ns", "end_ns less start_ns"),
+];
+
+/// All tables by name.
+pub const TABLES: [(&str, &[Column]); 5] =
+    [("summary", SUMMARY), ("ranks", RANKS), ("links", LINKS), ("switches", SWITCHES), ("flows", FLOWS)];
+
+/// The Arrow schema of a list of columns; unit and meaning stand in the fields' metadata.
+pub fn schema(columns: &[Column]) -> SchemaRef {
+    let field = |c: &Column| {
+        let mut metadata = BTreeMap::from([("doc".to_string(), c.meaning.to_string())]);
+        if !c.unit.is_empty() {
+            metadata.insert("unit".to_string(), c.unit.to_string());
+        }
+        Field::new(c.name, c.kind.arrow(), false).with_metadata(metadata.into_iter().collect())
+    };
+    Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
+}

@@ -1,0 +1,209 @@
+//! Results as Arrow record batches: the only place that knows Arrow.
+//!
+//! **Model.** One record batch a table, columns as [`columns`] lists them. Rows come from the plain rows of
+//! [`crate::record`], in their order (rank, vertex and port, flow), so tables are the same for any number of threads.
+//!
+//! **Cost.** One pass over the rows a table, made only when asked for. **Limits.** An analytic run has only a summary.
+
+pub mod columns;
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
+
+use crate::collective::Collective;
+use crate::error::{Error, Result};
+use crate::fabric::Place;
+use crate::record::{LinkRecord, Record};
+use crate::simulate::Outcome;
+use crate::units::Fs;
+
+/// Names of the tables that an outcome holds.
+pub fn tables(outcome: &Outcome) -> Vec<&'static str> {
+    let recorded = |name: &str| outcome.record.is_some() && outcome.effective.record.iter().any(|r| r == name);
+    columns::TABLES.iter().map(|t| t.0).filter(|&name| name == "summary" || recorded(name)).collect()
+}
+
+/// Makes a table.
+///
+/// # Errors
+/// [`Error::Spec`] if there is no such table, or it was not recorded.
+pub fn table(outcome: &Outcome, name: &str) -> Result<RecordBatch> {
+    let Some((_, list)) = columns::TABLES.iter().find(|t| t.0 == name) else {
+        let names: Vec<_> = columns::TABLES.iter().map(|t| t.0).collect();
+        return Err(Error::spec("table", format!("{name:?}"), format!("one of {}", names.join(", "))));
+    };
+    if !tables(outcome).contains(&name) {
+        let expected = match outcome.record {
+            Some(_) => format!("it was not recorded: put {name:?} into record"),
+            None => "an analytic run has only the summary: use fidelity \"packet\"".into(),
+        };
+        return Err(Error::spec("record", format!("{name:?}"), expected));
+    }
+    let arrays = match (name, &outcome.record) {
+        ("ranks", Some(record)) => ranks(outcome, record),
+        ("links", Some(record)) => links(outcome, record),
+        ("switches", Some(record)) => switches(outcome, record),
+        ("flows", Some(record)) => flows(record),
+        _ => summary(outcome),
+    };
+    RecordBatch::try_new(columns::schema(list), arrays).map_err(|e| Error::Internal(format!("table {name}: {e}")))
+}
+
+fn ns(fs: Fs) -> f64 {
+    fs as f64 / 1e6
+}
+
+fn share(part: Fs, whole: Fs) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+fn text<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(values))
+}
+
+fn u32s(values: impl IntoIterator<Item = u32>) -> ArrayRef {
+    Arc::new(UInt32Array::from_iter_values(values))
+}
+
+fn u64s(values: impl IntoIterator<Item = u64>) -> ArrayRef {
+    Arc::new(UInt64Array::from_iter_values(values))
+}
+
+fn f64s(values: impl IntoIterator<Item = f64>) -> ArrayRef {
+    Arc::new(Float64Array::from_iter_values(values))
+}
+
+fn summary(o: &Outcome) -> Vec<ArrayRef> {
+    let spec = &o.effective;
+    let collective = Collective::parse(&spec.collective).unwrap_or(Collective::Barrier);
+    let elements = o.bytes_effective / u64::from(spec.element_bytes.max(1));
+    let pieces = matches!(
+        collective,
+        Collective::AllGather | Collective::ReduceScatter | Collective::AllToAll | Collective::Gather | Collective::Scatter
+    );
+    let count = if pieces { elements / u64::from(o.ranks.max(1)) } else { elements };
+    let root = if collective.rooted() { i64::from(spec.root) } else { -1 };
+    let (hops, windows) = o.record.as_ref().map_or((0, 0), |r| (r.packet_hops, r.windows));
+    vec![
+        text([&spec.system.name]),
+        text([collective.name()]),
+        text([&o.algorithm]),
+        text([&o.protocol]),
+        text([&o.fidelity]),
+        u32s([o.ranks]),
+        u64s([o.bytes_effective]),
+        u64s([count]),
+        u32s([spec.element_bytes]),
+        Arc::new(Int64Array::from(vec![root])),
+        f64s([ns(o.time_fs)]),
+        u64s([o.time_fs]),
+        f64s([o.algbw_gbps]),
+        f64s([o.busbw_gbps]),
+        f64s([ns(o.bound.time_fs)]),
+        text([o.bound.kind]),
+        f64s([if o.time_fs == 0 { 1.0 } else { share(o.bound.time_fs, o.time_fs) }]),
+        text([&o.bottleneck]),
+        u64s([hops]),
+        u64s([windows]),
+        u64s([spec.seed]),
+    ]
+}
+
+fn ranks(o: &Outcome, record: &Record) -> Vec<ArrayRef> {
+    let rows = &record.ranks;
+    vec![
+        u32s(rows.iter().map(|r| r.rank)),
+        u32s(rows.iter().map(|r| r.accelerator)),
+        f64s(rows.iter().map(|r| ns(r.finish_fs))),
+        u64s(rows.iter().map(|r| r.sent_bytes)),
+        u64s(rows.iter().map(|r| r.received_bytes)),
+        u64s(rows.iter().map(|r| r.sent_messages)),
+        u64s(rows.iter().map(|r| r.received_messages)),
+        f64s(rows.iter().map(|r| ns(r.memory_busy_fs))),
+        f64s(rows.iter().map(|r| share(r.memory_busy_fs, o.time_fs))),
+    ]
+}
+
+fn links(o: &Outcome, record: &Record) -> Vec<ArrayRef> {
+    let (rows, fabric, time) = (&record.links, &o.fabric, o.time_fs);
+    vec![
+        u64s(rows.iter().map(|r| u64::from(r.vertex) << 16 | u64::from(r.port))),
+        text(rows.iter().map(|r| fabric.name(r.vertex))),
+        text(rows.iter().map(|r| fabric.name(r.peer))),
+        text(rows.iter().map(|r| fabric.networks[r.network as usize].spec.name.as_str())),
+        u32s(rows.iter().map(|r| r.tier + 1)),
+        text(rows.iter().map(|r| if r.up { "up" } else { "down" })),
+        u64s(rows.iter().map(|r| r.payload_bytes)),
+        u64s(rows.iter().map(|r| r.wire_bytes)),
+        u64s(rows.iter().map(|r| r.packets)),
+        f64s(rows.iter().map(|r| ns(r.busy_fs))),
+        f64s(rows.iter().map(|r| share(r.busy_fs, time))),
+        u32s(rows.iter().map(|r| r.queue_max)),
+        f64s(rows.iter().map(|r| share(r.wait_fs, time))),
+        f64s(rows.iter().map(|r| ns(r.stall_fs))),
+    ]
+}
+
+/// A switch's row, summed over its outgoing links.
+#[derive(Default)]
+struct SwitchRow {
+    vertex: u32,
+    network: u32,
+    sum: LinkRecord,
+    ports: u32,
+}
+
+fn switches(o: &Outcome, record: &Record) -> Vec<ArrayRef> {
+    let mut rows: Vec<SwitchRow> = vec![];
+    // links are in the order of their vertices, so a switch's links are neighbours
+    for link in record.links.iter().filter(|l| matches!(o.fabric.place(l.vertex), Place::Switch { .. })) {
+        if rows.last().is_none_or(|r| r.vertex != link.vertex) {
+            rows.push(SwitchRow { vertex: link.vertex, network: link.network, ..SwitchRow::default() });
+        }
+        let Some(row) = rows.last_mut() else { continue };
+        row.ports += u32::from(link.packets > 0);
+        row.sum.payload_bytes += link.payload_bytes;
+        row.sum.wire_bytes += link.wire_bytes;
+        row.sum.packets += link.packets;
+        row.sum.busy_fs = row.sum.busy_fs.max(link.busy_fs);
+        row.sum.queue_max = row.sum.queue_max.max(link.queue_max);
+        row.sum.stall_fs += link.stall_fs;
+    }
+    let tier = |vertex| match o.fabric.place(vertex) {
+        Place::Switch { network, plane, index, .. } => match &o.fabric.networks[network].planes[plane].shape {
+            crate::fabric::Shape::Clos(tree) => tree.locate(index).0 as u32 + 1,
+            crate::fabric::Shape::Direct(_) => 1,
+        },
+        Place::Accelerator(_) => 0,
+    };
+    vec![
+        text(rows.iter().map(|r| o.fabric.name(r.vertex))),
+        text(rows.iter().map(|r| o.fabric.networks[r.network as usize].spec.name.as_str())),
+        u32s(rows.iter().map(|r| tier(r.vertex))),
+        u64s(rows.iter().map(|r| r.sum.payload_bytes)),
+        u64s(rows.iter().map(|r| r.sum.wire_bytes)),
+        u64s(rows.iter().map(|r| r.sum.packets)),
+        u32s(rows.iter().map(|r| r.ports)),
+        f64s(rows.iter().map(|r| share(r.sum.busy_fs, o.time_fs))),
+        u32s(rows.iter().map(|r| r.sum.queue_max)),
+        f64s(rows.iter().map(|r| ns(r.sum.stall_fs))),
+    ]
+}
+
+fn flows(record: &Record) -> Vec<ArrayRef> {
+    let rows = &record.flows;
+    vec![
+        u32s(rows.iter().map(|r| r.src)),
+        u32s(rows.iter().map(|r| r.dst)),
+        u32s(rows.iter().map(|r| r.lane)),
+        u32s(rows.iter().map(|r| r.step)),
+        u64s(rows.iter().map(|r| r.bytes)),
+        f64s(rows.iter().map(|r| ns(r.start_fs))),
+        f64s(rows.iter().map(|r| ns(r.end_fs))),
+        f64s(rows.iter().map(|r| ns(r.end_fs.saturating_sub(r.start_fs)))),
+    ]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! The tables of a made-up outcome, and the data dictionary against the schemas.
+use super::*;
+use crate::bound::Bound;
+use crate::fabric::Fabric;
+use crate::record::{FlowRecord, RankRecord};
+use crate::spec::RunSpec;
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, UInt64Type};
+
+fn outcome(record: &[&str]) -> Outcome {
+    let mut effective = RunSpec::from_json(
+        r#"{"system": {"name": "two", "accelerators": 2, "device": {}, "networks": [{"name": "nv", "span": 2,
+             "topology": {"kind": "clos", "down": [2], "up": [1], "parallel": [1]}, "planes": [1],
+             "links": [{"rate": 8000000000, "latency_fs": 1000}], "switches": [{"latency_fs": 0}],
+             "payload": 4096, "overhead": 0}]},
+            "collective": "all_gather", "bytes": 1024,
+            "stack": {"name": "none", "protocols": [{"name": "simple", "step_fs": [0]}]}}"#,
+    )
+    .unwrap();
+    effective.record = record.iter().map(|r| r.to_string()).collect();
+    let fabric = Fabric::new(&effective.system).unwrap();
+    let link = LinkRecord {
+        vertex: 2, port: 0, peer: 0, network: 0, tier: 0, up: false, payload_bytes: 512, wire_bytes: 512, packets: 1,
+        busy_fs: 512_000_000, stall_fs: 0, wait_fs: 256_000_000, queue_max: 1,
+    };
+    let links = vec![LinkRecord { vertex: 0, peer: 2, up: true, ..link }, link, LinkRecord { port: 1, peer: 1, packets: 0, busy_fs: 0, ..link }];
+    let flows = vec![FlowRecord { src: 0, dst: 1, lane: 0, step: 0, bytes: 512, start_fs: 1_000_000, end_fs: 3_000_000 }];
+    let ranks = (0..2).map(|rank| RankRecord { rank, accelerator: rank, ..RankRecord::default() }).collect();
+    let record = Record { finish_fs: 1_024_000_000, packet_hops: 4, ranks, links, flows, ..Record::default() };
+    Outcome {
+        time_fs: record.finish_fs,
+        algorithm: "ring".into(),
+        protocol: "simple".into(),
+        fidelity: "packet".into(),
+        ranks: 2,
+        bytes_effective: 1024,
+        algbw_gbps: 1.0,
+        busbw_gbps: 0.5,
+        bound: Bound { time_fs: 512_000_000, kind: "injection" },
+        bottleneck: "nv tier 1 up links, 50 % busy".into(),
+        warnings: vec![],
+        record: Some(record),
+        effective,
+        fabric,
+    }
+}
+
+fn float(batch: &RecordBatch, column: &str) -> Vec<f64> {
+    batch.column_by_name(column).unwrap().as_primitive::<Float64Type>().values().to_vec()
+}
+
+#[test]
+fn every_table_has_its_columns() {
+    let o = outcome(&["ranks", "links", "switches", "flows"]);
+    assert_eq!(tables(&o), ["summary", "ranks", "links", "switches", "flows"]);
+    for (name, list) in columns::TABLES {
+        let batch = table(&o, name).unwrap();
+        let names: Vec<_> = batch.schema().fields().iter().map(|f| f.name().clone()).collect();
+        assert_eq!(names, list.iter().map(|c| c.name).collect::<Vec<_>>());
+        assert!(batch.columns().iter().all(|c| c.null_count() == 0));
+    }
+}
+
+#[test]
+fn values_are_in_their_units() {
+    let o = outcome(&["links", "switches", "flows"]);
+    let summary = table(&o, "summary").unwrap();
+    assert_eq!(float(&summary, "time_ns"), [1024.0]);
+    assert_eq!(float(&summary, "efficiency"), [0.5]);
+    // nccl-tests: count of an all-gather is a rank's piece, 1024 B / 4 B / 2 ranks
+    assert_eq!(summary.column_by_name("count").unwrap().as_primitive::<UInt64Type>().value(0), 128);
+    let links = table(&o, "links").unwrap();
+    assert_eq!(float(&links, "utilisation"), [0.5, 0.5, 0.0]);
+    assert_eq!(float(&links, "queue_mean_packets"), [0.25; 3]);
+    assert_eq!(links.column_by_name("src").unwrap().as_string::<i32>().value(0), "accelerator 0");
+    let switches = table(&o, "switches").unwrap();
+    assert_eq!((switches.num_rows(), float(&switches, "utilisation_max")), (1, vec![0.5]));
+    assert_eq!(float(&table(&o, "flows").unwrap(), "duration_ns"), [2.0]);
+}
+
+#[test]
+fn what_was_not_recorded_is_an_error() {
+    let o = outcome(&["ranks"]);
+    for (name, expected) in [("flows", "put \"flows\" into record"), ("heat", "one of summary")] {
+        let error = table(&o, name).unwrap_err();
+        assert!(error.code() == "spec" && error.to_string().contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn the_data_dictionary_lists_exactly_these_columns() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/data_dictionary.md");
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let mut expected = String::new();
+    for (name, list) in columns::TABLES {
+        expected += &format!("\n## {name}\n\n| column | type | unit | meaning |\n|---|---|---|---|\n");
+        for c in list {
+            let unit = if c.unit.is_empty() { "" } else { c.unit };
+            expected += &format!("| `{}` | {} | {unit} | {} |\n", c.name, c.kind.name(), c.meaning);
+        }
+    }
+    assert!(text.ends_with(&expected), "docs/data_dictionary.md does not end with:\n{expected}");
+}

@@ -1,0 +1,372 @@
+//! The one entry: from a specification to an outcome.
+//!
+//! **Model.** Two stages. [`Plan::new`] builds the fabric, rounds the size as nccl-tests does, chooses algorithm and
+//! protocol, builds the schedule, decides the fidelity and checks memory; [`Plan::run`] simulates or predicts and adds the
+//! lower bound and the bottleneck. `auto` takes packets where the estimated packet-hops fit the budget.
+//!
+//! **Invariant.** The outcome says what was really done: every `auto` is replaced in [`Outcome::effective`], and an option
+//! that was given but had no effect is a warning that names it.
+//!
+//! **Cost.** That of choosing plus that of the run. **Limits.** Estimates of packet-hops and memory come from a sample of
+//! ranks and are good to some ten percent.
+
+use crate::analytic::Prediction;
+use crate::bound::describe::{ACCELERATOR_BYTES, Description, PORT_BYTES, describe};
+use crate::bound::{Bound, Demand, lower_bound};
+use crate::collective::{Algorithm, Collective, Schedule, check};
+use crate::engine::{Control, Job, run};
+use crate::error::{Error, Result};
+use crate::fabric::{Fabric, Network};
+use crate::record::{LinkRecord, Record};
+use crate::spec::{ProtocolSpec, RoutingSpec, RunSpec, SystemSpec, validate, validate_system};
+use crate::stack::{Candidate, Task};
+use crate::units::Fs;
+
+/// Everything that a run gives.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// From the call until the last rank has finished.
+    pub time_fs: Fs,
+    /// Algorithm that ran.
+    pub algorithm: String,
+    /// Protocol that ran.
+    pub protocol: String,
+    /// `packet` or `analytic`.
+    pub fidelity: String,
+    /// Number of ranks.
+    pub ranks: u32,
+    /// Size after nccl-tests' rounding.
+    pub bytes_effective: u64,
+    /// Size over time, in 1e9 bytes a second.
+    pub algbw_gbps: f64,
+    /// That times nccl-tests' factor.
+    pub busbw_gbps: f64,
+    /// What no schedule can beat.
+    pub bound: Bound,
+    /// What kept this run from being faster.
+    pub bottleneck: String,
+    /// Options without effect, and other remarks.
+    pub warnings: Vec<String>,
+    /// What the packet engine recorded.
+    pub record: Option<Record>,
+    /// The specification with every choice made.
+    pub effective: RunSpec,
+    /// The machine, for names.
+    pub fabric: Fabric,
+}
+
+/// A run that is ready to start.
+#[derive(Debug)]
+pub struct Plan {
+    fabric: Fabric,
+    effective: RunSpec,
+    collective: Collective,
+    placement: Vec<u32>,
+    bytes: u64,
+    algorithm: Algorithm,
+    protocol: ProtocolSpec,
+    schedule: Box<dyn Schedule>,
+    prediction: Prediction,
+    packet: bool,
+    warnings: Vec<String>,
+}
+
+/// Simulates a validated specification.
+///
+/// # Errors
+/// Those of [`Plan::new`] and [`Plan::run`].
+pub fn simulate(spec: &RunSpec, control: &Control) -> Result<Outcome> {
+    Plan::new(spec)?.run(control)
+}
+
+/// Runs the schedule of a specification symbolically; a JSON report of messages, bytes, steps and lanes.
+///
+/// # Errors
+/// [`Error::Schedule`] if it does not do what the collective asks for, and those of choosing.
+pub fn check_schedule(spec: &RunSpec) -> Result<String> {
+    let stage = Stage::new(spec)?;
+    let choice = stage.task(spec).choose(named(&spec.algorithm)?)?;
+    let report = check(&*choice.schedule, &stage.task(spec).params(choice.algorithm))?;
+    json(&serde_json::json!({
+        "algorithm": choice.algorithm.name(), "messages": report.messages, "bytes": report.bytes,
+        "steps": report.max_steps, "lanes": report.lanes,
+    }))
+}
+
+/// Every algorithm with every protocol as a JSON list, cheapest first.
+///
+/// # Errors
+/// Those of building the fabric.
+pub fn explain(spec: &RunSpec) -> Result<String> {
+    let candidates: Vec<Candidate> = Stage::new(spec)?.task(spec).candidates();
+    json(&candidates)
+}
+
+/// Counts of a system as JSON.
+///
+/// # Errors
+/// [`Error::Spec`] or [`Error::Fabric`].
+pub fn describe_system(text: &str) -> Result<String> {
+    let system: SystemSpec = serde_json::from_str(text)
+        .map_err(|e| Error::spec("system", format!("line {} column {}", e.line(), e.column()), e.to_string()))?;
+    validate_system(&system)?;
+    let description: Description = describe(&Fabric::new(&system)?);
+    json(&description)
+}
+
+/// Parses and validates, with a placement that did not travel as text.
+///
+/// # Errors
+/// Those of [`RunSpec::from_json`].
+pub fn parse(text: &str, placement: Option<Vec<u32>>) -> Result<RunSpec> {
+    let Some(placement) = placement else { return RunSpec::from_json(text) };
+    let mut spec: RunSpec = serde_json::from_str(text)
+        .map_err(|e| Error::spec("specification", format!("line {} column {}", e.line(), e.column()), e.to_string()))?;
+    spec.placement = Some(placement);
+    validate(&spec)?;
+    Ok(spec)
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|e| Error::Internal(e.to_string()))
+}
+
+fn named(algorithm: &str) -> Result<Option<Algorithm>> {
+    if algorithm == "auto" { Ok(None) } else { Algorithm::parse(algorithm).map(Some) }
+}
+
+/// What is known before anything is chosen.
+struct Stage {
+    fabric: Fabric,
+    collective: Collective,
+    placement: Vec<u32>,
+    bytes: u64,
+}
+
+impl Stage {
+    fn new(spec: &RunSpec) -> Result<Self> {
+        let fabric = Fabric::new(&spec.system)?;
+        let collective = Collective::parse(&spec.collective)?;
+        let ranks = spec.ranks.unwrap_or(spec.system.accelerators);
+        let placement: Vec<u32> = spec.placement.clone().unwrap_or_else(|| (0..ranks).collect());
+        let home = placement.first().copied().unwrap_or(0);
+        if let Some(&stray) = placement.iter().find(|&&a| fabric.network_between(home, a).is_none()) {
+            let tried: Vec<_> = fabric.networks.iter().map(|n| format!("{} joins {} at a time", n.spec.name, n.span)).collect();
+            return Err(Error::Unroutable { from: home.into(), to: stray.into(), why: tried.join(", ") });
+        }
+        let bytes = collective.rounded_bytes(spec.bytes, ranks, spec.element_bytes);
+        Ok(Stage { fabric, collective, placement, bytes })
+    }
+
+    fn task<'a>(&'a self, spec: &'a RunSpec) -> Task<'a> {
+        Task {
+            fabric: &self.fabric,
+            placement: &self.placement,
+            collective: self.collective,
+            bytes: self.bytes,
+            element: spec.element_bytes,
+            root: spec.root,
+            lanes: spec.lanes,
+            chunks: spec.chunks,
+            seed: spec.seed,
+            stack: &spec.stack,
+        }
+    }
+}
+
+impl Plan {
+    /// Makes every choice.
+    ///
+    /// # Errors
+    /// [`Error::Fabric`], [`Error::Unroutable`], [`Error::Algorithm`], [`Error::Spec`] for protocols that admit nothing,
+    /// [`Error::Memory`].
+    pub fn new(spec: &RunSpec) -> Result<Self> {
+        let stage = Stage::new(spec)?;
+        let choice = stage.task(spec).choose(named(&spec.algorithm)?)?;
+        let mut effective = spec.clone();
+        effective.collective = stage.collective.name().into();
+        effective.algorithm = choice.algorithm.name().into();
+        effective.stack.protocol.clone_from(&choice.protocol.name);
+        effective.ranks = Some(stage.placement.len() as u32);
+        if stage.bytes > 0 {
+            effective.bytes = stage.bytes;
+        }
+        let in_order = stage.placement.iter().enumerate().all(|(rank, &a)| rank as u32 == a);
+        if in_order {
+            effective.placement = None;
+        }
+        let mut plan = Plan {
+            warnings: vec![],
+            effective,
+            collective: stage.collective,
+            bytes: stage.bytes,
+            algorithm: choice.algorithm,
+            protocol: choice.protocol,
+            schedule: choice.schedule,
+            prediction: choice.prediction,
+            packet: spec.fidelity != "analytic",
+            placement: stage.placement,
+            fabric: stage.fabric,
+        };
+        if spec.fidelity == "auto" {
+            plan.packet = plan.prediction.packet_hops <= spec.packet_budget;
+        }
+        plan.fit(spec)?;
+        plan.effective.fidelity = plan.fidelity().into();
+        plan.warn(spec, in_order);
+        Ok(plan)
+    }
+
+    /// `packet` or `analytic`.
+    pub fn fidelity(&self) -> &'static str {
+        if self.packet { "packet" } else { "analytic" }
+    }
+
+    /// The specification with every choice made.
+    pub fn effective(&self) -> &RunSpec {
+        &self.effective
+    }
+
+    /// Payload bytes that all ranks together will receive, estimated; for progress.
+    pub fn expected_bytes(&self) -> u64 {
+        self.prediction.bytes
+    }
+
+    /// Bytes of memory that a packet run and its tables will need, estimated.
+    pub fn memory_bytes(&self) -> u64 {
+        let d = describe(&self.fabric);
+        let ranks = self.placement.len() as u64;
+        let state = d.directed_links * PORT_BYTES + d.accelerators * ACCELERATOR_BYTES + ranks * u64::from(self.schedule.lanes()) * 64;
+        let wants = |table: &str| self.effective.record.iter().any(|r| r == table);
+        // a flow is a row at its start and one at its end, and then a row of the table
+        let flows = if wants("flows") { self.prediction.messages.saturating_mul(2 * 48 + 48) } else { 0 };
+        let links = if wants("links") || wants("switches") { d.directed_links * 250 } else { 0 };
+        state.saturating_add(flows).saturating_add(links)
+    }
+
+    /// Holds the run against the memory limit.
+    fn fit(&mut self, spec: &RunSpec) -> Result<()> {
+        let (Some(available), true) = (spec.memory_limit, self.packet) else { return Ok(()) };
+        let needed = self.memory_bytes();
+        if needed <= available {
+            return Ok(());
+        }
+        if spec.fidelity == "auto" && spec.record.is_empty() {
+            self.packet = false;
+            self.warnings.push(format!("fidelity: analytic, because packets need about {needed} bytes and {available} are allowed"));
+            return Ok(());
+        }
+        let flows = spec.record.iter().any(|r| r == "flows");
+        Err(Error::Memory {
+            what: if flows { "the run with its table flows".into() } else { "the run".into() },
+            needed,
+            available,
+            hint: if flows { "leave flows out of record, or use fewer ranks" } else { "use fidelity \"analytic\" or fewer ranks" }.into(),
+        })
+    }
+
+    /// Remarks on options without effect.
+    fn warn(&mut self, spec: &RunSpec, in_order: bool) {
+        let mut say = |given: bool, text: String| {
+            if given {
+                self.warnings.push(text);
+            }
+        };
+        let barrier = self.collective == Collective::Barrier;
+        let idle = |option: &str, why: &str| format!("{option} has no effect: {why}");
+        say(barrier && spec.bytes > 0, idle("bytes", "a barrier has no data"));
+        let rounded = format!("bytes: {} rounded to {} as nccl-tests does", spec.bytes, self.bytes);
+        say(!barrier && spec.bytes != self.bytes, rounded);
+        let whole = barrier || self.placement.len() < 2;
+        let why = if barrier { "a barrier has no data" } else { "one rank alone moves nothing" };
+        say(whole && spec.lanes.is_some(), idle("lanes", why));
+        say(whole && spec.chunks.is_some(), idle("chunks", why));
+        say(spec.root != 0 && !self.collective.rooted(), idle("root", &format!("{} has none", self.collective)));
+        say(in_order && spec.placement.is_some(), idle("placement", "it is the default, rank i on accelerator i"));
+        let random = |net: &Network| matches!(net.spec.routing, RoutingSpec::Ecmp | RoutingSpec::SprayRandom);
+        say(spec.seed != 0 && !self.fabric.networks.iter().any(random), idle("seed", "no network routes at random"));
+        let budget = spec.packet_budget != 50_000_000 && spec.fidelity != "auto";
+        say(budget, idle("packet_budget", "it decides for fidelity \"auto\" only"));
+        if !self.packet {
+            let why = "the run is analytic";
+            say(!spec.record.is_empty(), idle("record", why));
+            say(spec.threads > 1, idle("threads", why));
+            say(spec.time_limit_fs.is_some(), idle("time_limit", why));
+        }
+    }
+
+    /// Runs it.
+    ///
+    /// # Errors
+    /// Those of [`run`].
+    pub fn run(self, control: &Control) -> Result<Outcome> {
+        let wants = |table: &str| self.effective.record.iter().any(|r| r == table);
+        let protocols: Vec<&ProtocolSpec> = vec![&self.protocol];
+        let demand = Demand { collective: self.collective, bytes: self.bytes, root: self.effective.root, placement: &self.placement };
+        let bound = lower_bound(&self.fabric, demand, &protocols);
+        let (time_fs, record) = if self.packet {
+            let record = run(
+                &Job {
+                    fabric: &self.fabric,
+                    schedule: &*self.schedule,
+                    placement: &self.placement,
+                    protocol: &self.protocol,
+                    seed: self.effective.seed,
+                    threads: self.effective.threads,
+                    record_flows: wants("flows"),
+                    record_links: wants("links") || wants("switches"),
+                    time_limit_fs: self.effective.time_limit_fs,
+                },
+                control,
+            )?;
+            (record.finish_fs, Some(record))
+        } else {
+            (self.prediction.time_fs.max(bound.time_fs), None)
+        };
+        let ranks = self.placement.len() as u32;
+        let algbw_gbps = if time_fs == 0 { 0.0 } else { self.bytes as f64 / time_fs as f64 * 1e6 };
+        let bottleneck = record.as_ref().map_or_else(|| self.prediction.bottleneck(), |r| self.bottleneck(r));
+        Ok(Outcome {
+            time_fs,
+            algorithm: self.algorithm.name().into(),
+            protocol: self.protocol.name.clone(),
+            fidelity: self.fidelity().into(),
+            ranks,
+            bytes_effective: self.bytes,
+            algbw_gbps,
+            busbw_gbps: algbw_gbps * self.collective.busbw_factor(ranks),
+            bound,
+            bottleneck,
+            warnings: self.warnings,
+            record,
+            effective: self.effective,
+            fabric: self.fabric,
+        })
+    }
+
+    /// The busiest class of links, or the memory, if busy at least half of the time; otherwise software or propagation.
+    fn bottleneck(&self, record: &Record) -> String {
+        let time = record.finish_fs.max(1) as f64;
+        let busiest = record.links.iter().max_by_key(|l| (l.busy_fs, std::cmp::Reverse((l.vertex, l.port))));
+        let memory = record.ranks.iter().map(|r| r.memory_busy_fs).max().unwrap_or(0) as f64 / time;
+        let link = busiest.map_or(0.0, |l| l.busy_fs as f64 / time);
+        if memory.max(link) < 0.5 {
+            return if self.prediction.software_fs > self.prediction.latency_fs { "software".into() } else { "latency".into() };
+        }
+        match busiest {
+            Some(l) if link >= memory => format!("{}, {:.0} % busy", self.class(l), 100.0 * link),
+            _ => format!("memory, {:.0} % busy", 100.0 * memory),
+        }
+    }
+
+    fn class(&self, link: &LinkRecord) -> String {
+        let net = &self.fabric.networks[link.network as usize];
+        if net.is_direct() {
+            return format!("{} dimension {} links", net.spec.name, link.tier + 1);
+        }
+        format!("{} tier {} {} links", net.spec.name, link.tier + 1, if link.up { "up" } else { "down" })
+    }
+}
+
+#[cfg(test)]
+mod tests;

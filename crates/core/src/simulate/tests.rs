@@ -1,0 +1,101 @@
+//! From a specification to an outcome, without the packet engine.
+use super::*;
+
+fn spec(extra: &str) -> RunSpec {
+    parse(&text(extra), None).unwrap()
+}
+
+fn text(extra: &str) -> String {
+    format!(
+        r#"{{"system": {{"name": "pair", "accelerators": 16, "device": {{}}, "networks": [{{"name": "nv", "span": 8,
+             "topology": {{"kind": "clos", "down": [8], "up": [1], "parallel": [1]}}, "planes": [1],
+             "links": [{{"rate": 800000000000, "latency_fs": 400000000}}], "switches": [{{"latency_fs": 200000000}}],
+             "payload": 4096, "overhead": 0}}]}}, "ranks": 8, "fidelity": "analytic",
+            "stack": {{"name": "none", "protocols": [{{"name": "raw", "step_fs": [0]}}]}}, {extra}}}"#
+    )
+}
+
+fn go(extra: &str) -> Outcome {
+    simulate(&spec(extra), &Control::default()).unwrap()
+}
+
+#[test]
+fn a_ring_by_hand() {
+    let o = go(r#""collective": "AllReduce", "bytes": 524288, "algorithm": "ring""#);
+    // 14 (1 us + 64 KiB / 100 GB/s) = 14 us + 9.17504 us
+    assert_eq!(o.time_fs, 14_000_000_000 + 9_175_040_000);
+    // n / t = 524288 B / 23.17504 us = 22.62 GB/s, busbw x 14/8
+    assert!((o.algbw_gbps - 524_288.0 / 23_175.04).abs() < 1e-9 && (o.busbw_gbps - o.algbw_gbps * 1.75).abs() < 1e-9);
+    assert_eq!((o.effective.collective.as_str(), o.effective.algorithm.as_str()), ("all_reduce", "ring"));
+    assert!(o.bound.time_fs <= o.time_fs && o.warnings.is_empty(), "{:?} {:?}", o.bound, o.warnings);
+    assert_eq!(o.bottleneck, "latency");
+}
+
+#[test]
+fn options_without_effect_are_named() {
+    let cases = [
+        (r#""collective": "barrier", "bytes": 8"#, "bytes has no effect"),
+        (r#""collective": "all_gather", "bytes": 1000"#, "rounded to 896"),
+        (r#""collective": "all_reduce", "bytes": 1024, "root": 3"#, "root has no effect"),
+        (r#""collective": "all_reduce", "bytes": 1024, "seed": 3"#, "seed has no effect"),
+        (r#""collective": "all_reduce", "bytes": 1024, "placement": [0,1,2,3,4,5,6,7]"#, "placement has no effect"),
+        (r#""collective": "all_reduce", "bytes": 1024, "packet_budget": 3"#, "packet_budget has no effect"),
+        (r#""collective": "all_reduce", "bytes": 1024, "record": ["links"]"#, "record has no effect"),
+        (r#""collective": "all_reduce", "bytes": 1024, "threads": 2"#, "threads has no effect"),
+        (r#""collective": "barrier", "bytes": 0, "lanes": 2"#, "lanes has no effect"),
+    ];
+    for (extra, expected) in cases {
+        let warnings = go(extra).warnings;
+        assert!(warnings.iter().any(|w| w.contains(expected)), "{expected} not in {warnings:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_a_typed_error() {
+    let fail = |extra: &str, code: &str, expected: &str| {
+        let error = simulate(&spec(extra), &Control::default()).unwrap_err();
+        assert!(error.code() == code && error.to_string().contains(expected), "{error:?}");
+    };
+    fail(r#""collective": "all_reduce", "bytes": 64, "placement": [0,1,2,3,4,5,6,8]"#, "unroutable", "accelerator 8");
+    fail(r#""collective": "all_reduce", "bytes": 64, "algorithm": "torus_bucket""#, "algorithm", "two_shot");
+    let mut big = spec(r#""collective": "all_to_all", "bytes": 1048576, "record": ["flows"], "memory_limit": 1000"#);
+    big.fidelity = "packet".into();
+    let error = Plan::new(&big).unwrap_err();
+    assert!(error.code() == "memory" && error.to_string().contains("flows"), "{error}");
+    big.record.clear();
+    big.fidelity = "auto".into();
+    let plan = Plan::new(&big).unwrap();
+    assert!(plan.fidelity() == "analytic" && plan.warnings[0].contains("1000 are allowed"), "{:?}", plan.warnings);
+}
+
+#[test]
+fn auto_fidelity_follows_the_budget() {
+    let mut s = spec(r#""collective": "all_to_all", "bytes": 1048576, "algorithm": "direct""#);
+    s.fidelity = "auto".into();
+    // 8 x 7 messages of 128 KiB = 32 packets over 2 links each
+    for (budget, expected) in [(8 * 7 * 32 * 2, "packet"), (8 * 7 * 32 * 2 - 1, "analytic")] {
+        s.packet_budget = budget;
+        assert_eq!(Plan::new(&s).unwrap().fidelity(), expected);
+    }
+}
+
+#[test]
+fn reports_are_json() {
+    let s = spec(r#""collective": "all_reduce", "bytes": 1024, "algorithm": "ring""#);
+    let report: serde_json::Value = serde_json::from_str(&check_schedule(&s).unwrap()).unwrap();
+    assert_eq!((&report["messages"], &report["bytes"], &report["steps"]), (&112.into(), &14336.into(), &14.into()));
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&explain(&s).unwrap()).unwrap();
+    assert!(rows.len() >= 12 && rows[0]["valid"] == true && rows[0]["time_fs"].is_u64());
+    let system = serde_json::to_string(&s.system).unwrap();
+    let counts: serde_json::Value = serde_json::from_str(&describe_system(&system).unwrap()).unwrap();
+    assert_eq!((&counts["accelerators"], &counts["switches"], &counts["links"]), (&16.into(), &2.into(), &16.into()));
+}
+
+#[test]
+fn one_rank_needs_only_the_launch() {
+    let mut s = spec(r#""collective": "all_reduce", "bytes": 1024"#);
+    s.ranks = Some(1);
+    s.stack.protocols[0].launch_fs = 77;
+    let o = simulate(&s, &Control::default()).unwrap();
+    assert_eq!((o.time_fs, o.busbw_gbps), (77, 0.0));
+}

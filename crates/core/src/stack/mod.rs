@@ -1,0 +1,251 @@
+//! Choosing: which algorithm and protocol a communication library would take.
+//!
+//! **Model.** Every algorithm that can run the collective on these ranks, with every protocol that admits it, is predicted
+//! ([`crate::analytic`]); the least predicted time wins, ties by the order of [`Algorithm::ALL`] and of the stack's
+//! protocols. An algorithm or protocol that is named restricts the choice to it.
+//!
+//! Hierarchies and tori are offered where the ranks fill them in order: `levels` are the spans of the networks inside the
+//! ranks, `dims` those of the innermost torus if the ranks are exactly one copy of it.
+//!
+//! **Invariant.** The choice depends on the specification only. **Cost.** Algorithms x protocols predictions.
+
+use serde::Serialize;
+
+use crate::analytic::{Prediction, Scene, predict};
+use crate::collective::{Algorithm, Collective, Params, Schedule, build, valid_algorithms};
+use crate::error::{Error, Result};
+use crate::fabric::direct::Dimension;
+use crate::fabric::{Fabric, Shape};
+use crate::spec::{ProtocolSpec, StackSpec, TopologySpec};
+
+/// What is to be run, before anything is chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct Task<'a> {
+    /// The machine.
+    pub fabric: &'a Fabric,
+    /// Accelerator of each rank.
+    pub placement: &'a [u32],
+    /// The collective.
+    pub collective: Collective,
+    /// Rounded size.
+    pub bytes: u64,
+    /// Bytes of an element.
+    pub element: u32,
+    /// Root, if it has one.
+    pub root: u32,
+    /// Lanes asked for.
+    pub lanes: Option<u32>,
+    /// Chunks asked for.
+    pub chunks: Option<u32>,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// Software costs to choose from.
+    pub stack: &'a StackSpec,
+}
+
+/// An algorithm with a protocol: what it would cost, or why it cannot be.
+#[derive(Clone, Debug, Serialize)]
+pub struct Candidate {
+    /// Name of the algorithm.
+    pub algorithm: &'static str,
+    /// Name of the protocol; empty if the algorithm fails with any.
+    pub protocol: String,
+    /// True if it can run.
+    pub valid: bool,
+    /// Predicted time.
+    pub time_fs: Option<u64>,
+    /// Bottleneck of the prediction, or the reason why it cannot run.
+    pub reason: String,
+}
+
+/// A choice.
+#[derive(Debug)]
+pub struct Choice {
+    /// The algorithm.
+    pub algorithm: Algorithm,
+    /// The protocol.
+    pub protocol: ProtocolSpec,
+    /// The schedule.
+    pub schedule: Box<dyn Schedule>,
+    /// What it would cost.
+    pub prediction: Prediction,
+}
+
+impl Task<'_> {
+    fn ranks(&self) -> u32 {
+        self.placement.len() as u32
+    }
+
+    /// True if rank i sits on accelerator i.
+    fn in_order(&self) -> bool {
+        self.placement.iter().enumerate().all(|(rank, &a)| rank as u32 == a)
+    }
+
+    /// Parameters of a schedule.
+    pub fn params(&self, algorithm: Algorithm) -> Params {
+        let mut params = Params::new(self.collective, algorithm, self.ranks(), self.bytes);
+        (params.element, params.root) = (self.element, self.root);
+        (params.lanes, params.chunks) = (self.lanes, self.chunks);
+        if self.in_order() {
+            params.levels = self.levels();
+            if let Some((dims, wrap)) = self.torus() {
+                (params.dims, params.wrap) = (dims, wrap);
+            }
+        }
+        params
+    }
+
+    /// Sizes of nested groups whose product is the number of ranks.
+    fn levels(&self) -> Vec<u32> {
+        let (n, mut inner, mut levels) = (self.ranks(), 1, vec![]);
+        for net in &self.fabric.networks {
+            if net.span < n && net.span > inner && net.span.is_multiple_of(inner) && n.is_multiple_of(net.span) {
+                levels.push(net.span / inner);
+                inner = net.span;
+            }
+        }
+        levels.push(n / inner);
+        levels
+    }
+
+    /// Sides and wraparound of the innermost torus, if the ranks are one copy of it.
+    fn torus(&self) -> Option<(Vec<u32>, Vec<bool>)> {
+        let is_torus = |net: &&crate::fabric::Network| matches!(net.spec.topology, TopologySpec::Torus { .. });
+        let net = self.fabric.networks.iter().find(is_torus)?;
+        let Shape::Direct(direct) = &net.planes[0].shape else { return None };
+        let wraps = |kind| matches!(kind, Dimension::Line { wrap: true, .. });
+        let sides = direct.dims.iter().map(|d| (d.kind.size(), wraps(d.kind))).unzip();
+        (net.span == self.ranks()).then_some(sides)
+    }
+
+    /// True if one single-stage switch that can combine joins all ranks.
+    pub fn in_network(&self) -> bool {
+        let home = self.placement.first().copied().unwrap_or(0);
+        let joins = |net: &&crate::fabric::Network| self.placement.iter().all(|&a| a / net.span == home / net.span);
+        let Some(net) = self.fabric.networks.iter().find(joins) else { return false };
+        let single = matches!(&net.planes[0].shape, Shape::Clos(tree) if tree.tiers().len() == 1);
+        single && net.switch(0).in_network_reduce
+    }
+
+    /// The schedule of an algorithm.
+    ///
+    /// # Errors
+    /// [`Error::Algorithm`] with the reason and the algorithms that would be valid.
+    pub fn schedule(&self, algorithm: Algorithm) -> Result<Box<dyn Schedule>> {
+        let params = self.params(algorithm);
+        let list = |in_network| {
+            let names: Vec<_> = valid_algorithms(&params, in_network).into_iter().map(Algorithm::name).collect();
+            if names.is_empty() { "none".to_string() } else { names.join(", ") }
+        };
+        if algorithm == Algorithm::InNetwork && self.ranks() > 1 && !self.in_network() {
+            return Err(Error::Algorithm {
+                algorithm: algorithm.name().into(),
+                collective: self.collective.name().into(),
+                ranks: self.ranks().into(),
+                why: "no single-stage switch that can combine joins all ranks".into(),
+                valid: list(false),
+            });
+        }
+        build(&params).map_err(|error| match error {
+            Error::Algorithm { algorithm, collective, ranks, why, .. } => {
+                Error::Algorithm { algorithm, collective, ranks, why, valid: list(self.in_network()) }
+            }
+            other => other,
+        })
+    }
+
+    /// Why a protocol does not go with an algorithm here.
+    fn refusal(&self, algorithm: Algorithm, protocol: &ProtocolSpec) -> Option<String> {
+        let admits = |name: &String| Algorithm::parse(name).is_ok_and(|a| a == algorithm);
+        if !protocol.algorithms.is_empty() && !protocol.algorithms.iter().any(admits) {
+            return Some(format!("protocol {} is for {}", protocol.name, protocol.algorithms.join(", ")));
+        }
+        let most = protocol.max_bytes.filter(|&most| self.bytes > most)?;
+        Some(format!("protocol {} is for at most {most} bytes", protocol.name))
+    }
+
+    fn predict(&self, schedule: &dyn Schedule, protocol: &ProtocolSpec) -> Prediction {
+        let Task { fabric, placement, root, seed, .. } = *self;
+        predict(Scene { fabric, schedule, placement, protocol, root, seed })
+    }
+
+    /// Every algorithm with every protocol, cheapest first, those that cannot run last.
+    pub fn candidates(&self) -> Vec<Candidate> {
+        let mut found = vec![];
+        for algorithm in Algorithm::ALL {
+            let schedule = match self.schedule(algorithm) {
+                Ok(schedule) => schedule,
+                Err(error) => {
+                    let reason = match error {
+                        Error::Algorithm { why, .. } => why,
+                        other => other.to_string(),
+                    };
+                    let (algorithm, protocol) = (algorithm.name(), String::new());
+                    found.push(Candidate { algorithm, protocol, valid: false, time_fs: None, reason });
+                    continue;
+                }
+            };
+            for protocol in &self.stack.protocols {
+                let (valid, time_fs, reason) = match self.refusal(algorithm, protocol) {
+                    Some(reason) => (false, None, reason),
+                    None => {
+                        let prediction = self.predict(&*schedule, protocol);
+                        (true, Some(prediction.time_fs), prediction.bottleneck())
+                    }
+                };
+                found.push(Candidate { algorithm: algorithm.name(), protocol: protocol.name.clone(), valid, time_fs, reason });
+            }
+        }
+        found.sort_by_key(|c| (!c.valid, c.time_fs));
+        found
+    }
+
+    /// The best algorithm and protocol among those allowed (`None`: any algorithm).
+    ///
+    /// # Errors
+    /// Those of [`Task::schedule`] for a named algorithm; [`Error::Algorithm`] if nothing can run; [`Error::Spec`] if no
+    /// protocol admits what can.
+    pub fn choose(&self, algorithm: Option<Algorithm>) -> Result<Choice> {
+        let wanted: Vec<Algorithm> = algorithm.map_or_else(|| Algorithm::ALL.to_vec(), |a| vec![a]);
+        let mut best: Option<Choice> = None;
+        let (mut refusals, mut last_error) = (vec![], None);
+        for algorithm in wanted {
+            let schedule = match self.schedule(algorithm) {
+                Ok(schedule) => schedule,
+                Err(error) => {
+                    last_error = Some(error);
+                    continue;
+                }
+            };
+            let mut cheapest: Option<(Prediction, &ProtocolSpec)> = None;
+            for protocol in self.stack.protocols.iter().filter(|p| self.stack.protocol == "auto" || p.name == self.stack.protocol) {
+                if let Some(reason) = self.refusal(algorithm, protocol) {
+                    refusals.push(reason);
+                    continue;
+                }
+                let prediction = self.predict(&*schedule, protocol);
+                if cheapest.as_ref().is_none_or(|(p, _)| prediction.time_fs < p.time_fs) {
+                    cheapest = Some((prediction, protocol));
+                }
+            }
+            let Some((prediction, protocol)) = cheapest else { continue };
+            if best.as_ref().is_none_or(|b| prediction.time_fs < b.prediction.time_fs) {
+                best = Some(Choice { algorithm, protocol: protocol.clone(), schedule, prediction });
+            }
+        }
+        refusals.dedup();
+        match (best, last_error) {
+            (Some(choice), _) => Ok(choice),
+            (None, _) if !refusals.is_empty() => {
+                let name = algorithm.map_or("auto", Algorithm::name);
+                let given = format!("{:?} with algorithm {name} and {} bytes", self.stack.protocol, self.bytes);
+                Err(Error::spec("stack.protocol", given, format!("another protocol or algorithm: {}", refusals.join("; "))))
+            }
+            (None, Some(error)) => Err(error),
+            (None, None) => Err(Error::Internal("no algorithm was looked at".into())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

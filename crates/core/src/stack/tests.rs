@@ -1,0 +1,94 @@
+//! What is chosen, and why not.
+use super::*;
+
+fn stack(protocols: &str) -> StackSpec {
+    serde_json::from_str(&format!(r#"{{"name": "s", "protocols": {protocols}}}"#)).unwrap()
+}
+
+fn machine(span: u32, outer: Option<u32>, reduce: bool) -> Fabric {
+    let net = |name: &str, span: u32, gbs: u64, reduce: bool| {
+        format!(
+            r#"{{"name": "{name}", "span": {span}, "topology": {{"kind": "clos", "down": [{span}], "up": [1], "parallel": [1]}},
+                "planes": [1], "links": [{{"rate": {}, "latency_fs": 400000000}}],
+                "switches": [{{"latency_fs": 200000000, "in_network_reduce": {reduce}}}], "payload": 4096, "overhead": 0}}"#,
+            gbs * 8_000_000_000
+        )
+    };
+    let mut networks = vec![net("inner", span, 400, reduce)];
+    networks.extend(outer.map(|n| net("outer", n, 50, false)));
+    let text = format!(
+        r#"{{"name": "t", "accelerators": {}, "device": {{}}, "networks": [{}]}}"#,
+        outer.unwrap_or(span),
+        networks.join(",")
+    );
+    Fabric::new(&serde_json::from_str(&text).unwrap()).unwrap()
+}
+
+fn task<'a>(fabric: &'a Fabric, placement: &'a [u32], stack: &'a StackSpec, bytes: u64) -> Task<'a> {
+    let (collective, element) = (Collective::AllReduce, 4);
+    Task { fabric, placement, collective, bytes, element, root: 0, lanes: None, chunks: None, seed: 0, stack }
+}
+
+const ONE: &str = r#"[{"name": "raw", "step_fs": [0, 0]}]"#;
+
+#[test]
+fn small_is_latency_and_large_is_bandwidth() {
+    let (f, s) = (machine(8, None, false), stack(ONE));
+    let placement: Vec<u32> = (0..8).collect();
+    let small = task(&f, &placement, &s, 64).choose(None).unwrap();
+    assert_eq!(small.algorithm, Algorithm::Direct, "one hop");
+    let large = task(&f, &placement, &s, 1 << 30).choose(None).unwrap();
+    assert_eq!(large.algorithm, Algorithm::TwoShot, "2(p-1)/p n in two hops");
+}
+
+#[test]
+fn combining_switches_are_used_where_they_join_all() {
+    let (f, s) = (machine(8, Some(32), true), stack(ONE));
+    let placement: Vec<u32> = (0..32).collect();
+    assert!(task(&f, &placement[..8], &s, 1 << 20).in_network());
+    let named = task(&f, &placement[..8], &s, 1 << 30).choose(Some(Algorithm::InNetwork)).unwrap();
+    assert_eq!(named.algorithm, Algorithm::InNetwork);
+    let wide = task(&f, &placement, &s, 1 << 20);
+    assert!(!wide.in_network());
+    assert_eq!(wide.params(Algorithm::Ring).levels, [8, 4]);
+    let error = wide.choose(Some(Algorithm::InNetwork)).unwrap_err();
+    assert!(error.code() == "algorithm" && error.to_string().contains("hierarchical"), "{error}");
+    // ranks out of order, or not in whole groups, are a flat group
+    let shuffled = [1, 0, 2, 3];
+    assert_eq!(task(&f, &shuffled, &s, 1 << 20).params(Algorithm::Ring).levels, [4]);
+    assert_eq!(task(&f, &placement[..12], &s, 1 << 20).params(Algorithm::Ring).levels, [12]);
+}
+
+#[test]
+fn protocols_are_restricted() {
+    let f = machine(8, None, false);
+    let placement: Vec<u32> = (0..8).collect();
+    let s = stack(
+        r#"[{"name": "fast", "step_fs": [0, 0], "wire_num": 2, "wire_den": 1, "max_bytes": 65536},
+            {"name": "wide", "step_fs": [5000000000, 0], "algorithms": ["ring"]}]"#,
+    );
+    assert_eq!(task(&f, &placement, &s, 1024).choose(Some(Algorithm::Ring)).unwrap().protocol.name, "fast");
+    assert_eq!(task(&f, &placement, &s, 1 << 20).choose(None).unwrap().algorithm, Algorithm::Ring);
+    let error = task(&f, &placement, &s, 1 << 20).choose(Some(Algorithm::TwoShot)).unwrap_err();
+    assert!(error.code() == "spec" && error.to_string().contains("at most 65536 bytes"), "{error}");
+
+    let rows = task(&f, &placement, &s, 1 << 20).candidates();
+    assert!(rows[0].valid && rows[0].algorithm == "ring" && rows[0].protocol == "wide", "{:?}", rows[0]);
+    assert!(rows[1..].iter().all(|r| !r.valid && !r.reason.is_empty()));
+    assert!(rows.iter().any(|r| r.algorithm == "torus_bucket" && r.reason.contains("torus")));
+    // every algorithm once, and each protocol of those that can run
+    assert!(Algorithm::ALL.iter().all(|a| rows.iter().any(|r| r.algorithm == a.name())));
+}
+
+#[test]
+fn auto_takes_the_least_prediction() {
+    let (f, s) = (machine(8, Some(32), false), stack(ONE));
+    let placement: Vec<u32> = (0..32).collect();
+    for bytes in [64, 1 << 14, 1 << 20, 1 << 28] {
+        let t = task(&f, &placement, &s, bytes);
+        let best = t.choose(None).unwrap();
+        let rows = t.candidates();
+        assert_eq!(rows[0].time_fs, Some(best.prediction.time_fs));
+        assert_eq!(rows[0].algorithm, best.algorithm.name());
+    }
+}

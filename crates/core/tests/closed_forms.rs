@@ -1,0 +1,161 @@
+//! Contention-free collectives without overhead take exactly as long as the textbook says.
+//!
+//! a = two links and a switch = 1 100 ns; b = 20 ps a byte (50 GB/s); p ranks, n bytes. Packets cut through, so that a
+//! message of m bytes takes a + m b.
+
+mod common;
+use common::*;
+use supernode_core::collective::{Algorithm::*, Collective::*, Params};
+use supernode_core::spec::{SwitchSpec, TopologySpec};
+
+const B: u64 = FS_PER_BYTE;
+
+#[test]
+fn ring_all_reduce() {
+    // 2 (p - 1) steps of a + n/p b: 14 (1 100 ns + 16 384 B * 20 ps) = 14 * 1 427.68 ns
+    assert_eq!(time(&switched(8), AllReduce, Ring, 8 * 16_384), 14 * (ALPHA + 16_384 * B));
+    assert_eq!(14 * (ALPHA + 16_384 * B), 19_987_520_000);
+}
+
+#[test]
+fn ring_all_gather_and_reduce_scatter() {
+    for collective in [AllGather, ReduceScatter] {
+        // (p - 1) (a + n/p b)
+        assert_eq!(time(&switched(6), collective, Ring, 6 * 10_000), 5 * (ALPHA + 10_000 * B));
+    }
+}
+
+#[test]
+fn recursive_doubling() {
+    // lg p (a + n b)
+    assert_eq!(time(&switched(16), AllReduce, RecursiveDoubling, 40_000), 4 * (ALPHA + 40_000 * B));
+}
+
+#[test]
+fn halving_doubling() {
+    // 2 lg p a + 2 n (p - 1)/p b
+    assert_eq!(time(&switched(16), AllReduce, HalvingDoubling, 16 * 4000), 8 * ALPHA + 2 * 15 * 4000 * B);
+}
+
+#[test]
+fn bruck_all_gather_of_any_number_of_ranks() {
+    for p in [2u64, 3, 6, 7, 12] {
+        let steps = u64::from(p.next_power_of_two().trailing_zeros());
+        // ceil(lg p) a + n (p - 1)/p b
+        assert_eq!(time(&switched(p as u32), AllGather, Bruck, p * 8000), steps * ALPHA + (p - 1) * 8000 * B, "p = {p}");
+    }
+}
+
+#[test]
+fn bruck_barrier_costs_only_latency() {
+    // ceil(lg 12) a: header-only messages, and the header is free here
+    assert_eq!(time(&switched(12), Barrier, Bruck, 0), 4 * ALPHA);
+}
+
+#[test]
+fn pairwise_all_to_all() {
+    // (p - 1) (a + n/p b)
+    assert_eq!(time(&switched(9), AllToAll, Pairwise, 9 * 20_000), 8 * (ALPHA + 20_000 * B));
+}
+
+#[test]
+fn direct_all_to_all_pays_latency_once() {
+    // p - 1 messages back to back from every rank, never two to one rank at a time: a + (p - 1) n/p b
+    assert_eq!(time(&switched(8), AllToAll, Direct, 8 * 4096), ALPHA + 7 * 4096 * B);
+}
+
+#[test]
+fn binomial_broadcast() {
+    // ceil(lg p) (a + n b)
+    assert_eq!(time(&switched(8), Broadcast, Binomial, 30_000), 3 * (ALPHA + 30_000 * B));
+}
+
+#[test]
+fn planes_divide_the_bandwidth_term() {
+    // 4 planes, 8 packets a step: two packets a plane
+    let spec = system(4, vec![network("planes", 4, clos(&[4], &[1]), vec![1; 4])]);
+    assert_eq!(time(&spec, AllReduce, Ring, 4 * 8 * 4096), 6 * (ALPHA + 2 * 4096 * B));
+}
+
+#[test]
+fn a_torus_neighbour_is_one_link_away() {
+    // send_recv to the next rank of an 8-ring: no switch between
+    let spec = system(8, vec![network("ring", 8, torus(&[8]), vec![1])]);
+    assert_eq!(time(&spec, SendRecv, Direct, 50_000), LATENCY + 50_000 * B);
+}
+
+#[test]
+fn a_line_is_passed_hop_by_hop() {
+    // one message over 5 links and 4 routers of a mesh, cut through
+    let mesh = TopologySpec::Torus { dims: vec![6], wrap: vec![false] };
+    let spec = system(6, vec![network("line", 6, mesh, vec![1])]);
+    let params = Params::new(Gather, Direct, 2, 2 * 12_000);
+    let run = Run { placement: Some(vec![0, 5]), ..Run::default() };
+    assert_eq!(run.collective(&spec, &params).unwrap().finish_fs, 5 * LATENCY + 4 * SWITCH + 12_000 * B);
+}
+
+#[test]
+fn store_and_forward_waits_for_whole_packets() {
+    let mut spec = switched(2);
+    spec.networks[0].switches[0] = SwitchSpec { latency_fs: SWITCH, cut_through: false, in_network_reduce: false };
+    // the switch waits for the first packet's 4 096 B, then the rest streams: a + (n + 4 096) b
+    assert_eq!(time(&spec, SendRecv, Direct, 8 * 4096), ALPHA + (8 + 1) * 4096 * B);
+}
+
+#[test]
+fn headers_and_protocols_cost_wire_time() {
+    let mut spec = switched(2);
+    spec.networks[0].overhead = 64;
+    let params = Params::new(SendRecv, Direct, 2, 10 * 4096);
+    // 10 packets of 4 096 * 128/120 rounded up = 4 370 B and 64 B of header
+    let protocol = supernode_core::spec::ProtocolSpec { wire_num: 128, wire_den: 120, launch_fs: 7, step_fs: vec![5], ..no_stack() };
+    let run = Run { protocol, ..Run::default() };
+    assert_eq!(run.collective(&spec, &params).unwrap().finish_fs, 7 + 5 + ALPHA + 10 * (4370 + 64) * B);
+}
+
+#[test]
+fn a_slow_memory_is_the_bottleneck() {
+    let mut spec = switched(2);
+    // 25 GB/s of HBM: each rank reads n and writes n, 40 000 fs a byte each, while the links take 20 000
+    spec.device.hbm_rate = Some(supernode_core::units::BitRate(200_000_000_000));
+    let n = 64 * 4096;
+    let t = time(&spec, SendRecv, Direct, n);
+    let floor = 2 * n * 2 * B;
+    assert!(t >= floor && t < floor + 2 * ALPHA + 16 * 4096 * 2 * B, "{t} against {floor}");
+}
+
+#[test]
+fn in_network_all_reduce_moves_each_byte_once_each_way() {
+    // up: n of contributions and n/p of multicast; never faster than that, nor than a there and back
+    let (p, n) = (8u64, 1u64 << 20);
+    let t = time(&switched(8), AllReduce, InNetwork, n);
+    let bound = (n + n / p) * B;
+    assert!(t >= bound.max(2 * ALPHA), "{t} below {bound}");
+    // and far better than the ring's 2 n (p - 1)/p b
+    assert!(t < 2 * n * (p - 1) / p * B, "{t}");
+}
+
+#[test]
+fn fat_tree_paths_add_tiers() {
+    // first rank to last: 4 links and 3 switches on a non-blocking 2-tier tree, all others shorter
+    let spec = system(16, vec![network("tree", 16, clos(&[4, 4], &[1, 4]), vec![1])]);
+    let params = Params::new(Gather, Direct, 2, 2 * 12_000);
+    let run = Run { placement: Some(vec![0, 15]), ..Run::default() };
+    assert_eq!(run.collective(&spec, &params).unwrap().finish_fs, 4 * LATENCY + 3 * SWITCH + 12_000 * B);
+}
+
+#[test]
+fn levels_have_their_own_alpha_and_beta() {
+    // 4 nodes of 4: inside one switch, across a second network of a quarter of the rate. Hierarchical all_reduce of n:
+    // 2 (L - 1) (a1 + n/L b1) + 2 (N - 1) (a2 + n/(L N) b2)
+    let inside = network("inside", 4, clos(&[4], &[1]), vec![1]);
+    let mut across = network("across", 16, clos(&[16], &[1]), vec![1]);
+    across.links[0].rate = supernode_core::units::BitRate(RATE.0 / 4);
+    across.links[0].latency_fs = 2 * LATENCY;
+    let spec = system(16, vec![inside, across]);
+    let n = 16 * 4096u64;
+    let params = Params { levels: vec![4, 4], ..Params::new(AllReduce, Hierarchical, 16, n) };
+    let t = Run::default().collective(&spec, &params).unwrap().finish_fs;
+    let (a1, a2) = (ALPHA, 4 * LATENCY + SWITCH);
+    assert_eq!(t, 6 * (a1 + n / 4 * B) + 6 * (a2 + n / 16 * 4 * B));
+}

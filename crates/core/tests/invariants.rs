@@ -1,0 +1,215 @@
+//! What holds for every run: conservation, rates, determinism, and an end that is either complete or an error.
+
+mod common;
+use common::*;
+use proptest::prelude::*;
+use supernode_core::collective::{Algorithm, Block, Collective, Message, Params, Recv, Schedule, Target, valid_algorithms};
+use supernode_core::error::Error;
+use supernode_core::record::Record;
+use supernode_core::spec::*;
+
+/// Random small fabrics of every family, some with buffers of two packets.
+fn fabrics() -> impl Strategy<Value = SystemSpec> {
+    let shape = (0usize..7, 1u32..4, 1u32..3).prop_map(|(kind, k, links)| match kind {
+        0 => system(4 * k, vec![network("switch", 4 * k, clos(&[4 * k], &[1]), vec![links; 2])]),
+        1 => system(12, vec![network("tree", 12, clos(&[4, 3], &[1, k]), vec![links])]),
+        2 => system(24, vec![network("tree", 24, clos(&[3, 4, 2], &[1, k, 2]), vec![1])]),
+        3 => system(4 * (k + 2), vec![network("torus", 4 * (k + 2), torus(&[4, k + 2]), vec![links])]),
+        4 => system(4 * (k + 1), vec![network("mesh", 4 * (k + 1), TopologySpec::FullMesh { dims: vec![4, k + 1] }, vec![links])]),
+        5 => {
+            let host = network("host", 4, clos(&[4], &[1]), vec![2, 1]);
+            let rails = TopologySpec::Clos { down: vec![2, 8], up: vec![1, 2], parallel: vec![1, 1], rails: 4 };
+            system(16, vec![host, network("rails", 16, rails, vec![1, 1])])
+        }
+        _ => {
+            let rack = network("rack", 8, TopologySpec::FullMesh { dims: vec![4, 2] }, vec![1]);
+            system(16, vec![rack, network("pod", 16, clos(&[8, 2], &[1, 4]), vec![1])])
+        }
+    });
+    (shape, 0usize..5, 0usize..3, 0u32..65, any::<bool>(), any::<bool>(), 0u64..3).prop_map(|(mut spec, routing, buffer, overhead, cut, fast, memory)| {
+        use RoutingSpec::*;
+        let rate = |factor: u64| (memory > 0).then(|| supernode_core::units::BitRate(RATE.0 * factor * memory / 2));
+        spec.device = DeviceSpec { name: String::new(), hbm_rate: rate(2), copy_rate: rate(2), reduce_rate: rate(1) };
+        for net in &mut spec.networks {
+            net.routing = [DModK, SModK, Ecmp, SprayRoundRobin, SprayRandom][routing];
+            net.buffer = [Some(2 * (4096 + 64)), Some(64 * 1024), None][buffer];
+            net.overhead = overhead;
+            net.switches.iter_mut().for_each(|s| s.cut_through = cut);
+            if fast && net.links.len() > 1 {
+                net.links[1].rate.0 *= 2;
+            }
+        }
+        spec
+    })
+}
+
+fn jobs() -> impl Strategy<Value = (SystemSpec, Params)> {
+    (fabrics(), 0usize..10, any::<prop::sample::Index>(), 1u64..60_000, any::<prop::sample::Index>()).prop_map(
+        |(spec, collective, algorithm, elements, ranks)| {
+            let n = 1 + ranks.index(spec.accelerators as usize) as u32;
+            let n = if n % 3 == 0 { spec.accelerators } else { n };
+            let collective = Collective::ALL[collective];
+            let bytes = if collective == Collective::Barrier { 0 } else { elements * 4 };
+            let mut params = Params::new(collective, Algorithm::Ring, n, bytes);
+            if n == spec.accelerators {
+                if let TopologySpec::Torus { dims, .. } = &spec.networks[0].topology {
+                    params.dims = dims.clone();
+                }
+                if spec.networks.len() > 1 {
+                    params.levels = vec![spec.networks[0].span, n / spec.networks[0].span];
+                }
+            }
+            let one_tier = |n: &NetworkSpec| matches!(&n.topology, TopologySpec::Clos { down, .. } if down.len() == 1);
+            let in_network = spec.networks.len() == 1 && one_tier(&spec.networks[0]);
+            let valid = valid_algorithms(&params, in_network);
+            params.algorithm = valid[algorithm.index(valid.len())];
+            (spec, params)
+        },
+    )
+}
+
+fn comparable(mut record: Record) -> Record {
+    (record.threads, record.state_bytes, record.windows) = (0, 0, 0);
+    record
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn bytes_are_conserved_and_links_keep_their_rate((spec, params) in jobs(), seed: u64) {
+        let run = Run { seed, ..Run::default() };
+        let r = run.collective(&spec, &params).unwrap();
+        let in_network = params.algorithm == Algorithm::InNetwork;
+        if !in_network {
+            prop_assert_eq!(r.sent_bytes, r.received_bytes);
+            // every byte leaves an accelerator once, and arrives at one once, on the first and last of its links
+            let first: u64 = r.links.iter().filter(|l| l.vertex < spec.accelerators).map(|l| l.payload_bytes).sum();
+            prop_assert!(first >= r.sent_bytes);
+            if spec.networks.iter().all(|n| matches!(n.topology, TopologySpec::Clos { .. })) {
+                let last: u64 = r.links.iter().filter(|l| l.peer < spec.accelerators).map(|l| l.payload_bytes).sum();
+                prop_assert_eq!((first, last), (r.sent_bytes, r.received_bytes));
+            }
+        }
+        for l in &r.links {
+            let link = &spec.networks[l.network as usize].links[l.tier as usize];
+            prop_assert!(l.busy_fs <= r.finish_fs, "{:?}", l);
+            prop_assert!(link.rate.time(l.wire_bytes) <= l.busy_fs, "above its rate: {:?}", l);
+        }
+        // the flows table adds up to what was received
+        if !in_network {
+            prop_assert_eq!(r.flows.iter().map(|f| f.bytes).sum::<u64>(), r.received_bytes);
+        }
+        prop_assert!(r.flows.iter().all(|f| f.start_fs <= f.end_fs && f.end_fs <= r.finish_fs));
+    }
+
+    #[test]
+    fn threads_change_nothing((spec, params) in jobs(), seed: u64) {
+        let with = |threads| comparable(Run { seed, threads, ..Run::default() }.collective(&spec, &params).unwrap());
+        let one = with(1);
+        for threads in [2, 7] {
+            let many = with(threads);
+            prop_assert_eq!(&one.ranks, &many.ranks, "{} threads", threads);
+            for (a, b) in one.links.iter().zip(&many.links) {
+                prop_assert_eq!(a, b, "{} threads", threads);
+            }
+            prop_assert_eq!(&one, &many, "{} threads", threads);
+        }
+    }
+}
+
+#[test]
+fn renaming_ranks_on_one_switch_renames_the_results() {
+    let spec = switched(8);
+    let params = Params::new(Collective::AllReduce, Algorithm::HalvingDoubling, 7, 7 * 4096);
+    let of = |placement: Vec<u32>| Run { placement: Some(placement), ..Run::default() }.collective(&spec, &params).unwrap();
+    let (plain, moved) = (of((0..7).collect()), of(vec![3, 7, 0, 5, 1, 2, 6]));
+    for (a, b) in plain.ranks.iter().zip(&moved.ranks) {
+        assert_eq!((a.rank, a.finish_fs, a.sent_bytes, a.received_bytes), (b.rank, b.finish_fs, b.sent_bytes, b.received_bytes));
+    }
+}
+
+/// Every rank sends `bytes` to the rank `shift` further, and waits for `expected` messages.
+#[derive(Debug)]
+struct Shift {
+    ranks: u32,
+    shift: u32,
+    bytes: u64,
+    expected: u32,
+}
+
+impl Schedule for Shift {
+    fn ranks(&self) -> u32 {
+        self.ranks
+    }
+    fn lanes(&self) -> u32 {
+        1
+    }
+    fn steps(&self, _: u32, _: u32) -> u32 {
+        1
+    }
+    fn sends(&self, _: u32, _: u32, _: u32) -> u32 {
+        1
+    }
+    fn send(&self, rank: u32, _: u32, _: u32, _: u32) -> Message {
+        Message { to: Target::Rank((rank + self.shift) % self.ranks), bytes: self.bytes, recv_step: 0 }
+    }
+    fn recvs(&self, _: u32, _: u32, _: u32) -> Recv {
+        Recv { messages: self.expected, bytes: self.bytes, reduce: false }
+    }
+    fn blocks(&self, _: u32, _: u32, _: u32, _: u32, _: &mut Vec<Block>) {}
+    fn block_bytes(&self, _: Block) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn a_ring_without_dateline_deadlocks_and_says_where() {
+    let mut net = network("ring", 6, torus(&[6]), vec![1]);
+    net.buffer = Some(2 * 4096);
+    let shift = Shift { ranks: 6, shift: 2, bytes: 1 << 20, expected: 1 };
+    Run::default().schedule(&system(6, vec![net.clone()]), &shift).expect("the dateline keeps it free of deadlock");
+    net.dateline = false;
+    for threads in [1, 3] {
+        let run = Run { threads, ..Run::default() };
+        let error = run.schedule(&system(6, vec![net.clone()]), &shift).unwrap_err();
+        let Error::Deadlock { cycle, .. } = &error else { panic!("{error}") };
+        assert!(cycle.contains("accelerator") && cycle.contains("back to the first"), "{cycle}");
+    }
+}
+
+#[test]
+fn a_message_that_nobody_sends_is_named() {
+    let shift = Shift { ranks: 4, shift: 1, bytes: 4096, expected: 2 };
+    let error = Run::default().schedule(&switched(4), &shift).unwrap_err();
+    let Error::Unfinished { waiting, .. } = &error else { panic!("{error}") };
+    assert!(waiting.contains("rank 0 (lane 0, step 0)"), "{waiting}");
+}
+
+#[test]
+fn a_time_limit_stops_the_run() {
+    let params = Params::new(Collective::AllReduce, Algorithm::Ring, 8, 1 << 24);
+    let run = Run { time_limit_fs: Some(1_000_000_000), ..Run::default() };
+    assert!(matches!(run.collective(&switched(8), &params), Err(Error::Timeout { .. })));
+}
+
+#[test]
+fn ranks_in_different_copies_are_unroutable() {
+    let spec = system(8, vec![network("host", 4, clos(&[4], &[1]), vec![1])]);
+    let params = Params::new(Collective::AllReduce, Algorithm::Ring, 8, 4096);
+    assert!(matches!(Run::default().collective(&spec, &params), Err(Error::Unroutable { from: 0, to: 4, .. })));
+}
+
+#[test]
+fn an_incast_shares_the_last_link_fairly_and_loses_nothing() {
+    // 15 ranks send 64 KiB to one: its link carries 15 x 64 KiB, and nothing else takes time
+    let params = Params::new(Collective::Gather, Algorithm::Direct, 16, 16 * 65_536);
+    for buffer in [Some(2 * 4096), Some(1 << 20), None] {
+        let mut spec = switched(16);
+        spec.networks[0].buffer = buffer;
+        let r = Run::default().collective(&spec, &params).unwrap();
+        let floor = ALPHA + 15 * 65_536 * FS_PER_BYTE;
+        assert!(r.finish_fs >= floor, "{} < {floor}", r.finish_fs);
+        assert!(buffer == Some(2 * 4096) || r.finish_fs == floor, "{} != {floor} with {buffer:?}", r.finish_fs);
+    }
+}

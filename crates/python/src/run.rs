@@ -1,0 +1,176 @@
+//! What Python calls: simulate and its smaller sisters.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use numpy::PyReadonlyArray1;
+use pyo3::prelude::*;
+use pyo3_arrow::PyTable;
+use supernode_core::collective::{Algorithm, Collective};
+use supernode_core::error::{Error, Result};
+use supernode_core::results;
+use supernode_core::simulate::{self as core, Outcome, Plan};
+
+use crate::door::{self, Watch};
+use crate::errors;
+
+/// The result of one simulation.
+#[pyclass(frozen, module = "supernode._core")]
+pub(crate) struct Run {
+    outcome: Outcome,
+    wall_s: f64,
+}
+
+#[pymethods]
+impl Run {
+    /// Simulated time from the call until the last rank has finished.
+    #[getter]
+    fn time_fs(&self) -> u64 {
+        self.outcome.time_fs
+    }
+
+    /// What ran, its bound and bottleneck, warnings and the effective specification, as a JSON object.
+    #[getter]
+    fn meta_json(&self) -> String {
+        let o = &self.outcome;
+        let (hops, windows, threads, state) =
+            o.record.as_ref().map_or((0, 0, 0, 0), |r| (r.packet_hops, r.windows, r.threads, r.state_bytes));
+        serde_json::json!({
+            "algorithm": o.algorithm,
+            "protocol": o.protocol,
+            "fidelity": o.fidelity,
+            "bound_fs": o.bound.time_fs,
+            "bound_kind": o.bound.kind,
+            "bottleneck": o.bottleneck,
+            "packet_hops": hops,
+            "windows": windows,
+            "threads": threads,
+            "state_bytes": state,
+            "wall_s": self.wall_s,
+            "warnings": o.warnings,
+            "effective": o.effective,
+        })
+        .to_string()
+    }
+
+    /// A table as ``pyarrow.Table``.
+    fn table<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        let batch = results::table(&self.outcome, name).map_err(|e| errors::raise(py, &e))?;
+        let schema = batch.schema();
+        PyTable::try_new(vec![batch], schema)?.into_pyarrow(py)
+    }
+
+    /// Names of the tables that were recorded.
+    fn tables(&self) -> Vec<&'static str> {
+        results::tables(&self.outcome)
+    }
+}
+
+/// Stops a run from another thread.
+#[pyclass(frozen, module = "supernode._core")]
+#[derive(Default)]
+pub(crate) struct CancelToken {
+    flag: Arc<AtomicBool>,
+}
+
+#[pymethods]
+impl CancelToken {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// Stops every run that was given this token, now or later.
+    fn cancel(&self) {
+        self.flag.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Runs one simulation.
+#[pyfunction]
+#[pyo3(signature = (spec_json, placement=None, progress=None, cancel=None))]
+pub(crate) fn simulate(
+    py: Python<'_>,
+    spec_json: String,
+    placement: Option<PyReadonlyArray1<'_, u32>>,
+    progress: Option<Py<PyAny>>,
+    cancel: Option<Py<CancelToken>>,
+) -> PyResult<Run> {
+    let placement = placement.map(|array| array.as_array().iter().copied().collect::<Vec<u32>>());
+    let watch = Watch { progress: progress.as_ref(), cancel: cancel.as_ref().map(|c| &*c.get().flag) };
+    let (outcome, wall_s) = door::enter(py, &watch, move |shared| {
+        let mut spec = core::parse(&spec_json, placement)?;
+        let asked = spec.memory_limit;
+        spec.memory_limit = asked.or_else(available_memory);
+        let plan = Plan::new(&spec)?;
+        shared.total_bytes.store(plan.expected_bytes(), Ordering::Relaxed);
+        let mut outcome = plan.run(&shared.control)?;
+        outcome.effective.memory_limit = asked;
+        Ok(outcome)
+    })?;
+    Ok(Run { outcome, wall_s })
+}
+
+/// Memory that the machine could give, so that a run too large for it is an error and not the end of the interpreter.
+fn available_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+fn quick<T: Send + 'static>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send + 'static) -> PyResult<T> {
+    door::enter(py, &Watch::default(), move |_| work()).map(|(value, _)| value)
+}
+
+/// Validates a specification and returns the effective one as JSON.
+#[pyfunction]
+pub(crate) fn validate(py: Python<'_>, spec_json: String) -> PyResult<String> {
+    quick(py, move || {
+        let plan = Plan::new(&core::parse(&spec_json, None)?)?;
+        serde_json::to_string(plan.effective()).map_err(|e| Error::Internal(e.to_string()))
+    })
+}
+
+/// Counts of a system as JSON.
+#[pyfunction]
+pub(crate) fn describe(py: Python<'_>, system_json: String) -> PyResult<String> {
+    quick(py, move || core::describe_system(&system_json))
+}
+
+/// Runs the schedule symbolically; a JSON report.
+#[pyfunction]
+pub(crate) fn check_schedule(py: Python<'_>, spec_json: String) -> PyResult<String> {
+    quick(py, move || core::check_schedule(&core::parse(&spec_json, None)?))
+}
+
+/// Every algorithm with every protocol as a JSON list.
+#[pyfunction]
+pub(crate) fn explain(py: Python<'_>, spec_json: String) -> PyResult<String> {
+    quick(py, move || core::explain(&core::parse(&spec_json, None)?))
+}
+
+/// Canonical names of the collectives.
+#[pyfunction]
+pub(crate) fn collectives() -> Vec<&'static str> {
+    Collective::ALL.iter().map(|c| c.name()).collect()
+}
+
+/// Canonical names of the algorithms.
+#[pyfunction]
+pub(crate) fn algorithms() -> Vec<&'static str> {
+    Algorithm::ALL.iter().map(|a| a.name()).collect()
+}
+
+/// Codes of the core's errors.
+#[pyfunction]
+pub(crate) fn error_codes() -> Vec<&'static str> {
+    Error::CODES.to_vec()
+}
+
+/// What the extension module was built from.
+#[pyfunction]
+pub(crate) fn version_info() -> BTreeMap<&'static str, &'static str> {
+    let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+    BTreeMap::from([("core", env!("CARGO_PKG_VERSION")), ("profile", profile), ("target", std::env::consts::ARCH)])
+}
