@@ -10,8 +10,9 @@
 
 use super::endpoint::Offer;
 use super::layout::{Class, UNPLUGGED};
-use super::packet::{MULTICAST, Packet, REDUCE};
-use super::shard::{Mail, Shard, buffered};
+use super::packet::{Credit, MULTICAST, Packet, REDUCE};
+use super::rings::Rings;
+use super::shard::{Fifo, Mail, Port, Shard, buffered};
 use crate::routing::dimension_order;
 use crate::units::{Fs, NEVER};
 
@@ -119,11 +120,12 @@ impl Shard<'_> {
             while bits != 0 {
                 let q = (w - word) * 64 + bits.trailing_zeros();
                 bits &= bits - 1;
-                let port = self.ports[(base + q) as usize];
-                let class = self.layout.classes[port.class as usize];
+                let layout = self.layout;
+                let (in_fifo, class) = (self.ports[(base + q) as usize].in_fifo, self.ports[(base + q) as usize].class);
+                let class = &layout.classes[class as usize];
                 let mut left = NEVER;
                 for channel in 0..u32::from(class.channels) {
-                    left = left.min(self.collect_channel(lp, base, q, port.in_fifo + channel, &class, end));
+                    left = left.min(self.collect_channel(lp, base, q, in_fifo + channel, class, end));
                 }
                 if left == NEVER {
                     self.in_bits[w as usize] &= !(1 << (q % 64));
@@ -181,18 +183,43 @@ impl Shard<'_> {
     }
 
     /// When port `p` could send next, and what; [`NEVER`] if nothing is there or no credit is in sight.
+    #[inline]
     fn candidate(&mut self, endpoint: u32, base: u32, p: u32, start: Fs, end: Fs) -> Candidate {
+        let port = &self.ports[(base + p) as usize];
+        let class = &self.layout.classes[port.class as usize];
+        // a credit of this very moment still counts as one that comes in this window: what waits for it leaves now
+        absorb(&mut self.fifos, &mut self.credits, port, class, start.saturating_sub(1));
+        if self.paths.direct[class.network as usize].is_some() {
+            return self.contend(endpoint, base, p, end);
+        }
+        let mut candidate = Candidate::NONE;
+        let mut blocked = false;
+        if endpoint != UNPLUGGED {
+            let endpoint = &self.endpoints[endpoint as usize];
+            if let Some(offer) = endpoint.offer(self.job, self.paths, p) {
+                match self.credit_time(port.fifo, class, offer.packet.wire(), end) {
+                    Some(credit) => {
+                        let time = port.free_at.max(offer.ready).max(credit).max(endpoint.memory_ready());
+                        candidate = Candidate { time, source: INJECTION, offer };
+                    }
+                    None => blocked = true,
+                }
+            }
+        }
+        self.ports[(base + p) as usize].blocked = blocked;
+        candidate
+    }
+
+    /// The candidate of a port with a router behind it: injection and what passes through compete.
+    fn contend(&mut self, endpoint: u32, base: u32, p: u32, end: Fs) -> Candidate {
         let port = self.ports[(base + p) as usize];
         let class = self.layout.classes[port.class as usize];
-        let transit = self.paths.direct[class.network as usize].is_some();
-        // a credit of this very moment still counts as one that comes in this window: what waits for it leaves now
-        self.absorb(&port, &class, start.saturating_sub(1));
         // (earliest departure, age, source); the oldest of those that could leave first wins
         let mut offers = [(NEVER, NEVER, INJECTION); 4];
         let mut count = 0;
         let mut blocked = false;
         let mut injection = Offer::NONE;
-        if transit {
+        {
             for channel in 0..u32::from(class.channels) {
                 let waiting = &self.fifos[(port.fifo + u32::from(class.channels) + channel) as usize];
                 if waiting.ring.len() == 0 {
@@ -258,20 +285,10 @@ impl Shard<'_> {
     fn credit_in_sight(&self, port: u32, end: Fs) -> Fs {
         let port = &self.ports[port as usize];
         let class = &self.layout.classes[port.class as usize];
-        let later = |fifo: &super::shard::Fifo| {
+        let later = |fifo: &Fifo| {
             (0..fifo.credits.len()).map(|i| self.credits.get(&fifo.credits, i).time).find(|&time| time >= end).unwrap_or(NEVER)
         };
         (0..u32::from(class.channels)).map(|c| later(&self.fifos[(port.fifo + c) as usize])).min().unwrap_or(NEVER)
-    }
-
-    /// Adds up the credits that arrived until `time`.
-    fn absorb(&mut self, port: &super::shard::Port, class: &Class, time: Fs) {
-        for channel in 0..u32::from(class.channels) {
-            let fifo = &mut self.fifos[(port.fifo + channel) as usize];
-            while fifo.credits.len() > 0 && self.credits.get(&fifo.credits, 0).time <= time {
-                fifo.available += self.credits.pop(&mut fifo.credits).bytes;
-            }
-        }
     }
 
     /// The chosen packet leaves port `p` at `now`.
@@ -279,8 +296,8 @@ impl Shard<'_> {
         let source = candidate.source;
         let (job, paths) = (self.job, self.paths);
         let port = self.ports[(base + p) as usize];
-        let class = self.layout.classes[port.class as usize];
-        self.absorb(&port, &class, now);
+        let class = &self.layout.classes[port.class as usize];
+        absorb(&mut self.fifos, &mut self.credits, &port, class, now);
         let (mut packet, ready): (Packet, Fs) = if source == INJECTION {
             (candidate.offer.packet, candidate.offer.ready)
         } else {
@@ -330,5 +347,13 @@ impl Shard<'_> {
             endpoint.memory(paths.memory, packet.payload(), now);
             endpoint.left(job, paths, p, packet.payload(), now, now + busy);
         }
+    }
+}
+
+/// Adds up the credits that arrived until `time`.
+#[inline(always)]
+fn absorb(fifos: &mut [Fifo], credits: &mut Rings<Credit>, port: &Port, class: &Class, time: Fs) {
+    for fifo in &mut fifos[port.fifo as usize..port.fifo as usize + usize::from(class.channels)] {
+        credits.drain_while(&mut fifo.credits, |c| c.time <= time, |c| fifo.available += c.bytes);
     }
 }

@@ -172,10 +172,10 @@ impl Shard<'_> {
                         outbox.post(layout, peer, packet.time, Mail::Packet(peer, *packet));
                     }
                     // the queue is longest just before something leaves
-                    while queued < waiting && (queued <= sent || packets.get(&ring, fifo.flying + queued).time <= time) {
+                    while waiting - sent > 1 && queued < waiting && (queued <= sent || packets.get(&ring, fifo.flying + queued).time <= time) {
                         queued += 1;
                     }
-                    stats.queue_max = stats.queue_max.max(queued - sent);
+                    stats.queue_max = stats.queue_max.max(queued.max(sent + 1) - sent);
                     sent += 1;
                 }
                 if sent == waiting {
