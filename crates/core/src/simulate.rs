@@ -10,15 +10,17 @@
 //! **Cost.** That of choosing plus that of the run. **Limits.** Estimates of packet-hops and memory come from a sample of
 //! ranks and are good to some ten percent.
 
+mod remarks;
+
 use crate::analytic::Prediction;
-use crate::bound::describe::{ACCELERATOR_BYTES, Description, PORT_BYTES, describe};
+use crate::bound::describe::{Description, describe};
 use crate::bound::{Bound, Demand, lower_bound};
 use crate::collective::{Algorithm, Collective, Schedule, check};
 use crate::engine::{Control, Job, run};
 use crate::error::{Error, Result};
-use crate::fabric::{Fabric, Network};
-use crate::record::{LinkRecord, Record};
-use crate::spec::{ProtocolSpec, RoutingSpec, RunSpec, SystemSpec, validate, validate_system};
+use crate::fabric::Fabric;
+use crate::record::Record;
+use crate::spec::{ProtocolSpec, RunSpec, SystemSpec, validate, validate_system};
 use crate::stack::{Candidate, Task};
 use crate::units::Fs;
 
@@ -236,7 +238,9 @@ impl Plan {
     pub fn memory_bytes(&self) -> u64 {
         let d = describe(&self.fabric);
         let ranks = self.placement.len() as u64;
-        let state = d.directed_links * PORT_BYTES + d.accelerators * ACCELERATOR_BYTES + ranks * u64::from(self.schedule.lanes()) * 64;
+        // packets of 32 bytes on the wires and in the buffers, some forty a busy link
+        let traffic = 32 * self.prediction.packet_hops.min(40 * d.directed_links);
+        let state = d.state_bytes + traffic + ranks * u64::from(self.schedule.lanes()) * 64;
         let wants = |table: &str| self.effective.record.iter().any(|r| r == table);
         // a flow is a row at its start and one at its end, and then a row of the table
         let flows = if wants("flows") { self.prediction.messages.saturating_mul(2 * 48 + 48) } else { 0 };
@@ -263,36 +267,6 @@ impl Plan {
             available,
             hint: if flows { "leave flows out of record, or use fewer ranks" } else { "use fidelity \"analytic\" or fewer ranks" }.into(),
         })
-    }
-
-    /// Remarks on options without effect.
-    fn warn(&mut self, spec: &RunSpec, in_order: bool) {
-        let mut say = |given: bool, text: String| {
-            if given {
-                self.warnings.push(text);
-            }
-        };
-        let barrier = self.collective == Collective::Barrier;
-        let idle = |option: &str, why: &str| format!("{option} has no effect: {why}");
-        say(barrier && spec.bytes > 0, idle("bytes", "a barrier has no data"));
-        let rounded = format!("bytes: {} rounded to {} as nccl-tests does", spec.bytes, self.bytes);
-        say(!barrier && spec.bytes != self.bytes, rounded);
-        let whole = barrier || self.placement.len() < 2;
-        let why = if barrier { "a barrier has no data" } else { "one rank alone moves nothing" };
-        say(whole && spec.lanes.is_some(), idle("lanes", why));
-        say(whole && spec.chunks.is_some(), idle("chunks", why));
-        say(spec.root != 0 && !self.collective.rooted(), idle("root", &format!("{} has none", self.collective)));
-        say(in_order && spec.placement.is_some(), idle("placement", "it is the default, rank i on accelerator i"));
-        let random = |net: &Network| matches!(net.spec.routing, RoutingSpec::Ecmp | RoutingSpec::SprayRandom);
-        say(spec.seed != 0 && !self.fabric.networks.iter().any(random), idle("seed", "no network routes at random"));
-        let budget = spec.packet_budget != 50_000_000 && spec.fidelity != "auto";
-        say(budget, idle("packet_budget", "it decides for fidelity \"auto\" only"));
-        if !self.packet {
-            let why = "the run is analytic";
-            say(!spec.record.is_empty(), idle("record", why));
-            say(spec.threads > 1, idle("threads", why));
-            say(spec.time_limit_fs.is_some(), idle("time_limit", why));
-        }
     }
 
     /// Runs it.
@@ -342,29 +316,6 @@ impl Plan {
             effective: self.effective,
             fabric: self.fabric,
         })
-    }
-
-    /// The busiest class of links, or the memory, if busy at least half of the time; otherwise software or propagation.
-    fn bottleneck(&self, record: &Record) -> String {
-        let time = record.finish_fs.max(1) as f64;
-        let busiest = record.links.iter().max_by_key(|l| (l.busy_fs, std::cmp::Reverse((l.vertex, l.port))));
-        let memory = record.ranks.iter().map(|r| r.memory_busy_fs).max().unwrap_or(0) as f64 / time;
-        let link = busiest.map_or(0.0, |l| l.busy_fs as f64 / time);
-        if memory.max(link) < 0.5 {
-            return if self.prediction.software_fs > self.prediction.latency_fs { "software".into() } else { "latency".into() };
-        }
-        match busiest {
-            Some(l) if link >= memory => format!("{}, {:.0} % busy", self.class(l), 100.0 * link),
-            _ => format!("memory, {:.0} % busy", 100.0 * memory),
-        }
-    }
-
-    fn class(&self, link: &LinkRecord) -> String {
-        let net = &self.fabric.networks[link.network as usize];
-        if net.is_direct() {
-            return format!("{} dimension {} links", net.spec.name, link.tier + 1);
-        }
-        format!("{} tier {} {} links", net.spec.name, link.tier + 1, if link.up { "up" } else { "down" })
     }
 }
 

@@ -13,7 +13,7 @@
 
 use crate::bound::path;
 use crate::collective::{Message, Target};
-use crate::fabric::{Fabric, Shape};
+use crate::fabric::{Fabric, Network, Shape};
 use crate::routing::{dimension_order, policy};
 use crate::spec::{ProtocolSpec, RoutingSpec};
 use crate::units::BitRate;
@@ -114,7 +114,7 @@ impl<'a> Costs<'a> {
     /// The innermost network with all ranks in one copy: where in-network operations happen.
     pub fn common_network(&self) -> usize {
         let home = self.placement.first().copied().unwrap_or(0);
-        let spans = |net: &crate::fabric::Network| self.placement.iter().all(|&a| a / net.span == home / net.span);
+        let spans = |net: &Network| self.placement.iter().all(|&a| a / net.span == home / net.span);
         self.fabric.networks.iter().position(spans).unwrap_or(0)
     }
 
@@ -159,6 +159,21 @@ impl<'a> Costs<'a> {
             hops: packets as f64 * f64::from(path.links),
             meet: path.meet,
         })
+    }
+
+    /// Bytes of a full packet on the wire.
+    pub fn full_wire(&self, network: usize) -> f64 {
+        self.wire(self.fabric.networks[network].spec.payload.into(), network)
+    }
+
+    /// A port's time for a run of back-to-back packets that takes `busy` at its rate.
+    pub fn sustained(&self, port: usize, busy: f64) -> f64 {
+        let network = self.network_of(port);
+        let net = &self.fabric.networks[network];
+        let tier = if net.is_direct() { (port - self.first[network]) / 2 } else { 0 };
+        let (slow, buffer) = slowdown(net, tier, self.full_wire(network));
+        let free = buffer * 8e15 / net.link(tier).rate.0 as f64;
+        if slow > 1.0 && busy > free { free + (busy - free) * slow } else { busy }
     }
 
     /// Bytes of a packet on the wire.
@@ -219,6 +234,15 @@ impl<'a> Costs<'a> {
         let stored: f64 = (0..=meet).map(up).sum::<f64>() + (0..meet).map(down).sum::<f64>();
         if stored > 0.0 { stored } else { slowest }
     }
+}
+
+/// How many times longer than at its rate a link needs in the long run, because credits for the buffer behind it come back
+/// only after a round trip; and the bytes of that buffer, which pass at full rate first.
+pub fn slowdown(net: &Network, tier: usize, full_wire: f64) -> (f64, f64) {
+    let Some(buffer) = net.spec.buffer.map(|b| b as f64) else { return (1.0, f64::INFINITY) };
+    let pace = 8e15 / net.link(tier).rate.0 as f64;
+    let round_trip = 2.0 * net.link(tier).latency_fs as f64 + net.switch(tier).latency_fs as f64 + full_wire * pace;
+    ((round_trip / (buffer * pace)).max(1.0), buffer)
 }
 
 /// True if a message's packets use all first hops.

@@ -18,6 +18,7 @@
 //! **Source.** Hockney 1994 (α, β); Culler et al., PPoPP 1993 (LogP: ports are busy, wires only long).
 
 pub mod forward;
+pub mod hot;
 pub mod leg;
 pub mod survey;
 
@@ -27,7 +28,9 @@ use crate::spec::ProtocolSpec;
 use crate::units::{Fs, MAX_TIME_FS};
 
 /// Message by message up to this many messages in all.
-const FEW: f64 = 6000.0;
+const FEW: f64 = 10_000.0;
+/// Every link of a direct network is looked at up to this many messages.
+const HOT: f64 = 10_000.0;
 /// Message by message for the first lane up to this many messages a rank.
 const TREE: f64 = 4.5;
 
@@ -90,15 +93,26 @@ pub fn predict(scene: Scene<'_>) -> Prediction {
     }
     let costs = leg::Costs::new(fabric, placement, protocol, seed);
     let common = costs.common_network();
-    let s = survey::survey(&costs, schedule, root, common);
+    let mut s = survey::survey(&costs, schedule, root, common);
+    if s.lane_messages * f64::from(schedule.lanes().min(hot::LANES)) <= HOT && hot::applies(&costs) {
+        let (busy, network, dimension) = hot::busiest(&costs, schedule, common);
+        if busy > s.busiest {
+            (s.busiest, s.name) = (busy, format!("{} dimension {} links", fabric.networks[network].spec.name, dimension + 1));
+        }
+    }
     let lanes = schedule.lanes();
     let resource = s.farthest + s.busiest;
+    let walk = if s.even { s.software + s.latency + s.chain + s.congestion } else { s.walk_max };
     let time = if s.messages <= FEW {
-        forward::forward(&costs, schedule, lanes, common).max(resource)
+        // the chain knows ports only; where all walk in step, the tiers and dimensions of each step are known too
+        let in_step = if s.even && lanes == 1 { walk } else { 0.0 };
+        forward::forward(&costs, schedule, lanes, common).max(resource).max(in_step)
     } else if s.lane_messages <= TREE * f64::from(schedule.ranks()) {
         (forward::forward(&costs, schedule, 1, common) + s.busiest - s.lane_busiest).max(resource)
     } else {
-        (s.software + s.latency + s.chain).max(s.farthest + s.chain_max).max(resource)
+        // sums that the switches form and what they replicate use the ports one after the other
+        let after = if s.in_network { s.software + s.latency } else { s.farthest };
+        walk.max(s.farthest + s.chain_max).max(after + s.busiest)
     };
     let fs = |t: f64| if t < MAX_TIME_FS as f64 { t.round() as Fs } else { MAX_TIME_FS };
     Prediction {

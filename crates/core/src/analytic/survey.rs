@@ -12,7 +12,7 @@
 //! sample (it holds ranks 0, 1, the root, the middle, the last, those at the borders of inner copies and evenly spread
 //! ones) is taken too lightly.
 
-use super::leg::{Costs, Leg};
+use super::leg::{Costs, Leg, slowdown};
 use crate::bound::path;
 use crate::collective::{Schedule, Target};
 use crate::fabric::Shape;
@@ -34,6 +34,14 @@ pub struct Survey {
     pub chain: f64,
     /// See `chain`.
     pub chain_max: f64,
+    /// Λ + σ of the slowest rank seen.
+    pub walk_max: f64,
+    /// True if all ranks seen have the same number of steps.
+    pub even: bool,
+    /// What congestion on tiers and dimensions, step by step, adds to σ.
+    pub congestion: f64,
+    /// True if switches combine or replicate.
+    pub in_network: bool,
     /// Propagation of one step, the farthest seen.
     pub farthest: f64,
     /// Femtoseconds of the busiest resource, all lanes, and its name.
@@ -90,6 +98,16 @@ struct Loads {
     messages: f64,
     hops: f64,
     bytes: f64,
+    steps: Vec<StepLoad>,
+    in_network: bool,
+}
+
+/// One step of a lane.
+#[derive(Clone, Default)]
+struct StepLoad {
+    chain: f64,
+    weight: f64,
+    tiers: Vec<f64>,
 }
 
 impl Loads {
@@ -112,8 +130,9 @@ pub fn survey(costs: &Costs, schedule: &dyn Schedule, root: u32, common: usize) 
     let slots: Vec<usize> = costs.fabric.networks.iter().map(|net| 2 * path::tiers(net)).collect();
     let first: Vec<usize> = slots.iter().scan(0, |at, &len| Some(std::mem::replace(at, *at + len))).collect();
     let tiers: usize = slots.iter().sum();
-    let mut found = Survey::default();
+    let mut found = Survey { even: true, ..Survey::default() };
     let mut mean = vec![0.0; tiers];
+    let mut steps_mean: Vec<StepLoad> = vec![];
     let mut worst = Loads::new(costs.ports(), 0);
     for (i, &rank) in even.iter().chain(&special).enumerate() {
         let counts = i < even.len();
@@ -124,6 +143,9 @@ pub fn survey(costs: &Costs, schedule: &dyn Schedule, root: u32, common: usize) 
         let share = 1.0 / (even.len() as f64 * lane_list.len() as f64);
         let chain = loads.chain / lane_list.len() as f64;
         found.chain_max = found.chain_max.max(chain);
+        found.walk_max = found.walk_max.max((loads.software + loads.latency) / lane_list.len() as f64 + chain);
+        found.even &= schedule.steps(rank, 0) == schedule.steps(even[0], 0);
+        found.in_network |= loads.in_network;
         for (w, l) in worst.ports.iter_mut().zip(&loads.ports) {
             *w = w.max(l * lane_weight);
         }
@@ -138,10 +160,23 @@ pub fn survey(costs: &Costs, schedule: &dyn Schedule, root: u32, common: usize) 
             found.bytes += loads.bytes * share * f64::from(n) * f64::from(lanes);
             found.packet_hops += loads.hops * share * f64::from(n) * f64::from(lanes);
             mean.iter_mut().zip(&loads.tiers).for_each(|(m, l)| *m += l * share * f64::from(lanes));
+            steps_mean.resize(steps_mean.len().max(loads.steps.len()), StepLoad { tiers: vec![0.0; tiers], ..StepLoad::default() });
+            for (m, l) in steps_mean.iter_mut().zip(&loads.steps) {
+                m.chain += l.chain * share;
+                m.weight = l.weight;
+                m.tiers.iter_mut().zip(&l.tiers).for_each(|(m, l)| *m += l * share);
+            }
         }
     }
     found.messages = found.lane_messages * f64::from(lanes);
     rank_resources(costs, n, &worst, &mean, &first, &mut found);
+    let idle = Loads::new(costs.ports(), 0);
+    let over = |step: &StepLoad| {
+        let mut alone = Survey::default();
+        rank_resources(costs, n, &idle, &step.tiers, &first, &mut alone);
+        (alone.busiest - step.chain).max(0.0) * step.weight
+    };
+    found.congestion = steps_mean.iter().map(over).sum();
     found.lane_busiest = found.busiest / f64::from(lanes);
     found
 }
@@ -151,7 +186,8 @@ pub fn survey(costs: &Costs, schedule: &dyn Schedule, root: u32, common: usize) 
 fn walk(costs: &Costs, schedule: &dyn Schedule, rank: u32, lane: u32, common: usize, steps: u32, first: &[usize], loads: &mut Loads, farthest: &mut f64) {
     let (step_list, step_weight) = sample(schedule.steps(rank, lane), steps);
     let mut busy = vec![0.0; costs.ports()];
-    for &step in &step_list {
+    for (k, &step) in step_list.iter().enumerate() {
+        let before = loads.tiers.clone();
         let sends = schedule.sends(rank, lane, step);
         let (send_list, send_weight) = sample(sends, SENDS);
         let weight = step_weight * send_weight;
@@ -163,12 +199,16 @@ fn walk(costs: &Costs, schedule: &dyn Schedule, rank: u32, lane: u32, common: us
             network = network.or(Some(leg.network));
             (latency, alone, last) = (latency.max(leg.latency), alone.max(leg.alone + leg.read), last.max(leg.last));
             busy[leg.port] += leg.occupancy * send_weight;
-            loads.ports[leg.port] += leg.occupancy * weight;
             loads.hops += leg.hops * weight;
             out += message.bytes as f64 * send_weight;
-            if let Target::Rank(peer) = message.to {
-                spread(costs, rank, peer, &leg, weight, first, &mut loads.tiers);
+            match message.to {
+                Target::Rank(peer) => spread(costs, rank, peer, &leg, weight, first, &mut loads.tiers),
+                _ => loads.in_network = true,
             }
+        }
+        for (port, busy) in busy.iter_mut().enumerate().filter(|(_, busy)| **busy > 0.0) {
+            *busy = costs.sustained(port, *busy);
+            loads.ports[port] += *busy * step_weight;
         }
         let recv = schedule.recvs(rank, lane, step);
         let (into, times) = (recv.bytes as f64, if recv.reduce { 3.0 } else { 1.0 });
@@ -178,8 +218,16 @@ fn walk(costs: &Costs, schedule: &dyn Schedule, rank: u32, lane: u32, common: us
         *(if recv.reduce { &mut loads.reduce } else { &mut loads.copy }) += costs.channel(into, recv.reduce) * step_weight;
         loads.software += network.map_or(0.0, |i| costs.step(i)) * step_weight;
         let settle = if recv.messages > 0 { costs.take(last.min(into), recv.reduce) } else { 0.0 };
-        loads.latency += (latency + settle) * step_weight;
-        loads.chain += network_busy.max(memory).max(costs.channel(into, recv.reduce)) * step_weight;
+        loads.latency += latency * step_weight;
+        let chain = (network_busy + settle).max(memory).max(costs.channel(into, recv.reduce));
+        loads.chain += chain * step_weight;
+        if loads.steps.len() <= k {
+            loads.steps.push(StepLoad { tiers: vec![0.0; before.len()], ..StepLoad::default() });
+        }
+        let here = &mut loads.steps[k];
+        (here.chain, here.weight) = (here.chain + chain, step_weight);
+        let added = loads.tiers.iter().zip(&before).map(|(now, before)| (now - before) / step_weight);
+        here.tiers.iter_mut().zip(added).for_each(|(t, a)| *t += a);
         loads.bytes += into * step_weight;
         loads.messages += f64::from(sends) * step_weight;
         *farthest = farthest.max(latency);
@@ -234,6 +282,9 @@ fn rank_resources(costs: &Costs, n: u32, worst: &Loads, mean: &[f64], first: &[u
                     let sharers = if net.rails > 1 && tier == 1 { n.div_ceil(net.rails) } else { n };
                     let sharers = f64::from(path::places(net, tier - 1).min(sharers));
                     let time = mean[at + 2 * tier] * sharers * 8e15 / path::uplinks(net, tier - 1).max(1.0);
+                    let (slow, buffer) = slowdown(net, tier, f64::from(net.spec.payload));
+                    let free = buffer * 8e15 / net.link(tier).rate.0 as f64;
+                    let time = if time > free { free + (time - free) * slow } else { time };
                     consider(time, &|| format!("{} tier {} up links", net.spec.name, tier + 1));
                 }
             }

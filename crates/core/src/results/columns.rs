@@ -85,7 +85,6 @@ pub const SUMMARY: &[Column] = &[
     column("efficiency", Kind::F64, "1", "bound over time"),
     column("bottleneck", Kind::Text, "", "what kept this run from being faster"),
     column("packet_hops", Kind::U64, "", "packets counted once a link; 0 if not simulated by packets"),
-    column("windows", Kind::U64, "", "time windows simulated; 0 if not simulated by packets"),
     column("seed", Kind::U64, "", "seed of every random choice"),
 ];
 

@@ -84,7 +84,7 @@ fn summary(o: &Outcome) -> Vec<ArrayRef> {
     );
     let count = if pieces { elements / u64::from(o.ranks.max(1)) } else { elements };
     let root = if collective.rooted() { i64::from(spec.root) } else { -1 };
-    let (hops, windows) = o.record.as_ref().map_or((0, 0), |r| (r.packet_hops, r.windows));
+    let hops = o.record.as_ref().map_or(0, |r| r.packet_hops);
     vec![
         text([&spec.system.name]),
         text([collective.name()]),
@@ -105,7 +105,6 @@ fn summary(o: &Outcome) -> Vec<ArrayRef> {
         f64s([if o.time_fs == 0 { 1.0 } else { share(o.bound.time_fs, o.time_fs) }]),
         text([&o.bottleneck]),
         u64s([hops]),
-        u64s([windows]),
         u64s([spec.seed]),
     ]
 }

@@ -99,3 +99,12 @@ fn one_rank_needs_only_the_launch() {
     let o = simulate(&s, &Control::default()).unwrap();
     assert_eq!((o.time_fs, o.busbw_gbps), (77, 0.0));
 }
+
+#[test]
+fn a_buffer_below_the_round_trip_is_remarked() {
+    let mut s = spec(r#""collective": "all_reduce", "bytes": 1048576"#);
+    // 2 x 400 + 200 ns and a packet at 100 GB/s is a round trip of 104 kB
+    s.system.networks[0].buffer = Some(52_000);
+    let plan = Plan::new(&s).unwrap();
+    assert!(plan.warnings.iter().any(|w| w.contains("nv tier 1") && w.contains("links reach 50 %")), "{:?}", plan.warnings);
+}

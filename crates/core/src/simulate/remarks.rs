@@ -1,0 +1,74 @@
+//! What an outcome says in words: options without effect, and what kept the run from being faster.
+//!
+//! **Invariant.** An option that was given and changed nothing is named, with the reason. **Cost.** O(networks + links).
+
+use super::Plan;
+use crate::analytic::leg::slowdown;
+use crate::collective::Collective;
+use crate::fabric::Network;
+use crate::record::{LinkRecord, Record};
+use crate::spec::{RoutingSpec, RunSpec};
+
+impl Plan {
+    /// Remarks on options without effect.
+    pub(super) fn warn(&mut self, spec: &RunSpec, in_order: bool) {
+        let mut say = |given: bool, text: String| {
+            if given {
+                self.warnings.push(text);
+            }
+        };
+        let barrier = self.collective == Collective::Barrier;
+        let idle = |option: &str, why: &str| format!("{option} has no effect: {why}");
+        say(barrier && spec.bytes > 0, idle("bytes", "a barrier has no data"));
+        let rounded = format!("bytes: {} rounded to {} as nccl-tests does", spec.bytes, self.bytes);
+        say(!barrier && spec.bytes != self.bytes, rounded);
+        let whole = barrier || self.placement.len() < 2;
+        let why = if barrier { "a barrier has no data" } else { "one rank alone moves nothing" };
+        say(whole && spec.lanes.is_some(), idle("lanes", why));
+        say(whole && spec.chunks.is_some(), idle("chunks", why));
+        say(spec.root != 0 && !self.collective.rooted(), idle("root", &format!("{} has none", self.collective)));
+        say(in_order && spec.placement.is_some(), idle("placement", "it is the default, rank i on accelerator i"));
+        let random = |net: &Network| matches!(net.spec.routing, RoutingSpec::Ecmp | RoutingSpec::SprayRandom);
+        say(spec.seed != 0 && !self.fabric.networks.iter().any(random), idle("seed", "no network routes at random"));
+        let budget = spec.packet_budget != 50_000_000 && spec.fidelity != "auto";
+        say(budget, idle("packet_budget", "it decides for fidelity \"auto\" only"));
+        for net in &self.fabric.networks {
+            for tier in 0..net.spec.links.len() {
+                let full = (u64::from(net.spec.payload) * u64::from(self.protocol.wire_num)).div_ceil(self.protocol.wire_den.into());
+                let (slow, buffer) = slowdown(net, tier, full as f64 + f64::from(net.spec.overhead));
+                let share = 100.0 / slow;
+                let level = format!("{} {} {}", net.spec.name, if net.is_direct() { "dimension" } else { "tier" }, tier + 1);
+                say(slow > 1.02, format!("{level}: a buffer of {buffer} bytes is less than a round trip holds; links reach {share:.0} % of their rate"));
+            }
+        }
+        if !self.packet {
+            let why = "the run is analytic";
+            say(!spec.record.is_empty(), idle("record", why));
+            say(spec.threads > 1, idle("threads", why));
+            say(spec.time_limit_fs.is_some(), idle("time_limit", why));
+        }
+    }
+
+    /// The busiest class of links, or the memory, if busy at least half of the time; otherwise software or propagation.
+    pub(super) fn bottleneck(&self, record: &Record) -> String {
+        let time = record.finish_fs.max(1) as f64;
+        let busiest = record.links.iter().max_by_key(|l| (l.busy_fs, std::cmp::Reverse((l.vertex, l.port))));
+        let memory = record.ranks.iter().map(|r| r.memory_busy_fs).max().unwrap_or(0) as f64 / time;
+        let link = busiest.map_or(0.0, |l| l.busy_fs as f64 / time);
+        if memory.max(link) < 0.5 {
+            return if self.prediction.software_fs > self.prediction.latency_fs { "software".into() } else { "latency".into() };
+        }
+        match busiest {
+            Some(l) if link >= memory => format!("{}, {:.0} % busy", self.class(l), 100.0 * link),
+            _ => format!("memory, {:.0} % busy", 100.0 * memory),
+        }
+    }
+
+    fn class(&self, link: &LinkRecord) -> String {
+        let net = &self.fabric.networks[link.network as usize];
+        if net.is_direct() {
+            return format!("{} dimension {} links", net.spec.name, link.tier + 1);
+        }
+        format!("{} tier {} {} links", net.spec.name, link.tier + 1, if link.up { "up" } else { "down" })
+    }
+}
