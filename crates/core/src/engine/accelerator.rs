@@ -19,8 +19,6 @@ use crate::units::{Fs, NEVER};
 /// What a port could send next.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Candidate {
-    /// When; [`NEVER`] if there is nothing or no credit in sight.
-    time: Fs,
     /// [`INJECTION`], otherwise channel + 1 of the packets passing through.
     source: u8,
     /// The packet to inject.
@@ -30,7 +28,7 @@ pub(super) struct Candidate {
 const INJECTION: u8 = 0;
 
 impl Candidate {
-    const NONE: Self = Self { time: NEVER, source: INJECTION, offer: Offer::NONE };
+    const NONE: Self = Self { source: INJECTION, offer: Offer::NONE };
 }
 
 impl Shard<'_> {
@@ -44,61 +42,72 @@ impl Shard<'_> {
             deliveries.sort_unstable_by_key(|(tail, p)| (*tail, p.tag(), p.src(), p.selector(), p.in_port()));
         }
         let mut candidates = std::mem::take(&mut self.scratch.candidates);
-        candidates.clear();
-        candidates.resize(ports as usize, Candidate::NONE);
+        let mut times = std::mem::take(&mut self.scratch.times);
+        candidates.resize(candidates.len().max(ports as usize), Candidate::NONE);
+        times.clear();
+        times.resize(ports as usize, NEVER);
         let endpoint = self.endpoint_of[lp as usize];
         let word = self.words[lp as usize];
         for p in 0..ports {
             if self.out_bits[(word + p / 64) as usize] >> (p % 64) & 1 == 1 {
-                candidates[p as usize] = self.candidate(endpoint, base, p, start, end);
+                times[p as usize] = self.candidate(endpoint, base, p, start, end, &mut candidates[p as usize]);
             }
         }
 
         let (job, paths) = (self.job, self.paths);
         let mut delivered = 0;
         loop {
-            let delivery = deliveries.get(delivered).map_or(NEVER, |d| d.0);
-            let begin = if endpoint == UNPLUGGED { NEVER } else { self.endpoints[endpoint as usize].next_start() };
             let (mut departure, mut p) = (NEVER, 0);
-            for (i, candidate) in candidates.iter().enumerate() {
-                if candidate.time < departure {
-                    (departure, p) = (candidate.time, i);
+            for (i, &time) in times.iter().enumerate() {
+                if time < departure {
+                    (departure, p) = (time, i);
                 }
             }
-            let now = delivery.min(begin).min(departure);
+            let mut begin = if endpoint == UNPLUGGED { NEVER } else { self.endpoints[endpoint as usize].next_start() };
+            while let Some((now, packet)) = deliveries.get(delivered) {
+                if *now > begin.min(departure) {
+                    break;
+                }
+                debug_assert!(*now >= start, "an event of the past: {now} before {start}");
+                self.last_event = self.last_event.max(*now);
+                delivered += 1;
+                let mut free = *now;
+                if endpoint != UNPLUGGED {
+                    let endpoint = &mut self.endpoints[endpoint as usize];
+                    free = endpoint.deliver(job, paths, packet, *now);
+                    begin = endpoint.next_start();
+                }
+                self.delivered += u64::from(packet.payload());
+                self.scratch.free_buffer(u32::from(packet.in_port()), packet.channel(), packet.wire(), free);
+            }
+            let now = begin.min(departure);
             if now >= end {
-                next = next.min(begin).min(departure);
+                next = next.min(now);
                 break;
             }
             debug_assert!(now >= start, "an event of the past: {now} before {start}");
             self.last_event = self.last_event.max(now);
-            if delivery == now {
-                let packet = deliveries[delivered].1;
-                delivered += 1;
-                let free = if endpoint == UNPLUGGED { now } else { self.endpoints[endpoint as usize].deliver(job, paths, &packet, now) };
-                self.delivered += u64::from(packet.payload());
-                self.scratch.free_buffer(u32::from(packet.in_port()), packet.channel(), packet.wire(), free);
-            } else if begin == now {
+            if begin == now {
                 self.endpoints[endpoint as usize].start(job, paths);
             } else {
                 // the memory may have become busy since the candidate was formed
-                let candidate = candidates[p];
+                let candidate = &candidates[p];
                 if candidate.source != INJECTION || self.endpoints[endpoint as usize].memory_ready() <= now {
-                    self.depart(endpoint, base, p as u32, now, &candidate);
+                    self.depart(endpoint, base, p as u32, now, candidate);
                 }
-                candidates[p] = self.candidate(endpoint, base, p as u32, start, end);
+                times[p] = self.candidate(endpoint, base, p as u32, start, end, &mut candidates[p]);
             }
             if endpoint != UNPLUGGED && self.endpoints[endpoint as usize].take_opened() {
                 for p in 0..ports {
                     if self.endpoints[endpoint as usize].has_work(p) {
                         self.out_bits[(word + p / 64) as usize] |= 1 << (p % 64);
-                        candidates[p as usize] = self.candidate(endpoint, base, p, start, end);
+                        times[p as usize] = self.candidate(endpoint, base, p, start, end, &mut candidates[p as usize]);
                     }
                 }
             }
         }
         for p in 0..ports {
-            if candidates[p as usize].time == NEVER && !self.ports[(base + p) as usize].blocked {
+            if times[p as usize] == NEVER && !self.ports[(base + p) as usize].blocked {
                 self.out_bits[(word + p / 64) as usize] &= !(1 << (p % 64));
             } else if self.ports[(base + p) as usize].blocked {
                 next = next.min(self.credit_in_sight(base + p, end));
@@ -108,6 +117,7 @@ impl Shard<'_> {
         deliveries.clear();
         self.scratch.deliveries = deliveries;
         self.scratch.candidates = candidates;
+        self.scratch.times = times;
         next
     }
 
@@ -182,43 +192,39 @@ impl Shard<'_> {
         }
     }
 
-    /// When port `p` could send next, and what; [`NEVER`] if nothing is there or no credit is in sight.
+    /// When port `p` could send next, and what it would be; [`NEVER`] if nothing is there or no credit is in sight.
     #[inline]
-    fn candidate(&mut self, endpoint: u32, base: u32, p: u32, start: Fs, end: Fs) -> Candidate {
+    fn candidate(&mut self, endpoint: u32, base: u32, p: u32, start: Fs, end: Fs, candidate: &mut Candidate) -> Fs {
         let port = &self.ports[(base + p) as usize];
         let class = &self.layout.classes[port.class as usize];
         // a credit of this very moment still counts as one that comes in this window: what waits for it leaves now
         absorb(&mut self.fifos, &mut self.credits, port, class, start.saturating_sub(1));
         if self.paths.direct[class.network as usize].is_some() {
-            return self.contend(endpoint, base, p, end);
+            return self.contend(endpoint, base, p, end, candidate);
         }
-        let mut candidate = Candidate::NONE;
-        let mut blocked = false;
+        let (mut time, mut blocked) = (NEVER, false);
         if endpoint != UNPLUGGED {
             let endpoint = &self.endpoints[endpoint as usize];
-            if let Some(offer) = endpoint.offer(self.job, self.paths, p) {
-                match self.credit_time(port.fifo, class, offer.packet.wire(), end) {
-                    Some(credit) => {
-                        let time = port.free_at.max(offer.ready).max(credit).max(endpoint.memory_ready());
-                        candidate = Candidate { time, source: INJECTION, offer };
-                    }
+            if endpoint.offer(self.job, self.paths, p, &mut candidate.offer) {
+                candidate.source = INJECTION;
+                match self.credit_time(port.fifo, class, candidate.offer.packet.wire(), end) {
+                    Some(credit) => time = port.free_at.max(candidate.offer.ready).max(credit).max(endpoint.memory_ready()),
                     None => blocked = true,
                 }
             }
         }
         self.ports[(base + p) as usize].blocked = blocked;
-        candidate
+        time
     }
 
     /// The candidate of a port with a router behind it: injection and what passes through compete.
-    fn contend(&mut self, endpoint: u32, base: u32, p: u32, end: Fs) -> Candidate {
+    fn contend(&mut self, endpoint: u32, base: u32, p: u32, end: Fs, candidate: &mut Candidate) -> Fs {
         let port = self.ports[(base + p) as usize];
         let class = self.layout.classes[port.class as usize];
         // (earliest departure, age, source); the oldest of those that could leave first wins
         let mut offers = [(NEVER, NEVER, INJECTION); 4];
         let mut count = 0;
         let mut blocked = false;
-        let mut injection = Offer::NONE;
         {
             for channel in 0..u32::from(class.channels) {
                 let waiting = &self.fifos[(port.fifo + u32::from(class.channels) + channel) as usize];
@@ -241,8 +247,8 @@ impl Shard<'_> {
         }
         if endpoint != UNPLUGGED {
             let endpoint = &self.endpoints[endpoint as usize];
-            if let Some(offer) = endpoint.offer(self.job, self.paths, p) {
-                injection = offer;
+            if endpoint.offer(self.job, self.paths, p, &mut candidate.offer) {
+                let offer = &candidate.offer;
                 let wire = offer.packet.wire();
                 let memory = endpoint.memory_ready();
                 match self.credit_time(port.fifo + u32::from(offer.packet.channel()), &class, wire, end) {
@@ -255,10 +261,12 @@ impl Shard<'_> {
             }
         }
         self.ports[(base + p) as usize].blocked = blocked;
-        let Some(first) = offers[..count].iter().map(|o| o.0).min() else { return Candidate::NONE };
+        let Some(first) = offers[..count].iter().map(|o| o.0).min() else { return NEVER };
         // min_by_key keeps the first of equals: transit before injection
         let able = offers[..count].iter().filter(|o| o.0 <= first.max(port.free_at));
-        able.min_by_key(|o| o.1).map_or(Candidate::NONE, |o| Candidate { time: o.0, source: o.2, offer: injection })
+        let Some(best) = able.min_by_key(|o| o.1) else { return NEVER };
+        candidate.source = best.2;
+        best.0
     }
 
     /// Earliest time before `end` at which `wire` bytes of buffer are free at the far end; `None` if that is not yet known.

@@ -296,10 +296,11 @@ impl Endpoint {
         }
     }
 
-    /// The packet that a port would inject next.
-    pub(super) fn offer(&self, job: &Job, paths: &Paths, port: u32) -> Option<Offer> {
+    /// The packet that a port would inject next; false if there is none.
+    #[inline]
+    pub(super) fn offer(&self, job: &Job, paths: &Paths, port: u32, offer: &mut Offer) -> bool {
         let queue = &self.queues[port as usize];
-        let share = queue.shares.front()?;
+        let Some(share) = queue.shares.front() else { return false };
         let message = &self.messages[share.message as usize];
         let net = &paths.networks[message.network as usize];
         let (number, selector) = message.spread.packet(u32::from(share.hop), share.group);
@@ -314,8 +315,9 @@ impl Endpoint {
         };
         let last = if number + 1 == message.packets { LAST } else { 0 };
         let wire = super::layout::wire_bytes(payload, net.overhead, job.protocol);
-        let packet = Packet::new(dst, selector, message.src, message.tag, payload, wire, share.channel, message.flags | last);
-        Some(Offer { packet, ready: queue.ready })
+        offer.packet = Packet::new(dst, selector, message.src, message.tag, payload, wire, share.channel, message.flags | last);
+        offer.ready = queue.ready;
+        true
     }
 
     /// The port's offer left at `time`, its tail at `tail`.

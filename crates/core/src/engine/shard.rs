@@ -10,7 +10,7 @@
 //!
 //! **Cost.** About 150 bytes a port, plus 32 bytes a packet and 16 a credit under way.
 
-use std::collections::BTreeMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::accelerator::Candidate;
 use super::endpoint::Endpoint;
@@ -18,6 +18,7 @@ use super::layout::{Layout, Node, UNPLUGGED};
 use super::packet::{Credit, NO_PORT, Packet};
 use super::rings::{Ring, Rings};
 use super::{Job, Paths};
+use crate::rng::mix;
 use crate::units::{Fs, NEVER};
 
 /// LPs whose earliest wake-up is kept together.
@@ -85,8 +86,27 @@ pub(super) enum Mail {
     Credit(u32, Credit),
 }
 
-/// Progress of one in-network sum: contributions seen, and the latest.
-pub(super) type Sum = (u32, Fs);
+/// In-network sums under way, by (LP, destination position, tag, packet number): contributions seen, and the latest. Only
+/// looked up, never iterated, so its order cannot matter.
+pub(super) type Sums = hashbrown::HashMap<[u32; 4], (u32, Fs), BuildHasherDefault<SumHasher>>;
+
+/// Hashes the four words of a sum's key, always alike.
+#[derive(Debug, Default)]
+pub(super) struct SumHasher(u64);
+
+impl Hasher for SumHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for word in bytes.chunks(8) {
+            let mut buffer = [0; 8];
+            buffer[..word.len()].copy_from_slice(word);
+            self.0 = mix(self.0 ^ u64::from_le_bytes(buffer));
+        }
+    }
+}
 
 /// See the module.
 pub(super) struct Shard<'a> {
@@ -108,7 +128,7 @@ pub(super) struct Shard<'a> {
     /// Endpoint of each LP, or [`UNPLUGGED`].
     pub(super) endpoint_of: Vec<u32>,
     pub(super) endpoints: Vec<Endpoint>,
-    pub(super) sums: BTreeMap<(u32, u32, u32, u32), Sum>,
+    pub(super) sums: Sums,
     pub(super) outbox: Outbox,
     pub(super) scratch: Scratch,
     /// Payload bytes delivered since the last report.
@@ -164,8 +184,9 @@ pub(super) struct Scratch {
     pub(super) special: Vec<Packet>,
     /// Packets for this accelerator and when their tail is in.
     pub(super) deliveries: Vec<(Fs, Packet)>,
-    /// Earliest departure of each port of an accelerator, and its source.
+    /// What each port of an accelerator would send next, and when.
     pub(super) candidates: Vec<Candidate>,
+    pub(super) times: Vec<Fs>,
     /// Buffers freed in this visit: time and bytes by input port and channel, and which have some.
     pub(super) freed: Vec<Vec<(Fs, u32)>>,
     pub(super) freed_at: Vec<u32>,
@@ -235,7 +256,7 @@ impl<'a> Shard<'a> {
             wake: Wake { lps: vec![NEVER; lps as usize], blocks: vec![NEVER; (lps as usize).div_ceil(BLOCK)] },
             endpoint_of: vec![UNPLUGGED; lps as usize],
             endpoints: vec![],
-            sums: BTreeMap::new(),
+            sums: Sums::default(),
             outbox: Outbox { mail: vec![vec![]; layout.cuts.len() - 1], earliest: NEVER },
             scratch: Scratch::new(most_ports),
             delivered: 0,

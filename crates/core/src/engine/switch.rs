@@ -214,7 +214,7 @@ impl Shard<'_> {
         packet.time += kind.latency + if kind.cut_through { 0 } else { in_class.fs(packet.wire()) };
         packet.set_in_port(NO_PORT);
         if packet.flags() & REDUCE != 0 {
-            let key = (lp, packet.dst(), packet.tag(), packet.selector());
+            let key = [lp, packet.dst(), packet.tag(), packet.selector()];
             let sum = self.sums.entry(key).or_insert((0, 0));
             *sum = (sum.0 + 1, sum.1.max(packet.time));
             if sum.0 < self.paths.ranks {

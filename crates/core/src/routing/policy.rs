@@ -5,7 +5,7 @@
 //! arithmetic, and a port generates its share of a message lazily, one packet at a time.
 //!
 //! - single path (D-mod-k, S-mod-k, ECMP): `choices` is one, the first hop and selector are fixed for the message;
-//! - round-robin spraying: the rotation is the rank's running packet count, the selector advances with every group;
+//! - round-robin spraying: the rotation is the source plus the rank's running packet count, the selector advances with every group;
 //! - random spraying: rotation and selector are seeded hashes of (source, destination, tag, group).
 //!
 //! **Invariant.** A choice depends only on the seed, the message and the packet's number, never on timing or threads.
@@ -54,7 +54,8 @@ impl Spread {
             }
             RoutingSpec::SprayRoundRobin => Spread {
                 choices: available,
-                rotation: count % available,
+                // not every rank's first packet by the first plane
+                rotation: src.wrapping_add(count) % available,
                 selector: src.wrapping_add(count / available),
                 kind: Kind::RoundRobin,
             },
