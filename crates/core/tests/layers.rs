@@ -1,0 +1,93 @@
+//! The layers of the architecture, held by reading the `use` lines: a module may import lower layers only.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Modules by layer; those of one layer may not import each other unless listed in `SIDEWAYS`.
+const LAYERS: &[&[&str]] = &[
+    &["units", "rng", "error"],
+    &["collective", "record", "spec"],
+    &["fabric"],
+    &["routing"],
+    &["engine", "bound"],
+    &["analytic"],
+    &["stack"],
+    &["simulate"],
+    &["results"],
+];
+
+/// Imports within a layer that are part of the design, with the reason.
+const SIDEWAYS: &[(&str, &str)] = &[
+    ("spec", "collective"), // validation knows the names of collectives and algorithms
+];
+
+fn files(dir: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).expect("a source folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files(&path, into);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+fn layer(module: &str) -> usize {
+    LAYERS.iter().position(|l| l.contains(&module)).unwrap_or_else(|| panic!("module {module} has no layer: add it to the table"))
+}
+
+/// First path segment of each `crate::...` in the non-test part of a file.
+fn imports(text: &str) -> Vec<String> {
+    let code: String = text.split("#[cfg(test)]").next().unwrap_or("").lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let mut found = vec![];
+    for part in code.split("crate::").skip(1) {
+        if let Some(list) = part.strip_prefix('{') {
+            let names = list.split('}').next().unwrap_or("").split(',');
+            found.extend(names.map(|n| n.trim().split("::").next().unwrap_or("").to_string()));
+        } else {
+            found.push(part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
+        }
+    }
+    found.retain(|name| !name.is_empty());
+    found
+}
+
+#[test]
+fn modules_import_lower_layers_only() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut all = vec![];
+    files(&src, &mut all);
+    let mut wrong = vec![];
+    for path in &all {
+        let relative = path.strip_prefix(&src).expect("under src");
+        let name = relative.components().next().and_then(|c| c.as_os_str().to_str()).unwrap_or("");
+        let module = name.trim_end_matches(".rs");
+        if module == "lib" || relative.to_string_lossy().contains("tests") {
+            continue;
+        }
+        for import in imports(&fs::read_to_string(path).expect("readable")) {
+            let sideways = SIDEWAYS.contains(&(module, import.as_str()));
+            if import != module && !sideways && layer(&import) >= layer(module) {
+                wrong.push(format!("{} imports {import}", relative.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn collective_knows_no_links_and_only_results_know_arrow() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut all = vec![];
+    files(&src, &mut all);
+    for path in &all {
+        let text = fs::read_to_string(path).expect("readable");
+        let inside = |module: &str| path.starts_with(src.join(module));
+        assert!(inside("results") || !text.contains("arrow_"), "{} uses Arrow", path.display());
+        assert!(!text.contains("pyo3"), "{} uses pyo3", path.display());
+        if inside("collective") {
+            assert!(imports(&text).iter().all(|i| ["collective", "error"].contains(&i.as_str())), "{}", path.display());
+        }
+        assert!(text.starts_with("//!"), "{} does not open with a chapter", path.display());
+    }
+}
