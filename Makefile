@@ -1,0 +1,114 @@
+# make demo: sets up everything, builds in release mode, runs the main job, writes out/demo/.
+# make test: sets up everything, runs every Rust and Python test, lints and type checks.
+#
+# Needs on the machine: Rust stable with cargo, rustfmt and clippy; Python 3.11 or later with venv; a C linker (gcc).
+# Everything else comes from the package registries into .venv and target.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# The first interpreter that is new enough.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+WHEELS := target/wheels
+SOURCES := $(shell find crates python -type f -not -name '*.pyc' -not -path '*/target/*') Cargo.toml Cargo.lock pyproject.toml
+
+export CARGO_NET_RETRY := 10
+# One interpreter for every cargo call: pyo3 is rebuilt whenever it changes.
+export PYO3_PYTHON := $(abspath $(BIN)/python)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# $(call retry,what is fetched,command): three attempts, then a message that says what to do.
+define retry
+	for attempt in 1 2 3; do \
+		if $(2); then exit 0; fi; \
+		echo "attempt $$attempt of 3 failed: $(1)" >&2; sleep $$((attempt * 5)); \
+	done; \
+	echo "error: $(1) did not succeed; check the network and the registry's settings, then run make again" >&2; \
+	exit 1
+endef
+
+.PHONY: help
+help:
+	@echo "make demo   run the main job and write out/demo/"
+	@echo "make test   run every test, lint and type check"
+	@echo "make bench  run the benchmarks (criterion and asv)"
+	@echo "make clean  remove what the other targets made"
+
+.PHONY: tools
+tools:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "error: no Python 3.11 or later on the path; install one, or set PYTHON=/path/to/python" >&2; exit 1; fi
+	@command -v cargo >/dev/null || { \
+		echo "error: cargo is not on the path; install stable Rust, for example with rustup" >&2; exit 1; }
+	@command -v cc >/dev/null || command -v gcc >/dev/null || { \
+		echo "error: no C compiler on the path; Rust links with gcc: install it" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+		echo "error: this Python lacks the venv module; install the python3-venv package of the system" >&2; exit 1; }
+
+$(BIN)/python: | tools
+	$(PYTHON) -m venv --clear $(VENV)
+
+# Dependencies and tools, as pyproject.toml lists them; the project itself is installed from its wheel below.
+$(VENV)/.deps: pyproject.toml | tools $(BIN)/python
+	@list=$$($(BIN)/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+		print(*("\x27" + d + "\x27" for d in p["dependencies"] + p["optional-dependencies"]["dev"]))'); \
+	$(call retry,download of the Python packages,eval "$(BIN)/python -m pip install --quiet --retries 5 --timeout 60 $$list")
+	@touch $@
+
+target/.crates: Cargo.lock | tools
+	@mkdir -p target
+	@$(call retry,download of the Rust crates,cargo fetch --locked --quiet)
+	@touch $@
+
+# The release wheel, installed. maturin builds incrementally, so an unchanged core costs nothing.
+$(VENV)/.installed: $(VENV)/.deps target/.crates $(SOURCES)
+	rm -rf $(WHEELS)
+	$(BIN)/maturin build --release --interpreter $(abspath $(BIN)/python) --out $(WHEELS)
+	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps $(WHEELS)/supernode-*.whl
+	@touch $@
+
+.PHONY: install
+install: $(VENV)/.installed
+
+.PHONY: demo
+demo: install
+	cd $(VENV) && ./bin/python -m supernode.demo --output $(abspath out/demo)
+
+.PHONY: test
+test: lint test-rust test-python
+
+.PHONY: lint
+lint: $(VENV)/.deps target/.crates
+	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || { \
+		echo "error: rustfmt or clippy is missing; 'rustup component add rustfmt clippy'" >&2; exit 1; }
+	cargo fmt --all --check
+	$(BIN)/ruff format --check python tests benches
+	$(BIN)/ruff check python tests benches
+	$(BIN)/mypy
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: test-rust
+test-rust: $(VENV)/.deps target/.crates
+	cargo test --workspace --locked
+
+# Against the release wheel, from outside the source tree, so that what is tested is what users install.
+.PHONY: test-python
+test-python: install
+	cd $(VENV) && ./bin/python -m mypy.stubtest supernode._core --mypy-config-file ../pyproject.toml
+	$(BIN)/python -P -m pytest
+
+.PHONY: bench
+bench: install
+	cargo bench --workspace --locked
+	$(BIN)/asv machine --yes --config benches/asv.conf.json
+	$(BIN)/asv run --config benches/asv.conf.json --environment existing:$(abspath $(BIN)/python) --quick \
+		--set-commit-hash $$(git rev-parse HEAD)
+
+.PHONY: clean
+clean:
+	rm -rf $(VENV) target out .pytest_cache .mypy_cache .ruff_cache .hypothesis .asv

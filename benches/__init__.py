@@ -1,0 +1,1 @@
+"""Benchmarks for asv. Tracked values are costs, because asv takes every increase for a regression."""

@@ -1,0 +1,104 @@
+"""Packet-level simulation of collective communication on AI supernodes.
+
+>>> import supernode as sn
+>>> sn.parse_size("256 MiB")
+268435456
+"""
+
+from supernode.api import (
+    all_gather,
+    all_reduce,
+    all_to_all,
+    barrier,
+    broadcast,
+    gather,
+    reduce,
+    reduce_scatter,
+    scatter,
+    send_recv,
+    simulate,
+)
+from supernode.benchmark import Bench, bench
+from supernode.catalogue import PresetInfo, show, systems
+from supernode.collectives import (
+    AllGather,
+    AllReduce,
+    AllToAll,
+    Barrier,
+    Broadcast,
+    Collective,
+    Gather,
+    Reduce,
+    ReduceScatter,
+    Scatter,
+    SendRecv,
+)
+from supernode.core import algorithms, collectives, versions
+from supernode.device import Device
+from supernode.errors import SupernodeError
+from supernode.explanation import Explanation, explain
+from supernode.fabric import FatTree, FullMesh, Mesh, Switched, Torus
+from supernode.marks import AssumedValueWarning
+from supernode.result import Result
+from supernode.schedules import Schedule, ScheduleReport, schedule
+from supernode.sizes import sizes
+from supernode.stack import Stack, stacks
+from supernode.system import System
+from supernode.units import parse_rate, parse_size, parse_time
+
+__version__ = versions()["supernode"]
+
+__all__ = [
+    "AllGather",
+    "AllReduce",
+    "AllToAll",
+    "AssumedValueWarning",
+    "Barrier",
+    "Bench",
+    "Broadcast",
+    "Collective",
+    "Device",
+    "Explanation",
+    "FatTree",
+    "FullMesh",
+    "Gather",
+    "Mesh",
+    "PresetInfo",
+    "Reduce",
+    "ReduceScatter",
+    "Result",
+    "Scatter",
+    "Schedule",
+    "ScheduleReport",
+    "SendRecv",
+    "Stack",
+    "SupernodeError",
+    "Switched",
+    "System",
+    "Torus",
+    "__version__",
+    "algorithms",
+    "all_gather",
+    "all_reduce",
+    "all_to_all",
+    "barrier",
+    "bench",
+    "broadcast",
+    "collectives",
+    "explain",
+    "gather",
+    "parse_rate",
+    "parse_size",
+    "parse_time",
+    "reduce",
+    "reduce_scatter",
+    "scatter",
+    "schedule",
+    "send_recv",
+    "show",
+    "simulate",
+    "sizes",
+    "stacks",
+    "systems",
+    "versions",
+]

@@ -1,0 +1,69 @@
+"""The extension module: one door into the Rust core."""
+
+from collections.abc import Callable
+from typing import final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+__all__ = [
+    "CancelToken",
+    "Run",
+    "__version__",
+    "algorithms",
+    "check_schedule",
+    "collectives",
+    "describe",
+    "error_codes",
+    "explain",
+    "simulate",
+    "validate",
+    "version_info",
+]
+
+__version__: str
+
+@final
+class Run:
+    """The result of one simulation."""
+
+    @property
+    def time_fs(self) -> int: ...
+    @property
+    def meta_json(self) -> str:
+        """JSON object: algorithm, protocol, fidelity, bound_fs, bound_kind, bottleneck, packet_hops, windows, threads,
+        state_bytes, wall_s, warnings (list of str), effective (the whole effective specification)."""
+    def table(self, name: str) -> pa.Table:
+        """One of ``summary``, ``ranks``, ``links``, ``switches``, ``flows``."""
+    def tables(self) -> list[str]: ...
+
+@final
+class CancelToken:
+    """Stops a run from another thread."""
+
+    def __new__(cls) -> CancelToken: ...
+    def cancel(self) -> None: ...
+
+def simulate(
+    spec_json: str,
+    placement: npt.NDArray[np.uint32] | None = None,
+    progress: Callable[[int, int, int], None] | None = None,
+    cancel: CancelToken | None = None,
+) -> Run: ...
+def validate(spec_json: str) -> str:
+    """Validates a specification and returns the effective one as JSON."""
+
+def describe(system_json: str) -> str:
+    """Counts of a system as JSON: accelerators, switches and links by level, bisection, injection, diameter, bytes."""
+
+def check_schedule(spec_json: str) -> str:
+    """Runs the schedule symbolically; JSON report with messages, bytes, steps, lanes; raises ScheduleError if wrong."""
+
+def explain(spec_json: str) -> str:
+    """JSON list of every algorithm x protocol: predicted time, validity, reason."""
+
+def collectives() -> list[str]: ...
+def algorithms() -> list[str]: ...
+def error_codes() -> list[str]: ...
+def version_info() -> dict[str, str]: ...

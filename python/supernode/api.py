@@ -1,0 +1,194 @@
+"""Running one collective."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, Unpack
+
+import numpy.typing as npt
+
+from supernode.collectives import BY_NAME, Collective
+from supernode.execute import execute
+from supernode.options import ProgressOption, RunOptions
+from supernode.plan import Plan, make_plan
+from supernode.result import Result
+from supernode.system import SystemLike
+from supernode.units import Quantity
+
+__all__ = [
+    "CollectiveFunction",
+    "all_gather",
+    "all_reduce",
+    "all_to_all",
+    "barrier",
+    "broadcast",
+    "gather",
+    "reduce",
+    "reduce_scatter",
+    "run_plan",
+    "scatter",
+    "send_recv",
+    "simulate",
+]
+
+
+def simulate(
+    system: SystemLike,
+    collective: Collective | str,
+    *,
+    size: Quantity | None = None,
+    algorithm: str = "auto",
+    fidelity: str = "auto",
+    stack: str | None = None,
+    protocol: str | None = None,
+    routing: str | None = None,
+    flow_control: str = "credit",
+    record: Sequence[str] | str = (),
+    threads: int = 0,
+    seed: int = 0,
+    ranks: int | None = None,
+    placement: npt.ArrayLike | None = None,
+    root: int = 0,
+    lanes: int | None = None,
+    chunks: int | None = None,
+    dtype: str = "float32",
+    packet_budget: int | None = None,
+    time_limit: Quantity | None = None,
+    memory_limit: Quantity | None = None,
+    timeout: float | None = None,
+    progress: ProgressOption = None,
+) -> Result:
+    """Simulate one collective on one system.
+
+    Parameters
+    ----------
+    system
+        A :class:`~supernode.System`, or the name of a preset: ``"nvl72"``, ``"nvl72:4"``.
+    collective
+        A collective such as ``AllReduce(size="1 GiB")``, or its name, and then ``size``.
+    size
+        Bytes as in nccl-tests' size column: ``"256 MiB"``, ``"8G"``, 1024. Where every rank has a part, the part is
+        rounded down to 16 bytes as nccl-tests does, and a warning says so.
+    algorithm
+        Name of an algorithm; ``"auto"`` takes the cheapest by the analytic model.
+    fidelity
+        ``"packet"``, ``"analytic"``, or ``"auto"``: packet where it fits ``packet_budget``.
+    stack
+        Software costs; by default the preset's own. ``"none"`` costs nothing.
+    protocol
+        Protocol of the stack; by default the cheapest.
+    routing
+        Choice among equal paths, of every network that has any: ``"d_mod_k"``, ``"s_mod_k"``, ``"ecmp"``,
+        ``"spray_round_robin"``, ``"spray_random"``. By default the system's own.
+    flow_control
+        ``"credit"``: lossless, with the system's buffers. ``"unlimited"``: output queues without end.
+    record
+        Detail tables to keep: any of ``"ranks"``, ``"links"``, ``"switches"``, ``"flows"``.
+    threads
+        Worker threads; 0 chooses. Results do not depend on it.
+    seed
+        Seed of every random choice.
+    ranks
+        Ranks taking part; by default every accelerator.
+    placement
+        Accelerator of each rank; by default the identity.
+    root
+        Root of broadcast, reduce, gather and scatter.
+    lanes
+        Parallel channels; by default the algorithm's own choice.
+    chunks
+        Pipelined chunks of a lane; by default the algorithm's own choice.
+    dtype
+        Element type: ``"float32"``, ``"bfloat16"``, ...
+    packet_budget
+        With ``fidelity="auto"``: packet-hops up to which packets are simulated.
+    time_limit
+        Simulated time after which the run stops with :class:`~supernode.errors.SimulationTimeout`: ``"1 s"``.
+    memory_limit
+        Bytes that the run and its tables may occupy: ``"8 GiB"``.
+    timeout
+        The same for wall-clock time, in seconds.
+    progress
+        ``True`` for a progress bar on the error stream, ``False`` for none, ``None`` for one if that is a terminal and
+        the run takes longer than about a second, or a function of simulated time in ns, bytes delivered and bytes in
+        all.
+
+    Returns
+    -------
+    Result
+        Time, bandwidth, bound, bottleneck, warnings and tables.
+
+    Raises
+    ------
+    SupernodeError
+        A subclass for each way that a run can fail; the message names the value and what would be valid.
+    KeyboardInterrupt
+        On Ctrl-C, within a fraction of a second.
+
+    Examples
+    --------
+    >>> import supernode as sn
+    >>> result = sn.simulate("nvl72", sn.AllReduce(size="256 MiB"))  # doctest: +SKIP
+    >>> result.time_ns, result.busbw_gbps, result.bound  # doctest: +SKIP
+    """
+    options = {k: v for k, v in locals().items() if k in RunOptions.__annotations__}
+    return run_plan(make_plan(system, collective, size, _given(options)))
+
+
+def run_plan(plan: Plan) -> Result:
+    """Run a plan."""
+    run, wall_s = execute(plan)
+    return Result(run, plan, wall_s)
+
+
+def _given(options: dict[str, Any]) -> RunOptions:
+    """Leave out the keywords at their defaults, so that only what the user wrote can be reported as without effect."""
+    defaults = simulate.__kwdefaults__ or {}
+    kept: Any = {k: v for k, v in options.items() if v is not defaults[k]}
+    return kept  # type: ignore[no-any-return]
+
+
+class CollectiveFunction(Protocol):
+    """A function that simulates one kind of collective."""
+
+    __name__: str
+
+    def __call__(self, system: SystemLike, *, size: Quantity | None = None, **options: Unpack[RunOptions]) -> Result:
+        """Simulate it; see :func:`simulate` for the keywords."""
+        ...
+
+
+def _function(name: str) -> CollectiveFunction:
+    def run(system: SystemLike, *, size: Quantity | None = None, **options: Unpack[RunOptions]) -> Result:
+        return run_plan(make_plan(system, name, size, options))
+
+    run.__name__ = run.__qualname__ = name
+    run.__doc__ = f"""{BY_NAME[name].__doc__}
+
+    Parameters
+    ----------
+    system
+        A :class:`~supernode.System`, or the name of a preset.
+    size
+        Bytes as in nccl-tests' size column.
+    **options
+        Every keyword of :func:`simulate`.
+
+    Returns
+    -------
+    Result
+        As of :func:`simulate`.
+    """
+    return run
+
+
+all_reduce = _function("all_reduce")
+all_gather = _function("all_gather")
+reduce_scatter = _function("reduce_scatter")
+all_to_all = _function("all_to_all")
+broadcast = _function("broadcast")
+reduce = _function("reduce")
+gather = _function("gather")
+scatter = _function("scatter")
+send_recv = _function("send_recv")
+barrier = _function("barrier")

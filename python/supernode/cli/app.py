@@ -1,0 +1,88 @@
+"""The ``supernode`` command and its exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+
+from supernode.cli import inspect_commands, run_commands
+from supernode.core import versions
+from supernode.errors import SupernodeError
+from supernode.terminal import use_plain_warnings
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="supernode",
+    help="Simulate collective communication on AI supernodes, packet by packet.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
+    """Let Ctrl-C end a command with exit code 130 and one word."""
+
+    @wraps(command)
+    def wrapped(**arguments: Any) -> None:
+        try:
+            command(**arguments)
+        except KeyboardInterrupt:
+            sys.stderr.write("interrupted\n")
+            raise typer.Exit(130) from None
+
+    return wrapped
+
+
+_COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
+    ("systems", inspect_commands.systems),
+    ("show", inspect_commands.show),
+    ("bench", run_commands.bench),
+    ("run", run_commands.run),
+    ("explain", inspect_commands.explain),
+    ("check", inspect_commands.check),
+)
+for _name, _function in _COMMANDS:
+    app.command(_name)(_interruptible(_function))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo("\n".join(f"{name} {version}" for name, version in versions().items()))
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print versions and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    del version  # its callback has done the work
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    use_plain_warnings()
+    try:
+        app(args)
+    except SupernodeError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader has gone, as in "supernode show nvl72 | head": stop without a message.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        sys.stderr.write(f"error: {error.filename or 'output'}: {error.strerror or error}\n")
+        sys.exit(1)

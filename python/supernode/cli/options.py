@@ -1,0 +1,118 @@
+"""Options of the command line that several commands share: every keyword of ``simulate``, under the same name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Annotated, Any, Optional
+
+import numpy as np
+import typer
+
+from supernode.errors import SpecError
+from supernode.options import RunOptions
+from supernode.system import System
+from supernode.units import Quantity
+
+__all__ = ["build_system", "overrides_of", "with_run_options"]
+
+# (keyword of simulate, type, flags, help)
+_TABLE: tuple[tuple[str, Any, tuple[str, ...], str], ...] = (
+    ("algorithm", str, ("--algorithm", "--algo"), "Algorithm; bench takes several, with commas."),
+    ("fidelity", str, ("--fidelity",), "auto, packet or analytic."),
+    ("stack", str, ("--stack",), "Software stack; 'none' costs nothing."),
+    ("protocol", str, ("--protocol",), "Protocol of the stack."),
+    ("routing", str, ("--routing",), "d_mod_k, s_mod_k, ecmp, spray_round_robin or spray_random."),
+    ("flow_control", str, ("--flow-control",), "credit or unlimited."),
+    ("record", str, ("--record",), "Tables to keep, with commas: ranks,links,switches,flows."),
+    ("threads", int, ("--threads",), "Worker threads; 0 chooses."),
+    ("seed", int, ("--seed",), "Seed of every random choice."),
+    ("ranks", int, ("--ranks",), "Ranks taking part."),
+    ("placement", str, ("--placement",), "Accelerator of each rank, with commas."),
+    ("root", int, ("--root", "-r"), "Root of rooted collectives."),
+    ("lanes", int, ("--lanes",), "Parallel channels."),
+    ("chunks", int, ("--chunks",), "Pipelined chunks of a lane."),
+    ("dtype", str, ("--dtype", "--datatype", "-d"), "Element type."),
+    ("packet_budget", int, ("--packet-budget",), "Packet-hops up to which auto simulates packets."),
+    ("time_limit", str, ("--time-limit",), "Simulated time at which to stop, e.g. '1 s'."),
+    ("memory_limit", str, ("--memory-limit",), "Memory that a run may take, e.g. '8 GiB'."),
+    ("timeout", float, ("--timeout",), "Wall-clock seconds at which to stop."),
+    ("progress", bool, ("--progress/--no-progress",), "Progress bar on stderr."),
+)
+
+
+def with_run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command one option for each keyword of ``simulate``.
+
+    The command receives those that were given as its keyword ``options``, ready for ``simulate``, and the repeatable
+    ``--set NAME=VALUE`` as ``overrides``.
+    """
+
+    @wraps(command)
+    def wrapped(**arguments: Any) -> None:
+        given = {name: arguments.pop(name) for name, *_ in _TABLE}
+        options: Any = {name: value for name, value in given.items() if value is not None}
+        if "placement" in options:
+            options["placement"] = _placement(options["placement"])
+        command(**arguments, options=options)
+
+    own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "options"]
+    shared = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            # typer reads the annotation at run time and wants this spelling of "or None"
+            annotation=Annotated[Optional[kind], typer.Option(*flags, help=text, show_default=False)],  # noqa: UP045
+        )
+        for name, kind, flags, text in _TABLE
+    ]
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + shared
+    setattr(wrapped, "__signature__", inspect.Signature(parameters))  # noqa: B010
+    wrapped.__annotations__ = {p.name: p.annotation for p in parameters}
+    return wrapped
+
+
+def check_complete() -> set[str]:
+    """Return the keywords of ``simulate`` that the table lacks; a test holds it empty."""
+    return set(RunOptions.__annotations__) ^ {name for name, *_ in _TABLE}
+
+
+def overrides_of(settings: Sequence[str] | None) -> dict[str, Quantity | bool]:
+    """Read ``NAME=VALUE`` settings; whole numbers and booleans become such."""
+    found: dict[str, Quantity | bool] = {}
+    for setting in settings or ():
+        name, equals, text = setting.partition("=")
+        if not equals or not name:
+            raise SpecError(f"--set {setting!r} is not NAME=VALUE; for example --set link_latency='300 ns'")
+        found[name.strip()] = _value(text.strip())
+    return found
+
+
+def build_system(name: str, settings: Sequence[str] | None) -> System:
+    """Load a preset with the overrides of ``--set``."""
+    return System.preset(name, **overrides_of(settings))
+
+
+def _value(text: str) -> Quantity | bool:
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def _placement(text: str) -> Any:
+    try:
+        return np.array([int(part) for part in text.split(",")], dtype=np.int64)
+    except (ValueError, OverflowError):
+        raise SpecError(f"placement: {text!r} is not a list of numbers with commas") from None
+
+
+def split_options(options: RunOptions) -> tuple[Mapping[str, Any], list[str]]:
+    """Take the algorithms out of the options of a bench."""
+    rest = dict(options)
+    names = str(rest.pop("algorithm", "auto"))
+    return rest, [n.strip() for n in names.split(",") if n.strip()]

@@ -1,0 +1,85 @@
+"""Simulated against measured: a bench joined with a file of nccl-tests by size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from supernode.errors import SpecError
+
+__all__ = ["SCHEMA", "compare"]
+
+#: Columns of a comparison.
+SCHEMA = pa.schema(
+    [
+        pa.field("system", pa.string()),
+        pa.field("requested", pa.string(), metadata={"doc": "algorithm asked for"}),
+        pa.field("size_bytes", pa.uint64(), metadata={"unit": "B"}),
+        pa.field("time_ns", pa.float64(), metadata={"unit": "ns", "doc": "simulated"}),
+        pa.field("measured_time_ns", pa.float64(), metadata={"unit": "ns"}),
+        pa.field("busbw_gbps", pa.float64(), metadata={"unit": "GB/s", "doc": "simulated"}),
+        pa.field("measured_busbw_gbps", pa.float64(), metadata={"unit": "GB/s"}),
+        pa.field("error_percent", pa.float64(), metadata={"unit": "%", "doc": "simulated time over measured, less 1"}),
+    ]
+)
+
+
+def compare(rows: Sequence[Mapping[str, Any]], path: Path, place: str = "out_of_place") -> pa.Table:
+    """Join rows of a bench with a ``-J`` file of nccl-tests.
+
+    Parameters
+    ----------
+    rows
+        Rows of :attr:`supernode.Bench.summary`.
+    path
+        The file.
+    place
+        ``"out_of_place"`` or ``"in_place"``: which of the measured numbers to take.
+
+    Returns
+    -------
+    pyarrow.Table
+        Columns :data:`SCHEMA`, one row for each size that both have.
+    """
+    if place not in ("out_of_place", "in_place"):
+        raise SpecError(f"place: {place!r} is not valid; use 'out_of_place' or 'in_place'")
+    measured = _read(path, place)
+    joined = []
+    for row in rows:
+        found = measured.get(row["size_bytes"])
+        if found is not None:
+            time_ns = float(found["time"]) * 1e3
+            joined.append(
+                {
+                    "system": row["system"],
+                    "requested": row["requested"],
+                    "size_bytes": row["size_bytes"],
+                    "time_ns": row["time_ns"],
+                    "measured_time_ns": time_ns,
+                    "busbw_gbps": row["busbw_gbps"],
+                    "measured_busbw_gbps": float(found["bus_bw"]),
+                    "error_percent": 100 * (row["time_ns"] / time_ns - 1) if time_ns else None,
+                }
+            )
+    if not joined:
+        sizes = ", ".join(str(s) for s in list(measured)[:5])
+        raise SpecError(f"{path.name}: none of its sizes ({sizes}, ...) is among those of the bench")
+    return pa.Table.from_pylist(joined, schema=SCHEMA)
+
+
+def _read(path: Path, place: str) -> dict[int, Mapping[str, Any]]:
+    """Return the measurements of a file by size; where a size occurs twice, the last counts."""
+    if not path.is_file():
+        raise SpecError(f"measurements {str(path)!r} do not exist")
+    try:
+        results = msgspec.json.decode(path.read_bytes())["results"]
+        found = {int(r["size"]): r[place] for r in results if isinstance(r.get(place), dict) and "time" in r[place]}
+    except (msgspec.DecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise SpecError(f"{path.name}: not a -J file of nccl-tests: {error}") from None
+    if not found:
+        raise SpecError(f"{path.name}: it has no {place} times")
+    return found

@@ -1,0 +1,92 @@
+"""Why an algorithm: the predicted cost of every choice."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+import msgspec
+import pyarrow as pa
+
+from supernode import core
+from supernode.collectives import Collective
+from supernode.options import RunOptions
+from supernode.plan import Plan, make_plan
+from supernode.spec import encode
+from supernode.system import SystemLike
+from supernode.units import Quantity
+
+__all__ = ["Explanation", "explain", "explain_plan"]
+
+
+class Explanation:
+    """Every algorithm with every protocol: whether it can run, what it costs, and why.
+
+    ``rows`` are the core's own records, cheapest first, those that cannot run last.
+    """
+
+    def __init__(self, plan: Plan, rows: list[dict[str, Any]]) -> None:
+        self.plan = plan
+        self.rows = sorted(rows, key=lambda r: (not r["valid"], r["time_fs"] if r["time_fs"] is not None else 0))
+
+    @property
+    def table(self) -> pa.Table:
+        """Columns algorithm, protocol, valid, time_ns and reason."""
+        return pa.table(
+            {
+                "algorithm": pa.array([r["algorithm"] for r in self.rows], pa.string()),
+                "protocol": pa.array([r["protocol"] for r in self.rows], pa.string()),
+                "valid": pa.array([r["valid"] for r in self.rows], pa.bool_()),
+                "time_ns": pa.array(
+                    [None if r["time_fs"] is None else r["time_fs"] / 1e6 for r in self.rows], pa.float64()
+                ),
+                "reason": pa.array([r["reason"] for r in self.rows], pa.string()),
+            }
+        )
+
+    def __str__(self) -> str:
+        spec = self.plan.spec
+        lines = [f"{spec.collective} of {spec.bytes} B on {self.plan.system.label}, {self.plan.ranks} ranks"]
+        lines.append(f"{'algorithm':<22} {'protocol':<10} {'time(us)':>14}  reason")
+        runs = {row["algorithm"] for row in self.rows if row["valid"]}
+        shown: set[str] = set()
+        for row in self.rows:
+            if not row["valid"]:
+                # Of an algorithm that runs, the protocols that do not suit it are no news; of one that does not run,
+                # one reason is enough.
+                if row["algorithm"] in runs | shown:
+                    continue
+                shown.add(row["algorithm"])
+            time = "-" if not row["valid"] or row["time_fs"] is None else f"{row['time_fs'] / 1e9:.3f}"
+            lines.append(f"{row['algorithm']:<22} {row['protocol'] or '-':<10} {time:>14}  {row['reason']}".rstrip())
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def explain(
+    system: SystemLike, collective: Collective | str, *, size: Quantity | None = None, **options: Unpack[RunOptions]
+) -> Explanation:
+    """Compare every algorithm and protocol for a collective, without running it.
+
+    Parameters
+    ----------
+    system, collective, size, **options
+        As for :func:`supernode.simulate`.
+    """
+    return explain_plan(make_plan(system, collective, size, options))
+
+
+def explain_plan(plan: Plan) -> Explanation:
+    """Compare every algorithm and protocol for a plan."""
+    raw = msgspec.json.decode(core.explain_json(encode(plan.spec)))
+    rows = [
+        {
+            "algorithm": str(r["algorithm"]),
+            "protocol": r.get("protocol") or "",
+            "valid": bool(r["valid"]),
+            "time_fs": r.get("time_fs"),
+            "reason": r.get("reason") or "",
+        }
+        for r in raw
+    ]
+    return Explanation(plan, rows)

@@ -1,0 +1,137 @@
+"""What all fabrics share: the network they become, and the parsing of their parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from supernode.errors import FabricError, SpecError
+from supernode.names import canonical
+from supernode.spec import LinkSpec, NetworkSpec
+from supernode.units import Quantity, parse_size
+
+__all__ = [
+    "KINDS",
+    "ROUTINGS",
+    "ROUTING_ALIASES",
+    "Fabric",
+    "Network",
+    "buffer_bytes",
+    "packet_bytes",
+    "parse_dims",
+    "parse_kind",
+    "parse_routing",
+    "positive",
+]
+
+#: Kinds of network that a stack may price separately.
+KINDS = ("nvlink", "ub", "ici", "pci", "net")
+
+#: Routing policies of the core.
+ROUTINGS = ("d_mod_k", "s_mod_k", "ecmp", "spray_round_robin", "spray_random")
+
+#: Other spellings of the policies, folded.
+ROUTING_ALIASES = {
+    "dimensionorder": "d_mod_k",
+    "deterministic": "d_mod_k",
+    "railaligned": "s_mod_k",
+    "spray": "spray_round_robin",
+    "roundrobin": "spray_round_robin",
+    "random": "spray_random",
+    "hash": "ecmp",
+}
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network of a system, with what the specification does not carry.
+
+    Parameters
+    ----------
+    spec
+        The network as the core takes it.
+    kind
+        One of :data:`KINDS`: which per-step software latency applies.
+    notes
+        What the builder had to decide or assume; shown with every result.
+    assumed
+        Parameters that the user did not give, with the value taken.
+    """
+
+    spec: NetworkSpec
+    kind: str
+    notes: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Fabric(Protocol):
+    """Anything that can join accelerators."""
+
+    def network(self, name: str, span: int, *, ports: int = 1) -> Network:
+        """Build the network.
+
+        Parameters
+        ----------
+        name
+            Name in tables.
+        span
+            Accelerators to join.
+        ports
+            Ports (NICs) of each accelerator, where the fabric leaves that open.
+        """
+        ...
+
+
+def positive(value: object, what: str, fabric: str) -> int:
+    """Return a whole number of at least 1, or raise :class:`FabricError`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < 2**32:
+        raise FabricError(f"fabric {fabric}: {what} is {value!r}; it must be a whole number from 1 to {2**32 - 1}")
+    return value
+
+
+def parse_dims(dims: Sequence[int], fabric: str) -> list[int]:
+    """Check the dimensions of a direct topology."""
+    if isinstance(dims, str) or not isinstance(dims, Sequence) or not dims:
+        raise FabricError(f"fabric {fabric}: dims is {dims!r}; it must be one or more whole numbers, such as (4, 4, 4)")
+    return [positive(d, "a dimension", fabric) for d in dims]
+
+
+def parse_routing(name: str) -> str:
+    """Return the core's name of a routing policy."""
+    return canonical("routing", name, ROUTINGS, ROUTING_ALIASES)
+
+
+def parse_kind(name: str) -> str:
+    """Return the kind of a network, checked."""
+    return canonical("network kind", name, KINDS)
+
+
+def buffer_bytes(buffer: Quantity | None, link: LinkSpec, payload: int, overhead: int) -> int | None:
+    """Size the buffer behind a link.
+
+    ``"auto"`` is what lets one flow keep the link busy: the bytes in flight over twice the latency, and eight packets.
+    ``None`` and ``"unlimited"`` are output queues without flow control.
+
+    Returns
+    -------
+    int or None
+        Bytes.
+    """
+    if buffer is None or buffer == "unlimited":
+        return None
+    if buffer != "auto":
+        return parse_size(buffer, "buffer")
+    packet = payload + overhead
+    in_flight = -(-2 * link.latency_fs * link.rate // (8 * 10**15))
+    return (-(-in_flight // packet) + 8) * packet
+
+
+def packet_bytes(payload: Quantity, overhead: Quantity) -> tuple[int, int]:
+    """Parse payload and overhead of a packet, in bytes; only the overhead may be zero."""
+    extra = 0 if overhead == 0 else parse_size(overhead, "overhead")
+    full = parse_size(payload, "payload")
+    if full + extra >= 2**32:
+        raise SpecError(f"payload and overhead together are {full + extra} B; at most {2**32 - 1} B")
+    return full, extra

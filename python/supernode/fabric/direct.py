@@ -1,0 +1,67 @@
+"""What the direct topologies (torus, mesh, full mesh) share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from supernode.errors import FabricError
+from supernode.fabric.base import buffer_bytes, packet_bytes, positive
+from supernode.spec import FullMeshShape, LinkSpec, NetworkSpec, SwitchSpec, TorusShape
+from supernode.units import Quantity, parse_rate, parse_time
+
+__all__ = ["direct_network"]
+
+
+def direct_network(
+    name: str,
+    span: int,
+    shape: TorusShape | FullMeshShape,
+    *,
+    bandwidth: Quantity | Sequence[Quantity],
+    latency: Quantity | Sequence[Quantity],
+    links: int,
+    hop_latency: Quantity,
+    cut_through: bool,
+    payload: Quantity,
+    overhead: Quantity,
+    buffer: Quantity | None,
+    medium: str,
+    dateline: bool = True,
+) -> NetworkSpec:
+    """Build the specification of a direct topology; routing is always dimension order."""
+    if prod(shape.dims) != span:
+        product = " x ".join(str(d) for d in shape.dims)
+        raise FabricError(
+            f"fabric {name}: {span} accelerators do not fill dims {product} = {prod(shape.dims)}; "
+            f"count must be {prod(shape.dims)}"
+        )
+    full, extra = packet_bytes(payload, overhead)
+    rates = _per_dimension(bandwidth, "bandwidth", len(shape.dims), name)
+    latencies = _per_dimension(latency, "latency", len(shape.dims), name)
+    specs = [
+        LinkSpec(parse_rate(rate, "bandwidth"), parse_time(time, "latency"), medium)
+        for rate, time in zip(rates, latencies, strict=True)
+    ]
+    buffers = [buffer_bytes(buffer, link, full, extra) for link in specs]
+    return NetworkSpec(
+        name=name,
+        span=span,
+        topology=shape,
+        planes=[positive(links, "links", name)],
+        links=specs,
+        switches=[SwitchSpec(parse_time(hop_latency, "hop_latency", zero=True), cut_through)],
+        payload=full,
+        overhead=extra,
+        routing="d_mod_k",
+        dateline=dateline,
+        buffer=None if buffers[0] is None else max(b for b in buffers if b is not None),
+    )
+
+
+def _per_dimension(value: Quantity | Sequence[Quantity], what: str, dimensions: int, fabric: str) -> list[Quantity]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return [value] * dimensions
+    if len(value) != dimensions:
+        raise FabricError(f"fabric {fabric}: {what} has {len(value)} values for {dimensions} dimensions")
+    return list(value)

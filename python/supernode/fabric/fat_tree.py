@@ -1,0 +1,145 @@
+"""Fat trees, sized from the radix of their switches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from supernode.errors import FabricError
+from supernode.fabric.base import Network, buffer_bytes, packet_bytes, parse_kind, parse_routing, positive
+from supernode.fabric.sizing import Sized, size_fat_tree
+from supernode.spec import LinkSpec, NetworkSpec, SwitchSpec
+from supernode.units import Quantity, parse_rate, parse_time
+
+__all__ = ["FatTree"]
+
+#: Taken, and reported as assumed, where a user gives no latency.
+ASSUMED = {"link_latency": "300 ns", "trunk_latency": "500 ns", "switch_latency": "300 ns"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FatTree:
+    """A Clos network of two or three tiers, with as many switches as the number of ports asks for.
+
+    Parameters
+    ----------
+    radix
+        Ports of a switch, even.
+    link
+        Rate of a link to an accelerator per direction, for example ``"400 Gbit/s"``.
+    tiers
+        Fewest tiers; more are built, with a warning, where the number of ports needs them. By default the fewest
+        that suffice.
+    oversubscription
+        Leaf ports down over leaf ports up: 1, 2, 1.5, ``"3:1"``.
+    rails
+        Rail-optimised wiring: accelerator i of a host of this many goes to the leaf of rail i.
+    planes
+        Separate trees; by default one for each NIC of an accelerator.
+    trunk
+        Rate of a link between switches; by default as ``link``.
+    link_latency, trunk_latency, switch_latency
+        To an accelerator, between switches, and through an idle switch. A latency that is not given is an assumed
+        value: runs warn and name it.
+    cut_through, in_network_reduce, payload, overhead, buffer, routing, kind, medium
+        As for :class:`~supernode.Switched`.
+    """
+
+    radix: int
+    link: Quantity
+    tiers: int | None = None
+    oversubscription: int | float | str | Fraction = 1
+    rails: int = 1
+    planes: int | None = None
+    trunk: Quantity | None = None
+    link_latency: Quantity | None = None
+    trunk_latency: Quantity | None = None
+    switch_latency: Quantity | None = None
+    cut_through: bool = True
+    in_network_reduce: bool = False
+    payload: Quantity = 4096
+    overhead: Quantity = 0
+    buffer: Quantity | None = "auto"
+    routing: str = "spray_round_robin"
+    kind: str = "net"
+    medium: str = ""
+
+    def __post_init__(self) -> None:
+        self.network("fabric", self.rails if isinstance(self.rails, int) else 1, ports=self.planes or 1)
+
+    def network(self, name: str, span: int, *, ports: int = 1) -> Network:
+        """Build the network of ``span`` accelerators with ``ports`` NICs each."""
+        planes = positive(ports if self.planes is None else self.planes, "planes", name)
+        if positive(ports, "nics_per_device", name) % planes:
+            raise FabricError(f"fabric {name}: {ports} NICs of an accelerator do not divide among {planes} planes")
+        sized = self._size(name, positive(span, "count", name), ports // planes)
+        payload, overhead = packet_bytes(self.payload, self.overhead)
+        host = LinkSpec(parse_rate(self.link, "link"), self._latency("link_latency"), self.medium)
+        trunk_rate = host.rate if self.trunk is None else parse_rate(self.trunk, "trunk")
+        trunk = LinkSpec(trunk_rate, self._latency("trunk_latency"), self.medium)
+        switch = SwitchSpec(self._latency("switch_latency"), self.cut_through, self.in_network_reduce)
+        buffers = [buffer_bytes(self.buffer, each, payload, overhead) for each in (host, trunk)]
+        spec = NetworkSpec(
+            name=name,
+            span=span,
+            topology=sized.topology,
+            planes=[ports // planes] * planes,
+            links=[host] + [trunk] * (sized.tiers - 1),
+            switches=[switch] * sized.tiers,
+            payload=payload,
+            overhead=overhead,
+            routing=parse_routing(self.routing),
+            buffer=None if buffers[0] is None else max(b for b in buffers if b is not None),
+        )
+        unused = {"trunk_latency"} if sized.tiers == 1 else set()
+        assumed = tuple(
+            f"{key} = {value}" for key, value in ASSUMED.items() if getattr(self, key) is None and key not in unused
+        )
+        return Network(spec, parse_kind(self.kind), self._notes(name, span, sized), assumed)
+
+    def ratio(self) -> Fraction:
+        """Return the oversubscription as a fraction of small whole numbers."""
+        given = self.oversubscription
+        try:
+            if isinstance(given, str):
+                down, _, up = given.partition(":")
+                ratio = Fraction(down) / Fraction(up or 1)
+            else:
+                ratio = Fraction(given).limit_denominator(1024)
+        except (ValueError, ZeroDivisionError, TypeError, OverflowError):
+            ratio = Fraction(0)
+        if ratio <= 0:
+            raise FabricError(f"oversubscription {given!r} is not a positive ratio; for example 1, 2, 1.5 or '3:1'")
+        return ratio
+
+    def _size(self, name: str, span: int, links: int) -> Sized:
+        tiers = 1 if self.tiers is None else self.tiers
+        if isinstance(tiers, bool) or tiers not in (1, 2, 3):
+            raise FabricError(f"fabric {name}: tiers is {tiers!r}; it must be 1, 2 or 3")
+        return size_fat_tree(
+            name,
+            span,
+            radix=positive(self.radix, "radix", name),
+            oversubscription=self.ratio(),
+            rails=positive(self.rails, "rails", name),
+            links=links,
+            tiers=tiers,
+        )
+
+    def _latency(self, key: str) -> int:
+        given = getattr(self, key)
+        return parse_time(ASSUMED[key] if given is None else given, key, zero=key == "switch_latency")
+
+    def _notes(self, name: str, span: int, sized: Sized) -> tuple[str, ...]:
+        notes = []
+        if self.tiers is not None and sized.tiers > self.tiers:
+            notes.append(
+                f"{name}: {self.tiers} tiers of radix {self.radix} do not join {span} accelerators; "
+                f"built with tiers = {sized.tiers}"
+            )
+        if sized.idle_ports:
+            notes.append(
+                f"{name}: oversubscription {self.ratio()} leaves {sized.idle_ports} ports of each leaf "
+                f"of radix {self.radix} idle"
+            )
+        return tuple(notes)

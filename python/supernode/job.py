@@ -1,0 +1,65 @@
+"""Job files: one run as TOML.
+
+The keys are the keywords of ``simulate``, with ``system``, ``collective`` and ``size``. ``system`` is a name, or a
+table with ``preset`` and overrides of its parameters::
+
+    system = { preset = "nvl72:4", link_latency = "300 ns" }
+    collective = "all_reduce"
+    size = "1 GiB"
+    record = ["links"]
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from supernode.data import load_raw
+from supernode.errors import SpecError
+from supernode.names import unknown
+from supernode.options import RunOptions
+from supernode.system import System
+
+__all__ = ["load_job"]
+
+_REQUIRED = ("system", "collective")
+
+
+def load_job(path: Path) -> tuple[System, str, dict[str, Any]]:
+    """Read a job file.
+
+    Returns
+    -------
+    system
+        The machine, overrides applied.
+    collective
+        Name of the collective.
+    options
+        Keywords for ``simulate``, with ``size``.
+
+    Raises
+    ------
+    SpecError
+        Naming the key that is unknown, missing or of the wrong type.
+    """
+    raw = load_raw(path)
+    valid = [*_REQUIRED, "size", *sorted(RunOptions.__annotations__)]
+    for key in raw:
+        if key not in valid:
+            raise unknown(f"key of job {path.name}", key, valid)
+    for key in _REQUIRED:
+        if key not in raw:
+            raise SpecError(f"job {path.name}: {key} is missing")
+    system, collective = raw.pop("system"), raw.pop("collective")
+    if not isinstance(collective, str):
+        raise SpecError(f"job {path.name}: collective must be a name, not {collective!r}")
+    return _system(system, path.name), collective, raw
+
+
+def _system(value: object, where: str) -> System:
+    if isinstance(value, str):
+        return System.preset(value)
+    if isinstance(value, dict) and isinstance(value.get("preset"), str):
+        overrides = {k: v for k, v in value.items() if k != "preset"}
+        return System.preset(value["preset"], **overrides)
+    raise SpecError(f"job {where}: system must be a name, or a table with 'preset' and overrides, not {value!r}")

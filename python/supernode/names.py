@@ -1,0 +1,64 @@
+"""Names as users write them: spelling aliases and suggestions for unknown ones."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from supernode.errors import SpecError
+
+__all__ = ["canonical", "choose", "fold", "unknown"]
+
+
+def fold(name: str) -> str:
+    """Reduce a name to its lower-case letters and digits, the form in which spellings are compared."""
+    return "".join(c for c in name.lower() if c.isalnum())
+
+
+def unknown(kind: str, name: object, valid: Iterable[str]) -> SpecError:
+    """Build the error for an unknown name: the name, the nearest valid one, and all valid ones."""
+    names = list(valid)
+    near = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return SpecError(f"unknown {kind} {name!r}{hint} (valid: {', '.join(names) or 'none'})")
+
+
+def canonical(kind: str, name: str, valid: Iterable[str], aliases: dict[str, str] | None = None) -> str:
+    """Return the valid name that ``name`` spells, whatever its case and separators.
+
+    Parameters
+    ----------
+    kind
+        What is named, for the error message.
+    name
+        The name as given.
+    valid
+        Canonical names.
+    aliases
+        Other folded spellings and the canonical name of each.
+
+    Raises
+    ------
+    SpecError
+        If no valid name is meant.
+    """
+    names = list(valid)
+    if not isinstance(name, str):
+        raise unknown(kind, name, names)
+    if name in names:
+        return name
+    table = {fold(n): n for n in names}
+    key = fold(name)
+    if key in table:
+        return table[key]
+    if aliases and key in aliases and aliases[key] in names:
+        return aliases[key]
+    raise unknown(kind, name, names)
+
+
+def choose(kind: str, name: object, valid: Iterable[str]) -> str:
+    """Return ``name`` if it is one of ``valid``, exactly; raise :class:`SpecError` otherwise."""
+    names = list(valid)
+    if isinstance(name, str) and name in names:
+        return name
+    raise unknown(kind, name, names)

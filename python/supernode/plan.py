@@ -1,0 +1,184 @@
+"""From the keywords of a run to the specification that the core takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from supernode.algorithms import parse_algorithm
+from supernode.collectives import Collective, parse_collective
+from supernode.dtypes import DType, parse_dtype
+from supernode.errors import SpecError
+from supernode.fabric.base import Network, parse_routing
+from supernode.marks import assumed_text, warn_once
+from supernode.names import canonical
+from supernode.noeffect import no_effect
+from supernode.options import (
+    ProgressOption,
+    RunOptions,
+    parse_fidelity,
+    parse_flow_control,
+    parse_placement,
+    parse_record,
+    parse_seconds,
+    parse_whole,
+)
+from supernode.spec import Clos, RunSpec, StackSpec
+from supernode.stack import Stack, load_stack
+from supernode.system import System, SystemLike, as_system
+from supernode.units import Quantity, parse_size, parse_time
+
+__all__ = ["Plan", "make_plan"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run, ready for the core.
+
+    Parameters
+    ----------
+    system
+        The machine.
+    collective
+        The operation.
+    dtype
+        Its element type.
+    spec
+        The specification.
+    placement
+        Accelerator of each rank, or ``None`` for the identity.
+    warnings
+        What the result has to say before the core adds its own.
+    timeout
+        Wall-clock limit in seconds.
+    progress
+        How progress is shown.
+    """
+
+    system: System
+    collective: Collective
+    dtype: DType
+    spec: RunSpec
+    placement: npt.NDArray[np.uint32] | None = field(repr=False)
+    warnings: tuple[str, ...]
+    timeout: float | None
+    progress: ProgressOption
+
+    def with_size(self, size: int) -> Plan:
+        """Return the plan of another size."""
+        return replace(self, collective=replace(self.collective, size=size), spec=_replace(self.spec, bytes=size))
+
+    def with_algorithm(self, algorithm: str) -> Plan:
+        """Return the plan of another algorithm."""
+        return replace(self, spec=_replace(self.spec, algorithm=parse_algorithm(algorithm)))
+
+    @property
+    def ranks(self) -> int:
+        """Number of ranks."""
+        return self.system.accelerators if self.spec.ranks is None else self.spec.ranks
+
+
+def make_plan(system: SystemLike, collective: Collective | str, size: Quantity | None, options: RunOptions) -> Plan:
+    """Check every keyword and put the specification together.
+
+    Raises
+    ------
+    SpecError
+        Naming the keyword, its value and what would be valid.
+    """
+    given: dict[str, Any] = dict(options)
+    unknown_keys = set(given) - set(RunOptions.__annotations__)
+    if unknown_keys:
+        canonical("keyword", sorted(unknown_keys)[0], sorted(RunOptions.__annotations__))
+    machine = as_system(system)
+    operation = parse_collective(collective, size)
+    dtype = parse_dtype(given.get("dtype", "float32"))
+    networks, routing_notes = _route(machine.all_networks(), given.get("routing"))
+    if parse_flow_control(given.get("flow_control", "credit")) == "unlimited":
+        networks = [replace(n, spec=_replace(n.spec, buffer=None)) for n in networks]
+    stack = load_stack(given.get("stack") or machine.stack)
+    stack_spec, stack_notes = stack.to_spec([n.kind for n in networks], given.get("protocol"))
+    placement = None if given.get("placement") is None else parse_placement(given["placement"])
+    spec = RunSpec(
+        system=_replace(machine.to_spec(), networks=[n.spec for n in networks]),
+        collective=operation.name,
+        algorithm=parse_algorithm(given.get("algorithm", "auto")),
+        bytes=operation.bytes(),
+        element_bytes=dtype.bytes,
+        root=_root(operation, given.get("root", 0)),
+        ranks=_ranks(given.get("ranks"), placement),
+        lanes=_optional(given.get("lanes"), "lanes"),
+        chunks=_optional(given.get("chunks"), "chunks"),
+        stack=stack_spec,
+        fidelity=parse_fidelity(given.get("fidelity", "auto")),
+        seed=parse_whole(given.get("seed", 0), "seed"),
+        threads=parse_whole(given.get("threads", 0), "threads", high=4096),
+        record=parse_record(given.get("record", ())),
+        time_limit_fs=None if given.get("time_limit") is None else parse_time(given["time_limit"], "time_limit"),
+        memory_limit=None if given.get("memory_limit") is None else parse_size(given["memory_limit"], "memory_limit"),
+    )
+    if given.get("packet_budget") is not None:
+        spec = _replace(spec, packet_budget=parse_whole(given["packet_budget"], "packet_budget"))
+    notes = [*machine.notes(), *stack_notes, *routing_notes, *no_effect(spec, given)]
+    return Plan(
+        system=machine,
+        collective=operation,
+        dtype=dtype,
+        spec=spec,
+        placement=placement,
+        warnings=(*_assumed(machine, stack, stack_spec, [n.kind for n in networks]), *notes),
+        timeout=None if given.get("timeout") is None else parse_seconds(given["timeout"], "timeout"),
+        progress=given.get("progress"),
+    )
+
+
+def _replace(struct: Any, **changes: Any) -> Any:
+    fields = {name: getattr(struct, name) for name in struct.__struct_fields__}
+    return type(struct)(**(fields | changes))
+
+
+def _assumed(system: System, stack: Stack, spec: StackSpec, kinds: Sequence[str]) -> tuple[str, ...]:
+    """Warn, once a process, about values that nobody published and that this run uses."""
+    parts = [system.assumed(), assumed_text(f"stack {stack.name}", stack.assumed(kinds, spec.protocol))]
+    text = "; ".join(part for part in parts if part)
+    warn_once(f"{system.label} {stack.name}", text)
+    return (text,) if text else ()
+
+
+def _route(networks: Sequence[Network], routing: str | None) -> tuple[list[Network], list[str]]:
+    if routing is None:
+        return list(networks), []
+    policy = parse_routing(routing)
+    routed = [
+        replace(n, spec=_replace(n.spec, routing=policy)) if isinstance(n.spec.topology, Clos) else n for n in networks
+    ]
+    if not any(isinstance(n.spec.topology, Clos) for n in networks):
+        return routed, [f"routing={routing!r} has no effect: direct topologies route in dimension order"]
+    return routed, []
+
+
+def _root(collective: Collective, root: object) -> int:
+    number = parse_whole(root, "root", high=2**32 - 1)
+    own = getattr(collective, "root", None)
+    if own is None:
+        return number
+    if number not in (0, own) and own != 0:
+        raise SpecError(f"root: given twice, as {own} in the collective and as {number}")
+    return parse_whole(own or number, "root", high=2**32 - 1)
+
+
+def _ranks(ranks: object, placement: npt.NDArray[np.uint32] | None) -> int | None:
+    if ranks is None:
+        return None if placement is None else len(placement)
+    number = parse_whole(ranks, "ranks", low=1, high=2**32 - 1)
+    if placement is not None and len(placement) != number:
+        raise SpecError(f"placement: it places {len(placement)} ranks, but ranks={number}")
+    return number
+
+
+def _optional(value: object, what: str) -> int | None:
+    return None if value is None else parse_whole(value, what, low=1, high=2**32 - 1)

@@ -1,0 +1,209 @@
+"""The form of a preset file: parameters with their origin, and a system written in terms of them.
+
+Any string ``"$NAME"`` in the system refers to the value of parameter ``NAME``. Parameters are replaced first, so that
+everything behind :func:`resolve` sees plain numbers and quantities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from supernode.errors import SpecError
+from supernode.marks import Mark
+from supernode.names import unknown
+from supernode.units import Quantity
+
+__all__ = [
+    "Body",
+    "Conflict",
+    "NetworkFile",
+    "Param",
+    "PresetFile",
+    "ScaleOutFile",
+    "Source",
+    "resolve",
+]
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a number comes from."""
+
+    title: str
+    ref: str = ""
+    grade: str = ""
+
+
+class Param(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A number of a preset."""
+
+    value: Quantity | bool
+    mark: Mark
+    source: str = ""
+    range: list[Quantity] | None = None
+    note: str = ""
+
+
+class Conflict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Two readings of one number."""
+
+    topic: str
+    used: str
+    other: str
+
+
+class DeviceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[device]``."""
+
+    name: str
+    hbm_rate: Quantity | None = None
+    copy_rate: Quantity | None = None
+    reduce_rate: Quantity | None = None
+
+
+class TopologyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``topology`` of a network; which fields apply depends on the kind."""
+
+    kind: str
+    down: list[int | str] = []
+    up: list[int | str] = []
+    parallel: list[int | str] = []
+    rails: int | str = 1
+    dims: list[int | str] = []
+    wrap: list[bool] | bool = True
+
+
+class PlanesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``planes`` as a count."""
+
+    count: int | str
+    links: int | str = 1
+
+
+class LinkFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One tier or dimension of links."""
+
+    rate: Quantity
+    latency: Quantity
+    medium: str = ""
+
+
+class SwitchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One tier of switches."""
+
+    latency: Quantity
+    cut_through: bool = True
+    in_network_reduce: bool = False
+
+
+class NetworkFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One ``[[network]]``."""
+
+    name: str
+    kind: str
+    span: int | str
+    topology: TopologyFile
+    planes: PlanesFile | list[int | str]
+    payload: Quantity
+    overhead: Quantity
+    links: list[LinkFile]
+    switches: list[SwitchFile]
+    buffer: Quantity = "auto"
+    routing: str | None = None
+
+
+class ScaleOutFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[scale_out]``: how units of the system are joined."""
+
+    radix: int | str
+    link_rate: Quantity
+    link_latency: Quantity
+    trunk_latency: Quantity
+    switch_latency: Quantity
+    payload: Quantity
+    overhead: Quantity
+    kind: str = "net"
+    name: str = "scale_out"
+    topology: str = "fat_tree"
+    oversubscription: int | float | str = 1
+    tiers: int | str | None = None
+    nics_per_accelerator: int | str = 1
+    rails: int | str = 1
+    planes: int | str | None = None
+    trunk_rate: Quantity | None = None
+    cut_through: bool = True
+    in_network_reduce: bool = False
+    buffer: Quantity = "auto"
+    routing: str | None = None
+    medium: str = ""
+
+
+class AcceleratorsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[system]``."""
+
+    accelerators: int | str
+
+
+class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The system itself, parameters replaced."""
+
+    system: AcceleratorsFile
+    device: DeviceFile
+    network: list[NetworkFile]
+    scale_out: ScaleOutFile | None = None
+
+
+class PresetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A preset file; the system's own tables are still raw, with their references to parameters."""
+
+    name: str
+    title: str
+    stack: str
+    params: dict[str, Param]
+    system: dict[str, Any]
+    device: dict[str, Any]
+    network: list[dict[str, Any]]
+    description: str = ""
+    not_modelled: list[str] = []
+    sources: dict[str, Source] = {}
+    scale_out: dict[str, Any] | None = None
+    conflict: list[Conflict] = []
+
+
+def resolve(value: Any, params: Mapping[str, Quantity | bool], used: set[str]) -> Any:
+    """Replace every ``"$NAME"`` by the parameter's value.
+
+    Parameters
+    ----------
+    value
+        Plain data.
+    params
+        Values by name.
+    used
+        Receives the names that occur.
+    """
+    if isinstance(value, str) and value.startswith("$"):
+        name = value[1:]
+        if name not in params:
+            raise unknown("parameter", name, params)
+        used.add(name)
+        return params[name]
+    if isinstance(value, dict):
+        return {key: resolve(item, params, used) for key, item in value.items()}
+    if isinstance(value, list):
+        return [resolve(item, params, used) for item in value]
+    return value
+
+
+def whole(value: int | float | str, what: str) -> int:
+    """Return a whole number that a preset or an override gives as a number or as text."""
+    if isinstance(value, str):
+        try:
+            return int(value)
+        except ValueError:
+            raise SpecError(f"{what}: {value!r} is not a whole number") from None
+    if isinstance(value, bool) or value != int(value):
+        raise SpecError(f"{what}: {value!r} is not a whole number")
+    return int(value)

@@ -1,0 +1,261 @@
+"""The result of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pyarrow as pa
+
+from supernode import core
+from supernode.errors import NotRecordedError, SpecError
+from supernode.files import TABLE_FORMATS, write_bytes, write_table
+from supernode.names import canonical
+from supernode.noeffect import merge
+from supernode.options import RECORDS
+from supernode.plan import Plan
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from supernode.explanation import Explanation
+
+__all__ = ["Result"]
+
+
+class Result:
+    """What one simulation found.
+
+    Times are in nanoseconds, bandwidths in GB/s (10^9 bytes a second), as the names say. Tables are
+    ``pyarrow.Table``; those of ``record=[...]`` exist only if they were asked for.
+    """
+
+    def __init__(self, run: core.Run, plan: Plan, wall_s: float) -> None:
+        self._run = run
+        self._plan = plan
+        self._meta: dict[str, Any] = msgspec.json.decode(run.meta_json)
+        self._tables: dict[str, pa.Table] = {}
+        #: Seconds of wall-clock time that the run took.
+        self.wall_s = wall_s
+
+    @property
+    def time_fs(self) -> int:
+        """Simulated time of the collective, in femtoseconds."""
+        return self._run.time_fs
+
+    @property
+    def time_ns(self) -> float:
+        """Simulated time of the collective, in nanoseconds."""
+        return self._run.time_fs / 1e6
+
+    @property
+    def size_bytes(self) -> int:
+        """Size as in nccl-tests' size column, rounded as nccl-tests does."""
+        return int(self._row["size_bytes"])
+
+    @property
+    def collective(self) -> str:
+        """Canonical name of the collective."""
+        return self._plan.spec.collective
+
+    @property
+    def system(self) -> str:
+        """Name of the system, with its number of units and overrides."""
+        return self._plan.system.label
+
+    @property
+    def n_ranks(self) -> int:
+        """Number of ranks that took part."""
+        return self._plan.ranks
+
+    @property
+    def algbw_gbps(self) -> float:
+        """Algorithm bandwidth, size over time, in GB/s."""
+        return float(self._row["algbw_gbps"])
+
+    @property
+    def busbw_gbps(self) -> float:
+        """Bus bandwidth as nccl-tests defines it, in GB/s."""
+        return float(self._row["busbw_gbps"])
+
+    @property
+    def algorithm(self) -> str:
+        """Algorithm that ran."""
+        return str(self._meta["algorithm"])
+
+    @property
+    def protocol(self) -> str:
+        """Protocol of the stack that ran."""
+        return str(self._meta["protocol"])
+
+    @property
+    def fidelity(self) -> str:
+        """Fidelity that ran: packet or analytic."""
+        return str(self._meta["fidelity"])
+
+    @property
+    def bound(self) -> float:
+        """Time below which no schedule can finish on this fabric, in nanoseconds."""
+        return int(self._meta["bound_fs"]) / 1e6
+
+    @property
+    def bound_kind(self) -> str:
+        """What the bound comes from."""
+        return str(self._meta["bound_kind"])
+
+    @property
+    def efficiency(self) -> float:
+        """Bound over time: 1 is the best possible."""
+        return int(self._meta["bound_fs"]) / self._run.time_fs if self._run.time_fs else 1.0
+
+    @property
+    def bottleneck(self) -> str:
+        """What the time is spent on."""
+        return str(self._meta["bottleneck"])
+
+    @property
+    def effective(self) -> dict[str, Any]:
+        """The configuration that ran, every default filled in, in base units."""
+        effective: dict[str, Any] = self._meta["effective"]
+        return effective
+
+    @property
+    def overrides(self) -> Mapping[str, Any]:
+        """Parameters of the preset that were replaced."""
+        return self._plan.system.overrides
+
+    @property
+    def seed(self) -> int:
+        """Seed of every random choice."""
+        return self._plan.spec.seed
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of supernode and of what it was built with."""
+        return core.versions()
+
+    @cached_property
+    def warnings(self) -> list[str]:
+        """Assumed values, decisions of builders, and options that had no effect."""
+        return merge(self._plan.warnings, list(self._meta["warnings"]))
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """Everything but the tables, as plain data."""
+        return {
+            **self._meta,
+            "time_fs": self.time_fs,
+            "warnings": self.warnings,
+            "overrides": dict(self.overrides),
+            "seed": self.seed,
+            "versions": self.versions,
+            "wall_s": self.wall_s,
+        }
+
+    @property
+    def summary(self) -> pa.Table:
+        """One row: the collective, its size, time, bandwidths, bound and bottleneck."""
+        return self.table("summary")
+
+    @property
+    def ranks(self) -> pa.Table:
+        """One row a rank."""
+        return self.table("ranks")
+
+    @property
+    def links(self) -> pa.Table:
+        """One row a directed link."""
+        return self.table("links")
+
+    @property
+    def switches(self) -> pa.Table:
+        """One row a switch."""
+        return self.table("switches")
+
+    @property
+    def flows(self) -> pa.Table:
+        """One row a message."""
+        return self.table("flows")
+
+    def tables(self) -> list[str]:
+        """List the names of the tables that exist."""
+        return list(self._run.tables())
+
+    def table(self, name: str) -> pa.Table:
+        """Return a table.
+
+        Raises
+        ------
+        NotRecordedError
+            If the run did not record it.
+        """
+        found = canonical("table", name, ("summary", *RECORDS))
+        if found not in self._tables:
+            if found not in self.tables():
+                why = "analytic fidelity has no such table" if self.fidelity == "analytic" else "it was not recorded"
+                raise NotRecordedError(
+                    f"table {found!r} is not there: {why}; run again with record=[{found!r}]"
+                    + (" and fidelity='packet'" if self.fidelity == "analytic" else "")
+                )
+            self._tables[found] = self._run.table(found)
+        return self._tables[found]
+
+    def to_polars(self, name: str = "summary") -> pl.DataFrame:
+        """Return a table as a Polars frame, without copying."""
+        import polars as pl
+
+        return pl.DataFrame(self.table(name))
+
+    def save(self, folder: str | Path, format: str = "parquet") -> list[Path]:
+        """Write every table and ``meta.json``.
+
+        Each file appears whole or not at all, and ``meta.json`` last, so a folder with one is complete.
+
+        Parameters
+        ----------
+        folder
+            Made if it does not exist.
+        format
+            ``"parquet"`` or ``"arrow"`` (IPC).
+
+        Returns
+        -------
+        list of Path
+            The files.
+        """
+        if format not in TABLE_FORMATS:
+            raise SpecError(f"format {format!r} is not valid; use one of {', '.join(TABLE_FORMATS)}")
+        target = Path(folder)
+        paths = []
+        for name in self.tables():
+            paths.append(target / f"{name}.{format}")
+            write_table(paths[-1], self.table(name))
+        paths.append(target / "meta.json")
+        write_bytes(paths[-1], msgspec.json.format(msgspec.json.encode(self.meta), indent=2) + b"\n")
+        return paths
+
+    def explain(self) -> Explanation:
+        """Compare every algorithm and protocol for this run."""
+        from supernode.explanation import explain_plan
+
+        return explain_plan(self._plan)
+
+    @cached_property
+    def _row(self) -> dict[str, Any]:
+        row: dict[str, Any] = self.summary.to_pylist()[0]
+        return row
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The one row of the summary, by column."""
+        return dict(self._row)
+
+    def __repr__(self) -> str:
+        return (
+            f"Result({self.collective} of {self.size_bytes} B on {self.system}: {self.time_ns:.3f} ns, "
+            f"busbw {self.busbw_gbps:.3f} GB/s, {self.algorithm}/{self.protocol}, {self.fidelity}, "
+            f"bound {self.bound:.3f} ns, bottleneck {self.bottleneck})"
+        )

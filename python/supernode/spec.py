@@ -1,0 +1,147 @@
+"""The specification that crosses into the core: plain data, whole numbers only.
+
+The classes mirror the core's own, field by field. Strings with units end before this module; what is checked here is
+nothing, because the core validates the whole.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = [
+    "Clos",
+    "DeviceSpec",
+    "FullMeshShape",
+    "LinkSpec",
+    "NetworkSpec",
+    "ProtocolSpec",
+    "RunSpec",
+    "StackSpec",
+    "SwitchSpec",
+    "SystemSpec",
+    "Topology",
+    "TorusShape",
+    "encode",
+]
+
+
+class Clos(msgspec.Struct, frozen=True, tag_field="kind", tag="clos"):
+    """A tree of switch tiers: children, parents and parallel links by tier."""
+
+    down: list[int]
+    up: list[int]
+    parallel: list[int]
+    rails: int = 1
+
+
+class TorusShape(msgspec.Struct, frozen=True, tag_field="kind", tag="torus"):
+    """A torus or mesh, first dimension fastest."""
+
+    dims: list[int]
+    wrap: list[bool]
+
+
+class FullMeshShape(msgspec.Struct, frozen=True, tag_field="kind", tag="full_mesh"):
+    """All pairs of accelerators that differ in one coordinate are joined."""
+
+    dims: list[int]
+
+
+Topology = Clos | TorusShape | FullMeshShape
+
+
+class LinkSpec(msgspec.Struct, frozen=True):
+    """A directed link: bit/s and femtoseconds."""
+
+    rate: int
+    latency_fs: int
+    medium: str = ""
+
+
+class SwitchSpec(msgspec.Struct, frozen=True):
+    """A switch, or the router inside an accelerator."""
+
+    latency_fs: int
+    cut_through: bool = True
+    in_network_reduce: bool = False
+
+
+class NetworkSpec(msgspec.Struct, frozen=True):
+    """One network; disjoint copies of it each join ``span`` consecutive accelerators."""
+
+    name: str
+    span: int
+    topology: Topology
+    planes: list[int]
+    links: list[LinkSpec]
+    switches: list[SwitchSpec]
+    payload: int
+    overhead: int
+    routing: str = "spray_round_robin"
+    buffer: int | None = None
+    dateline: bool = True
+
+
+class DeviceSpec(msgspec.Struct, frozen=True):
+    """An accelerator: bit/s, ``None`` where it is no limit."""
+
+    name: str
+    hbm_rate: int | None = None
+    copy_rate: int | None = None
+    reduce_rate: int | None = None
+
+
+class SystemSpec(msgspec.Struct, frozen=True):
+    """A machine, networks innermost first."""
+
+    name: str
+    accelerators: int
+    device: DeviceSpec
+    networks: list[NetworkSpec]
+
+
+class ProtocolSpec(msgspec.Struct, frozen=True):
+    """One protocol of a stack; ``step_fs`` has one entry a network."""
+
+    name: str
+    launch_fs: int
+    step_fs: list[int]
+    wire_num: int = 1
+    wire_den: int = 1
+    algorithms: list[str] = []
+    max_bytes: int | None = None
+
+
+class StackSpec(msgspec.Struct, frozen=True):
+    """Software costs."""
+
+    name: str
+    protocols: list[ProtocolSpec]
+    protocol: str = "auto"
+
+
+class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that one simulation needs. Placement travels beside it, as an array."""
+
+    system: SystemSpec
+    collective: str
+    algorithm: str = "auto"
+    bytes: int
+    element_bytes: int = 4
+    root: int = 0
+    ranks: int | None = None
+    lanes: int | None = None
+    chunks: int | None = None
+    stack: StackSpec
+    fidelity: str = "auto"
+    packet_budget: int = 50_000_000
+    seed: int = 0
+    threads: int = 0
+    record: list[str] = []
+    time_limit_fs: int | None = None
+    memory_limit: int | None = None
+
+
+def encode(spec: RunSpec | SystemSpec) -> str:
+    """Return the specification as JSON text."""
+    return msgspec.json.encode(spec).decode()

@@ -1,0 +1,245 @@
+"""Systems: presets by name, and machines that users put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+from supernode.data import load, locate
+from supernode.device import Device
+from supernode.errors import FabricError, SpecError
+from supernode.fabric.base import Fabric, Network, positive
+from supernode.fabric.fat_tree import FatTree
+from supernode.marks import ASSUMED_MARKS, assumed_text
+from supernode.preset import ScaleOut, build, with_overrides
+from supernode.presetfile import PresetFile
+from supernode.spec import SystemSpec
+from supernode.units import Quantity
+
+__all__ = ["System", "SystemLike", "as_system", "load_preset", "split_name"]
+
+
+@dataclass(frozen=True)
+class System:
+    """A machine: accelerators and the networks that join them.
+
+    A system is built by methods that each return a new one::
+
+        nvlink = sn.Switched(planes=18, bandwidth="50 GB/s", latency="350 ns")
+        pod = (sn.System("my-pod")
+                 .scale_up(sn.Device("gpu", hbm="8 TB/s"), count=64, fabric=nvlink)
+                 .scale_out(sn.FatTree(radix=64, link="400 Gbit/s"), nics_per_device=1)
+                 .replicate(128))
+
+    Parameters
+    ----------
+    name
+        Name in tables.
+    stack
+        Software stack that runs use by default.
+    """
+
+    name: str
+    stack: str = "none"
+    device: Device = field(default_factory=Device)
+    networks: tuple[Network, ...] = field(default=(), repr=False)
+    joined: ScaleOut | None = field(default=None, repr=False)
+    unit_accelerators: int = 0
+    units: int = 1
+    #: Values that nobody published, each with its mark.
+    unpublished: tuple[str, ...] = field(default=(), repr=False)
+    #: Parameters of a preset that the user replaced.
+    overrides: Mapping[str, Quantity | bool] = field(default_factory=dict)
+    remarks: tuple[str, ...] = field(default=(), repr=False)
+    #: A preset carries its scale-out network whether one unit is used or several.
+    from_preset: bool = field(default=False, repr=False)
+
+    @classmethod
+    def preset(cls, name: str, /, **overrides: Quantity | bool) -> System:
+        """Load a preset.
+
+        Parameters
+        ----------
+        name
+            Name of a preset, ``"NAME:n"`` for n units of it joined by its scale-out network, or the path of a preset
+            file.
+        **overrides
+            New values of parameters, by name: ``link_latency="300 ns"``.
+
+        Raises
+        ------
+        SpecError
+            If the preset or a parameter is unknown; the message has the nearest name.
+        FabricError
+            If the parameters do not make a fabric.
+        """
+        base, units = split_name(name)
+        file = load_preset(base)
+        params = with_overrides(file, overrides)
+        built = build(file, params)
+        if units > 1 and built.scale_out is None:
+            raise SpecError(f"preset {file.name!r} has no scale-out network, so {name!r} is not a system; use {base!r}")
+        used = built.used | built.used_to_join if units > 1 else built.used
+        listed = [
+            f"{key} = {param.value} ({param.mark})"
+            for key, param in params.items()
+            if param.mark in ASSUMED_MARKS and key in used
+        ]
+        system = cls(
+            name=file.name,
+            stack=file.stack,
+            device=built.device,
+            networks=built.networks,
+            joined=built.scale_out,
+            unit_accelerators=built.accelerators,
+            units=units,
+            unpublished=tuple(listed),
+            overrides=dict(overrides),
+            remarks=tuple(f"override {o} has no effect: {name} does not use it" for o in overrides if o not in used),
+            from_preset=True,
+        )
+        system.to_spec()
+        return system
+
+    def scale_up(self, device: Device | None = None, *, count: int, fabric: Fabric) -> System:
+        """Join ``count`` accelerators, the first network of the system or the next one outwards.
+
+        Parameters
+        ----------
+        device
+            The accelerator; only with the first network.
+        count
+            Accelerators that one copy of the network joins.
+        fabric
+            The network.
+        """
+        span = positive(count, "count", self.name)
+        if self.networks and span % self.unit_accelerators:
+            raise FabricError(
+                f"fabric {self.name}: a network of {span} accelerators does not hold whole groups of "
+                f"{self.unit_accelerators}"
+            )
+        if self.networks and device is not None:
+            raise SpecError(f"system {self.name}: its device is {self.device.name!r} already")
+        level = "scale_up" if not self.networks else f"scale_up_{len(self.networks) + 1}"
+        return replace(
+            self,
+            device=self.device if device is None else device,
+            networks=(*self.networks, fabric.network(level, span)),
+            unit_accelerators=span,
+        )
+
+    def scale_out(
+        self, fabric: Fabric, *, nics_per_device: int = 1, count: int | None = None, device: Device | None = None
+    ) -> System:
+        """Choose the network that joins the copies of :meth:`replicate`, or all accelerators directly.
+
+        Parameters
+        ----------
+        fabric
+            The network; for copies a :class:`~supernode.FatTree`, which takes its size from their number.
+        nics_per_device
+            Ports of each accelerator into this network.
+        count
+            Accelerators, in a system without a scale-up network.
+        device
+            The accelerator, in a system without a scale-up network.
+        """
+        ports = positive(nics_per_device, "nics_per_device", self.name)
+        if self.networks:
+            if count is not None or device is not None:
+                raise SpecError(f"system {self.name}: with a scale-up network, use replicate(n) instead of count=")
+            if not isinstance(fabric, FatTree):
+                raise SpecError(f"system {self.name}: copies are joined by a FatTree, not a {type(fabric).__name__}")
+            return replace(self, joined=ScaleOut(fabric, ports))
+        if count is None:
+            raise SpecError(f"system {self.name}: scale_out without a scale-up network needs count=")
+        return replace(
+            self,
+            device=self.device if device is None else device,
+            networks=(fabric.network("scale_out", positive(count, "count", self.name), ports=ports),),
+            unit_accelerators=count,
+        )
+
+    def replicate(self, n: int) -> System:
+        """Take ``n`` copies, joined by the scale-out network."""
+        return replace(self, units=positive(n, "replicate", self.name))
+
+    @property
+    def accelerators(self) -> int:
+        """Number of accelerators."""
+        return self.unit_accelerators * self.units
+
+    @property
+    def label(self) -> str:
+        """Name with the number of units and the overrides."""
+        text = self.name if self.units == 1 else f"{self.name}:{self.units}"
+        changed = ", ".join(f"{k}={v}" for k, v in self.overrides.items())
+        return f"{text}[{changed}]" if changed else text
+
+    def all_networks(self) -> tuple[Network, ...]:
+        """Return every network, innermost first, the scale-out network sized."""
+        if not self.networks:
+            raise SpecError(f"system {self.name}: it has no network; call scale_up or scale_out")
+        if self.units == 1:
+            return self.networks
+        if self.joined is None:
+            raise SpecError(f"system {self.name}: {self.units} copies need scale_out to join them")
+        outer = self.joined.fabric.network(self.joined.name, self.accelerators, ports=self.joined.ports)
+        return (*self.networks, outer)
+
+    def to_spec(self) -> SystemSpec:
+        """Return the system in base units, as the core takes it."""
+        return SystemSpec(
+            name=self.label,
+            accelerators=self.accelerators,
+            device=self.device.to_spec(),
+            networks=[n.spec for n in self.all_networks()],
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        """List what was decided by the builder, and what was given without effect."""
+        notes = [*self.remarks, *self.device.notes()]
+        notes += [note for n in self.all_networks() for note in n.notes]
+        if self.units == 1 and self.joined is not None and not self.from_preset:
+            notes.append("scale_out has no effect on one unit; use replicate(n)")
+        return tuple(notes)
+
+    def assumed(self) -> str:
+        """Word the warning about values that nobody published; empty if there are none."""
+        defaults = [f"{a} (assumed: not given)" for n in self.all_networks() for a in n.assumed]
+        return assumed_text(f"system {self.label}", [*self.unpublished, *defaults])
+
+
+#: What ``simulate`` takes as a system.
+SystemLike = System | str
+
+
+def as_system(value: SystemLike) -> System:
+    """Return the system itself, or the preset of that name."""
+    if isinstance(value, System):
+        return value
+    if isinstance(value, str):
+        return System.preset(value)
+    raise SpecError(f"system {value!r} is neither a System nor the name of a preset")
+
+
+def split_name(name: str) -> tuple[str, int]:
+    """Split ``"NAME:n"`` into the name and the number of units."""
+    if not isinstance(name, str):
+        raise SpecError(f"system {name!r} is not the name of a preset")
+    base, colon, count = name.rpartition(":")
+    if not colon:
+        return name, 1
+    try:
+        units = int(count)
+    except ValueError:
+        raise SpecError(f"system {name!r}: {count!r} is not a number of units; for example '{base}:4'") from None
+    return base, positive(units, "number of units", base)
+
+
+@lru_cache(maxsize=256)
+def load_preset(name: str) -> PresetFile:
+    """Read the file of a preset by its name or path."""
+    return load(locate("presets", "system", name), PresetFile)

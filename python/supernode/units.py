@@ -1,0 +1,166 @@
+"""Quantities with units, parsed once and exactly.
+
+Strings such as ``"400 Gbit/s"``, ``"256 MiB"`` or ``"350 ns"`` become integers in the base units of the
+specification: bit/s, bytes and femtoseconds. The map of unit words is closed, and case matters in it: ``Gb`` is a bit
+unit, ``GB`` a byte unit, ``MB`` is 10^6 bytes and ``MiB`` 2^20. Numbers without a unit are taken in the base unit. All
+arithmetic is rational, so nothing is rounded: a quantity that is not a whole number of base units is an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from numbers import Rational
+
+from supernode.errors import UnitError
+
+__all__ = ["RATE_UNITS", "SIZE_UNITS", "TIME_UNITS", "U64_MAX", "Quantity", "parse_rate", "parse_size", "parse_time"]
+
+#: What a caller may pass for a quantity: a number in base units, or a number and a unit word.
+Quantity = int | float | str
+
+#: Largest value of the core's integers.
+U64_MAX = 2**64 - 1
+
+_DECIMAL = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
+_BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50}
+_PREFIXES = _DECIMAL | _BINARY
+
+#: Unit words of rates, in bit/s.
+RATE_UNITS: Mapping[str, int] = {
+    f"{prefix}{word}": factor * bits
+    for word, bits in (("bit/s", 1), ("b/s", 1), ("bps", 1), ("B/s", 8))
+    for prefix, factor in _PREFIXES.items()
+}
+
+#: Unit words of times, in femtoseconds.
+TIME_UNITS: Mapping[str, int] = {
+    "fs": 1,
+    "ps": 10**3,
+    "ns": 10**6,
+    "us": 10**9,
+    "\N{MICRO SIGN}s": 10**9,
+    "\N{GREEK SMALL LETTER MU}s": 10**9,
+    "ms": 10**12,
+    "s": 10**15,
+}
+
+#: Unit words of sizes, in bytes.
+SIZE_UNITS: Mapping[str, int] = {f"{p}B": f for p, f in _PREFIXES.items()} | {
+    "KB": 10**3,
+    "byte": 1,
+    "bytes": 1,
+}
+
+#: The one-letter suffixes of nccl-tests' ``-b`` and ``-e``, which are binary.
+_NCCL_SUFFIXES = {s: f for i, c in enumerate("KMGT", 1) for s, f in ((c, 2 ** (10 * i)), (c.lower(), 2 ** (10 * i)))}
+
+_NUMBER = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)\s*(\S*)\s*")
+
+
+def parse_rate(value: Quantity, what: str = "rate") -> int:
+    """Parse a data rate.
+
+    Parameters
+    ----------
+    value
+        Text such as ``"400 Gbit/s"``, ``"50 GB/s"`` or ``"16 GiB/s"``, or a number in bit/s.
+    what
+        Name of the quantity in error messages.
+
+    Returns
+    -------
+    int
+        Bits per second, positive.
+
+    Raises
+    ------
+    UnitError
+        If the text, the unit or the range is not valid.
+    """
+    return _parse(value, what, RATE_UNITS, "bit/s", examples="400 Gbit/s, 400 Gbps, 50 GB/s, 16 GiB/s")
+
+
+def parse_time(value: Quantity, what: str = "time", *, zero: bool = False) -> int:
+    """Parse a duration.
+
+    Parameters
+    ----------
+    value
+        Text such as ``"350 ns"`` or ``"1.5 us"``, or a number in femtoseconds.
+    what
+        Name of the quantity in error messages.
+    zero
+        Whether zero is allowed.
+
+    Returns
+    -------
+    int
+        Femtoseconds.
+
+    Raises
+    ------
+    UnitError
+        If the text, the unit or the range is not valid.
+    """
+    return _parse(value, what, TIME_UNITS, "fs", examples="350 ns, 1.5 us", zero=zero)
+
+
+def parse_size(value: Quantity, what: str = "size") -> int:
+    """Parse a number of bytes.
+
+    Parameters
+    ----------
+    value
+        Text such as ``"256 MiB"`` (2^20 each), ``"1 GB"`` (10^9), or as nccl-tests writes it, ``"8"`` or ``"8G"``
+        (2^30); or a number in bytes.
+    what
+        Name of the quantity in error messages.
+
+    Returns
+    -------
+    int
+        Bytes, positive.
+
+    Raises
+    ------
+    UnitError
+        If the text, the unit or the range is not valid.
+    """
+    units = {**SIZE_UNITS, **_NCCL_SUFFIXES}
+    return _parse(value, what, units, "B", examples="8, 8G (binary, as in nccl-tests), 256 MiB, 1 GB")
+
+
+def _parse(
+    value: Quantity, what: str, units: Mapping[str, int], base: str, *, examples: str, zero: bool = False
+) -> int:
+    shown = repr(value)
+    if isinstance(value, bool):
+        raise UnitError(f"{what}: {shown} is not a quantity; for example {examples}")
+    if isinstance(value, str):
+        number, unit = _split(value, what, examples)
+        if unit and unit not in units:
+            raise UnitError(f"{what}: unknown unit {unit!r} in {shown}; valid units: {', '.join(units)}")
+        exact = number * units.get(unit, 1)
+    elif isinstance(value, int | float | Rational):
+        if value != value or value in (float("inf"), float("-inf")):
+            raise UnitError(f"{what}: {shown} is not finite; for example {examples}")
+        exact = Fraction(value)
+    else:
+        raise UnitError(f"{what}: {shown} is not a quantity; for example {examples}")
+    if exact < 0 or (exact == 0 and not zero):
+        bound = "zero or more" if zero else "more than zero"
+        raise UnitError(f"{what}: {shown} must be {bound}; for example {examples}")
+    if exact > U64_MAX:
+        raise UnitError(f"{what}: {shown} overflows; at most {U64_MAX} {base} (units: {', '.join(units)})")
+    if exact.denominator != 1:
+        raise UnitError(f"{what}: {shown} is not a whole number of {base}; for example {examples}")
+    return exact.numerator
+
+
+def _split(text: str, what: str, examples: str) -> tuple[Fraction, str]:
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        raise UnitError(f"{what}: {text!r} is not a number and a unit; for example {examples}")
+    return Fraction(match[1].replace("_", "")), match[2]

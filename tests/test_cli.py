@@ -1,0 +1,157 @@
+"""The command line: exit codes, streams, files."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import supernode as sn
+from supernode.cli.options import check_complete
+
+
+def supernode(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "supernode", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, timeout=120)
+
+
+def test_every_keyword_of_simulate_is_an_option() -> None:
+    assert check_complete() == set()
+
+
+def test_bench_prints_the_table_of_nccl_tests(tmp_path: Path) -> None:
+    target = tmp_path / "sim.json"
+    done = supernode(
+        "bench", "all_reduce", "nvl72", "-b", "8", "-e", "64K", "-f", "8", "--algo", "ring,auto", "-J", str(target)
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if not line.startswith("#")]
+    assert [int(r[0]) for r in rows] == 2 * [8, 64, 512, 4096, 32768]
+    assert rows[0][1:5] == ["2", "float", "sum", "-1"]
+    assert rows[0][10] == "ring"
+    assert "(B)" in done.stdout
+    assert "Avg bus bandwidth" in done.stdout
+    assert "warning: system nvl72 uses assumed or unknown values" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(json.loads(target.read_text())["results"]) == 10
+
+
+def test_bench_writes_a_folder(tmp_path: Path) -> None:
+    done = supernode("bench", "all_gather", "hgx-h100", "-b", "1K", "-e", "4K", "-i", "1K", "-o", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"bench.parquet", "nccl_tests.json", "meta.json"}
+
+
+def test_run_a_job(tmp_path: Path) -> None:
+    job = tmp_path / "job.toml"
+    job.write_text(
+        'system = { preset = "hgx-h100", switch_latency = "200 ns" }\n'
+        'collective = "all_to_all"\nsize = "1 MiB"\nrecord = ["links", "ranks"]\nfidelity = "packet"\n'
+    )
+    done = supernode("run", str(job), "-o", str(tmp_path / "res"))
+    assert done.returncode == 0, done.stderr
+    assert "hgx-h100[switch_latency=200 ns]" in done.stdout
+    assert {p.name for p in (tmp_path / "res").iterdir()} == {
+        "summary.parquet", "links.parquet", "ranks.parquet", "meta.json",
+    }  # fmt: skip
+
+
+def test_systems_and_show() -> None:
+    done = supernode("systems")
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in sn.systems())
+    done = supernode("show", "cloudmatrix384", "--set", "planes=6")
+    assert done.returncode == 0
+    assert "override" in done.stdout
+    assert "assumed or unknown" in done.stdout
+
+
+def test_explain_and_check() -> None:
+    done = supernode("explain", "all_reduce", "hgx-h100:4", "--size", "1MiB")
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stdout for name in sn.algorithms())
+    done = supernode("check", "all_reduce", "hgx-h100", "--size", "1MiB", "--algo", "ring")
+    assert done.returncode == 0, done.stderr
+    assert "correct" in done.stdout
+
+
+def test_version() -> None:
+    assert f"supernode {sn.__version__}" in supernode("--version").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["bench", "all_reduce", "nvl73"], "did you mean 'nvl72'"),
+        (["bench", "all_redcue", "nvl72"], "did you mean 'all_reduce'"),
+        (["bench", "all_reduce", "nvl72", "--algo", "rong"], "did you mean 'ring'"),
+        (["bench", "all_reduce", "nvl72", "-b", "8q"], "unknown unit 'q'"),
+        (["bench", "all_reduce", "nvl72", "-b", "0"], "more than zero"),
+        (["bench", "all_reduce", "nvl72", "-b", "-8"], "more than zero"),
+        (["bench", "all_reduce", "nvl72", "-e", "4"], "below the first"),
+        (["bench", "all_reduce", "nvl72", "-f", "1"], "at least 2"),
+        (["bench", "all_reduce", "nvl72", "-f", "2", "-i", "8"], "not both"),
+        (["bench", "all_reduce", "nvl72", "--ranks", "100", "-e", "8"], "100"),
+        (["bench", "all_reduce", "nvl72", "--threads", "x"], "--threads"),
+        (["bench", "all_reduce", "nvl72", "--placement", "a,b"], "placement"),
+        (["bench", "all_reduce", "nvl72", "--set", "link_latency"], "NAME=VALUE"),
+        (["bench", "all_reduce", "nvl72", "--set", "link_latncy=1"], "did you mean 'link_latency'"),
+        (["bench", "all_reduce", "nvl72:4", "--set", "nic_switch_radix=7", "-e", "8"], "radix 7"),
+        (["bench", "all_reduce", "nvl72", "--record", "packets", "-e", "8"], "unknown table 'packets'"),
+        (["bench", "all_reduce", "nvl72", "--frobnicate"], "--frobnicate"),
+        (["bench", "all_reduce"], "system"),
+        (["frobnicate"], "frobnicate"),
+        (["show", "nvl"], "unknown system"),
+        (["run", "missing.toml"], "does not exist"),
+        (["explain", "all_reduce", "nvl72"], "needs one"),
+        (["check", "all_reduce", "nvl72", "--size", "8", "--algo", "bruck"], "bruck"),
+    ],
+)
+def test_bad_input_is_exit_code_2(arguments: list[str], says: str) -> None:
+    done = supernode(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert says.lower() in done.stderr.lower()
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("sistem = 'nvl72'", "did you mean 'system'"),
+        ("system = 'nvl72'", "collective is missing"),
+        ("system = 'nvl72'\ncollective = 'all_reduce'\nsize = 'big'", "not a number and a unit"),
+        ("system = {}\ncollective = 'all_reduce'\nsize = 8", "with 'preset'"),
+        ("system = 'nvl72'\ncollective = ['all_reduce']", "must be a name"),
+        ("system = ", "not valid TOML"),
+    ],
+)
+def test_bad_jobs(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "job.toml").write_text(text)
+    done = supernode("run", "job.toml", "-o", "res", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr
+    assert not (tmp_path / "res").exists()
+
+
+def test_a_failed_simulation_is_exit_code_1(tmp_path: Path) -> None:
+    done = supernode("bench", "all_reduce", "hgx-h100", "--sizes", "1 GiB", "--fidelity", "packet", "--algo", "ring",
+                     "--time-limit", "1 us", "-J", str(tmp_path / "sim.json"))  # fmt: skip
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_that_cannot_be_made_is_exit_code_1(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = supernode("bench", "all_reduce", "hgx-h100", "--sizes", "8", "-J", str(tmp_path / "file" / "sim.json"))
+    assert done.returncode == 1
+    assert done.stdout == "", "nothing runs before the path is known to work"
+    assert "Traceback" not in done.stderr
+
+
+def test_a_closed_pipe_is_silent() -> None:
+    command = f"{sys.executable} -m supernode show cloudmatrix384 | head -n 1"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stderr == ""

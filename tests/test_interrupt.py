@@ -1,0 +1,93 @@
+"""Runs can be stopped: Ctrl-C and wall-clock limits, and the interpreter stays usable."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+import supernode as sn
+from conftest import star
+from supernode.errors import SimulationTimeout
+
+LONG = """
+import sys, time
+import supernode as sn
+system = sn.System("s").scale_up(count=64, fabric=sn.Switched(bandwidth="1 GB/s", latency="100 ns", payload=256))
+print("ready", flush=True)
+try:
+    sn.all_to_all(system, size="4 GiB", fidelity="packet", progress=False)
+    print("finished", flush=True)
+except KeyboardInterrupt:
+    print(f"stopped {time.time()}", flush=True)
+sn.all_reduce(system, size=1024)
+print("usable", flush=True)
+"""
+
+
+def test_ctrl_c_stops_within_a_fifth_of_a_second() -> None:
+    with subprocess.Popen([sys.executable, "-c", LONG], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(1.0)
+        sent = time.time()
+        os.kill(process.pid, signal.SIGINT)
+        word, when = process.stdout.readline().split()
+        assert word == "stopped"
+        assert float(when) - sent < 0.2
+        assert process.stdout.readline() == "usable\n"
+        assert process.wait(timeout=30) == 0
+
+
+def test_ctrl_c_on_the_command_line_is_130() -> None:
+    command = [sys.executable, "-m", "supernode", "bench", "all_to_all", "cloudmatrix384", "--sizes", "16 GiB",
+               "--fidelity", "packet", "--stack", "none"]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(3.0)
+        os.kill(process.pid, signal.SIGINT)
+        _, messages = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in messages
+
+
+def test_a_wall_clock_limit() -> None:
+    slow = star(64, payload=256)
+    start = time.monotonic()
+    with pytest.raises(SimulationTimeout, match=r"wall-clock timeout of 0\.3 s"):
+        sn.all_to_all(slow, size="4 GiB", fidelity="packet", timeout=0.3)
+    assert time.monotonic() - start < 2.0
+    assert sn.all_reduce(slow, size=1024).time_fs > 0
+
+
+def test_a_limit_that_is_not_reached_changes_nothing() -> None:
+    assert sn.all_reduce(star(8), size=1024, timeout=60).time_fs == sn.all_reduce(star(8), size=1024).time_fs
+
+
+def test_runs_on_threads_do_not_disturb_each_other() -> None:
+    expected = [sn.all_reduce(star(8), size=1024 * (i + 1)).time_fs for i in range(8)]
+    found = [0] * 8
+
+    def work(i: int) -> None:
+        found[i] = sn.all_reduce(star(8), size=1024 * (i + 1)).time_fs
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == expected
+
+
+def test_progress_is_reported() -> None:
+    seen: list[tuple[int, int, int]] = []
+    sn.all_to_all(
+        star(64, payload=256),
+        size="64 MiB",
+        fidelity="packet",
+        progress=lambda time_ns, done, total: seen.append((time_ns, done, total)),
+    )
+    assert seen
+    assert [s[0] for s in seen] == sorted(s[0] for s in seen)

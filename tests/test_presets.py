@@ -1,0 +1,183 @@
+"""Preset and stack files: complete, cited, and in step with the loader."""
+
+from math import prod
+from pathlib import Path
+
+import pytest
+
+import supernode as sn
+from supernode.data import list_names
+from supernode.errors import FabricError, SpecError, UnitError
+from supernode.marks import ASSUMED_MARKS, MARKS
+from supernode.spec import Clos
+from supernode.stack import load_stack
+from supernode.system import System, load_preset
+
+SIZES = {
+    "nvl72": 72,
+    "hgx-a100": 8,
+    "hgx-h100": 8,
+    "cloudmatrix384": 384,
+    "hpn7": 15_360,
+    "tpu-v4": 4096,
+    "atlas950": 8192,
+}
+
+
+@pytest.mark.parametrize(("name", "count"), sorted(SIZES.items()))
+def test_full_size(name: str, count: int) -> None:
+    assert System.preset(name).accelerators == count
+
+
+@pytest.mark.parametrize("name", sn.systems())
+def test_every_number_has_an_origin(name: str) -> None:
+    file = load_preset(name)
+    assert file.name == name
+    assert file.title
+    for key, param in file.params.items():
+        assert param.mark in MARKS, key
+        assert param.source in file.sources, key
+        if param.mark in ASSUMED_MARKS:
+            assert param.note, key
+            assert param.range, key
+
+
+@pytest.mark.parametrize("name", sn.stacks())
+def test_every_software_cost_has_an_origin(name: str) -> None:
+    file = load_stack(name).file
+    assert file.name == name
+    for key, value in load_stack(name).values():
+        assert value.source in file.sources, key
+
+
+@pytest.mark.parametrize("name", sn.systems())
+def test_networks_hold_their_accelerators(name: str) -> None:
+    spec = System.preset(name).to_spec()
+    inner = 1
+    for network in spec.networks:
+        assert network.span % inner == 0
+        assert spec.accelerators % network.span == 0
+        shape = network.topology
+        places = prod(shape.down) if isinstance(shape, Clos) else prod(shape.dims)
+        assert places >= network.span
+        inner = network.span
+    assert inner == spec.accelerators
+
+
+@pytest.mark.parametrize("name", sn.systems())
+def test_presets_use_what_they_state(name: str) -> None:
+    info = sn.show(name)
+    assert [p.name for p in info.parameters if not p.used] == []
+
+
+def test_show_lists_marks_and_what_is_assumed() -> None:
+    info = sn.show("nvl72:4", link_latency="300 ns")
+    text = str(info)
+    for parameter in info.parameters:
+        assert parameter.name in text
+    for assumed in info.assumed:
+        assert f"{assumed.name} = {assumed.value} ({assumed.mark})" in text
+    changed = next(p for p in info.parameters if p.name == "link_latency")
+    assert (changed.value, changed.mark) == ("300 ns", "override")
+    assert "not modelled" in text
+
+
+def test_overrides_change_every_place() -> None:
+    before, after = System.preset("nvl72").to_spec(), System.preset("nvl72", link_latency="300 ns").to_spec()
+    assert before.networks[0].links[0].latency_fs != after.networks[0].links[0].latency_fs == 300 * 10**6
+    assert after.name == "nvl72[link_latency=300 ns]"
+    assert System.preset("nvl72", gpus="36", planes=9).accelerators == 36
+
+
+def test_units_are_joined() -> None:
+    four = System.preset("nvl72:4")
+    assert four.accelerators == 288
+    assert [n.span for n in four.to_spec().networks] == [72, 288]
+    assert System.preset("nvl72:1").to_spec() == System.preset("nvl72").to_spec()
+
+
+WRONG = [
+    (lambda: System.preset("nvl73"), SpecError, "did you mean 'nvl72'"),
+    (lambda: System.preset("nvl72:x"), SpecError, "'x' is not a number of units"),
+    (lambda: System.preset("nvl72:0"), FabricError, "number of units is 0"),
+    (lambda: System.preset("hpn7:2"), SpecError, "has no scale-out network"),
+    (lambda: System.preset("missing.toml"), SpecError, "does not exist"),
+    (lambda: System.preset("nvl72", link_latncy="1 ns"), SpecError, "did you mean 'link_latency'"),
+    (lambda: System.preset("nvl72", link_latency="1 nsec"), UnitError, "unknown unit 'nsec'"),
+    (lambda: System.preset("nvl72", gpus="many"), SpecError, "not a whole number"),
+    (lambda: System.preset("nvl72:4", nic_switch_radix=7), FabricError, "radix 7 cannot be split"),
+    (lambda: sn.simulate(7, "all_reduce", size=8), SpecError, "neither a System nor the name"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize(("build", "kind", "says"), WRONG)
+def test_errors(build: object, kind: type[Exception], says: str) -> None:
+    with pytest.raises(kind, match=says):
+        build()  # type: ignore[operator]
+
+
+def test_users_can_bring_a_file(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        """
+        name = "own"
+        title = "Four accelerators on a switch"
+        stack = "none"
+        params.rate = { value = "1 GB/s", mark = "assumed", source = "me", note = "guess", range = ["1 GB/s"] }
+        sources.me = { title = "me" }
+        system.accelerators = 4
+        device.name = "toy"
+        [[network]]
+        name = "scale_up"
+        kind = "nvlink"
+        span = 4
+        topology = { kind = "clos", down = [4], up = [1], parallel = [1] }
+        planes = [1]
+        payload = 1024
+        overhead = 0
+        buffer = "unlimited"
+        links = [{ rate = "$rate", latency = "100 ns" }]
+        switches = [{ latency = "0 ns" }]
+        """
+    )
+    system = System.preset(str(own), rate="2 GB/s")
+    assert system.to_spec().networks[0].links[0].rate == 16 * 10**9
+    own.write_text(own.read_text().replace("payload", "pay_load"))
+    load_preset.cache_clear()
+    with pytest.raises(SpecError, match=r"pay_load"):
+        System.preset(str(own))
+    own.write_text("name = ")
+    load_preset.cache_clear()
+    with pytest.raises(SpecError, match=r"own\.toml: not valid TOML"):
+        System.preset(str(own))
+
+
+def test_packaged_data_is_there() -> None:
+    assert set(SIZES) <= set(list_names("presets"))
+    assert {"none", "nccl"} <= set(sn.stacks())
+
+
+def test_a_protocol_without_algorithms_takes_those_nobody_names() -> None:
+    spec, _ = load_stack("nccl").to_spec(["nvlink"])
+    lists = {p.name: set(p.algorithms) for p in spec.protocols}
+    named = {a for p in load_stack("nccl").file.protocol for a in p.algorithms}
+    assert named
+    assert "ring" in lists["simple"]
+    assert not lists["simple"] & lists["simple_tree"]
+    assert set().union(*lists.values()) == set(sn.algorithms())
+
+
+def test_a_stack_without_a_kind_says_what_stands_in(tmp_path: Path) -> None:
+    own = tmp_path / "lib.toml"
+    own.write_text(
+        """
+        name = "lib"
+        [[protocol]]
+        name = "only"
+        launch = { value = "1 us", mark = "assumed" }
+        step.net = { value = "2 us", mark = "assumed" }
+        """
+    )
+    spec, notes = load_stack(str(own)).to_spec(["nvlink", "net"])
+    assert spec.protocols[0].step_fs == [2 * 10**9, 2 * 10**9]
+    assert notes == ("stack lib has no step latency for nvlink; that for net is used",)
