@@ -340,7 +340,7 @@ impl Shard<'_> {
             fifo.available -= wire;
         }
         if port.peer_lp == UNPLUGGED {
-            self.outbox.post(self.layout, port.peer, packet.time, Mail::Packet(port.peer, packet));
+            self.outbox.post(port.peer_shard, packet.time, Mail::Packet(port.peer, packet));
         } else {
             self.packets.push(&mut fifo.ring, packet);
             fifo.flying += 1;

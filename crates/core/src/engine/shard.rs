@@ -34,6 +34,10 @@ pub(super) struct Port {
     pub(super) peer: u32,
     /// The other end's LP within this shard, or [`UNPLUGGED`] if another shard owns it.
     pub(super) peer_lp: u32,
+    /// This port's own LP within the shard.
+    pub(super) lp: u32,
+    /// Shard of the other end.
+    pub(super) peer_shard: u16,
     /// Bit of the other end's LP that says that this wire has something.
     pub(super) peer_bit: u32,
     /// First of this port's FIFOs: one a channel for what leaves; on routers inside accelerators, then one a channel
@@ -165,11 +169,10 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// Puts something that concerns a port into its shard's mail.
-    pub(super) fn post(&mut self, layout: &Layout, port: u32, time: Fs, mail: Mail) {
-        let lp = layout.lp_of_port(port);
-        let shard = layout.cuts.partition_point(|&cut| cut <= lp) - 1;
-        self.mail[shard].push(mail);
+    /// Puts something into another shard's mail.
+    #[inline]
+    pub(super) fn post(&mut self, shard: u16, time: Fs, mail: Mail) {
+        self.mail[usize::from(shard)].push(mail);
         self.earliest = self.earliest.min(time);
     }
 }
@@ -275,9 +278,10 @@ impl<'a> Shard<'a> {
             for port in self.layout.first_port[global]..self.layout.first_port[global + 1] {
                 let class = &self.layout.classes[self.layout.class[port as usize] as usize];
                 let peer = self.layout.peer[port as usize];
-                let (mut peer_lp, mut peer_bit) = (UNPLUGGED, 0);
+                let (mut peer_lp, mut peer_bit, mut peer_shard) = (UNPLUGGED, 0, 0);
                 if peer != UNPLUGGED {
                     let far = self.layout.lp_of_port(peer);
+                    peer_shard = self.layout.cuts.partition_point(|&cut| cut <= far) as u16 - 1;
                     if (self.first_lp..self.first_lp + self.lps).contains(&far) {
                         peer_lp = far - self.first_lp;
                         peer_bit = self.words[peer_lp as usize] * 64 + (peer - self.layout.first_port[far as usize]);
@@ -289,6 +293,8 @@ impl<'a> Shard<'a> {
                     free_at: 0,
                     peer,
                     peer_lp,
+                    lp,
+                    peer_shard,
                     peer_bit,
                     fifo,
                     in_fifo: UNPLUGGED,
@@ -342,7 +348,7 @@ impl<'a> Shard<'a> {
                     let fifo = &mut self.fifos[fifo as usize];
                     self.packets.push(&mut fifo.ring, packet);
                     fifo.flying += 1;
-                    let lp = self.layout.lp_of_port(port) - self.first_lp;
+                    let lp = self.ports[local].lp;
                     let bit = self.words[lp as usize] * 64 + port - self.layout.first_port[(self.first_lp + lp) as usize];
                     self.in_bits[bit as usize / 64] |= 1 << (bit % 64);
                     self.wake.lower(lp, packet.time);
@@ -375,8 +381,7 @@ impl<'a> Shard<'a> {
         }
         fifo.last_credit = fifo.last_credit.max(credit.time);
         if slot.blocked {
-            let lp = self.layout.lp_of_port(port + self.first_port) - self.first_lp;
-            self.wake.lower(lp, credit.time);
+            self.wake.lower(slot.lp, credit.time);
         }
     }
 
@@ -394,7 +399,7 @@ impl<'a> Shard<'a> {
             }
             let port = &mut self.ports[(base + place / 2) as usize];
             let class = &self.layout.classes[port.class as usize];
-            let (peer, local, channel) = (port.peer, port.peer_lp != UNPLUGGED, place % 2);
+            let (peer, shard, local, channel) = (port.peer, port.peer_shard, port.peer_lp != UNPLUGGED, place % 2);
             if class.buffer.is_some() {
                 let mut owed = port.owed[channel as usize];
                 for i in 0..freed.len() {
@@ -407,7 +412,7 @@ impl<'a> Shard<'a> {
                     if local {
                         self.credit(peer - self.first_port, credit);
                     } else {
-                        self.outbox.post(self.layout, peer, credit.time, Mail::Credit(peer, credit));
+                        self.outbox.post(shard, credit.time, Mail::Credit(peer, credit));
                     }
                 }
                 self.ports[(base + place / 2) as usize].owed[channel as usize] = owed;

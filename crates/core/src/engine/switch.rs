@@ -169,7 +169,7 @@ impl Shard<'_> {
                     packet.set_channel(0);
                     first_arrival = first_arrival.min(packet.time);
                     if peer_lp == UNPLUGGED {
-                        outbox.post(layout, peer, packet.time, Mail::Packet(peer, *packet));
+                        outbox.post(ports[o].peer_shard, packet.time, Mail::Packet(peer, *packet));
                     }
                     // the queue is longest just before something leaves
                     while waiting - sent > 1 && queued < waiting && (queued <= sent || packets.get(&ring, fifo.flying + queued).time <= time) {
