@@ -118,6 +118,7 @@ class StackSpec(msgspec.Struct, frozen=True):
     name: str
     protocols: list[ProtocolSpec]
     protocol: str = "auto"
+    algorithms: dict[str, list[str]] = {}
 
 
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +135,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     chunks: int | None = None
     stack: StackSpec
     fidelity: str = "auto"
-    packet_budget: int = 50_000_000
+    packet_budget: int = 30_000_000
     seed: int = 0
     threads: int = 0
     record: list[str] = []

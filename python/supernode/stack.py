@@ -9,6 +9,7 @@ import msgspec
 
 from supernode import core
 from supernode.algorithms import parse_algorithm
+from supernode.collectives import parse_name
 from supernode.data import list_names, load, locate
 from supernode.errors import SpecError
 from supernode.fabric.base import KINDS, parse_kind
@@ -60,6 +61,7 @@ class StackFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     description: str = ""
     sources: dict[str, Source] = {}
     not_modelled: list[str] = []
+    algorithms: dict[str, list[str]] = {}
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,10 @@ class Stack:
                     max_bytes=None if p.max_bytes is None else parse_size(p.max_bytes, f"{where}, max_bytes"),
                 )
             )
-        return StackSpec(self.name, specs, chosen), tuple(notes)
+        own_algorithms = {
+            parse_name(c): [parse_algorithm(a) for a in names] for c, names in self.file.algorithms.items()
+        }
+        return StackSpec(self.name, specs, chosen, own_algorithms), tuple(notes)
 
     def values(self) -> list[tuple[str, StackValue]]:
         """List every latency with the name it has in the file."""

@@ -141,8 +141,18 @@ impl Error {
 
     /// All codes, for the binding's table and its test.
     pub const CODES: [&'static str; 12] = [
-        "spec", "fabric", "algorithm", "overflow", "unroutable", "memory", "deadlock", "unfinished", "schedule", "timeout",
-        "interrupted", "internal",
+        "spec",
+        "fabric",
+        "algorithm",
+        "overflow",
+        "unroutable",
+        "memory",
+        "deadlock",
+        "unfinished",
+        "schedule",
+        "timeout",
+        "interrupted",
+        "internal",
     ];
 
     /// A [`Error::Spec`] from its three parts.

@@ -121,7 +121,9 @@ pub fn describe_system(text: &str) -> Result<String> {
 /// # Errors
 /// Those of [`RunSpec::from_json`].
 pub fn parse(text: &str, placement: Option<Vec<u32>>) -> Result<RunSpec> {
-    let Some(placement) = placement else { return RunSpec::from_json(text) };
+    let Some(placement) = placement else {
+        return RunSpec::from_json(text);
+    };
     let mut spec: RunSpec = serde_json::from_str(text)
         .map_err(|e| Error::spec("specification", format!("line {} column {}", e.line(), e.column()), e.to_string()))?;
     spec.placement = Some(placement);
@@ -153,7 +155,8 @@ impl Stage {
         let placement: Vec<u32> = spec.placement.clone().unwrap_or_else(|| (0..ranks).collect());
         let home = placement.first().copied().unwrap_or(0);
         if let Some(&stray) = placement.iter().find(|&&a| fabric.network_between(home, a).is_none()) {
-            let tried: Vec<_> = fabric.networks.iter().map(|n| format!("{} joins {} at a time", n.spec.name, n.span)).collect();
+            let tried: Vec<_> =
+                fabric.networks.iter().map(|n| format!("{} joins {} at a time", n.spec.name, n.span)).collect();
             return Err(Error::Unroutable { from: home.into(), to: stray.into(), why: tried.join(", ") });
         }
         let bytes = collective.rounded_bytes(spec.bytes, ranks, spec.element_bytes);
@@ -250,14 +253,18 @@ impl Plan {
 
     /// Holds the run against the memory limit.
     fn fit(&mut self, spec: &RunSpec) -> Result<()> {
-        let (Some(available), true) = (spec.memory_limit, self.packet) else { return Ok(()) };
+        let (Some(available), true) = (spec.memory_limit, self.packet) else {
+            return Ok(());
+        };
         let needed = self.memory_bytes();
         if needed <= available {
             return Ok(());
         }
         if spec.fidelity == "auto" && spec.record.is_empty() {
             self.packet = false;
-            self.warnings.push(format!("fidelity: analytic, because packets need about {needed} bytes and {available} are allowed"));
+            self.warnings.push(format!(
+                "fidelity: analytic, because packets need about {needed} bytes and {available} are allowed"
+            ));
             return Ok(());
         }
         let flows = spec.record.iter().any(|r| r == "flows");
@@ -265,7 +272,12 @@ impl Plan {
             what: if flows { "the run with its table flows".into() } else { "the run".into() },
             needed,
             available,
-            hint: if flows { "leave flows out of record, or use fewer ranks" } else { "use fidelity \"analytic\" or fewer ranks" }.into(),
+            hint: if flows {
+                "leave flows out of record, or use fewer ranks"
+            } else {
+                "use fidelity \"analytic\" or fewer ranks"
+            }
+            .into(),
         })
     }
 
@@ -276,7 +288,12 @@ impl Plan {
     pub fn run(self, control: &Control) -> Result<Outcome> {
         let wants = |table: &str| self.effective.record.iter().any(|r| r == table);
         let protocols: Vec<&ProtocolSpec> = vec![&self.protocol];
-        let demand = Demand { collective: self.collective, bytes: self.bytes, root: self.effective.root, placement: &self.placement };
+        let demand = Demand {
+            collective: self.collective,
+            bytes: self.bytes,
+            root: self.effective.root,
+            placement: &self.placement,
+        };
         let bound = lower_bound(&self.fabric, demand, &protocols);
         let (time_fs, record) = if self.packet {
             let record = run(

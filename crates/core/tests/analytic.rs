@@ -61,13 +61,21 @@ fn compare(spec: &SystemSpec, params: &Params, protocol: &ProtocolSpec) -> Row {
         time_limit_fs: None,
     };
     let packet = run(&job, &Control::default()).unwrap().finish_fs;
-    let scene = Scene { fabric: &fabric, schedule: &*schedule, placement: &placement, protocol, root: params.root, seed: 0 };
-    let demand = Demand { collective: params.collective, bytes: params.bytes, root: params.root, placement: &placement };
+    let scene =
+        Scene { fabric: &fabric, schedule: &*schedule, placement: &placement, protocol, root: params.root, seed: 0 };
+    let demand =
+        Demand { collective: params.collective, bytes: params.bytes, root: params.root, placement: &placement };
     let bound = lower_bound(&fabric, demand, &[protocol]).time_fs;
     Row { packet, analytic: predict(scene).time_fs.max(bound), bound }
 }
 
-fn all(name: &str, spec: &SystemSpec, cases: &[(Collective, Algorithm)], levels: &[u32], dims: &[u32]) -> Vec<(String, f64)> {
+fn all(
+    name: &str,
+    spec: &SystemSpec,
+    cases: &[(Collective, Algorithm)],
+    levels: &[u32],
+    dims: &[u32],
+) -> Vec<(String, f64)> {
     let protocol = ProtocolSpec {
         name: "p".into(),
         launch_fs: 2_000_000_000,
@@ -81,13 +89,19 @@ fn all(name: &str, spec: &SystemSpec, cases: &[(Collective, Algorithm)], levels:
         for bytes in [1u64 << 10, 1 << 16, 1 << 20, 1 << 23] {
             let n = spec.accelerators;
             let bytes = collective.rounded_bytes(bytes, n, 4);
-            let params = Params { levels: levels.into(), dims: dims.into(), ..Params::new(collective, algorithm, n, bytes) };
+            let params =
+                Params { levels: levels.into(), dims: dims.into(), ..Params::new(collective, algorithm, n, bytes) };
             let row = compare(spec, &params, &protocol);
             let what = format!("{name:<7} {:<14} {:<18} {bytes:>9} B", collective.name(), algorithm.name());
             assert!(row.bound <= row.packet, "{what}: bound {} fs above packets {} fs", row.bound, row.packet);
             let error = row.analytic as f64 / row.packet as f64 - 1.0;
             let share = row.bound as f64 / row.packet as f64;
-            println!("{what} packet {:>13.1} ns, analytic {:>+6.1} %, bound {:>5.1} %", row.packet as f64 / 1e6, 100.0 * error, 100.0 * share);
+            println!(
+                "{what} packet {:>13.1} ns, analytic {:>+6.1} %, bound {:>5.1} %",
+                row.packet as f64 / 1e6,
+                100.0 * error,
+                100.0 * share
+            );
             errors.push((what, error));
         }
     }
@@ -149,7 +163,13 @@ fn oversubscribed_tree() {
 fn torus_of_64() {
     let mut errors = all("cube", &cube(), SYMMETRIC, &[], &[4, 4, 4]);
     errors.extend(all("cube", &cube(), &[(Collective::AllReduce, Algorithm::TorusBucket)], &[], &[4, 4, 4]));
-    let loose = [("direct", 0.45), ("two_shot", 0.45), ("pairwise", 0.35), ("double_binary_tree", 0.35), ("recursive_doubling", 0.15)];
+    let loose = [
+        ("direct", 0.45),
+        ("two_shot", 0.45),
+        ("pairwise", 0.35),
+        ("double_binary_tree", 0.35),
+        ("recursive_doubling", 0.15),
+    ];
     within(&errors, 0.10, &loose);
 }
 
@@ -157,6 +177,10 @@ fn torus_of_64() {
 fn memory_bound() {
     let mut spec = rack();
     spec.device.hbm_rate = Some(BitRate(8 * 600_000_000_000));
-    let cases = [(Collective::AllReduce, Algorithm::Ring), (Collective::AllReduce, Algorithm::TwoShot), (Collective::AllToAll, Algorithm::Direct)];
+    let cases = [
+        (Collective::AllReduce, Algorithm::Ring),
+        (Collective::AllReduce, Algorithm::TwoShot),
+        (Collective::AllToAll, Algorithm::Direct),
+    ];
     within(&all("memory", &spec, &cases, &[], &[]), 0.12, &[]);
 }

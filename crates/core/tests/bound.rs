@@ -26,11 +26,16 @@ fn machine(kind: u8, a: u32, b: u32, fast: u64) -> SystemSpec {
         3 => system(a * b, vec![direct("mesh", &[a, b], false, false)]),
         4 => system(a * b, vec![direct("full", &[a, b], false, true)]),
         k => {
-            let mut inner = if k == 5 { network("in", a, clos(&[a], &[1]), vec![1, 1]) } else { direct("in", &[a], k == 6, k == 7) };
+            let mut inner = if k == 5 {
+                network("in", a, clos(&[a], &[1]), vec![1, 1])
+            } else {
+                direct("in", &[a], k == 6, k == 7)
+            };
             inner.links[0].rate.0 *= fast;
             let mut outer = network("out", a * b, clos(&[b, a], &[1, 2]), vec![1]);
             if k == 8 {
-                outer.topology = TopologySpec::Clos { down: vec![b, a], up: vec![1, 1], parallel: vec![1, 2], rails: a };
+                outer.topology =
+                    TopologySpec::Clos { down: vec![b, a], up: vec![1, 1], parallel: vec![1, 2], rails: a };
             }
             system(a * b, vec![inner, outer])
         }
@@ -64,7 +69,7 @@ proptest! {
         let text = serde_json::json!({
             "system": machine, "collective": collective.name(), "algorithm": Algorithm::ALL[algorithm].name(), "bytes": bytes,
             "root": root % ranks, "ranks": ranks, "placement": placement, "seed": seed, "fidelity": "packet", "threads": 1,
-            "stack": StackSpec { name: "s".into(), protocols: vec![protocol], protocol: "auto".into() },
+            "stack": StackSpec { name: "s".into(), protocols: vec![protocol], protocol: "auto".into(), algorithms: Default::default() },
         });
         let spec = RunSpec::from_json(&text.to_string()).unwrap();
         match simulate(&spec, &Control::default()) {

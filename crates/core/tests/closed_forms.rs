@@ -42,7 +42,11 @@ fn bruck_all_gather_of_any_number_of_ranks() {
     for p in [2u64, 3, 6, 7, 12] {
         let steps = u64::from(p.next_power_of_two().trailing_zeros());
         // ceil(lg p) a + n (p - 1)/p b
-        assert_eq!(time(&switched(p as u32), AllGather, Bruck, p * 8000), steps * ALPHA + (p - 1) * 8000 * B, "p = {p}");
+        assert_eq!(
+            time(&switched(p as u32), AllGather, Bruck, p * 8000),
+            steps * ALPHA + (p - 1) * 8000 * B,
+            "p = {p}"
+        );
     }
 }
 
@@ -108,7 +112,13 @@ fn headers_and_protocols_cost_wire_time() {
     spec.networks[0].overhead = 64;
     let params = Params::new(SendRecv, Direct, 2, 10 * 4096);
     // 10 packets of 4 096 * 128/120 rounded up = 4 370 B and 64 B of header
-    let protocol = supernode_core::spec::ProtocolSpec { wire_num: 128, wire_den: 120, launch_fs: 7, step_fs: vec![5], ..no_stack() };
+    let protocol = supernode_core::spec::ProtocolSpec {
+        wire_num: 128,
+        wire_den: 120,
+        launch_fs: 7,
+        step_fs: vec![5],
+        ..no_stack()
+    };
     let run = Run { protocol, ..Run::default() };
     assert_eq!(run.collective(&spec, &params).unwrap().finish_fs, 7 + 5 + ALPHA + 10 * (4370 + 64) * B);
 }

@@ -33,12 +33,22 @@ fn files(dir: &Path, into: &mut Vec<PathBuf>) {
 }
 
 fn layer(module: &str) -> usize {
-    LAYERS.iter().position(|l| l.contains(&module)).unwrap_or_else(|| panic!("module {module} has no layer: add it to the table"))
+    LAYERS
+        .iter()
+        .position(|l| l.contains(&module))
+        .unwrap_or_else(|| panic!("module {module} has no layer: add it to the table"))
 }
 
 /// First path segment of each `crate::...` in the non-test part of a file.
 fn imports(text: &str) -> Vec<String> {
-    let code: String = text.split("#[cfg(test)]").next().unwrap_or("").lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let code: String = text
+        .split("#[cfg(test)]")
+        .next()
+        .unwrap_or("")
+        .lines()
+        .filter(|l| !l.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n");
     let mut found = vec![];
     for part in code.split("crate::").skip(1) {
         if let Some(list) = part.strip_prefix('{') {

@@ -74,7 +74,9 @@ where
         receive = back;
         match waited {
             Ok(result) => break result,
-            Err(RecvTimeoutError::Disconnected) => break Err(Error::Internal("the run's thread ended without a result".into())),
+            Err(RecvTimeoutError::Disconnected) => {
+                break Err(Error::Internal("the run's thread ended without a result".into()));
+            }
             Err(RecvTimeoutError::Timeout) => {}
         }
         if watch.cancel.is_some_and(|c| c.load(Ordering::Relaxed)) {
@@ -105,7 +107,9 @@ where
 }
 
 fn report(py: Python<'_>, watch: &Watch<'_>, shared: &Shared) -> PyResult<()> {
-    let Some(progress) = watch.progress else { return Ok(()) };
+    let Some(progress) = watch.progress else {
+        return Ok(());
+    };
     let done = shared.control.delivered_bytes.load(Ordering::Relaxed);
     let total = shared.total_bytes.load(Ordering::Relaxed).max(done);
     let now_ns = shared.control.now_fs.load(Ordering::Relaxed) / 1_000_000;

@@ -141,7 +141,9 @@ impl Run<'_> {
         let mut out = time;
         for i in 0..self.schedule.sends(rank, lane, step) {
             let message = self.schedule.send(rank, lane, step, i);
-            let Some(leg) = self.costs.leg(rank, lane, &message, self.common) else { continue };
+            let Some(leg) = self.costs.leg(rank, lane, &message, self.common) else {
+                continue;
+            };
             let free = &mut self.out_free[rank as usize * ports + leg.port];
             let begin = free.max(time);
             *free = begin + leg.occupancy;

@@ -24,7 +24,9 @@ pub fn busiest(costs: &Costs, schedule: &dyn Schedule, common: usize) -> (f64, u
     let mut found = (0.0, 0, 0);
     let (lanes, weight) = sample(schedule.lanes(), LANES);
     for (network, net) in costs.fabric.networks.iter().enumerate() {
-        let Shape::Direct(direct) = &net.planes[0].shape else { continue };
+        let Shape::Direct(direct) = &net.planes[0].shape else {
+            continue;
+        };
         let ports = direct.ports();
         let all = u64::from(net.copies) * u64::from(net.span) * u64::from(ports);
         if all > PORTS {
@@ -36,8 +38,12 @@ pub fn busiest(costs: &Costs, schedule: &dyn Schedule, common: usize) -> (f64, u
             for (lane, step) in lanes.iter().flat_map(|&l| (0..schedule.steps(rank, l)).map(move |s| (l, s))) {
                 for i in 0..schedule.sends(rank, lane, step) {
                     let message = schedule.send(rank, lane, step, i);
-                    let Target::Rank(peer) = message.to else { continue };
-                    let Some(leg) = costs.leg(rank, lane, &message, common).filter(|leg| leg.network == network) else { continue };
+                    let Target::Rank(peer) = message.to else {
+                        continue;
+                    };
+                    let Some(leg) = costs.leg(rank, lane, &message, common).filter(|leg| leg.network == network) else {
+                        continue;
+                    };
                     let copy = here - here % net.span;
                     let (from, to) = (here % net.span, costs.placement[peer as usize] % net.span);
                     let choices = dimension_order::choices(direct, from, to);
@@ -47,7 +53,9 @@ pub fn busiest(costs: &Costs, schedule: &dyn Schedule, common: usize) -> (f64, u
                             let link = u64::from(copy + at) * u64::from(ports) + u64::from(port);
                             let rate = net.link(direct.dimension(port)).rate.0 as f64;
                             busy[link as usize] += leg.wire * weight * 8e15 / rate / f64::from(choices);
-                            let Some((next, _)) = direct.peer(at, port) else { break };
+                            let Some((next, _)) = direct.peer(at, port) else {
+                                break;
+                            };
                             at = next;
                         }
                     }

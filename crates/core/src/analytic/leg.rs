@@ -183,7 +183,15 @@ impl<'a> Costs<'a> {
     }
 
     /// First hops that a message can use, the class of its port, fs a byte of one hop, and hops in the class.
-    fn first_hop(&self, network: usize, here: u32, there: u32, lane: u32, message: &Message, in_network: bool) -> (u64, usize, f64, f64) {
+    fn first_hop(
+        &self,
+        network: usize,
+        here: u32,
+        there: u32,
+        lane: u32,
+        message: &Message,
+        in_network: bool,
+    ) -> (u64, usize, f64, f64) {
         let net = &self.fabric.networks[network];
         let (x, y) = (here % net.span, there % net.span);
         let spray = sprays(net.spec.routing);
@@ -213,7 +221,10 @@ impl<'a> Costs<'a> {
                 let ports = neighbours * if spray { choices.max(d.links) } else { d.links };
                 let class = self.first[network] + 2 * dim + minus as usize;
                 // the slowest dimension on the way sets the pace
-                let slow = |i: usize| d.dims[i].kind.size() > 1 && x / d.dims[i].stride % d.dims[i].kind.size() != y / d.dims[i].stride % d.dims[i].kind.size();
+                let slow = |i: usize| {
+                    d.dims[i].kind.size() > 1
+                        && x / d.dims[i].stride % d.dims[i].kind.size() != y / d.dims[i].stride % d.dims[i].kind.size()
+                };
                 let rate = (0..d.dims.len()).filter(|&i| slow(i)).map(|i| net.link(i).rate.0).min().unwrap_or(1);
                 (choices.into(), class, 8e15 / rate as f64, ports.into())
             }
@@ -229,8 +240,12 @@ impl<'a> Costs<'a> {
         let pace = |tier: usize| 8e15 / net.link(tier).rate.0 as f64;
         let slowest = (0..=meet).map(pace).fold(per_byte, f64::max) - per_byte;
         // a switch stores what comes in: on the way up from below, on the way down from above
-        let up = |t: usize| if net.switch(t).cut_through { 0.0 } else { pace(t) };
-        let down = |t: usize| if net.switch(t).cut_through { 0.0 } else { pace(t + 1) };
+        let up = |t: usize| {
+            if net.switch(t).cut_through { 0.0 } else { pace(t) }
+        };
+        let down = |t: usize| {
+            if net.switch(t).cut_through { 0.0 } else { pace(t + 1) }
+        };
         let stored: f64 = (0..=meet).map(up).sum::<f64>() + (0..meet).map(down).sum::<f64>();
         if stored > 0.0 { stored } else { slowest }
     }
@@ -239,7 +254,9 @@ impl<'a> Costs<'a> {
 /// How many times longer than at its rate a link needs in the long run, because credits for the buffer behind it come back
 /// only after a round trip; and the bytes of that buffer, which pass at full rate first.
 pub fn slowdown(net: &Network, tier: usize, full_wire: f64) -> (f64, f64) {
-    let Some(buffer) = net.spec.buffer.map(|b| b as f64) else { return (1.0, f64::INFINITY) };
+    let Some(buffer) = net.spec.buffer.map(|b| b as f64) else {
+        return (1.0, f64::INFINITY);
+    };
     let pace = 8e15 / net.link(tier).rate.0 as f64;
     let round_trip = 2.0 * net.link(tier).latency_fs as f64 + net.switch(tier).latency_fs as f64 + full_wire * pace;
     ((round_trip / (buffer * pace)).max(1.0), buffer)

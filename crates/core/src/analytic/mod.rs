@@ -97,7 +97,8 @@ pub fn predict(scene: Scene<'_>) -> Prediction {
     if s.lane_messages * f64::from(schedule.lanes().min(hot::LANES)) <= HOT && hot::applies(&costs) {
         let (busy, network, dimension) = hot::busiest(&costs, schedule, common);
         if busy > s.busiest {
-            (s.busiest, s.name) = (busy, format!("{} dimension {} links", fabric.networks[network].spec.name, dimension + 1));
+            (s.busiest, s.name) =
+                (busy, format!("{} dimension {} links", fabric.networks[network].spec.name, dimension + 1));
         }
     }
     let lanes = schedule.lanes();
@@ -114,7 +115,9 @@ pub fn predict(scene: Scene<'_>) -> Prediction {
         let after = if s.in_network { s.software + s.latency } else { s.farthest };
         walk.max(s.farthest + s.chain_max).max(after + s.busiest)
     };
-    let fs = |t: f64| if t < MAX_TIME_FS as f64 { t.round() as Fs } else { MAX_TIME_FS };
+    let fs = |t: f64| {
+        if t < MAX_TIME_FS as f64 { t.round() as Fs } else { MAX_TIME_FS }
+    };
     Prediction {
         time_fs: fs(launch + time),
         software_fs: fs(launch + s.software),

@@ -120,7 +120,8 @@ impl Loads {
 /// Looks at a schedule.
 pub fn survey(costs: &Costs, schedule: &dyn Schedule, root: u32, common: usize) -> Survey {
     let (n, lanes) = (schedule.ranks(), schedule.lanes());
-    let probe = |rank: u32| u64::from(schedule.steps(rank, 0).max(1)) * u64::from(schedule.sends(rank, 0, 0).clamp(1, SENDS));
+    let probe =
+        |rank: u32| u64::from(schedule.steps(rank, 0).max(1)) * u64::from(schedule.sends(rank, 0, 0).clamp(1, SENDS));
     let a_lane = [0, 1.min(n - 1), n / 2].into_iter().map(probe).max().unwrap_or(1).min(48 * u64::from(SENDS));
     let (lane_list, lane_weight) = sample(lanes, (BUDGET / 16 / a_lane.min(16)).clamp(2, 64) as u32);
     let steps = (BUDGET / 16 / lane_list.len() as u64).clamp(4, 64) as u32;
@@ -160,7 +161,10 @@ pub fn survey(costs: &Costs, schedule: &dyn Schedule, root: u32, common: usize) 
             found.bytes += loads.bytes * share * f64::from(n) * f64::from(lanes);
             found.packet_hops += loads.hops * share * f64::from(n) * f64::from(lanes);
             mean.iter_mut().zip(&loads.tiers).for_each(|(m, l)| *m += l * share * f64::from(lanes));
-            steps_mean.resize(steps_mean.len().max(loads.steps.len()), StepLoad { tiers: vec![0.0; tiers], ..StepLoad::default() });
+            steps_mean.resize(
+                steps_mean.len().max(loads.steps.len()),
+                StepLoad { tiers: vec![0.0; tiers], ..StepLoad::default() },
+            );
             for (m, l) in steps_mean.iter_mut().zip(&loads.steps) {
                 m.chain += l.chain * share;
                 m.weight = l.weight;
@@ -183,7 +187,17 @@ pub fn survey(costs: &Costs, schedule: &dyn Schedule, root: u32, common: usize) 
 
 /// Adds what a rank does in a lane to its loads.
 #[allow(clippy::too_many_arguments)] // one inner loop, taken out for readability
-fn walk(costs: &Costs, schedule: &dyn Schedule, rank: u32, lane: u32, common: usize, steps: u32, first: &[usize], loads: &mut Loads, farthest: &mut f64) {
+fn walk(
+    costs: &Costs,
+    schedule: &dyn Schedule,
+    rank: u32,
+    lane: u32,
+    common: usize,
+    steps: u32,
+    first: &[usize],
+    loads: &mut Loads,
+    farthest: &mut f64,
+) {
     let (step_list, step_weight) = sample(schedule.steps(rank, lane), steps);
     let mut busy = vec![0.0; costs.ports()];
     for (k, &step) in step_list.iter().enumerate() {
@@ -195,7 +209,9 @@ fn walk(costs: &Costs, schedule: &dyn Schedule, rank: u32, lane: u32, common: us
         busy.iter_mut().for_each(|b| *b = 0.0);
         for &i in &send_list {
             let message = schedule.send(rank, lane, step, i);
-            let Some(leg) = costs.leg(rank, lane, &message, common) else { continue };
+            let Some(leg) = costs.leg(rank, lane, &message, common) else {
+                continue;
+            };
             network = network.or(Some(leg.network));
             (latency, alone, last) = (latency.max(leg.latency), alone.max(leg.alone + leg.read), last.max(leg.last));
             busy[leg.port] += leg.occupancy * send_weight;
@@ -215,7 +231,8 @@ fn walk(costs: &Costs, schedule: &dyn Schedule, rank: u32, lane: u32, common: us
         let memory = costs.memory(out + times * into);
         let network_busy = busy.iter().copied().fold(alone, f64::max);
         loads.memory += memory * step_weight;
-        *(if recv.reduce { &mut loads.reduce } else { &mut loads.copy }) += costs.channel(into, recv.reduce) * step_weight;
+        *(if recv.reduce { &mut loads.reduce } else { &mut loads.copy }) +=
+            costs.channel(into, recv.reduce) * step_weight;
         loads.software += network.map_or(0.0, |i| costs.step(i)) * step_weight;
         let settle = if recv.messages > 0 { costs.take(last.min(into), recv.reduce) } else { 0.0 };
         loads.latency += latency * step_weight;
@@ -272,7 +289,13 @@ fn rank_resources(costs: &Costs, n: u32, worst: &Loads, mean: &[f64], first: &[u
     };
     for (port, &time) in worst.ports.iter().enumerate() {
         let net = &costs.fabric.networks[costs.network_of(port)];
-        let name = || if net.is_direct() { format!("{} links", net.spec.name) } else { format!("{} tier 1 up links", net.spec.name) };
+        let name = || {
+            if net.is_direct() {
+                format!("{} links", net.spec.name)
+            } else {
+                format!("{} tier 1 up links", net.spec.name)
+            }
+        };
         consider(time, &name);
     }
     for (net, &at) in costs.fabric.networks.iter().zip(first) {

@@ -21,15 +21,26 @@ fn fabric(accelerators: u32, networks: &str) -> Fabric {
 
 fn time(fabric: &Fabric, params: &Params) -> f64 {
     let networks = fabric.networks.len();
-    let protocol = ProtocolSpec { name: "raw".into(), step_fs: vec![0; networks], wire_num: 1, wire_den: 1, ..ProtocolSpec::default() };
+    let protocol = ProtocolSpec {
+        name: "raw".into(),
+        step_fs: vec![0; networks],
+        wire_num: 1,
+        wire_den: 1,
+        ..ProtocolSpec::default()
+    };
     let placement: Vec<u32> = (0..params.ranks).collect();
     let schedule = build(params).unwrap();
-    let scene = Scene { fabric, schedule: &*schedule, placement: &placement, protocol: &protocol, root: params.root, seed: 0 };
+    let scene =
+        Scene { fabric, schedule: &*schedule, placement: &placement, protocol: &protocol, root: params.root, seed: 0 };
     predict(scene).time_fs as f64
 }
 
 fn near(found: f64, expected: f64, tolerance: f64, what: &str) {
-    assert!((found / expected - 1.0).abs() <= tolerance, "{what}: {found} fs, expected {expected} fs: {:+.3} %", 100.0 * (found / expected - 1.0));
+    assert!(
+        (found / expected - 1.0).abs() <= tolerance,
+        "{what}: {found} fs, expected {expected} fs: {:+.3} %",
+        100.0 * (found / expected - 1.0)
+    );
 }
 
 #[test]
@@ -75,7 +86,8 @@ fn hierarchical_on_two_levels() {
     // L = 8 inside at 100 GB/s, N = 4 across at 100 GB/s: (2(L-1) + 2(N-1)) α + (2n(L-1)/L + 2(n/L)(N-1)/N) β
     let f = fabric(32, &format!("{}, {}", star(8), star(32).replace("\"sw\"", "\"out\"")));
     let n = 32.0 * 4096.0 * 16.0;
-    let params = Params { levels: vec![8, 4], ..Params::new(Collective::AllReduce, Algorithm::Hierarchical, 32, n as u64) };
+    let params =
+        Params { levels: vec![8, 4], ..Params::new(Collective::AllReduce, Algorithm::Hierarchical, 32, n as u64) };
     let expected = 20.0 * ALPHA + (2.0 * n * 7.0 / 8.0 + 2.0 * n / 8.0 * 3.0 / 4.0) * BETA;
     near(time(&f, &params), expected, 1e-6, "hierarchical");
 }
@@ -87,7 +99,11 @@ fn buckets_on_a_torus() {
         "switches": [{"latency_fs": 0}], "payload": 4096, "overhead": 0}"#;
     let f = fabric(64, text);
     let n = 64.0 * 4096.0 * 16.0;
-    let params = Params { dims: vec![8, 8], wrap: vec![true, true], ..Params::new(Collective::AllReduce, Algorithm::TorusBucket, 64, n as u64) };
+    let params = Params {
+        dims: vec![8, 8],
+        wrap: vec![true, true],
+        ..Params::new(Collective::AllReduce, Algorithm::TorusBucket, 64, n as u64)
+    };
     // 2D(s-1)α + (n/D)(p-1)/p β with D = 2, s = 8
     let expected = 28.0 * ALPHA + n / 2.0 * 63.0 / 64.0 * BETA;
     near(time(&f, &params), expected, 1e-6, "torus bucket");
@@ -112,7 +128,10 @@ fn a_million_ranks_take_milliseconds_to_predict() {
         "\"links\": [{\"rate\": 800000000000, \"latency_fs\": 400000000}]",
         "\"links\": [{\"rate\": 800000000000, \"latency_fs\": 400000000}, {\"rate\": 800000000000, \"latency_fs\": 400000000}]").replace(
         "\"switches\": [{\"latency_fs\": 200000000}]", "\"switches\": [{\"latency_fs\": 200000000}, {\"latency_fs\": 200000000}]")));
-    let params = Params { levels: vec![64, 1 << 14], ..Params::new(Collective::AllReduce, Algorithm::Hierarchical, 1 << 20, 1 << 30) };
+    let params = Params {
+        levels: vec![64, 1 << 14],
+        ..Params::new(Collective::AllReduce, Algorithm::Hierarchical, 1 << 20, 1 << 30)
+    };
     assert!(time(&f, &params) > 0.0);
 }
 

@@ -221,7 +221,13 @@ fn diameter(net: &Network) -> (u32, u64) {
                 let size = dim.kind.size();
                 let far = match dim.kind {
                     Dimension::Full { .. } => u32::from(size > 1),
-                    Dimension::Line { wrap, .. } => if wrap { size / 2 } else { size - 1 },
+                    Dimension::Line { wrap, .. } => {
+                        if wrap {
+                            size / 2
+                        } else {
+                            size - 1
+                        }
+                    }
                 };
                 hops += far;
                 fs += u64::from(far) * net.link(i).latency_fs;

@@ -89,7 +89,9 @@ pub fn lower_bound(fabric: &Fabric, demand: Demand<'_>, protocols: &[&ProtocolSp
         ("memory", after(start as f64, crowd.memory())),
     ];
     let latency = Bound { time_fs: start + crowd.latency(&used), kind: "latency" };
-    let larger = |best: Bound, (kind, time_fs)| if time_fs > best.time_fs { Bound { time_fs, kind } } else { best };
+    let larger = |best: Bound, (kind, time_fs)| {
+        if time_fs > best.time_fs { Bound { time_fs, kind } } else { best }
+    };
     candidates.into_iter().fold(latency, larger)
 }
 
@@ -143,7 +145,8 @@ impl Crowd<'_> {
             let (out, into) = needs::crossing(self.demand.collective, self.demand.bytes, self.n, 1, root_inside);
             out.max(into)
         };
-        let together = if self.in_network { 0.0 } else { needs::gossip(self.demand.collective, self.demand.bytes, self.n) };
+        let together =
+            if self.in_network { 0.0 } else { needs::gossip(self.demand.collective, self.demand.bytes, self.n) };
         seconds(need(false), least).max(seconds(need(true), root)).max(seconds(together, sum))
     }
 
@@ -188,7 +191,14 @@ impl Crowd<'_> {
 
     /// Seconds of the worst of several disjoint groups. `block`: consecutive accelerators that share a group, so that
     /// copies of inner networks within a block cannot join groups. `capacity(ranks)` is that of network `i` out of a group.
-    fn cuts(&self, inside: &[u32], group: impl Fn(u32) -> u32, block: u32, i: usize, capacity: impl Fn(u32) -> f64) -> f64 {
+    fn cuts(
+        &self,
+        inside: &[u32],
+        group: impl Fn(u32) -> u32,
+        block: u32,
+        i: usize,
+        capacity: impl Fn(u32) -> f64,
+    ) -> f64 {
         let side = |(j, net): (usize, &Network)| {
             let joins = j != i && !(j < i && block.is_multiple_of(net.span));
             if joins { injection_rate(net) } else { 0.0 }
@@ -198,19 +208,23 @@ impl Crowd<'_> {
         let (mut worst, mut sum, mut groups) = (0.0f64, 0.0, 0);
         for (g, &ranks) in inside.iter().enumerate().filter(|&(_, &ranks)| ranks > 0) {
             let rate = capacity(ranks) + f64::from(ranks) * side;
-            let (out, into) = needs::crossing(self.demand.collective, self.demand.bytes, self.n, ranks, g as u32 == root);
+            let (out, into) =
+                needs::crossing(self.demand.collective, self.demand.bytes, self.n, ranks, g as u32 == root);
             worst = worst.max(seconds(out.max(into), rate));
             sum += rate;
             groups += 1;
         }
-        let together = if self.in_network { 0.0 } else { needs::gossip(self.demand.collective, self.demand.bytes, groups) };
+        let together =
+            if self.in_network { 0.0 } else { needs::gossip(self.demand.collective, self.demand.bytes, groups) };
         worst.max(seconds(together, sum))
     }
 
     /// The middle of each dimension of a direct network, in each copy.
     fn halves(&self, i: usize) -> f64 {
         let net = &self.fabric.networks[i];
-        let Shape::Direct(direct) = &net.planes[0].shape else { return 0.0 };
+        let Shape::Direct(direct) = &net.planes[0].shape else {
+            return 0.0;
+        };
         let mut worst: f64 = 0.0;
         for (d, dim) in direct.dims.iter().enumerate().filter(|(_, dim)| dim.kind.size() > 1) {
             let half = dim.kind.size() / 2;
@@ -230,7 +244,9 @@ impl Crowd<'_> {
     /// An all-to-all of a whole direct network: bytes times distance over all links.
     fn distance(&self, i: usize) -> f64 {
         let net = &self.fabric.networks[i];
-        let Shape::Direct(direct) = &net.planes[0].shape else { return 0.0 };
+        let Shape::Direct(direct) = &net.planes[0].shape else {
+            return 0.0;
+        };
         let whole = self.fabric.networks.len() == 1 && net.copies == 1 && self.n == net.span;
         if !whole || self.demand.collective != Collective::AllToAll {
             return 0.0;
@@ -268,7 +284,11 @@ impl Crowd<'_> {
                 let block = if whole { places } else { 1 };
                 // A group below this tier that no inner network joins to others, and ranks in two of them.
                 let clean = inner.clone().all(|other| block.is_multiple_of(other.span)) || tier == 0;
-                if clean && placement.iter().any(|&a| path::meet(net, a % net.span, placement[0] % net.span) >= tier && a != placement[0]) {
+                if clean
+                    && placement
+                        .iter()
+                        .any(|&a| path::meet(net, a % net.span, placement[0] % net.span) >= tier && a != placement[0])
+                {
                     best = path::climb(net, tier).1;
                     break;
                 }

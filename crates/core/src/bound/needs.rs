@@ -32,8 +32,12 @@ pub fn crossing(collective: Collective, bytes: u64, n: u32, inside: u32, root_in
     }
     let (s, a, b) = (bytes as f64, f64::from(inside), f64::from(n - inside));
     let piece = s / f64::from(n);
-    let from_root = |inward: f64, outward: f64| if root_inside { (outward, 0.0) } else { (0.0, inward) };
-    let to_root = |inward: f64, outward: f64| if root_inside { (0.0, inward) } else { (outward, 0.0) };
+    let from_root = |inward: f64, outward: f64| {
+        if root_inside { (outward, 0.0) } else { (0.0, inward) }
+    };
+    let to_root = |inward: f64, outward: f64| {
+        if root_inside { (0.0, inward) } else { (outward, 0.0) }
+    };
     match collective {
         Collective::AllReduce | Collective::SendRecv => (s, s),
         Collective::AllGather => (a * piece, b * piece),

@@ -112,7 +112,11 @@ fn memory_can_be_the_bound() {
     let mut f = fabric(8, &star("nv", 8, 2, 50, false));
     f.spec.device.hbm_rate = Some(crate::units::BitRate(10 * GB));
     // 6 S 7/8 = 5.25 S, less a packet of 4096 B, / 10 GB/s
-    near(bound(&f, Collective::AllReduce, 1_000_000, 8, &protocol(0, vec![0])), (5.25e6 - 4096.0) / 10e9 * 1e15, "memory");
+    near(
+        bound(&f, Collective::AllReduce, 1_000_000, 8, &protocol(0, vec![0])),
+        (5.25e6 - 4096.0) / 10e9 * 1e15,
+        "memory",
+    );
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! From parameters to a schedule: what goes together, how many lanes, how the buffer is cut.
 //!
 //! **Lanes.** `lanes` times `chunks`. Usually: ring one lane, or one a rail if the ranks sit in nodes; double binary tree
-//! two; torus two a dimension; in-network one for every 256 KiB, up to 16; all others one. Chunks: as many as make a chunk
+//! two; torus two a dimension; in-network one for every 256 KiB, up to 16, and
+//! beyond 64 MiB one for every 4 MiB, up to 256; all others one. Chunks: as many as make a chunk
 //! of about 128 KiB, up to 32, for the double binary tree and for chains (ring broadcast and reduce); otherwise one. A
 //! barrier always has one lane.
 //!
@@ -145,9 +146,8 @@ pub fn valid_algorithms(params: &Params, in_network: bool) -> Vec<Algorithm> {
 
 /// Checks everything that does not depend on the algorithm.
 fn validate(params: &Params) -> Result<()> {
-    let product = |sizes: &[u32]| {
-        sizes.iter().try_fold(1u64, |product, &size| product.checked_mul(u64::from(size))).unwrap_or(0)
-    };
+    let product =
+        |sizes: &[u32]| sizes.iter().try_fold(1u64, |product, &size| product.checked_mul(u64::from(size))).unwrap_or(0);
     let ranks = u64::from(params.ranks);
     if ranks == 0 {
         return Err(Error::spec("ranks", 0, "at least 1"));
@@ -158,7 +158,11 @@ fn validate(params: &Params) -> Result<()> {
     let element = u64::from(params.element);
     if !params.payload().is_multiple_of(element) {
         let below = params.payload() / element * element;
-        return Err(Error::spec("bytes", params.bytes, format!("a multiple of the element's {element}, such as {below}")));
+        return Err(Error::spec(
+            "bytes",
+            params.bytes,
+            format!("a multiple of the element's {element}, such as {below}"),
+        ));
     }
     if params.root >= params.ranks {
         return Err(Error::spec("root", params.root, format!("a rank below {ranks}")));
@@ -203,7 +207,9 @@ fn lanes(params: &Params) -> Result<(u32, u32)> {
         Algorithm::Ring => params.collective.rooted(),
         _ => false,
     };
-    let default = || if pipelined { default_chunks(params.payload(), lanes) } else { 1 };
+    let default = || {
+        if pipelined { default_chunks(params.payload(), lanes) } else { 1 }
+    };
     let chunks = params.chunks.unwrap_or_else(default);
     match lanes.checked_mul(chunks) {
         Some(total) if total <= MAX_LANES => Ok((lanes, total)),

@@ -89,7 +89,9 @@ mod tests {
     #[test]
     fn counting_agrees_with_listing() {
         let dims = [3, 4, 1, 5];
-        for fixed in [vec![], vec![(0, 2)], vec![(1, 0)], vec![(3, 4)], vec![(0, 1), (3, 2)], vec![(1, 3), (2, 0), (3, 0)]] {
+        for fixed in
+            [vec![], vec![(0, 2)], vec![(1, 0)], vec![(3, 4)], vec![(0, 1), (3, 2)], vec![(1, 3), (2, 0), (3, 0)]]
+        {
             let set = fixed.iter().fold(Digits::free(&dims), |set, &(dim, digit)| set.fix(dim, digit));
             let mut members = Vec::new();
             set.each(|number| members.push(number));

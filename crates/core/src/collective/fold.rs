@@ -81,7 +81,9 @@ mod tests {
                 let rank = fold.rank(core);
                 let (first, len) = fold.span(core, 1);
                 match fold.role(rank) {
-                    Role::Host(c) => assert_eq!((c, first, len, fold.lead(c)), (core, rank - 1, 2, 1)),
+                    Role::Host(c) => {
+                        assert_eq!((c, first, len, fold.lead(c)), (core, rank - 1, 2, 1))
+                    }
                     Role::Lone(c) => assert_eq!((c, first, len, fold.lead(c)), (core, rank, 1, 0)),
                     Role::Guest => panic!("core {core} of {n} is a guest"),
                 }

@@ -46,11 +46,7 @@ impl HalvingDoubling {
     /// Whether a round is of the halving, and its distance.
     fn round(&self, round: u32) -> (bool, u32) {
         let halving = round < self.fold.rounds();
-        if halving {
-            (true, self.fold.cores >> (round + 1))
-        } else {
-            (false, 1 << (round - self.fold.rounds()))
-        }
+        if halving { (true, self.fold.cores >> (round + 1)) } else { (false, 1 << (round - self.fold.rounds())) }
     }
 
     /// The pieces of the aligned group of `len` cores around `core`.
@@ -90,7 +86,9 @@ impl Program for HalvingDoubling {
     fn send(&self, rank: u32, _: u32, step: u32, _: u32) -> Move {
         let (core, round) = match self.fold.role(rank) {
             Role::Guest => return Move::new(rank + 1, 0, self.all),
-            Role::Host(_) if step > self.rounds() => return Move::new(rank - 1, 1, self.result(rank - 1)),
+            Role::Host(_) if step > self.rounds() => {
+                return Move::new(rank - 1, 1, self.result(rank - 1));
+            }
             Role::Host(core) => (core, step - 1),
             Role::Lone(core) => (core, step),
         };

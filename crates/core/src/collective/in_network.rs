@@ -21,15 +21,18 @@ use super::layout::{Cut, Part};
 use super::names::Collective;
 use super::program::{Expect, Move, Program};
 
-/// Bytes that are worth a lane of their own.
+/// Bytes that are worth a lane of their own, and how many lanes such a short pipeline has at most.
 const LANE_BYTES: u64 = 256 << 10;
+const FEW_LANES: u64 = 16;
+/// Bytes of a lane in a long pipeline: what a lane multicasts waits in the switches meanwhile.
+const LONG_LANE_BYTES: u64 = 4 << 20;
 /// Lanes by default, at most.
-const LANES: u32 = 16;
+const LANES: u64 = 256;
 
 /// The usual number of lanes for a size.
 pub(super) fn lanes(bytes: u64) -> u32 {
-    let wanted = bytes.div_ceil(LANE_BYTES);
-    u32::try_from(wanted).unwrap_or(LANES).clamp(1, LANES)
+    let lanes = bytes.div_ceil(LANE_BYTES).min(FEW_LANES).max(bytes.div_ceil(LONG_LANE_BYTES).min(LANES));
+    lanes.max(1) as u32
 }
 
 /// See the module's documentation.

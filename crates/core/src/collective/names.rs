@@ -137,7 +137,9 @@ impl Collective {
         let (n, element) = (u64::from(ranks.max(1)), u64::from(element.max(1)));
         let count = bytes / element;
         match self {
-            Collective::AllReduce | Collective::Broadcast | Collective::Reduce | Collective::SendRecv => count * element,
+            Collective::AllReduce | Collective::Broadcast | Collective::Reduce | Collective::SendRecv => {
+                count * element
+            }
             Collective::AllGather
             | Collective::ReduceScatter
             | Collective::AllToAll
@@ -201,22 +203,31 @@ impl Algorithm {
         match self {
             Algorithm::Ring => &["onering", "ringrma", "segmentedring", "chain", "pipeline"],
             Algorithm::Direct => &[
-                "oneshot", "linear", "linearsync", "basiclinear", "mesh", "fullmesh", "flat", "naive", "onedirect", "p2p",
+                "oneshot",
+                "linear",
+                "linearsync",
+                "basiclinear",
+                "mesh",
+                "fullmesh",
+                "flat",
+                "naive",
+                "onedirect",
+                "p2p",
             ],
             Algorithm::TwoShot => &["directtwoshot"],
             Algorithm::RecursiveDoubling => &["rd", "doubling"],
-            Algorithm::HalvingDoubling => &[
-                "rabenseifner", "recursivehalvingdoubling", "recursivehalving", "onehalvingdoubling", "hdr", "hd",
-            ],
+            Algorithm::HalvingDoubling => {
+                &["rabenseifner", "recursivehalvingdoubling", "recursivehalving", "onehalvingdoubling", "hdr", "hd"]
+            }
             Algorithm::Bruck => &["modifiedbruck", "dissemination", "nb"],
             Algorithm::DoubleBinaryTree => &["tree", "doubletree", "dbt", "twotree"],
             Algorithm::Binomial => &["binomialtree"],
             Algorithm::Pairwise => &["pairwiseexchange"],
             Algorithm::TorusBucket => &["torus", "bucket", "buckettorus", "multiring"],
             Algorithm::Hierarchical => &["2d", "topo", "ahc", "multilevel", "hier"],
-            Algorithm::InNetwork => &[
-                "nvls", "nvlstree", "collnet", "collnetdirect", "collnetchain", "sharp", "multimem", "switch",
-            ],
+            Algorithm::InNetwork => {
+                &["nvls", "nvlstree", "collnet", "collnetdirect", "collnetchain", "sharp", "multimem", "switch"]
+            }
         }
     }
 

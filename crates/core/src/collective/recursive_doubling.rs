@@ -72,7 +72,9 @@ impl Program for RecursiveDoubling {
     fn send(&self, rank: u32, _: u32, step: u32, _: u32) -> Move {
         let (core, round) = match self.fold.role(rank) {
             Role::Guest => return Move::new(rank + 1, 0, self.guest(rank).0),
-            Role::Host(_) if step > self.fold.rounds() => return Move::new(rank - 1, 1, self.guest(rank - 1).1),
+            Role::Host(_) if step > self.fold.rounds() => {
+                return Move::new(rank - 1, 1, self.guest(rank - 1).1);
+            }
             Role::Host(core) => (core, step - 1),
             Role::Lone(core) => (core, step),
         };

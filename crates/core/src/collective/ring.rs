@@ -47,11 +47,8 @@ impl Order {
 
     fn rank(&self, lane: u32, position: u32) -> u32 {
         let (node, i, entry) = (position / self.node, position % self.node, self.entry(lane));
-        let local = if node.is_multiple_of(2) {
-            add_mod(entry, i, self.node)
-        } else {
-            sub_mod(entry, i + 1, self.node)
-        };
+        let local =
+            if node.is_multiple_of(2) { add_mod(entry, i, self.node) } else { sub_mod(entry, i + 1, self.node) };
         node * self.node + local
     }
 

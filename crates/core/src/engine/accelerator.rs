@@ -208,7 +208,9 @@ impl Shard<'_> {
             if endpoint.offer(self.job, self.paths, p, &mut candidate.offer) {
                 candidate.source = INJECTION;
                 match self.credit_time(port.fifo, class, candidate.offer.packet.wire(), end) {
-                    Some(credit) => time = port.free_at.max(candidate.offer.ready).max(credit).max(endpoint.memory_ready()),
+                    Some(credit) => {
+                        time = port.free_at.max(candidate.offer.ready).max(credit).max(endpoint.memory_ready())
+                    }
                     None => blocked = true,
                 }
             }
@@ -232,7 +234,9 @@ impl Shard<'_> {
                     continue;
                 }
                 let packet = *self.packets.get(&waiting.ring, 0);
-                let whole = self.layout.classes[self.ports[(base + u32::from(packet.in_port())) as usize].class as usize].fs(packet.wire());
+                let whole = self.layout.classes
+                    [self.ports[(base + u32::from(packet.in_port())) as usize].class as usize]
+                    .fs(packet.wire());
                 let router = &self.paths.networks[class.network as usize];
                 let drain = if router.cut_through { class.fs(packet.wire()) } else { 0 };
                 let ready = packet.time + whole.saturating_sub(drain);
@@ -261,10 +265,14 @@ impl Shard<'_> {
             }
         }
         self.ports[(base + p) as usize].blocked = blocked;
-        let Some(first) = offers[..count].iter().map(|o| o.0).min() else { return NEVER };
+        let Some(first) = offers[..count].iter().map(|o| o.0).min() else {
+            return NEVER;
+        };
         // min_by_key keeps the first of equals: transit before injection
         let able = offers[..count].iter().filter(|o| o.0 <= first.max(port.free_at));
-        let Some(best) = able.min_by_key(|o| o.1) else { return NEVER };
+        let Some(best) = able.min_by_key(|o| o.1) else {
+            return NEVER;
+        };
         candidate.source = best.2;
         best.0
     }
@@ -294,7 +302,10 @@ impl Shard<'_> {
         let port = &self.ports[port as usize];
         let class = &self.layout.classes[port.class as usize];
         let later = |fifo: &Fifo| {
-            (0..fifo.credits.len()).map(|i| self.credits.get(&fifo.credits, i).time).find(|&time| time >= end).unwrap_or(NEVER)
+            (0..fifo.credits.len())
+                .map(|i| self.credits.get(&fifo.credits, i).time)
+                .find(|&time| time >= end)
+                .unwrap_or(NEVER)
         };
         (0..u32::from(class.channels)).map(|c| later(&self.fifos[(port.fifo + c) as usize])).min().unwrap_or(NEVER)
     }

@@ -49,7 +49,9 @@ fn lost_credit(layout: &Layout, shards: &[Shard]) -> Option<Error> {
     for shard in shards {
         for (p, port) in shard.ports.iter().enumerate() {
             let class = &layout.classes[port.class as usize];
-            let (Some(buffer), true) = (class.buffer, port.peer != UNPLUGGED) else { continue };
+            let (Some(buffer), true) = (class.buffer, port.peer != UNPLUGGED) else {
+                continue;
+            };
             let far = shard_of(port.peer);
             let far = &far.ports[(port.peer - far.first_port) as usize];
             for channel in 0..u32::from(class.channels) {
@@ -140,7 +142,11 @@ fn describe(layout: &Layout, shards: &[Shard], cycle: &[Queue]) -> String {
     let fabric = shards[0].job.fabric;
     let name = |&(port, channel): &Queue| {
         let lp = layout.lp_of_port(port);
-        format!("{} port {} channel {channel}", fabric.name(layout.vertex[lp as usize]), port - layout.first_port[lp as usize])
+        format!(
+            "{} port {} channel {channel}",
+            fabric.name(layout.vertex[lp as usize]),
+            port - layout.first_port[lp as usize]
+        )
     };
     let more = if cycle.len() > NAMED { format!(" ({} ports in all)", cycle.len()) } else { String::new() };
     format!("{} -> back to the first{more}", cycle.iter().take(NAMED).map(name).collect::<Vec<_>>().join(" -> "))

@@ -222,8 +222,12 @@ impl Endpoint {
     /// Opens messages until this port has something to inject or nothing is left to open. Opening is lazy: which message
     /// a port takes next does not depend on when it is opened.
     fn refill(&mut self, job: &Job, paths: &Paths, port: u32, now: Fs) {
-        while self.queues[port as usize].shares.is_empty() && self.messages.len() - self.free_messages.len() < OPEN_MESSAGES {
-            let Some(program) = self.programs.front_mut() else { return };
+        while self.queues[port as usize].shares.is_empty()
+            && self.messages.len() - self.free_messages.len() < OPEN_MESSAGES
+        {
+            let Some(program) = self.programs.front_mut() else {
+                return;
+            };
             let Program { lane, step, next, start, .. } = *program;
             program.next += 1;
             if program.next == program.sends {
@@ -249,12 +253,25 @@ impl Endpoint {
         let direct = paths.direct[network].as_ref();
         let available = direct.map_or(net.ports, |d| dimension_order::choices(d, here, slot));
         let spread = match message.to {
-            Target::Rank(_) => Spread::new(net.routing, available, net.slot(here), slot, self.sent_packets, tag, job.seed),
+            Target::Rank(_) => {
+                Spread::new(net.routing, available, net.slot(here), slot, self.sent_packets, tag, job.seed)
+            }
             Target::SwitchReduce { root } => Spread::in_network(available, root),
             Target::SwitchMulticast => Spread::in_network(available, self.rank),
         };
         self.sent_packets = self.sent_packets.wrapping_add(packets);
-        let state = Message { spread, bytes: message.bytes, slot, packets, left: packets, tag, src, lane, network: network as u8, flags };
+        let state = Message {
+            spread,
+            bytes: message.bytes,
+            slot,
+            packets,
+            left: packets,
+            tag,
+            src,
+            lane,
+            network: network as u8,
+            flags,
+        };
         let id = match self.free_messages.pop() {
             Some(id) => {
                 self.messages[id as usize] = state;
@@ -265,7 +282,11 @@ impl Endpoint {
                 self.messages.len() as u32 - 1
             }
         };
-        let hops = if spread.kind == crate::routing::policy::Kind::Single { spread.rotation..spread.rotation + 1 } else { 0..spread.choices };
+        let hops = if spread.kind == crate::routing::policy::Kind::Single {
+            spread.rotation..spread.rotation + 1
+        } else {
+            0..spread.choices
+        };
         for hop in hops {
             if spread.packet(hop, 0).0 >= packets {
                 continue;
@@ -287,7 +308,15 @@ impl Endpoint {
         self.stats.sent_messages += 1;
         if job.record_flows && (flags != REDUCE || to == self.rank) {
             let bytes = message.bytes;
-            let row = FlowRecord { src: self.rank, dst: to, lane, step: message.recv_step, bytes, start_fs: start, end_fs: 0 };
+            let row = FlowRecord {
+                src: self.rank,
+                dst: to,
+                lane,
+                step: message.recv_step,
+                bytes,
+                start_fs: start,
+                end_fs: 0,
+            };
             if flags == MULTICAST {
                 self.flow_starts.extend((0..paths.ranks).map(|dst| FlowRecord { dst, ..row }));
             } else {
@@ -300,7 +329,9 @@ impl Endpoint {
     #[inline]
     pub(super) fn offer(&self, job: &Job, paths: &Paths, port: u32, offer: &mut Offer) -> bool {
         let queue = &self.queues[port as usize];
-        let Some(share) = queue.shares.front() else { return false };
+        let Some(share) = queue.shares.front() else {
+            return false;
+        };
         let message = &self.messages[share.message as usize];
         let net = &paths.networks[message.network as usize];
         let (number, selector) = message.spread.packet(u32::from(share.hop), share.group);
@@ -315,7 +346,8 @@ impl Endpoint {
         };
         let last = if number + 1 == message.packets { LAST } else { 0 };
         let wire = super::layout::wire_bytes(payload, net.overhead, job.protocol);
-        offer.packet = Packet::new(dst, selector, message.src, message.tag, payload, wire, share.channel, message.flags | last);
+        offer.packet =
+            Packet::new(dst, selector, message.src, message.tag, payload, wire, share.channel, message.flags | last);
         offer.ready = queue.ready;
         true
     }
@@ -324,7 +356,9 @@ impl Endpoint {
     pub(super) fn left(&mut self, job: &Job, paths: &Paths, port: u32, payload: u32, time: Fs, tail: Fs) {
         let queue = &mut self.queues[port as usize];
         queue.ready = time;
-        let Some(share) = queue.shares.front_mut() else { return };
+        let Some(share) = queue.shares.front_mut() else {
+            return;
+        };
         let id = share.message;
         share.group += 1;
         let message = &mut self.messages[id as usize];
@@ -360,7 +394,8 @@ impl Endpoint {
     pub(super) fn deliver(&mut self, job: &Job, paths: &Paths, packet: &Packet, time: Fs) -> Fs {
         let (lane, step) = untag(packet.tag());
         let current = self.lanes[lane as usize].step == step;
-        let reduce = if current { self.lanes[lane as usize].reduce } else { job.schedule.recvs(self.rank, lane, step).reduce };
+        let reduce =
+            if current { self.lanes[lane as usize].reduce } else { job.schedule.recvs(self.rank, lane, step).reduce };
         let bytes = packet.payload();
         let channel = if reduce { &mut self.reduce_free } else { &mut self.copy_free };
         let rate = if reduce { paths.reduce } else { paths.copy };
@@ -400,7 +435,15 @@ impl Endpoint {
     fn record_arrival(&mut self, packet: &Packet, lane: u32, step: u32, done: Fs) {
         // One row a message: packets of a message come close together, so the row is among the last few; rows that are
         // missed here are merged when the tables are made.
-        let row = FlowRecord { src: packet.src(), dst: self.rank, lane, step, bytes: u64::from(packet.payload()), start_fs: 0, end_fs: done };
+        let row = FlowRecord {
+            src: packet.src(),
+            dst: self.rank,
+            lane,
+            step,
+            bytes: u64::from(packet.payload()),
+            start_fs: 0,
+            end_fs: done,
+        };
         let same = |f: &&mut FlowRecord| (f.src, f.lane, f.step) == (row.src, lane, step);
         match self.flow_ends.iter_mut().rev().take(64).find(same) {
             Some(old) => (old.bytes, old.end_fs) = (old.bytes + row.bytes, old.end_fs.max(done)),
@@ -415,7 +458,8 @@ impl Endpoint {
 
     /// Bytes of state.
     pub(super) fn bytes(&self) -> u64 {
-        let shares: usize = self.queues.iter().map(|q| q.shares.capacity() * size_of::<Share>() + size_of::<Queue>()).sum();
+        let shares: usize =
+            self.queues.iter().map(|q| q.shares.capacity() * size_of::<Share>() + size_of::<Queue>()).sum();
         (size_of::<Self>()
             + self.lanes.capacity() * size_of::<Lane>()
             + self.starts.capacity() * 16

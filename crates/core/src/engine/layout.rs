@@ -130,7 +130,9 @@ impl Layout {
                 Place::Accelerator(a) => (u64::from(a) << 20, Node::Accelerator),
                 Place::Switch { network, copy, plane, index } => {
                     let net = &fabric.networks[network];
-                    let Shape::Clos(tree) = &net.planes[plane].shape else { continue };
+                    let Shape::Clos(tree) = &net.planes[plane].shape else {
+                        continue;
+                    };
                     let (tier, a, b) = tree.locate(index);
                     let t = &tree.tiers()[tier];
                     let kind = kind_of[first_plane[network] + plane][tier];
@@ -191,7 +193,11 @@ impl Layout {
 
     /// Bytes of the tables.
     pub(super) fn bytes(&self) -> u64 {
-        (self.vertex.len() * 4 + self.lp.len() * 4 + self.first_port.len() * 4 + self.nodes.len() * size_of::<Node>() + self.peer.len() * 6) as u64
+        (self.vertex.len() * 4
+            + self.lp.len() * 4
+            + self.first_port.len() * 4
+            + self.nodes.len() * size_of::<Node>()
+            + self.peer.len() * 6) as u64
     }
 }
 

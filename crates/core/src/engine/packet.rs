@@ -40,9 +40,27 @@ impl Packet {
     /// A packet as its source makes it: see the accessors for the fields.
     #[inline(always)]
     #[allow(clippy::too_many_arguments)] // the fields of a header
-    pub(super) fn new(dst: u32, selector: u32, src: u32, tag: u32, payload: u32, wire: u32, channel: u8, flags: u8) -> Self {
-        let meta = u64::from(payload) | u64::from(wire) << 16 | u64::from(NO_PORT) << 32 | u64::from(channel) << 48 | u64::from(flags) << 56;
-        Self { time: 0, route: u64::from(dst) | u64::from(selector) << 32, label: u64::from(src) | u64::from(tag) << 32, meta }
+    pub(super) fn new(
+        dst: u32,
+        selector: u32,
+        src: u32,
+        tag: u32,
+        payload: u32,
+        wire: u32,
+        channel: u8,
+        flags: u8,
+    ) -> Self {
+        let meta = u64::from(payload)
+            | u64::from(wire) << 16
+            | u64::from(NO_PORT) << 32
+            | u64::from(channel) << 48
+            | u64::from(flags) << 56;
+        Self {
+            time: 0,
+            route: u64::from(dst) | u64::from(selector) << 32,
+            label: u64::from(src) | u64::from(tag) << 32,
+            meta,
+        }
     }
 
     /// Destination position.
@@ -104,7 +122,12 @@ impl Packet {
     /// Built word by word: changing a copy on the stack and copying that again stalls on every packet.
     #[inline(always)]
     pub(super) fn arrived(&self, in_port: u16, time: Fs) -> Self {
-        Self { time, route: self.route, label: self.label, meta: self.meta & !(0xFFFF << 32) | u64::from(in_port) << 32 }
+        Self {
+            time,
+            route: self.route,
+            label: self.label,
+            meta: self.meta & !(0xFFFF << 32) | u64::from(in_port) << 32,
+        }
     }
 
     #[inline(always)]

@@ -141,7 +141,10 @@ impl Paths {
         match to {
             Target::Rank(peer) => {
                 let other = job.placement[peer as usize];
-                self.networks.iter().position(|n| accelerator / n.span == other / n.span).unwrap_or(self.networks.len() - 1)
+                self.networks
+                    .iter()
+                    .position(|n| accelerator / n.span == other / n.span)
+                    .unwrap_or(self.networks.len() - 1)
             }
             Target::SwitchReduce { .. } | Target::SwitchMulticast => self.switch_network.unwrap_or(0),
         }

@@ -8,7 +8,8 @@
 #[inline(always)]
 pub(super) fn prefetch<T>(value: &T) {
     #[cfg(target_arch = "x86_64")]
-    #[allow(unsafe_code)] // SAFETY: a prefetch reads nothing and cannot fault, and the pointer comes from a reference.
+    #[allow(unsafe_code)]
+    // SAFETY: a prefetch reads nothing and cannot fault, and the pointer comes from a reference.
     unsafe {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         _mm_prefetch(std::ptr::from_ref(value).cast::<i8>(), _MM_HINT_T0);

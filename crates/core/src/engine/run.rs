@@ -46,7 +46,8 @@ pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
     let limit = job.time_limit_fs.unwrap_or(MAX_TIME_FS).min(MAX_TIME_FS);
     let mailbox = || (0..threads).map(|_| (0..threads).map(|_| Mutex::new(vec![])).collect()).collect();
     let slots = || shards.iter().map(|s| AtomicU64::new(s.next())).collect::<Vec<_>>();
-    let exchange = Exchange { barrier: Barrier::new(threads), mailbox: [mailbox(), mailbox()], next: [slots(), slots()] };
+    let exchange =
+        Exchange { barrier: Barrier::new(threads), mailbox: [mailbox(), mailbox()], next: [slots(), slots()] };
     let (end, windows) = std::thread::scope(|scope| {
         let (mine, others) = shards.split_at_mut(1);
         for (i, shard) in others.iter_mut().enumerate() {
@@ -58,13 +59,22 @@ pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
 
     let last = shards.iter().map(|s| s.last_event).max().unwrap_or(0);
     match end {
-        End::Cancelled(now) => return Err(Error::Interrupted { time_ns: now / 1_000_000 }),
+        End::Cancelled(now) => {
+            return Err(Error::Interrupted { time_ns: now / 1_000_000 });
+        }
         End::Limit(now) if limit == MAX_TIME_FS => {
             let value = format!("{} ns", now / 1_000_000);
-            return Err(Error::Overflow { what: "simulated time".into(), value, limit: format!("{} ns", MAX_TIME_FS / 1_000_000) });
+            return Err(Error::Overflow {
+                what: "simulated time".into(),
+                value,
+                limit: format!("{} ns", MAX_TIME_FS / 1_000_000),
+            });
         }
         End::Limit(now) => {
-            return Err(Error::Timeout { time_ns: now / 1_000_000, limit: format!("simulated time limit {} ns", limit / 1_000_000) });
+            return Err(Error::Timeout {
+                time_ns: now / 1_000_000,
+                limit: format!("simulated time limit {} ns", limit / 1_000_000),
+            });
         }
         End::Quiet => {}
     }

@@ -288,7 +288,8 @@ impl<'a> Shard<'a> {
                     }
                 }
                 let fifo = fifo_count;
-                fifo_count += u32::from(class.channels) * if inside && self.paths.direct[class.network as usize].is_some() { 2 } else { 1 };
+                fifo_count += u32::from(class.channels)
+                    * if inside && self.paths.direct[class.network as usize].is_some() { 2 } else { 1 };
                 self.ports.push(Port {
                     free_at: 0,
                     peer,
@@ -349,7 +350,8 @@ impl<'a> Shard<'a> {
                     self.packets.push(&mut fifo.ring, packet);
                     fifo.flying += 1;
                     let lp = self.ports[local].lp;
-                    let bit = self.words[lp as usize] * 64 + port - self.layout.first_port[(self.first_lp + lp) as usize];
+                    let bit =
+                        self.words[lp as usize] * 64 + port - self.layout.first_port[(self.first_lp + lp) as usize];
                     self.in_bits[bit as usize / 64] |= 1 << (bit % 64);
                     self.wake.lower(lp, packet.time);
                 }
@@ -469,7 +471,10 @@ impl<'a> Shard<'a> {
             + self.fifos.len() * size_of::<Fifo>()
             + (self.in_bits.len() + self.out_bits.len() + self.wake.lps.len()) * 8
             + (self.words.len() + self.endpoint_of.len()) * 4;
-        flat as u64 + self.packets.bytes() + self.credits.bytes() + self.endpoints.iter().map(Endpoint::bytes).sum::<u64>()
+        flat as u64
+            + self.packets.bytes()
+            + self.credits.bytes()
+            + self.endpoints.iter().map(Endpoint::bytes).sum::<u64>()
     }
 }
 

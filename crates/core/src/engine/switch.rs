@@ -105,7 +105,8 @@ impl Shard<'_> {
                 let bit = bits.trailing_zeros();
                 bits &= bits - 1;
                 let o = w * 64 + bit as usize;
-                let (class, peer, peer_lp, peer_bit) = (&classes[ports[o].class as usize], ports[o].peer, ports[o].peer_lp, ports[o].peer_bit);
+                let (class, peer, peer_lp, peer_bit) =
+                    (&classes[ports[o].class as usize], ports[o].peer, ports[o].peer_lp, ports[o].peer_bit);
                 let fifo = &mut fifos[ports[o].fifo as usize];
                 let stats = &mut stats[o];
                 let mut free_at = ports[o].free_at;
@@ -121,7 +122,8 @@ impl Shard<'_> {
                     let mut ready = packet.time;
                     if !kind.simple {
                         // store-and-forward waits for the tail; cut-through to a faster link, until it cannot run dry
-                        let whole = ports.get(usize::from(packet.in_port())).map_or(0, |q| classes[q.class as usize].fs(wire));
+                        let whole =
+                            ports.get(usize::from(packet.in_port())).map_or(0, |q| classes[q.class as usize].fs(wire));
                         ready += if kind.cut_through { whole.saturating_sub(class.fs(wire)) } else { whole };
                     }
                     let ready = ready.max(free_at);
@@ -172,7 +174,10 @@ impl Shard<'_> {
                         outbox.post(ports[o].peer_shard, packet.time, Mail::Packet(peer, *packet));
                     }
                     // the queue is longest just before something leaves
-                    while waiting - sent > 1 && queued < waiting && (queued <= sent || packets.get(&ring, fifo.flying + queued).time <= time) {
+                    while waiting - sent > 1
+                        && queued < waiting
+                        && (queued <= sent || packets.get(&ring, fifo.flying + queued).time <= time)
+                    {
                         queued += 1;
                     }
                     stats.queue_max = stats.queue_max.max(queued.max(sent + 1) - sent);

@@ -71,7 +71,8 @@ fn links_of(job: &Job, layout: &Layout, shards: &[Shard], vertex: u32, rows: &mu
 /// Joins where messages started with where they ended.
 fn flows(shards: &[Shard]) -> Vec<FlowRecord> {
     let key = |f: &FlowRecord| (f.src, f.dst, f.lane, f.step);
-    let mut ends: Vec<FlowRecord> = shards.iter().flat_map(|s| &s.endpoints).flat_map(|e| &e.flow_ends).copied().collect();
+    let mut ends: Vec<FlowRecord> =
+        shards.iter().flat_map(|s| &s.endpoints).flat_map(|e| &e.flow_ends).copied().collect();
     ends.sort_unstable();
     ends.dedup_by(|next, kept| {
         let same = key(next) == key(kept);
@@ -80,7 +81,8 @@ fn flows(shards: &[Shard]) -> Vec<FlowRecord> {
         }
         same
     });
-    let mut starts: Vec<FlowRecord> = shards.iter().flat_map(|s| &s.endpoints).flat_map(|e| &e.flow_starts).copied().collect();
+    let mut starts: Vec<FlowRecord> =
+        shards.iter().flat_map(|s| &s.endpoints).flat_map(|e| &e.flow_starts).copied().collect();
     starts.sort_unstable_by_key(|f| (key(f), f.start_fs));
     starts.dedup_by_key(|f| key(f));
     let mut next = 0;

@@ -148,7 +148,10 @@ impl Clos {
     /// Tier index of the lowest common ancestor of two positions.
     pub fn meet(&self, x: u32, y: u32) -> usize {
         let mut tier = 0;
-        while tier + 1 < self.tiers.len() && x / (self.tiers[tier].child_positions * self.tiers[tier].down) != y / (self.tiers[tier].child_positions * self.tiers[tier].down) {
+        while tier + 1 < self.tiers.len()
+            && x / (self.tiers[tier].child_positions * self.tiers[tier].down)
+                != y / (self.tiers[tier].child_positions * self.tiers[tier].down)
+        {
             tier += 1;
         }
         tier

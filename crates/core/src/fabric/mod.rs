@@ -100,7 +100,9 @@ impl Network {
     #[inline]
     pub fn position(&self, plane: usize, member: u32, link: u32) -> u32 {
         let plane = &self.planes[plane];
-        let Shape::Clos(tree) = &plane.shape else { return member };
+        let Shape::Clos(tree) = &plane.shape else {
+            return member;
+        };
         if self.rails <= 1 {
             return member * plane.links + link;
         }
@@ -113,7 +115,9 @@ impl Network {
     /// Inverse of [`Network::position`]: member and link; the member may lie beyond the span if positions are spare.
     pub fn member(&self, plane: usize, position: u32) -> (u32, u32) {
         let plane = &self.planes[plane];
-        let Shape::Clos(tree) = &plane.shape else { return (position, 0) };
+        let Shape::Clos(tree) = &plane.shape else {
+            return (position, 0);
+        };
         let (slot, link) = (position / plane.links, position % plane.links);
         if self.rails <= 1 {
             return (slot, link);
@@ -173,11 +177,21 @@ impl Fabric {
             port += u64::from(network.ports);
             vertex += u64::from(network.copies) * u64::from(network.copy_switches);
             if port > 1 << 14 || vertex >= 1 << 31 {
-                return Err(wrong(net, format!("{port} ports an accelerator, {vertex} vertices"), "at most 16384 and 2^31"));
+                return Err(wrong(
+                    net,
+                    format!("{port} ports an accelerator, {vertex} vertices"),
+                    "at most 16384 and 2^31",
+                ));
             }
             networks.push(network);
         }
-        Ok(Self { spec: spec.clone(), networks, accelerators: spec.accelerators, accelerator_ports: port as u32, vertices: vertex as u32 })
+        Ok(Self {
+            spec: spec.clone(),
+            networks,
+            accelerators: spec.accelerators,
+            accelerator_ports: port as u32,
+            vertices: vertex as u32,
+        })
     }
 
     /// Number of accelerators.
@@ -253,7 +267,9 @@ impl Fabric {
             }
             Place::Switch { network, copy, plane, index } => {
                 let net = &self.networks[network];
-                let Shape::Clos(tree) = &net.planes[plane].shape else { return None };
+                let Shape::Clos(tree) = &net.planes[plane].shape else {
+                    return None;
+                };
                 let (tier, ..) = tree.locate(index);
                 let t = &tree.tiers()[tier];
                 let link_tier = if port < t.down * t.parallel { tier } else { tier + 1 };
@@ -315,11 +331,15 @@ fn wrong(net: &NetworkSpec, problem: impl Into<String>, expected: impl Into<Stri
 }
 
 fn build(net: &NetworkSpec, accelerators: u32, first_port: u32, first_switch: u32) -> Result<Network> {
-    if net.span == 0 || accelerators % net.span != 0 {
+    if net.span == 0 || !accelerators.is_multiple_of(net.span) {
         return Err(wrong(net, format!("span {} does not divide {accelerators} accelerators", net.span), "a divisor"));
     }
     if net.planes.is_empty() || net.planes.contains(&0) {
-        return Err(wrong(net, format!("planes {:?}", net.planes), "at least one link into each of at least one plane"));
+        return Err(wrong(
+            net,
+            format!("planes {:?}", net.planes),
+            "at least one link into each of at least one plane",
+        ));
     }
     let mut planes = Vec::with_capacity(net.planes.len());
     let (mut ports, mut switches, mut channels, mut rails) = (0, 0u64, 1, 1);
@@ -331,7 +351,11 @@ fn build(net: &NetworkSpec, accelerators: u32, first_port: u32, first_switch: u3
             }
             TopologySpec::Torus { dims, wrap } => {
                 if dims.len() != wrap.len() {
-                    return Err(wrong(net, format!("{} dimensions, {} wrap flags", dims.len(), wrap.len()), "one flag a dimension"));
+                    return Err(wrong(
+                        net,
+                        format!("{} dimensions, {} wrap flags", dims.len(), wrap.len()),
+                        "one flag a dimension",
+                    ));
                 }
                 let line = |(&size, &wrap): (&u32, &bool)| Dimension::Line { size, wrap: wrap && size > 2 };
                 direct_shape(net, links, &dims.iter().zip(wrap).map(line).collect::<Vec<_>>())?
@@ -364,29 +388,54 @@ fn build(net: &NetworkSpec, accelerators: u32, first_port: u32, first_switch: u3
     }
     let copies = accelerators / net.span;
     let copy_switches = switches as u32;
-    Ok(Network { spec: net.clone(), copies, span: net.span, planes, first_port, ports, channels, rails, first_switch, copy_switches })
+    Ok(Network {
+        spec: net.clone(),
+        copies,
+        span: net.span,
+        planes,
+        first_port,
+        ports,
+        channels,
+        rails,
+        first_switch,
+        copy_switches,
+    })
 }
 
 fn clos_shape(net: &NetworkSpec, links: u32, down: &[u32], up: &[u32], parallel: &[u32], rails: u32) -> Result<Shape> {
     if down.is_empty() || down.len() != up.len() || down.len() != parallel.len() {
-        return Err(wrong(net, format!("down {down:?}, up {up:?}, parallel {parallel:?}"), "three lists of one entry a tier"));
+        return Err(wrong(
+            net,
+            format!("down {down:?}, up {up:?}, parallel {parallel:?}"),
+            "three lists of one entry a tier",
+        ));
     }
     if up[0] != 1 || parallel[0] != 1 {
-        return Err(wrong(net, format!("up[0] = {}, parallel[0] = {}", up[0], parallel[0]), "1: use planes for several links"));
+        return Err(wrong(
+            net,
+            format!("up[0] = {}, parallel[0] = {}", up[0], parallel[0]),
+            "1: use planes for several links",
+        ));
     }
     let mut down = down.to_vec();
     down[0] = down[0].saturating_mul(links);
-    let too_large = || wrong(net, format!("a tree of down {down:?}, up {up:?}, parallel {parallel:?}"), "positive counts below 2^31");
+    let too_large = || {
+        wrong(net, format!("a tree of down {down:?}, up {up:?}, parallel {parallel:?}"), "positive counts below 2^31")
+    };
     let tree = Clos::new(&down, up, parallel).ok_or_else(too_large)?;
     let places = tree.positions() / links;
     if places < net.span {
-        return Err(wrong(net, format!("{places} accelerator places for a span of {}", net.span), "down counts whose product is at least the span"));
+        return Err(wrong(
+            net,
+            format!("{places} accelerator places for a span of {}", net.span),
+            "down counts whose product is at least the span",
+        ));
     }
     if rails > 1 {
         let leaves = tree.tiers()[0].switches;
         let hosts = tree.tiers()[0].down / links;
         let groups = net.span.div_ceil(rails).div_ceil(hosts);
-        if net.span % rails != 0 || groups * rails > leaves {
+        if !net.span.is_multiple_of(rails) || groups * rails > leaves {
             return Err(wrong(
                 net,
                 format!("{rails} rails over {} accelerators and {leaves} leaves of {hosts}", net.span),
@@ -402,13 +451,26 @@ fn clos_shape(net: &NetworkSpec, links: u32, down: &[u32], up: &[u32], parallel:
 
 fn direct_shape(net: &NetworkSpec, links: u32, kinds: &[Dimension]) -> Result<Shape> {
     if net.planes.len() != 1 {
-        return Err(wrong(net, format!("{} planes", net.planes.len()), "one plane: a direct topology has no planes, only parallel links"));
+        return Err(wrong(
+            net,
+            format!("{} planes", net.planes.len()),
+            "one plane: a direct topology has no planes, only parallel links",
+        ));
     }
     let sizes: Vec<u32> = kinds.iter().map(|k| k.size()).collect();
-    let mut direct = Direct::new(kinds, links)
-        .ok_or_else(|| wrong(net, format!("dimensions {sizes:?} with {links} parallel links"), "positive sizes whose product is below 2^31"))?;
+    let mut direct = Direct::new(kinds, links).ok_or_else(|| {
+        wrong(
+            net,
+            format!("dimensions {sizes:?} with {links} parallel links"),
+            "positive sizes whose product is below 2^31",
+        )
+    })?;
     if direct.positions() != net.span {
-        return Err(wrong(net, format!("dimensions {sizes:?} hold {} accelerators, the span is {}", direct.positions(), net.span), "equal numbers"));
+        return Err(wrong(
+            net,
+            format!("dimensions {sizes:?} hold {} accelerators, the span is {}", direct.positions(), net.span),
+            "equal numbers",
+        ));
     }
     direct.dateline &= net.dateline;
     Ok(Shape::Direct(direct))

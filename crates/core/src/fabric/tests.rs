@@ -34,7 +34,9 @@ fn check_involution(fabric: &Fabric) -> u64 {
     let mut links = 0;
     for vertex in 0..fabric.vertices() {
         for port in 0..fabric.ports(vertex) {
-            let Some(end) = fabric.peer(vertex, port) else { continue };
+            let Some(end) = fabric.peer(vertex, port) else {
+                continue;
+            };
             links += 1;
             let back = fabric.peer(end.vertex, end.port).expect("a link leads back");
             assert_eq!((back.vertex, back.port), (vertex, port), "{} port {port}", fabric.name(vertex));
@@ -92,7 +94,10 @@ fn what_cannot_be_built_is_named() {
         (network("a", 5, clos(&[8], &[1], &[1], 1), vec![1], 1), "span 5 does not divide"),
         (network("b", 8, clos(&[4], &[1], &[1], 1), vec![1], 1), "4 accelerator places for a span of 8"),
         (network("c", 8, clos(&[8, 1], &[1], &[1], 1), vec![1], 1), "three lists"),
-        (network("d", 8, TopologySpec::Torus { dims: vec![2, 2], wrap: vec![true; 2] }, vec![1], 2), "hold 4 accelerators"),
+        (
+            network("d", 8, TopologySpec::Torus { dims: vec![2, 2], wrap: vec![true; 2] }, vec![1], 2),
+            "hold 4 accelerators",
+        ),
         (network("e", 8, TopologySpec::FullMesh { dims: vec![8] }, vec![1, 1], 1), "2 planes"),
         (network("f", 8, clos(&[8], &[1], &[1], 1), vec![], 1), "planes []"),
         (network("g", 8, clos(&[8], &[1], &[1], 1), vec![1], 2), "2 link and 2 switch entries"),

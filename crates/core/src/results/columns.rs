@@ -73,7 +73,12 @@ pub const SUMMARY: &[Column] = &[
     column("fidelity", Kind::Text, "", "packet or analytic"),
     column("ranks", Kind::U32, "", "ranks that took part"),
     column("size_bytes", Kind::U64, "B", "nccl-tests' size column, rounded as nccl-tests does"),
-    column("count", Kind::U64, "elements", "nccl-tests' count column: a rank's piece where each rank has one, else the buffer"),
+    column(
+        "count",
+        Kind::U64,
+        "elements",
+        "nccl-tests' count column: a rank's piece where each rank has one, else the buffer",
+    ),
     column("type_bytes", Kind::U32, "B", "bytes of one element"),
     column("root", Kind::I64, "", "root rank, -1 where no rank is special"),
     column("time_ns", Kind::F64, "ns", "from the call until the last rank has finished"),

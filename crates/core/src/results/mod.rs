@@ -80,7 +80,11 @@ fn summary(o: &Outcome) -> Vec<ArrayRef> {
     let elements = o.bytes_effective / u64::from(spec.element_bytes.max(1));
     let pieces = matches!(
         collective,
-        Collective::AllGather | Collective::ReduceScatter | Collective::AllToAll | Collective::Gather | Collective::Scatter
+        Collective::AllGather
+            | Collective::ReduceScatter
+            | Collective::AllToAll
+            | Collective::Gather
+            | Collective::Scatter
     );
     let count = if pieces { elements / u64::from(o.ranks.max(1)) } else { elements };
     let root = if collective.rooted() { i64::from(spec.root) } else { -1 };

@@ -21,11 +21,27 @@ fn outcome(record: &[&str]) -> Outcome {
     effective.record = record.iter().map(|r| r.to_string()).collect();
     let fabric = Fabric::new(&effective.system).unwrap();
     let link = LinkRecord {
-        vertex: 2, port: 0, peer: 0, network: 0, tier: 0, up: false, payload_bytes: 512, wire_bytes: 512, packets: 1,
-        busy_fs: 512_000_000, stall_fs: 0, wait_fs: 256_000_000, queue_max: 1,
+        vertex: 2,
+        port: 0,
+        peer: 0,
+        network: 0,
+        tier: 0,
+        up: false,
+        payload_bytes: 512,
+        wire_bytes: 512,
+        packets: 1,
+        busy_fs: 512_000_000,
+        stall_fs: 0,
+        wait_fs: 256_000_000,
+        queue_max: 1,
     };
-    let links = vec![LinkRecord { vertex: 0, peer: 2, up: true, ..link }, link, LinkRecord { port: 1, peer: 1, packets: 0, busy_fs: 0, ..link }];
-    let flows = vec![FlowRecord { src: 0, dst: 1, lane: 0, step: 0, bytes: 512, start_fs: 1_000_000, end_fs: 3_000_000 }];
+    let links = vec![
+        LinkRecord { vertex: 0, peer: 2, up: true, ..link },
+        link,
+        LinkRecord { port: 1, peer: 1, packets: 0, busy_fs: 0, ..link },
+    ];
+    let flows =
+        vec![FlowRecord { src: 0, dst: 1, lane: 0, step: 0, bytes: 512, start_fs: 1_000_000, end_fs: 3_000_000 }];
     let ranks = (0..2).map(|rank| RankRecord { rank, accelerator: rank, ..RankRecord::default() }).collect();
     let record = Record { finish_fs: 1_024_000_000, packet_hops: 4, ranks, links, flows, ..Record::default() };
     Outcome {

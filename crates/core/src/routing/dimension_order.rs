@@ -29,7 +29,7 @@ pub fn next(direct: &Direct, at: u32, dst: u32, selector: u32) -> Option<(u32, u
                 let minus = match (2 * forward).cmp(&size) {
                     std::cmp::Ordering::Less => false,
                     std::cmp::Ordering::Greater => true,
-                    std::cmp::Ordering::Equal => selector / direct.links & 1 == 1,
+                    std::cmp::Ordering::Equal => (selector / direct.links) & 1 == 1,
                 };
                 let crosses = if minus { y > x } else { y < x };
                 (u32::from(minus), u32::from(direct.dateline && !crosses))
@@ -43,7 +43,9 @@ pub fn next(direct: &Direct, at: u32, dst: u32, selector: u32) -> Option<(u32, u
 /// Number of equal first hops between two places: parallel links, twice if the first differing ring is exactly halved.
 pub fn choices(direct: &Direct, at: u32, dst: u32) -> u32 {
     let halved = |d: &crate::fabric::direct::Dim| match d.kind {
-        Dimension::Line { size, wrap: true } => 2 * ((dst / d.stride % size + size - at / d.stride % size) % size) == size,
+        Dimension::Line { size, wrap: true } => {
+            2 * ((dst / d.stride % size + size - at / d.stride % size) % size) == size
+        }
         _ => false,
     };
     let differs = |d: &&crate::fabric::direct::Dim| at / d.stride % d.kind.size() != dst / d.stride % d.kind.size();

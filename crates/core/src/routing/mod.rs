@@ -28,7 +28,7 @@ impl Div {
 
     /// Quotient.
     #[inline(always)]
-    pub fn div(self, n: u32) -> u32 {
+    pub fn quotient(self, n: u32) -> u32 {
         if self.by == 1 {
             return n;
         }
@@ -37,8 +37,8 @@ impl Div {
 
     /// Remainder.
     #[inline(always)]
-    pub fn rem(self, n: u32) -> u32 {
-        n - self.div(n) * self.by
+    pub fn remainder(self, n: u32) -> u32 {
+        n - self.quotient(n) * self.by
     }
 
     /// The divisor.
@@ -57,7 +57,7 @@ mod tests {
         #[test]
         fn division_is_exact(n: u32, by in 1u32..) {
             let d = Div::new(by);
-            prop_assert_eq!((d.div(n), d.rem(n)), (n / by, n % by));
+            prop_assert_eq!((d.quotient(n), d.remainder(n)), (n / by, n % by));
         }
     }
 }

@@ -5,7 +5,7 @@
 //! arithmetic, and a port generates its share of a message lazily, one packet at a time.
 //!
 //! - single path (D-mod-k, S-mod-k, ECMP): `choices` is one, the first hop and selector are fixed for the message;
-//! - round-robin spraying: the rotation is the source plus the rank's running packet count, the selector advances with every group;
+//! - round-robin spraying: the rotation is the rank's running packet count, the selector advances with every group;
 //! - random spraying: rotation and selector are seeded hashes of (source, destination, tag, group).
 //!
 //! **Invariant.** A choice depends only on the seed, the message and the packet's number, never on timing or threads.
@@ -43,7 +43,8 @@ impl Spread {
     /// The spread of a unicast message. `available` first hops; `src` and `dst` are positions, `count` the packets that
     /// the rank sent before, `label` the message's tag.
     pub fn new(policy: RoutingSpec, available: u32, src: u32, dst: u32, count: u32, label: u32, seed: u64) -> Self {
-        let single = |hop: u32, selector: u32| Spread { choices: 1, rotation: hop % available, selector, kind: Kind::Single };
+        let single =
+            |hop: u32, selector: u32| Spread { choices: 1, rotation: hop % available, selector, kind: Kind::Single };
         let key = mix(seed ^ (u64::from(src) << 32 | u64::from(dst))) ^ u64::from(label);
         match policy {
             RoutingSpec::DModK => single(dst, dst),
@@ -54,12 +55,14 @@ impl Spread {
             }
             RoutingSpec::SprayRoundRobin => Spread {
                 choices: available,
-                // not every rank's first packet by the first plane
-                rotation: src.wrapping_add(count) % available,
+                // not offset by the source: in a shift pattern that would send all of one destination by one plane
+                rotation: count % available,
                 selector: src.wrapping_add(count / available),
                 kind: Kind::RoundRobin,
             },
-            RoutingSpec::SprayRandom => Spread { choices: available, rotation: 0, selector: 0, kind: Kind::Random(key) },
+            RoutingSpec::SprayRandom => {
+                Spread { choices: available, rotation: 0, selector: 0, kind: Kind::Random(key) }
+            }
         }
     }
 

@@ -55,14 +55,18 @@ impl TierRoute {
     pub fn next(&self, first: u32, dst: u32, selector: u32) -> u32 {
         let below = dst.wrapping_sub(first);
         if below < self.span {
-            let port = self.child.div(below) * self.parallel;
-            if self.parallel == 1 { port } else { port + self.up.div(self.choices.rem(self.digit.div(selector))) }
+            let port = self.child.quotient(below) * self.parallel;
+            if self.parallel == 1 {
+                port
+            } else {
+                port + self.up.quotient(self.choices.remainder(self.digit.quotient(selector)))
+            }
         } else {
-            let u = self.up_choices.rem(self.up_digit.div(selector));
+            let u = self.up_choices.remainder(self.up_digit.quotient(selector));
             if self.up_parallel == 1 {
                 self.downs + u
             } else {
-                self.downs + self.up_parents.rem(u) * self.up_parallel + self.up_parents.div(u)
+                self.downs + self.up_parents.remainder(u) * self.up_parallel + self.up_parents.quotient(u)
             }
         }
     }

@@ -30,15 +30,22 @@ impl Plan {
         say(in_order && spec.placement.is_some(), idle("placement", "it is the default, rank i on accelerator i"));
         let random = |net: &Network| matches!(net.spec.routing, RoutingSpec::Ecmp | RoutingSpec::SprayRandom);
         say(spec.seed != 0 && !self.fabric.networks.iter().any(random), idle("seed", "no network routes at random"));
-        let budget = spec.packet_budget != 50_000_000 && spec.fidelity != "auto";
+        let budget = spec.packet_budget != crate::spec::DEFAULT_PACKET_BUDGET && spec.fidelity != "auto";
         say(budget, idle("packet_budget", "it decides for fidelity \"auto\" only"));
         for net in &self.fabric.networks {
             for tier in 0..net.spec.links.len() {
-                let full = (u64::from(net.spec.payload) * u64::from(self.protocol.wire_num)).div_ceil(self.protocol.wire_den.into());
+                let full = (u64::from(net.spec.payload) * u64::from(self.protocol.wire_num))
+                    .div_ceil(self.protocol.wire_den.into());
                 let (slow, buffer) = slowdown(net, tier, full as f64 + f64::from(net.spec.overhead));
                 let share = 100.0 / slow;
-                let level = format!("{} {} {}", net.spec.name, if net.is_direct() { "dimension" } else { "tier" }, tier + 1);
-                say(slow > 1.02, format!("{level}: a buffer of {buffer} bytes is less than a round trip holds; links reach {share:.0} % of their rate"));
+                let level =
+                    format!("{} {} {}", net.spec.name, if net.is_direct() { "dimension" } else { "tier" }, tier + 1);
+                say(
+                    slow > 1.02,
+                    format!(
+                        "{level}: a buffer of {buffer} bytes is less than a round trip holds; links reach {share:.0} % of their rate"
+                    ),
+                );
             }
         }
         if !self.packet {
@@ -56,7 +63,11 @@ impl Plan {
         let memory = record.ranks.iter().map(|r| r.memory_busy_fs).max().unwrap_or(0) as f64 / time;
         let link = busiest.map_or(0.0, |l| l.busy_fs as f64 / time);
         if memory.max(link) < 0.5 {
-            return if self.prediction.software_fs > self.prediction.latency_fs { "software".into() } else { "latency".into() };
+            return if self.prediction.software_fs > self.prediction.latency_fs {
+                "software".into()
+            } else {
+                "latency".into()
+            };
         }
         match busiest {
             Some(l) if link >= memory => format!("{}, {:.0} % busy", self.class(l), 100.0 * link),

@@ -106,5 +106,9 @@ fn a_buffer_below_the_round_trip_is_remarked() {
     // 2 x 400 + 200 ns and a packet at 100 GB/s is a round trip of 104 kB
     s.system.networks[0].buffer = Some(52_000);
     let plan = Plan::new(&s).unwrap();
-    assert!(plan.warnings.iter().any(|w| w.contains("nv tier 1") && w.contains("links reach 50 %")), "{:?}", plan.warnings);
+    assert!(
+        plan.warnings.iter().any(|w| w.contains("nv tier 1") && w.contains("links reach 50 %")),
+        "{:?}",
+        plan.warnings
+    );
 }

@@ -6,6 +6,8 @@
 //! **Invariant.** [`RunSpec::from_json`] returns a specification whose every field was range-checked by
 //! [`validate`]; nothing behind it checks again.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 mod validate;
@@ -13,6 +15,9 @@ pub use validate::{FIDELITIES, TABLES, validate, validate_system};
 
 use crate::error::{Error, Result};
 use crate::units::{BitRate, Fs};
+
+/// Packet-hops that `auto` simulates as packets: two or three seconds on one core.
+pub const DEFAULT_PACKET_BUDGET: u64 = 30_000_000;
 
 /// Everything that one simulation needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -222,6 +227,10 @@ pub struct StackSpec {
     /// Protocol name, or `auto`.
     #[serde(default = "auto")]
     pub protocol: String,
+    /// The library's own algorithms by collective: `algorithm = "auto"` chooses among those that can run here. A collective
+    /// that is not listed, or none of whose algorithms can run, has them all.
+    #[serde(default)]
+    pub algorithms: BTreeMap<String, Vec<String>>,
 }
 
 /// One protocol (LL, LL128, Simple, ...) of a stack.
@@ -257,8 +266,9 @@ impl RunSpec {
     /// [`Error::Spec`] names the field (unknown, missing, of a wrong type or out of range); [`Error::Overflow`] a
     /// quantity beyond its integer.
     pub fn from_json(text: &str) -> Result<Self> {
-        let spec: RunSpec = serde_json::from_str(text)
-            .map_err(|e| Error::spec("specification", format!("line {} column {}", e.line(), e.column()), e.to_string()))?;
+        let spec: RunSpec = serde_json::from_str(text).map_err(|e| {
+            Error::spec("specification", format!("line {} column {}", e.line(), e.column()), e.to_string())
+        })?;
         validate(&spec)?;
         Ok(spec)
     }
@@ -277,5 +287,5 @@ fn default_element() -> u32 {
     4
 }
 fn default_budget() -> u64 {
-    50_000_000
+    DEFAULT_PACKET_BUDGET
 }

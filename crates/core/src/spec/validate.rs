@@ -83,7 +83,11 @@ pub fn validate_system(system: &SystemSpec) -> Result<()> {
     for (i, net) in system.networks.iter().enumerate() {
         network(&format!("system.networks[{i}]"), net, system.accelerators)?;
         if system.networks[..i].iter().any(|other| other.name == net.name) {
-            return Err(Error::spec(format!("system.networks[{i}].name"), format!("{:?}", net.name), "a name of its own"));
+            return Err(Error::spec(
+                format!("system.networks[{i}].name"),
+                format!("{:?}", net.name),
+                "a name of its own",
+            ));
         }
     }
     Ok(())
@@ -134,9 +138,24 @@ fn validate_stack(stack: &StackSpec, system: &SystemSpec) -> Result<()> {
     for (i, p) in stack.protocols.iter().enumerate() {
         let path = format!("stack.protocols[{i}]");
         if p.name.is_empty() || p.name == "auto" || stack.protocols[..i].iter().any(|other| other.name == p.name) {
-            return Err(Error::spec(format!("{path}.name"), format!("{:?}", p.name), "a name of its own, not \"auto\""));
+            return Err(Error::spec(
+                format!("{path}.name"),
+                format!("{:?}", p.name),
+                "a name of its own, not \"auto\"",
+            ));
         }
         protocol(&path, p, system)?;
+    }
+    for (collective, names) in &stack.algorithms {
+        let at = format!("stack.algorithms.{collective}");
+        let misplaced = |e: Error| match e {
+            Error::Spec { value, expected, .. } => Error::Spec { field: at.clone(), value, expected },
+            other => other,
+        };
+        Collective::parse(collective).map_err(misplaced)?;
+        for name in names {
+            Algorithm::parse(name).map_err(misplaced)?;
+        }
     }
     if stack.protocol != "auto" && stack.protocols.iter().all(|p| p.name != stack.protocol) {
         let names: Vec<_> = stack.protocols.iter().map(|p| p.name.as_str()).collect();
@@ -161,10 +180,15 @@ fn protocol(path: &str, p: &ProtocolSpec, system: &SystemSpec) -> Result<()> {
         return Err(Error::spec(at("wire_num / wire_den"), given, "a ratio of at least 1 with a positive denominator"));
     }
     for (i, net) in system.networks.iter().enumerate() {
-        let wire = (u64::from(net.payload) * u64::from(p.wire_num)).div_ceil(p.wire_den.into()) + u64::from(net.overhead);
+        let wire =
+            (u64::from(net.payload) * u64::from(p.wire_num)).div_ceil(p.wire_den.into()) + u64::from(net.overhead);
         if wire > MAX_PACKET {
             let expected = format!("at most {MAX_PACKET} bytes of a full packet of system.networks[{i}] on the wire");
-            return Err(Error::spec(at("wire_num / wire_den"), format!("{}/{}: {wire} bytes", p.wire_num, p.wire_den), expected));
+            return Err(Error::spec(
+                at("wire_num / wire_den"),
+                format!("{}/{}: {wire} bytes", p.wire_num, p.wire_den),
+                expected,
+            ));
         }
         // The buffer must hold two packets as this protocol makes them.
         if net.buffer.is_some_and(|b| b < 2 * wire) {
@@ -174,7 +198,9 @@ fn protocol(path: &str, p: &ProtocolSpec, system: &SystemSpec) -> Result<()> {
     }
     for (i, name) in p.algorithms.iter().enumerate() {
         Algorithm::parse(name).map_err(|e| match e {
-            Error::Spec { value, expected, .. } => Error::Spec { field: at(&format!("algorithms[{i}]")), value, expected },
+            Error::Spec { value, expected, .. } => {
+                Error::Spec { field: at(&format!("algorithms[{i}]")), value, expected }
+            }
             other => other,
         })?;
     }
@@ -182,7 +208,9 @@ fn protocol(path: &str, p: &ProtocolSpec, system: &SystemSpec) -> Result<()> {
 }
 
 fn placement(spec: &RunSpec, ranks: u32) -> Result<()> {
-    let Some(placement) = &spec.placement else { return Ok(()) };
+    let Some(placement) = &spec.placement else {
+        return Ok(());
+    };
     if placement.len() as u64 != u64::from(ranks) {
         let given = format!("{} entries", placement.len());
         return Err(Error::spec("placement", given, format!("one accelerator for each of the {ranks} ranks")));

@@ -112,7 +112,9 @@ impl Task<'_> {
     fn torus(&self) -> Option<(Vec<u32>, Vec<bool>)> {
         let is_torus = |net: &&crate::fabric::Network| matches!(net.spec.topology, TopologySpec::Torus { .. });
         let net = self.fabric.networks.iter().find(is_torus)?;
-        let Shape::Direct(direct) = &net.planes[0].shape else { return None };
+        let Shape::Direct(direct) = &net.planes[0].shape else {
+            return None;
+        };
         let wraps = |kind| matches!(kind, Dimension::Line { wrap: true, .. });
         let sides = direct.dims.iter().map(|d| (d.kind.size(), wraps(d.kind))).unzip();
         (net.span == self.ranks()).then_some(sides)
@@ -122,7 +124,9 @@ impl Task<'_> {
     pub fn in_network(&self) -> bool {
         let home = self.placement.first().copied().unwrap_or(0);
         let joins = |net: &&crate::fabric::Network| self.placement.iter().all(|&a| a / net.span == home / net.span);
-        let Some(net) = self.fabric.networks.iter().find(joins) else { return false };
+        let Some(net) = self.fabric.networks.iter().find(joins) else {
+            return false;
+        };
         let single = matches!(&net.planes[0].shape, Shape::Clos(tree) if tree.tiers().len() == 1);
         single && net.switch(0).in_network_reduce
     }
@@ -171,6 +175,7 @@ impl Task<'_> {
 
     /// Every algorithm with every protocol, cheapest first, those that cannot run last.
     pub fn candidates(&self) -> Vec<Candidate> {
+        let own = self.own();
         let mut found = vec![];
         for algorithm in Algorithm::ALL {
             let schedule = match self.schedule(algorithm) {
@@ -190,10 +195,21 @@ impl Task<'_> {
                     Some(reason) => (false, None, reason),
                     None => {
                         let prediction = self.predict(&*schedule, protocol);
-                        (true, Some(prediction.time_fs), prediction.bottleneck())
+                        let foreign = if own.contains(&algorithm) {
+                            String::new()
+                        } else {
+                            format!("; not one of {}'s own, so auto passes over it", self.stack.name)
+                        };
+                        (true, Some(prediction.time_fs), prediction.bottleneck() + &foreign)
                     }
                 };
-                found.push(Candidate { algorithm: algorithm.name(), protocol: protocol.name.clone(), valid, time_fs, reason });
+                found.push(Candidate {
+                    algorithm: algorithm.name(),
+                    protocol: protocol.name.clone(),
+                    valid,
+                    time_fs,
+                    reason,
+                });
             }
         }
         found.sort_by_key(|c| (!c.valid, c.time_fs));
@@ -206,10 +222,29 @@ impl Task<'_> {
     /// Those of [`Task::schedule`] for a named algorithm; [`Error::Algorithm`] if nothing can run; [`Error::Spec`] if no
     /// protocol admits what can.
     pub fn choose(&self, algorithm: Option<Algorithm>) -> Result<Choice> {
-        let wanted: Vec<Algorithm> = algorithm.map_or_else(|| Algorithm::ALL.to_vec(), |a| vec![a]);
+        if let Some(algorithm) = algorithm {
+            return self.choose_among(&[algorithm]);
+        }
+        let own = self.own();
+        match self.choose_among(&own) {
+            Err(_) if own.len() < Algorithm::ALL.len() => self.choose_among(&Algorithm::ALL),
+            choice => choice,
+        }
+    }
+
+    /// The algorithms that the library has for this collective.
+    fn own(&self) -> Vec<Algorithm> {
+        let listed = self.stack.algorithms.get(self.collective.name());
+        listed.map_or_else(
+            || Algorithm::ALL.to_vec(),
+            |names| names.iter().filter_map(|n| Algorithm::parse(n).ok()).collect(),
+        )
+    }
+
+    fn choose_among(&self, wanted: &[Algorithm]) -> Result<Choice> {
         let mut best: Option<Choice> = None;
         let (mut refusals, mut last_error) = (vec![], None);
-        for algorithm in wanted {
+        for &algorithm in wanted {
             let schedule = match self.schedule(algorithm) {
                 Ok(schedule) => schedule,
                 Err(error) => {
@@ -218,7 +253,9 @@ impl Task<'_> {
                 }
             };
             let mut cheapest: Option<(Prediction, &ProtocolSpec)> = None;
-            for protocol in self.stack.protocols.iter().filter(|p| self.stack.protocol == "auto" || p.name == self.stack.protocol) {
+            for protocol in
+                self.stack.protocols.iter().filter(|p| self.stack.protocol == "auto" || p.name == self.stack.protocol)
+            {
                 if let Some(reason) = self.refusal(algorithm, protocol) {
                     refusals.push(reason);
                     continue;
@@ -228,7 +265,9 @@ impl Task<'_> {
                     cheapest = Some((prediction, protocol));
                 }
             }
-            let Some((prediction, protocol)) = cheapest else { continue };
+            let Some((prediction, protocol)) = cheapest else {
+                continue;
+            };
             if best.as_ref().is_none_or(|b| prediction.time_fs < b.prediction.time_fs) {
                 best = Some(Choice { algorithm, protocol: protocol.clone(), schedule, prediction });
             }
@@ -237,9 +276,13 @@ impl Task<'_> {
         match (best, last_error) {
             (Some(choice), _) => Ok(choice),
             (None, _) if !refusals.is_empty() => {
-                let name = algorithm.map_or("auto", Algorithm::name);
+                let name = if let [one] = wanted { one.name() } else { "auto" };
                 let given = format!("{:?} with algorithm {name} and {} bytes", self.stack.protocol, self.bytes);
-                Err(Error::spec("stack.protocol", given, format!("another protocol or algorithm: {}", refusals.join("; "))))
+                Err(Error::spec(
+                    "stack.protocol",
+                    given,
+                    format!("another protocol or algorithm: {}", refusals.join("; ")),
+                ))
             }
             (None, Some(error)) => Err(error),
             (None, None) => Err(Error::Internal("no algorithm was looked at".into())),

@@ -67,11 +67,12 @@ pub(crate) struct Run {
     pub(crate) placement: Option<Vec<u32>>,
     pub(crate) protocol: ProtocolSpec,
     pub(crate) time_limit_fs: Option<u64>,
+    pub(crate) flows: bool,
 }
 
 impl Default for Run {
     fn default() -> Self {
-        Self { threads: 1, seed: 0, placement: None, protocol: no_stack(), time_limit_fs: None }
+        Self { threads: 1, seed: 0, placement: None, protocol: no_stack(), time_limit_fs: None, flows: true }
     }
 }
 
@@ -86,7 +87,7 @@ impl Run {
             protocol: &self.protocol,
             seed: self.seed,
             threads: self.threads,
-            record_flows: true,
+            record_flows: self.flows,
             record_links: true,
             time_limit_fs: self.time_limit_fs,
         };

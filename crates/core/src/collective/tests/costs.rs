@@ -125,11 +125,8 @@ fn costs_of_levels_and_tori() {
 
 #[test]
 fn a_line_without_wraparound_is_walked_in_hops_of_two() {
-    let p = Params {
-        dims: vec![7],
-        wrap: vec![false],
-        ..params(Collective::AllGather, Algorithm::TorusBucket, 7, 7 * 64)
-    };
+    let p =
+        Params { dims: vec![7], wrap: vec![false], ..params(Collective::AllGather, Algorithm::TorusBucket, 7, 7 * 64) };
     let schedule = build(&p).unwrap();
     for rank in 0..7u32 {
         let Target::Rank(to) = schedule.send(rank, 0, 0, 0).to else { panic!("no switches here") };
@@ -150,7 +147,8 @@ fn default_lanes() {
     assert_eq!(lanes(all_reduce(Algorithm::DoubleBinaryTree, 4)), 2);
     assert_eq!(lanes(all_reduce(Algorithm::InNetwork, 4)), 1);
     assert_eq!(lanes(all_reduce(Algorithm::InNetwork, 1 << 20)), 4);
-    assert_eq!(lanes(all_reduce(Algorithm::InNetwork, 1 << 40)), 16);
+    assert_eq!(lanes(all_reduce(Algorithm::InNetwork, 64 << 20)), 16);
+    assert_eq!(lanes(all_reduce(Algorithm::InNetwork, 1 << 40)), 256);
     assert_eq!(lanes(Params { collective: Collective::Barrier, ..all_reduce(Algorithm::InNetwork, 1 << 40) }), 1);
     // A wide node: as many lanes as a schedule may have, and chunks only where there is room.
     let wide = Params { levels: vec![2048, 2], ..params(Collective::AllReduce, Algorithm::Ring, 4096, 1 << 40) };

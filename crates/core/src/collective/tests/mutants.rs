@@ -81,7 +81,8 @@ impl Schedule for Mutant {
         self.inner.blocks(rank, lane, step, i.min(sends - 1), out);
         if let (Fault::OtherBlock, true, 0) = (self.fault, self.hit(rank, lane, step), i) {
             let owners = u64::from(self.ranks());
-            out.iter_mut().for_each(|block| *block = (*block + u64::from(self.lanes())) % (owners * u64::from(self.lanes())));
+            out.iter_mut()
+                .for_each(|block| *block = (*block + u64::from(self.lanes())) % (owners * u64::from(self.lanes())));
         }
     }
     fn block_bytes(&self, block: Block) -> u64 {
@@ -91,7 +92,8 @@ impl Schedule for Mutant {
 
 #[test]
 fn mutants_are_refused() {
-    let faults = [Fault::Peer, Fault::Missing, Fault::Twice, Fault::Bytes, Fault::Announced, Fault::Kind, Fault::LateStep];
+    let faults =
+        [Fault::Peer, Fault::Missing, Fault::Twice, Fault::Bytes, Fault::Announced, Fault::Kind, Fault::LateStep];
     let mut tried = 0;
     let mut base = Params { dims: vec![3, 4], ..params(Collective::AllReduce, Algorithm::Ring, 12, 12 * 256) };
     for hierarchy in [false, true] {

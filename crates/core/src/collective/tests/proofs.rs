@@ -37,7 +37,18 @@ fn every_flat_pair_is_proved_on_a_hundred_ranks() {
 #[test]
 fn levels_and_tori_are_proved() {
     let shapes: [&[u32]; 12] = [
-        &[2, 2], &[4, 3], &[3, 4], &[8, 4], &[5, 5], &[8, 1], &[1, 6], &[2, 3, 4], &[4, 4, 4], &[3, 1, 5], &[2, 2, 2, 2], &[1, 1],
+        &[2, 2],
+        &[4, 3],
+        &[3, 4],
+        &[8, 4],
+        &[5, 5],
+        &[8, 1],
+        &[1, 6],
+        &[2, 3, 4],
+        &[4, 4, 4],
+        &[3, 1, 5],
+        &[2, 2, 2, 2],
+        &[1, 1],
     ];
     for sizes in shapes {
         let ranks = sizes.iter().product();

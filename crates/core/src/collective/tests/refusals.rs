@@ -26,7 +26,10 @@ fn what_does_not_go_together_is_refused_with_what_does() {
         }
     }
     assert!(refused > 200);
-    assert!(!valid_algorithms(&params(Collective::AllReduce, Algorithm::Ring, 8, 64), false).contains(&Algorithm::InNetwork));
+    assert!(
+        !valid_algorithms(&params(Collective::AllReduce, Algorithm::Ring, 8, 64), false)
+            .contains(&Algorithm::InNetwork)
+    );
     // 2^21 + 2 ranks: 2 (2^21 + 1) > 2^22 steps.
     let long = params(Collective::AllReduce, Algorithm::Ring, (1 << 21) + 2, 1 << 30);
     assert!(matches!(build(&long), Err(Error::Algorithm { .. })));
