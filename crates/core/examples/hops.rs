@@ -1,6 +1,8 @@
 //! Time and memory a packet-hop: a random permutation on a three-tier fat tree.
 //!
-//! `cargo run --release --example hops -- [hosts] [MiB] [threads] [routing]`; routing is `spray`, `dmodk` or `ecmp`.
+//! `cargo run --release --example hops -- [hosts] [MiB] [threads] [routing] [pattern]`; routing is `spray`, `dmodk` or
+//! `ecmp`; the pattern is `random` (one cycle over all hosts in random order) or `shift` (half way round, so that
+//! destination routing spreads evenly).
 #![allow(clippy::disallowed_methods)] // it measures wall time
 
 use std::time::Instant;
@@ -83,6 +85,9 @@ fn main() {
     let order = to.clone();
     for i in 0..order.len() {
         to[order[i] as usize] = order[(i + 1) % order.len()];
+    }
+    if args.get(5).is_some_and(|a| a == "shift") {
+        to = (0..hosts).map(|r| (r + hosts / 2) % hosts).collect();
     }
     let schedule = Permutation { to, bytes: u64::from(mib) << 20 };
     let start = Instant::now();

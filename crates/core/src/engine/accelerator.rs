@@ -10,9 +10,8 @@
 
 use super::endpoint::Offer;
 use super::layout::{Class, UNPLUGGED};
-use super::packet::{Credit, MULTICAST, Packet, REDUCE};
-use super::rings::Rings;
-use super::shard::{Fifo, Mail, Port, Shard, buffered};
+use super::packet::{MULTICAST, Packet, REDUCE};
+use super::shard::{Fifo, Mail, Shard, buffered};
 use crate::routing::dimension_order;
 use crate::units::{Fs, NEVER};
 
@@ -50,7 +49,7 @@ impl Shard<'_> {
         let word = self.words[lp as usize];
         for p in 0..ports {
             if self.out_bits[(word + p / 64) as usize] >> (p % 64) & 1 == 1 {
-                times[p as usize] = self.candidate(endpoint, base, p, start, end, &mut candidates[p as usize]);
+                times[p as usize] = self.candidate(endpoint, base, p, end, &mut candidates[p as usize]);
             }
         }
 
@@ -95,13 +94,13 @@ impl Shard<'_> {
                 if candidate.source != INJECTION || self.endpoints[endpoint as usize].memory_ready() <= now {
                     self.depart(endpoint, base, p as u32, now, candidate);
                 }
-                times[p] = self.candidate(endpoint, base, p as u32, start, end, &mut candidates[p]);
+                times[p] = self.candidate(endpoint, base, p as u32, end, &mut candidates[p]);
             }
             if endpoint != UNPLUGGED && self.endpoints[endpoint as usize].take_opened() {
                 for p in 0..ports {
                     if self.endpoints[endpoint as usize].has_work(p) {
                         self.out_bits[(word + p / 64) as usize] |= 1 << (p % 64);
-                        times[p as usize] = self.candidate(endpoint, base, p, start, end, &mut candidates[p as usize]);
+                        times[p as usize] = self.candidate(endpoint, base, p, end, &mut candidates[p as usize]);
                     }
                 }
             }
@@ -194,11 +193,9 @@ impl Shard<'_> {
 
     /// When port `p` could send next, and what it would be; [`NEVER`] if nothing is there or no credit is in sight.
     #[inline]
-    fn candidate(&mut self, endpoint: u32, base: u32, p: u32, start: Fs, end: Fs, candidate: &mut Candidate) -> Fs {
+    fn candidate(&mut self, endpoint: u32, base: u32, p: u32, end: Fs, candidate: &mut Candidate) -> Fs {
         let port = &self.ports[(base + p) as usize];
         let class = &self.layout.classes[port.class as usize];
-        // a credit of this very moment still counts as one that comes in this window: what waits for it leaves now
-        absorb(&mut self.fifos, &mut self.credits, port, class, start.saturating_sub(1));
         if self.paths.direct[class.network as usize].is_some() {
             return self.contend(endpoint, base, p, end, candidate);
         }
@@ -316,7 +313,6 @@ impl Shard<'_> {
         let (job, paths) = (self.job, self.paths);
         let port = self.ports[(base + p) as usize];
         let class = &self.layout.classes[port.class as usize];
-        absorb(&mut self.fifos, &mut self.credits, &port, class, now);
         let (mut packet, ready): (Packet, Fs) = if source == INJECTION {
             (candidate.offer.packet, candidate.offer.ready)
         } else {
@@ -348,6 +344,10 @@ impl Shard<'_> {
         debug_assert!(paths.direct[class.network as usize].is_none() || packet.flags() & (REDUCE | MULTICAST) == 0);
         let fifo = &mut self.fifos[(port.fifo + u32::from(out_channel)) as usize];
         if class.buffer.is_some() {
+            if fifo.available < wire {
+                // what came in the meantime, all at once
+                self.credits.drain_while(&mut fifo.credits, |c| c.time <= now, |c| fifo.available += c.bytes);
+            }
             fifo.available -= wire;
         }
         if port.peer_lp == UNPLUGGED {
@@ -366,13 +366,5 @@ impl Shard<'_> {
             endpoint.memory(paths.memory, packet.payload(), now);
             endpoint.left(job, paths, p, packet.payload(), now, now + busy);
         }
-    }
-}
-
-/// Adds up the credits that arrived until `time`.
-#[inline(always)]
-fn absorb(fifos: &mut [Fifo], credits: &mut Rings<Credit>, port: &Port, class: &Class, time: Fs) {
-    for fifo in &mut fifos[port.fifo as usize..port.fifo as usize + usize::from(class.channels)] {
-        credits.drain_while(&mut fifo.credits, |c| c.time <= time, |c| fifo.available += c.bytes);
     }
 }

@@ -15,8 +15,8 @@ use crate::units::{Fs, NEVER, Serializer};
 pub(super) const UNPLUGGED: u32 = u32::MAX;
 
 /// A receiver announces freed buffer space in parts of this fraction of the buffer, as flow-control updates are coalesced
-/// in hardware (PCIe UpdateFC, InfiniBand FCCL); a buffer that is empty but for an unannounced rest still has 15/16 free.
-const CREDIT_UPDATES: u64 = 16;
+/// in hardware (PCIe UpdateFC, InfiniBand FCCL); a buffer that is empty but for an unannounced rest still has 7/8 free.
+const CREDIT_UPDATES: u64 = 8;
 
 /// What all links of one network and tier share.
 #[derive(Clone, Copy, Debug)]

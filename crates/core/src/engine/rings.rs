@@ -38,8 +38,9 @@ pub(super) struct Rings<T> {
 }
 
 /// Up to this many entries an insertion sort is the fastest.
-const INSERTION: u32 = 24;
-const MIN_CAP: u32 = 4;
+const INSERTION: usize = 24;
+/// A full window of a fast link; growing there from less would leave as much again in freed blocks.
+const MIN_CAP: u32 = 16;
 /// An emptied ring gives back a block larger than this.
 const KEEP_CAP: u32 = 16;
 
@@ -105,26 +106,15 @@ impl<T: Copy + Default> Rings<T> {
     /// Sorts the last `count` entries, few and nearly in order as a rule.
     #[inline]
     pub(super) fn sort_tail<K: Ord>(&mut self, ring: &Ring, count: u32, key: impl Fn(&T) -> K) {
-        let first = ring.len - count;
-        if count > INSERTION {
-            let mut tail: Vec<T> = (first..ring.len).map(|i| *self.get(ring, i)).collect();
-            tail.sort_unstable_by_key(key);
-            for (i, value) in tail.into_iter().enumerate() {
-                *self.get_mut(ring, first + i as u32) = value;
-            }
-            return;
+        let (first, last) = (ring.slot(ring.len - count), ring.slot(ring.len - 1));
+        if first <= last {
+            return insertion_sort(&mut self.data[first..=last], key);
         }
-        for i in first + 1..ring.len {
-            let value = *self.get(ring, i);
-            let mine = key(&value);
-            let mut to = i;
-            while to > first && key(self.get(ring, to - 1)) > mine {
-                *self.get_mut(ring, to) = *self.get(ring, to - 1);
-                to -= 1;
-            }
-            if to < i {
-                *self.get_mut(ring, to) = value;
-            }
+        // around the end of the block: on a copy
+        let mut tail: Vec<T> = (ring.len - count..ring.len).map(|i| *self.get(ring, i)).collect();
+        insertion_sort(&mut tail, key);
+        for (i, value) in (ring.len - count..).zip(tail) {
+            *self.get_mut(ring, i) = value;
         }
     }
 
@@ -177,6 +167,26 @@ impl<T: Copy + Default> Rings<T> {
     /// Bytes allocated.
     pub(super) fn bytes(&self) -> u64 {
         (self.data.len() * size_of::<T>() + self.free.iter().map(|f| f.capacity() * 4).sum::<usize>()) as u64
+    }
+}
+
+/// For a few entries that are nearly in order.
+#[inline(always)]
+pub(super) fn insertion_sort<T: Copy, K: Ord>(items: &mut [T], key: impl Fn(&T) -> K) {
+    if items.len() > INSERTION {
+        return items.sort_unstable_by_key(key);
+    }
+    for i in 1..items.len() {
+        let value = items[i];
+        let mine = key(&value);
+        let mut to = i;
+        while to > 0 && key(&items[to - 1]) > mine {
+            items[to] = items[to - 1];
+            to -= 1;
+        }
+        if to < i {
+            items[to] = value;
+        }
     }
 }
 

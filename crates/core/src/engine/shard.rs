@@ -16,7 +16,7 @@ use super::accelerator::Candidate;
 use super::endpoint::Endpoint;
 use super::layout::{Layout, Node, UNPLUGGED};
 use super::packet::{Credit, NO_PORT, Packet};
-use super::rings::{Ring, Rings};
+use super::rings::{Ring, Rings, insertion_sort};
 use super::{Job, Paths};
 use crate::rng::mix;
 use crate::units::{Fs, NEVER};
@@ -396,13 +396,16 @@ impl<'a> Shard<'a> {
         let mut places = std::mem::take(&mut self.scratch.freed_at);
         for place in places.drain(..) {
             let mut freed = std::mem::take(&mut self.scratch.freed[place as usize]);
-            if unordered {
-                sort_by_time(&mut freed);
-            }
+            let total: u32 = freed.iter().map(|f| f.1).sum();
             let port = &mut self.ports[(base + place / 2) as usize];
             let class = &self.layout.classes[port.class as usize];
             let (peer, shard, local, channel) = (port.peer, port.peer_shard, port.peer_lp != UNPLUGGED, place % 2);
-            if class.buffer.is_some() {
+            if class.buffer.is_some() && port.owed[channel as usize] + total < class.quantum {
+                port.owed[channel as usize] += total;
+            } else if class.buffer.is_some() {
+                if unordered {
+                    insertion_sort(&mut freed, |f| f.0);
+                }
                 let mut owed = port.owed[channel as usize];
                 for i in 0..freed.len() {
                     let (time, bytes) = freed[i];
@@ -475,23 +478,6 @@ impl<'a> Shard<'a> {
             + self.packets.bytes()
             + self.credits.bytes()
             + self.endpoints.iter().map(Endpoint::bytes).sum::<u64>()
-    }
-}
-
-/// Few and nearly in order as a rule.
-#[inline(always)]
-fn sort_by_time(freed: &mut [(Fs, u32)]) {
-    if freed.len() > 24 {
-        return freed.sort_unstable_by_key(|f| f.0);
-    }
-    for i in 1..freed.len() {
-        let mine = freed[i];
-        let mut to = i;
-        while to > 0 && freed[to - 1].0 > mine.0 {
-            freed[to] = freed[to - 1];
-            to -= 1;
-        }
-        freed[to] = mine;
     }
 }
 

@@ -173,14 +173,14 @@ impl Shard<'_> {
                     if peer_lp == UNPLUGGED {
                         outbox.post(ports[o].peer_shard, packet.time, Mail::Packet(peer, *packet));
                     }
-                    // the queue is longest just before something leaves
-                    while waiting - sent > 1
-                        && queued < waiting
-                        && (queued <= sent || packets.get(&ring, fifo.flying + queued).time <= time)
-                    {
-                        queued += 1;
+                    // the queue is longest just before something leaves; it cannot exceed what waits
+                    if waiting - sent > stats.queue_max {
+                        queued = queued.max(sent + 1);
+                        while queued < waiting && packets.get(&ring, fifo.flying + queued).time <= time {
+                            queued += 1;
+                        }
+                        stats.queue_max = stats.queue_max.max(queued - sent);
                     }
-                    stats.queue_max = stats.queue_max.max(queued.max(sent + 1) - sent);
                     sent += 1;
                 }
                 if sent == waiting {
