@@ -4,8 +4,7 @@
 //! latency its messages are handed to the ports, and it is complete when all of them have left and all that it must
 //! receive has arrived and been stored or reduced. Data that arrives for a later step is remembered.
 //!
-//! **Invariant.** A message has state from the moment a port turns to it until its last packet has left;
-//! receiving needs no state a message at all: a step counts payload bytes and message ends down to zero.
+//! **Invariant.** Receiving needs no state a message at all: a step counts payload bytes and message ends down to zero.
 //!
 //! **Memory.** Every packet sent is read from HBM and every packet received is written (copy) or read twice and written
 //! (reduce); these share the HBM's bandwidth first come first served. A slow memory delays the return of credits and so
@@ -14,35 +13,31 @@
 
 use std::collections::VecDeque;
 
-use super::packet::{LAST, MULTICAST, Packet, REDUCE, tag, untag};
+use super::injection::{Message, Queue, Share};
+use super::packet::{Packet, tag, untag};
 use super::{Job, Paths};
-use crate::collective::{Recv, Target};
+use crate::collective::Recv;
 use crate::record::{FlowRecord, RankRecord};
-use crate::routing::{dimension_order, policy::Spread};
 use crate::units::{Fs, Serializer};
-
-/// Messages of a rank that can be under way at once, as a library's and a NIC's queues bound them. A message beyond waits
-/// for one before it to have left completely.
-const OPEN_MESSAGES: usize = 256;
 
 /// A rank and its queues.
 #[derive(Debug, Default)]
 pub(super) struct Endpoint {
     pub(super) rank: u32,
     pub(super) accelerator: u32,
-    lanes: Vec<Lane>,
+    pub(super) lanes: Vec<Lane>,
     /// Steps whose latency runs: (time, lane), latest first.
     starts: Vec<(Fs, u32)>,
     /// Steps whose messages are not all opened yet, in order of lane.
-    programs: VecDeque<Program>,
-    messages: Vec<Message>,
-    free_messages: Vec<u32>,
+    pub(super) programs: VecDeque<Program>,
+    pub(super) messages: Vec<Message>,
+    pub(super) free_messages: Vec<u32>,
     /// Progress that arrived for steps not begun yet.
     early: Vec<(u32, i64, Fs)>,
     /// What each port has to inject, in order.
     pub(super) queues: Vec<Queue>,
-    opened: bool,
-    sent_packets: u32,
+    pub(super) opened: bool,
+    pub(super) sent_packets: u32,
     lanes_left: u32,
     memory_free: Fs,
     copy_free: Fs,
@@ -52,67 +47,26 @@ pub(super) struct Endpoint {
     pub(super) flow_ends: Vec<FlowRecord>,
 }
 
-/// Injection side of one port.
-#[derive(Debug, Default)]
-pub(super) struct Queue {
-    shares: VecDeque<Share>,
-    /// When the packet at the head came to the head.
-    pub(super) ready: Fs,
-}
-
-/// One port's share of a message.
-#[derive(Clone, Copy, Debug)]
-struct Share {
-    message: u32,
-    group: u32,
-    hop: u16,
-    channel: u8,
-}
-
+/// Where a lane's program stands.
 #[derive(Clone, Copy, Debug, Default)]
-struct Lane {
+pub(super) struct Lane {
     step: u32,
     steps: u32,
-    sends_left: u32,
+    pub(super) sends_left: u32,
     recv_left: i64,
     /// Latest completion of anything that the step waits for.
-    latest: Fs,
+    pub(super) latest: Fs,
     reduce: bool,
 }
 
+/// A step whose messages are being handed to the ports.
 #[derive(Clone, Copy, Debug)]
-struct Program {
-    lane: u32,
-    step: u32,
-    next: u32,
-    sends: u32,
-    start: Fs,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Message {
-    spread: Spread,
-    bytes: u64,
-    slot: u32,
-    packets: u32,
-    left: u32,
-    tag: u32,
-    src: u32,
-    lane: u32,
-    network: u8,
-    flags: u8,
-}
-
-/// A packet that a port could inject next.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Offer {
-    pub(super) packet: Packet,
-    pub(super) ready: Fs,
-}
-
-impl Offer {
-    /// Nothing to inject.
-    pub(super) const NONE: Self = Self { packet: Packet::EMPTY, ready: 0 };
+pub(super) struct Program {
+    pub(super) lane: u32,
+    pub(super) step: u32,
+    pub(super) next: u32,
+    pub(super) sends: u32,
+    pub(super) start: Fs,
 }
 
 impl Endpoint {
@@ -189,7 +143,7 @@ impl Endpoint {
     }
 
     /// Completes the current step of a lane if nothing is open.
-    fn settle(&mut self, job: &Job, paths: &Paths, lane: u32) {
+    pub(super) fn settle(&mut self, job: &Job, paths: &Paths, lane: u32) {
         let state = &mut self.lanes[lane as usize];
         if state.sends_left == 0 && state.recv_left == 0 {
             state.step += 1;
@@ -212,182 +166,6 @@ impl Endpoint {
                 self.refill(job, paths, port, start);
             }
         }
-    }
-
-    /// True if the port has something to inject, now that it was refilled.
-    pub(super) fn has_work(&self, port: u32) -> bool {
-        !self.queues[port as usize].shares.is_empty()
-    }
-
-    /// Opens messages until this port has something to inject or nothing is left to open. Opening is lazy: which message
-    /// a port takes next does not depend on when it is opened.
-    fn refill(&mut self, job: &Job, paths: &Paths, port: u32, now: Fs) {
-        while self.queues[port as usize].shares.is_empty()
-            && self.messages.len() - self.free_messages.len() < OPEN_MESSAGES
-        {
-            let Some(program) = self.programs.front_mut() else {
-                return;
-            };
-            let Program { lane, step, next, start, .. } = *program;
-            program.next += 1;
-            if program.next == program.sends {
-                self.programs.pop_front();
-            }
-            self.open(job, paths, lane, step, next, start, now);
-        }
-    }
-
-    #[allow(clippy::too_many_arguments)] // which message, and the two times that bound its first packet
-    fn open(&mut self, job: &Job, paths: &Paths, lane: u32, step: u32, i: u32, start: Fs, now: Fs) {
-        let message = job.schedule.send(self.rank, lane, step, i);
-        let network = paths.network_of(self.accelerator, job, message.to);
-        let net = &paths.networks[network];
-        let packets = message.bytes.div_ceil(u64::from(net.payload)).max(1) as u32;
-        let tag = tag(lane, message.recv_step);
-        let here = self.accelerator % net.span;
-        let (slot, src, flags, to) = match message.to {
-            Target::Rank(peer) => (net.slot(job.placement[peer as usize] % net.span), self.rank, 0, peer),
-            Target::SwitchReduce { root } => (net.slot(job.placement[root as usize] % net.span), root, REDUCE, root),
-            Target::SwitchMulticast => (net.slot(here), self.rank, MULTICAST, self.rank),
-        };
-        let direct = paths.direct[network].as_ref();
-        let available = direct.map_or(net.ports, |d| dimension_order::choices(d, here, slot));
-        let spread = match message.to {
-            Target::Rank(_) => {
-                Spread::new(net.routing, available, net.slot(here), slot, self.sent_packets, tag, job.seed)
-            }
-            Target::SwitchReduce { root } => Spread::in_network(available, root),
-            Target::SwitchMulticast => Spread::in_network(available, self.rank),
-        };
-        self.sent_packets = self.sent_packets.wrapping_add(packets);
-        let state = Message {
-            spread,
-            bytes: message.bytes,
-            slot,
-            packets,
-            left: packets,
-            tag,
-            src,
-            lane,
-            network: network as u8,
-            flags,
-        };
-        let id = match self.free_messages.pop() {
-            Some(id) => {
-                self.messages[id as usize] = state;
-                id
-            }
-            None => {
-                self.messages.push(state);
-                self.messages.len() as u32 - 1
-            }
-        };
-        let hops = if spread.kind == crate::routing::policy::Kind::Single {
-            spread.rotation..spread.rotation + 1
-        } else {
-            0..spread.choices
-        };
-        for hop in hops {
-            if spread.packet(hop, 0).0 >= packets {
-                continue;
-            }
-            let (port, channel) = match direct {
-                None => (net.first_port + hop, 0),
-                Some(d) => match dimension_order::next(d, here, slot, hop) {
-                    Some((port, channel)) => (net.first_port + port, channel as u8),
-                    None => continue,
-                },
-            };
-            let queue = &mut self.queues[port as usize];
-            if queue.shares.is_empty() {
-                queue.ready = queue.ready.max(start).max(now);
-                self.opened = true;
-            }
-            queue.shares.push_back(Share { message: id, group: 0, hop: hop as u16, channel });
-        }
-        self.stats.sent_messages += 1;
-        if job.record_flows && (flags != REDUCE || to == self.rank) {
-            let bytes = message.bytes;
-            let row = FlowRecord {
-                src: self.rank,
-                dst: to,
-                lane,
-                step: message.recv_step,
-                bytes,
-                start_fs: start,
-                end_fs: 0,
-            };
-            if flags == MULTICAST {
-                self.flow_starts.extend((0..paths.ranks).map(|dst| FlowRecord { dst, ..row }));
-            } else {
-                self.flow_starts.push(row);
-            }
-        }
-    }
-
-    /// The packet that a port would inject next; false if there is none.
-    #[inline]
-    pub(super) fn offer(&self, job: &Job, paths: &Paths, port: u32, offer: &mut Offer) -> bool {
-        let queue = &self.queues[port as usize];
-        let Some(share) = queue.shares.front() else {
-            return false;
-        };
-        let message = &self.messages[share.message as usize];
-        let net = &paths.networks[message.network as usize];
-        let (number, selector) = message.spread.packet(u32::from(share.hop), share.group);
-        let sent = u64::from(number) * u64::from(net.payload);
-        let payload = message.bytes.saturating_sub(sent).min(u64::from(net.payload)) as u32;
-        let direct = paths.direct[message.network as usize].is_some();
-        let (dst, selector) = if direct {
-            (message.slot, u32::from(share.hop))
-        } else {
-            let (links, link) = net.port_links[(port - net.first_port) as usize];
-            (message.slot * links + link, selector)
-        };
-        let last = if number + 1 == message.packets { LAST } else { 0 };
-        let wire = super::layout::wire_bytes(payload, net.overhead, job.protocol);
-        offer.packet =
-            Packet::new(dst, selector, message.src, message.tag, payload, wire, share.channel, message.flags | last);
-        offer.ready = queue.ready;
-        true
-    }
-
-    /// The port's offer left at `time`, its tail at `tail`.
-    pub(super) fn left(&mut self, job: &Job, paths: &Paths, port: u32, payload: u32, time: Fs, tail: Fs) {
-        let queue = &mut self.queues[port as usize];
-        queue.ready = time;
-        let Some(share) = queue.shares.front_mut() else {
-            return;
-        };
-        let id = share.message;
-        share.group += 1;
-        let message = &mut self.messages[id as usize];
-        if message.spread.packet(u32::from(share.hop), share.group).0 >= message.packets {
-            queue.shares.pop_front();
-        }
-        message.left -= 1;
-        self.stats.sent_bytes += u64::from(payload);
-        if message.left == 0 {
-            let lane = message.lane;
-            self.free_messages.push(id);
-            let state = &mut self.lanes[lane as usize];
-            state.sends_left -= 1;
-            state.latest = state.latest.max(tail);
-            self.settle(job, paths, lane);
-            // a place among the open messages is free: any idle port may have waited for it
-            for idle in 0..self.queues.len() as u32 {
-                if self.programs.is_empty() {
-                    break;
-                }
-                self.refill(job, paths, idle, time);
-            }
-        }
-        self.refill(job, paths, port, time);
-    }
-
-    /// True once after something was put before an idle port.
-    pub(super) fn take_opened(&mut self) -> bool {
-        std::mem::take(&mut self.opened)
     }
 
     /// A packet's tail arrived at `time`. Returns when its buffer is free.

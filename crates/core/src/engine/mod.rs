@@ -6,17 +6,24 @@
 
 mod accelerator;
 mod barrier;
+mod credits;
+mod departure;
 mod diagnose;
 mod endpoint;
+mod injection;
 mod layout;
+mod mail;
 mod packet;
 mod paths;
 mod prefetch;
 mod rings;
 mod run;
+mod scratch;
 mod shard;
+mod sums;
 mod switch;
 mod tables;
+mod wake;
 
 use paths::Paths;
 use std::sync::atomic::{AtomicBool, AtomicU64};

@@ -10,19 +10,16 @@
 //!
 //! **Cost.** About 150 bytes a port, plus 32 bytes a packet and 16 a credit under way.
 
-use std::hash::{BuildHasherDefault, Hasher};
-
-use super::accelerator::Candidate;
 use super::endpoint::Endpoint;
 use super::layout::{Layout, Node, UNPLUGGED};
+use super::mail::{Mail, Outbox};
 use super::packet::{Credit, NO_PORT, Packet};
-use super::rings::{Ring, Rings, insertion_sort};
+use super::rings::{Ring, Rings};
+use super::scratch::Scratch;
+use super::sums::Sums;
+use super::wake::{BLOCK, Wake};
 use super::{Job, Paths};
-use crate::rng::mix;
 use crate::units::{Fs, NEVER};
-
-/// LPs whose earliest wake-up is kept together.
-const BLOCK: usize = 64;
 
 /// Output side and input side of a port.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +62,7 @@ pub(super) struct Fifo {
     /// Credits on their way or not looked at yet; at most one a quantum of the buffer.
     pub(super) credits: Ring,
     /// Time of the latest of them.
-    last_credit: Fs,
+    pub(super) last_credit: Fs,
 }
 
 /// What a port did.
@@ -79,37 +76,6 @@ pub(super) struct PortStats {
     pub(super) stall: Fs,
     pub(super) wait: Fs,
     pub(super) queue_max: u32,
-}
-
-/// Something for another shard.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Mail {
-    /// A packet on the wire into this port.
-    Packet(u32, Packet),
-    /// A credit for this output port.
-    Credit(u32, Credit),
-}
-
-/// In-network sums under way, by (LP, destination position, tag, packet number): contributions seen, and the latest. Only
-/// looked up, never iterated, so its order cannot matter.
-pub(super) type Sums = hashbrown::HashMap<[u32; 4], (u32, Fs), BuildHasherDefault<SumHasher>>;
-
-/// Hashes the four words of a sum's key, always alike.
-#[derive(Debug, Default)]
-pub(super) struct SumHasher(u64);
-
-impl Hasher for SumHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for word in bytes.chunks(8) {
-            let mut buffer = [0; 8];
-            buffer[..word.len()].copy_from_slice(word);
-            self.0 = mix(self.0 ^ u64::from_le_bytes(buffer));
-        }
-    }
 }
 
 /// See the module.
@@ -139,89 +105,6 @@ pub(super) struct Shard<'a> {
     pub(super) delivered: u64,
     /// Time of the last event that this shard saw.
     pub(super) last_event: Fs,
-}
-
-/// When each LP must be visited next, and the earliest of each block.
-#[derive(Debug)]
-pub(super) struct Wake {
-    lps: Vec<Fs>,
-    blocks: Vec<Fs>,
-}
-
-impl Wake {
-    /// Makes sure that an LP is visited in the window of `time`.
-    #[inline(always)]
-    pub(super) fn lower(&mut self, lp: u32, time: Fs) {
-        let wake = &mut self.lps[lp as usize];
-        if time < *wake {
-            *wake = time;
-            let block = &mut self.blocks[lp as usize / BLOCK];
-            *block = time.min(*block);
-        }
-    }
-}
-
-/// What leaves for other shards.
-#[derive(Debug)]
-pub(super) struct Outbox {
-    mail: Vec<Vec<Mail>>,
-    earliest: Fs,
-}
-
-impl Outbox {
-    /// Puts something into another shard's mail.
-    #[inline]
-    pub(super) fn post(&mut self, shard: u16, time: Fs, mail: Mail) {
-        self.mail[usize::from(shard)].push(mail);
-        self.earliest = self.earliest.min(time);
-    }
-}
-
-/// Working space of one LP visit, kept to avoid allocation.
-#[derive(Debug, Default)]
-pub(super) struct Scratch {
-    /// New packets of each queue (by output port and channel), and the queues that have some with their FIFO.
-    pub(super) fresh: Vec<u32>,
-    pub(super) touched: Vec<(u32, u32)>,
-    /// Packets that the switch combines or replicates.
-    pub(super) special: Vec<Packet>,
-    /// Packets for this accelerator and when their tail is in.
-    pub(super) deliveries: Vec<(Fs, Packet)>,
-    /// What each port of an accelerator would send next, and when.
-    pub(super) candidates: Vec<Candidate>,
-    pub(super) times: Vec<Fs>,
-    /// Buffers freed in this visit: time and bytes by input port and channel, and which have some.
-    pub(super) freed: Vec<Vec<(Fs, u32)>>,
-    pub(super) freed_at: Vec<u32>,
-    /// Wires that have something: input port and FIFO.
-    pub(super) heads: Vec<(u32, u32)>,
-}
-
-impl Scratch {
-    fn new(ports: usize) -> Self {
-        Self { fresh: vec![0; 2 * ports], freed: vec![vec![]; 2 * ports], ..Self::default() }
-    }
-
-    /// Notes a packet that was put into a queue.
-    #[inline(always)]
-    pub(super) fn fresh(&mut self, queue: u32, fifo: u32) {
-        let count = &mut self.fresh[queue as usize];
-        if *count == 0 {
-            self.touched.push((queue, fifo));
-        }
-        *count += 1;
-    }
-
-    /// Notes that a packet's buffer at input `q` is free at `time`; [`Shard::announce`] tells the sender.
-    #[inline(always)]
-    pub(super) fn free_buffer(&mut self, q: u32, channel: u8, wire: u32, time: Fs) {
-        let place = q * 2 + u32::from(channel);
-        let freed = &mut self.freed[place as usize];
-        if freed.is_empty() {
-            self.freed_at.push(place);
-        }
-        freed.push((time, wire));
-    }
 }
 
 impl<'a> Shard<'a> {
@@ -364,68 +247,6 @@ impl<'a> Shard<'a> {
     pub(super) fn take_outbox(&mut self) -> &mut [Vec<Mail>] {
         self.outbox.earliest = NEVER;
         &mut self.outbox.mail
-    }
-
-    /// A credit arrives at a local output port. Credits are kept in order of time; few come out of order.
-    #[inline]
-    pub(super) fn credit(&mut self, port: u32, credit: Credit) {
-        let slot = &self.ports[port as usize];
-        let fifo = &mut self.fifos[(slot.fifo + credit.channel) as usize];
-        self.credits.push(&mut fifo.credits, credit);
-        if credit.time < fifo.last_credit {
-            let mut i = fifo.credits.len() - 1;
-            while i > 0 && self.credits.get(&fifo.credits, i - 1).time > credit.time {
-                let earlier = *self.credits.get(&fifo.credits, i - 1);
-                *self.credits.get_mut(&fifo.credits, i) = earlier;
-                i -= 1;
-            }
-            *self.credits.get_mut(&fifo.credits, i) = credit;
-        }
-        fifo.last_credit = fifo.last_credit.max(credit.time);
-        if slot.blocked {
-            self.wake.lower(slot.lp, credit.time);
-        }
-    }
-
-    /// Turns the buffers freed in this visit into credits.
-    ///
-    /// Freed bytes are added up in the order of the events that freed them, and whenever a quantum has come together a
-    /// credit leaves. Events of a window come after those of the windows before, so the cuts do not depend on windows. A
-    /// switch (`unordered`) lists its events output by output; what it frees at one and the same moment counts together.
-    pub(super) fn announce(&mut self, base: u32, unordered: bool) {
-        let mut places = std::mem::take(&mut self.scratch.freed_at);
-        for place in places.drain(..) {
-            let mut freed = std::mem::take(&mut self.scratch.freed[place as usize]);
-            let total: u32 = freed.iter().map(|f| f.1).sum();
-            let port = &mut self.ports[(base + place / 2) as usize];
-            let class = &self.layout.classes[port.class as usize];
-            let (peer, shard, local, channel) = (port.peer, port.peer_shard, port.peer_lp != UNPLUGGED, place % 2);
-            if class.buffer.is_some() && port.owed[channel as usize] + total < class.quantum {
-                port.owed[channel as usize] += total;
-            } else if class.buffer.is_some() {
-                if unordered {
-                    insertion_sort(&mut freed, |f| f.0);
-                }
-                let mut owed = port.owed[channel as usize];
-                for i in 0..freed.len() {
-                    let (time, bytes) = freed[i];
-                    owed += bytes;
-                    if owed < class.quantum || unordered && freed.get(i + 1).is_some_and(|next| next.0 == time) {
-                        continue;
-                    }
-                    let credit = Credit { time: time + class.latency, bytes: std::mem::take(&mut owed), channel };
-                    if local {
-                        self.credit(peer - self.first_port, credit);
-                    } else {
-                        self.outbox.post(shard, credit.time, Mail::Credit(peer, credit));
-                    }
-                }
-                self.ports[(base + place / 2) as usize].owed[channel as usize] = owed;
-            }
-            freed.clear();
-            self.scratch.freed[place as usize] = freed;
-        }
-        self.scratch.freed_at = places;
     }
 
     /// Simulates the window `[start, end)`. Stops early, between blocks, if asked to.

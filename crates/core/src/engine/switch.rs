@@ -10,9 +10,10 @@
 //! table without a size limit, and multicast copies do not hold the input buffer.
 
 use super::layout::{SwitchKind, UNPLUGGED};
+use super::mail::Mail;
 use super::packet::{LAST, MULTICAST, NO_PORT, Packet, REDUCE};
 use super::prefetch::prefetch;
-use super::shard::{Mail, Shard, buffered};
+use super::shard::{Shard, buffered};
 use crate::units::{Fs, NEVER};
 
 impl Shard<'_> {

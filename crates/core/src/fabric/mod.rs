@@ -9,13 +9,15 @@
 //!
 //! **Cost.** A few words a network; every query is arithmetic.
 
+mod build;
 pub mod clos;
 pub mod direct;
 
-use crate::error::{Error, Result};
-use crate::spec::{LinkSpec, NetworkSpec, SwitchSpec, SystemSpec, TopologySpec};
+use crate::error::Result;
+use crate::spec::{LinkSpec, NetworkSpec, SwitchSpec, SystemSpec};
+use build::{build, wrong};
 use clos::{Clos, Node};
-use direct::{Dimension, Direct};
+use direct::Direct;
 
 /// Index of a vertex.
 pub type Vertex = u32;
@@ -168,7 +170,7 @@ impl Fabric {
     /// Builds the fabric of a validated specification.
     ///
     /// # Errors
-    /// [`Error::Fabric`] names the network and the numbers that do not go together.
+    /// [`crate::error::Error::Fabric`] names the network and the numbers that do not go together.
     pub fn new(spec: &SystemSpec) -> Result<Self> {
         let mut networks = Vec::with_capacity(spec.networks.len());
         let (mut port, mut vertex) = (0u64, u64::from(spec.accelerators));
@@ -324,156 +326,6 @@ pub struct End {
     pub network: usize,
     /// Tier (trees) or dimension (direct) of the link: index into the network's link list.
     pub tier: usize,
-}
-
-fn wrong(net: &NetworkSpec, problem: impl Into<String>, expected: impl Into<String>) -> Error {
-    Error::Fabric { fabric: net.name.clone(), problem: problem.into(), expected: expected.into() }
-}
-
-fn build(net: &NetworkSpec, accelerators: u32, first_port: u32, first_switch: u32) -> Result<Network> {
-    if net.span == 0 || !accelerators.is_multiple_of(net.span) {
-        return Err(wrong(net, format!("span {} does not divide {accelerators} accelerators", net.span), "a divisor"));
-    }
-    if net.planes.is_empty() || net.planes.contains(&0) {
-        return Err(wrong(
-            net,
-            format!("planes {:?}", net.planes),
-            "at least one link into each of at least one plane",
-        ));
-    }
-    let mut planes = Vec::with_capacity(net.planes.len());
-    let (mut ports, mut switches, mut channels, mut rails) = (0, 0u64, 1, 1);
-    for &links in &net.planes {
-        let shape = match &net.topology {
-            TopologySpec::Clos { down, up, parallel, rails: r } => {
-                rails = (*r).max(1);
-                clos_shape(net, links, down, up, parallel, rails)?
-            }
-            TopologySpec::Torus { dims, wrap } => {
-                if dims.len() != wrap.len() {
-                    return Err(wrong(
-                        net,
-                        format!("{} dimensions, {} wrap flags", dims.len(), wrap.len()),
-                        "one flag a dimension",
-                    ));
-                }
-                let line = |(&size, &wrap): (&u32, &bool)| Dimension::Line { size, wrap: wrap && size > 2 };
-                direct_shape(net, links, &dims.iter().zip(wrap).map(line).collect::<Vec<_>>())?
-            }
-            TopologySpec::FullMesh { dims } => {
-                direct_shape(net, links, &dims.iter().map(|&size| Dimension::Full { size }).collect::<Vec<_>>())?
-            }
-        };
-        let (plane_ports, plane_switches, tiers) = match &shape {
-            Shape::Clos(tree) => (links, tree.switches(), tree.tiers().len()),
-            Shape::Direct(d) => {
-                channels = if d.dateline { 2 } else { 1 };
-                (d.ports(), 0, d.dims.len())
-            }
-        };
-        let switch_specs = if matches!(shape, Shape::Direct(_)) { 1 } else { tiers };
-        if net.links.len() != tiers || net.switches.len() != switch_specs {
-            return Err(wrong(
-                net,
-                format!("{} link and {} switch entries", net.links.len(), net.switches.len()),
-                format!("{tiers} link and {switch_specs} switch entries, one a tier or dimension"),
-            ));
-        }
-        planes.push(Plane { shape, links, first_link: ports, first_switch: switches as u32 });
-        ports += plane_ports;
-        switches += u64::from(plane_switches);
-    }
-    if switches >= 1 << 31 || u64::from(accelerators / net.span) * switches >= 1 << 31 {
-        return Err(wrong(net, format!("{switches} switches a copy"), "fewer than 2^31 switches in all"));
-    }
-    let copies = accelerators / net.span;
-    let copy_switches = switches as u32;
-    Ok(Network {
-        spec: net.clone(),
-        copies,
-        span: net.span,
-        planes,
-        first_port,
-        ports,
-        channels,
-        rails,
-        first_switch,
-        copy_switches,
-    })
-}
-
-fn clos_shape(net: &NetworkSpec, links: u32, down: &[u32], up: &[u32], parallel: &[u32], rails: u32) -> Result<Shape> {
-    if down.is_empty() || down.len() != up.len() || down.len() != parallel.len() {
-        return Err(wrong(
-            net,
-            format!("down {down:?}, up {up:?}, parallel {parallel:?}"),
-            "three lists of one entry a tier",
-        ));
-    }
-    if up[0] != 1 || parallel[0] != 1 {
-        return Err(wrong(
-            net,
-            format!("up[0] = {}, parallel[0] = {}", up[0], parallel[0]),
-            "1: use planes for several links",
-        ));
-    }
-    let mut down = down.to_vec();
-    down[0] = down[0].saturating_mul(links);
-    let too_large = || {
-        wrong(net, format!("a tree of down {down:?}, up {up:?}, parallel {parallel:?}"), "positive counts below 2^31")
-    };
-    let tree = Clos::new(&down, up, parallel).ok_or_else(too_large)?;
-    let places = tree.positions() / links;
-    if places < net.span {
-        return Err(wrong(
-            net,
-            format!("{places} accelerator places for a span of {}", net.span),
-            "down counts whose product is at least the span",
-        ));
-    }
-    if rails > 1 {
-        let leaves = tree.tiers()[0].switches;
-        let hosts = tree.tiers()[0].down / links;
-        let groups = net.span.div_ceil(rails).div_ceil(hosts);
-        if !net.span.is_multiple_of(rails) || groups * rails > leaves {
-            return Err(wrong(
-                net,
-                format!("{rails} rails over {} accelerators and {leaves} leaves of {hosts}", net.span),
-                "a divisor of the span, with a leaf for each rail of each group of hosts",
-            ));
-        }
-    }
-    if (0..tree.tiers().len()).any(|t| tree.ports(t) >= 1 << 14) {
-        return Err(wrong(net, "a switch of 16384 ports or more", "a smaller radix"));
-    }
-    Ok(Shape::Clos(tree))
-}
-
-fn direct_shape(net: &NetworkSpec, links: u32, kinds: &[Dimension]) -> Result<Shape> {
-    if net.planes.len() != 1 {
-        return Err(wrong(
-            net,
-            format!("{} planes", net.planes.len()),
-            "one plane: a direct topology has no planes, only parallel links",
-        ));
-    }
-    let sizes: Vec<u32> = kinds.iter().map(|k| k.size()).collect();
-    let mut direct = Direct::new(kinds, links).ok_or_else(|| {
-        wrong(
-            net,
-            format!("dimensions {sizes:?} with {links} parallel links"),
-            "positive sizes whose product is below 2^31",
-        )
-    })?;
-    if direct.positions() != net.span {
-        return Err(wrong(
-            net,
-            format!("dimensions {sizes:?} hold {} accelerators, the span is {}", direct.positions(), net.span),
-            "equal numbers",
-        ));
-    }
-    direct.dateline &= net.dateline;
-    Ok(Shape::Direct(direct))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Counts that vendors publish follow from the graph, and every port's peer leads back.
 use super::*;
-use crate::spec::{DeviceSpec, RoutingSpec};
+use crate::spec::{DeviceSpec, RoutingSpec, TopologySpec};
 use crate::units::BitRate;
 
 fn network(name: &str, span: u32, topology: TopologySpec, planes: Vec<u32>, tiers: usize) -> NetworkSpec {

@@ -1,0 +1,205 @@
+//! What leaves an accelerator by which port, and when: injection and what passes through the router compete.
+//!
+//! **Invariant.** A departure is never before the link is free, the packet ready, the memory read and the credit there; among
+//! those that could leave first, the oldest does, a passing packet before an injected one of the same age.
+
+use super::injection::Offer;
+use super::layout::{Class, UNPLUGGED};
+use super::mail::Mail;
+use super::packet::{MULTICAST, Packet, REDUCE};
+use super::shard::{Fifo, Shard, buffered};
+use crate::units::{Fs, NEVER};
+
+/// What a port could send next.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    /// [`INJECTION`], otherwise channel + 1 of the packets passing through.
+    pub(super) source: u8,
+    /// The packet to inject.
+    offer: Offer,
+}
+
+pub(super) const INJECTION: u8 = 0;
+
+impl Candidate {
+    pub(super) const NONE: Self = Self { source: INJECTION, offer: Offer::NONE };
+}
+
+impl Shard<'_> {
+    /// When port `p` could send next, and what it would be; [`NEVER`] if nothing is there or no credit is in sight.
+    #[inline]
+    pub(super) fn candidate(&mut self, endpoint: u32, base: u32, p: u32, end: Fs, candidate: &mut Candidate) -> Fs {
+        let port = &self.ports[(base + p) as usize];
+        let class = &self.layout.classes[port.class as usize];
+        if self.paths.direct[class.network as usize].is_some() {
+            return self.contend(endpoint, base, p, end, candidate);
+        }
+        let (mut time, mut blocked) = (NEVER, false);
+        if endpoint != UNPLUGGED {
+            let endpoint = &self.endpoints[endpoint as usize];
+            if endpoint.offer(self.job, self.paths, p, &mut candidate.offer) {
+                candidate.source = INJECTION;
+                match self.credit_time(port.fifo, class, candidate.offer.packet.wire(), end) {
+                    Some(credit) => {
+                        time = port.free_at.max(candidate.offer.ready).max(credit).max(endpoint.memory_ready())
+                    }
+                    None => blocked = true,
+                }
+            }
+        }
+        self.ports[(base + p) as usize].blocked = blocked;
+        time
+    }
+
+    /// The candidate of a port with a router behind it: injection and what passes through compete.
+    fn contend(&mut self, endpoint: u32, base: u32, p: u32, end: Fs, candidate: &mut Candidate) -> Fs {
+        let port = self.ports[(base + p) as usize];
+        let class = self.layout.classes[port.class as usize];
+        // (earliest departure, age, source); the oldest of those that could leave first wins
+        let mut offers = [(NEVER, NEVER, INJECTION); 4];
+        let mut count = 0;
+        let mut blocked = false;
+        {
+            for channel in 0..u32::from(class.channels) {
+                let waiting = &self.fifos[(port.fifo + u32::from(class.channels) + channel) as usize];
+                if waiting.ring.len() == 0 {
+                    continue;
+                }
+                let packet = *self.packets.get(&waiting.ring, 0);
+                let whole = self.layout.classes
+                    [self.ports[(base + u32::from(packet.in_port())) as usize].class as usize]
+                    .fs(packet.wire());
+                let router = &self.paths.networks[class.network as usize];
+                let drain = if router.cut_through { class.fs(packet.wire()) } else { 0 };
+                let ready = packet.time + whole.saturating_sub(drain);
+                match self.credit_time(port.fifo + channel, &class, packet.wire(), end) {
+                    Some(credit) => {
+                        offers[count] = (port.free_at.max(ready).max(credit), packet.time, channel as u8 + 1);
+                        count += 1;
+                    }
+                    None => blocked = true,
+                }
+            }
+        }
+        if endpoint != UNPLUGGED {
+            let endpoint = &self.endpoints[endpoint as usize];
+            if endpoint.offer(self.job, self.paths, p, &mut candidate.offer) {
+                let offer = &candidate.offer;
+                let wire = offer.packet.wire();
+                let memory = endpoint.memory_ready();
+                match self.credit_time(port.fifo + u32::from(offer.packet.channel()), &class, wire, end) {
+                    Some(credit) => {
+                        offers[count] = (port.free_at.max(offer.ready).max(credit).max(memory), offer.ready, INJECTION);
+                        count += 1;
+                    }
+                    None => blocked = true,
+                }
+            }
+        }
+        self.ports[(base + p) as usize].blocked = blocked;
+        let Some(first) = offers[..count].iter().map(|o| o.0).min() else {
+            return NEVER;
+        };
+        // min_by_key keeps the first of equals: transit before injection
+        let able = offers[..count].iter().filter(|o| o.0 <= first.max(port.free_at));
+        let Some(best) = able.min_by_key(|o| o.1) else {
+            return NEVER;
+        };
+        candidate.source = best.2;
+        best.0
+    }
+
+    /// Earliest time before `end` at which `wire` bytes of buffer are free at the far end; `None` if that is not yet known.
+    fn credit_time(&self, fifo: u32, class: &Class, wire: u32, end: Fs) -> Option<Fs> {
+        let fifo = &self.fifos[fifo as usize];
+        if class.buffer.is_none() || fifo.available >= wire {
+            return Some(0);
+        }
+        let mut bytes = fifo.available;
+        for i in 0..fifo.credits.len() {
+            let credit = self.credits.get(&fifo.credits, i);
+            if credit.time >= end {
+                return None;
+            }
+            bytes += credit.bytes;
+            if bytes >= wire {
+                return Some(credit.time);
+            }
+        }
+        None
+    }
+
+    /// When the next credit after this window arrives, as far as is known.
+    pub(super) fn credit_in_sight(&self, port: u32, end: Fs) -> Fs {
+        let port = &self.ports[port as usize];
+        let class = &self.layout.classes[port.class as usize];
+        let later = |fifo: &Fifo| {
+            (0..fifo.credits.len())
+                .map(|i| self.credits.get(&fifo.credits, i).time)
+                .find(|&time| time >= end)
+                .unwrap_or(NEVER)
+        };
+        (0..u32::from(class.channels)).map(|c| later(&self.fifos[(port.fifo + c) as usize])).min().unwrap_or(NEVER)
+    }
+
+    /// The chosen packet leaves port `p` at `now`.
+    pub(super) fn depart(&mut self, endpoint: u32, base: u32, p: u32, now: Fs, candidate: &Candidate) {
+        let source = candidate.source;
+        let (job, paths) = (self.job, self.paths);
+        let port = self.ports[(base + p) as usize];
+        let class = &self.layout.classes[port.class as usize];
+        let (mut packet, ready): (Packet, Fs) = if source == INJECTION {
+            (candidate.offer.packet, candidate.offer.ready)
+        } else {
+            let channel = u32::from(source) - 1;
+            let waiting = &mut self.fifos[(port.fifo + u32::from(class.channels) + channel) as usize];
+            let queued = self.packets.partition_point(&waiting.ring, |p| p.time <= now);
+            let stats = &mut self.stats[(base + p) as usize];
+            stats.queue_max = stats.queue_max.max(queued);
+            let packet = self.packets.pop(&mut waiting.ring);
+            (packet, packet.time)
+        };
+        let wire = packet.wire();
+        let out_channel = if source == INJECTION { packet.channel() } else { source - 1 };
+        let busy = class.fs(wire);
+        let (held, in_port, in_channel) = (buffered(&packet), packet.in_port(), packet.channel());
+        let stats = &mut self.stats[(base + p) as usize];
+        stats.packets += 1;
+        stats.payload += u64::from(packet.payload());
+        stats.wire += u64::from(wire);
+        stats.busy += busy;
+        stats.wait += now - ready;
+        if source == INJECTION {
+            stats.stall += now - ready.max(port.free_at);
+        }
+        self.ports[(base + p) as usize].free_at = now + busy;
+
+        packet.time = now + class.latency;
+        packet.set_channel(out_channel);
+        debug_assert!(paths.direct[class.network as usize].is_none() || packet.flags() & (REDUCE | MULTICAST) == 0);
+        let fifo = &mut self.fifos[(port.fifo + u32::from(out_channel)) as usize];
+        if class.buffer.is_some() {
+            if fifo.available < wire {
+                // what came in the meantime, all at once
+                self.credits.drain_while(&mut fifo.credits, |c| c.time <= now, |c| fifo.available += c.bytes);
+            }
+            fifo.available -= wire;
+        }
+        if port.peer_lp == UNPLUGGED {
+            self.outbox.post(port.peer_shard, packet.time, Mail::Packet(port.peer, packet));
+        } else {
+            self.packets.push(&mut fifo.ring, packet);
+            fifo.flying += 1;
+            self.in_bits[port.peer_bit as usize / 64] |= 1 << (port.peer_bit % 64);
+            self.wake.lower(port.peer_lp, packet.time);
+        }
+        if held {
+            self.scratch.free_buffer(u32::from(in_port), in_channel, packet.wire(), now);
+        }
+        if source == INJECTION {
+            let endpoint = &mut self.endpoints[endpoint as usize];
+            endpoint.memory(paths.memory, packet.payload(), now);
+            endpoint.left(job, paths, p, packet.payload(), now, now + busy);
+        }
+    }
+}

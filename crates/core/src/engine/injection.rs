@@ -1,0 +1,240 @@
+//! Injection: messages of a rank, cut into packets one by one as its ports get to them.
+//!
+//! A port's share of a message is known by arithmetic (see [`crate::routing::policy`]), so a message is a few words whatever
+//! its size, and a port makes its next packet when it can send it.
+//!
+//! **Invariant.** A message has state from the moment a port turns to it until its last packet has left. Which message a
+//! port takes next does not depend on when messages are opened. **Limits.** A rank has at most [`OPEN_MESSAGES`] open.
+
+use std::collections::VecDeque;
+
+use super::endpoint::{Endpoint, Program};
+use super::packet::{LAST, MULTICAST, Packet, REDUCE, tag};
+use super::{Job, Paths};
+use crate::collective::Target;
+use crate::record::FlowRecord;
+use crate::routing::policy::Kind;
+use crate::routing::{dimension_order, policy::Spread};
+use crate::units::Fs;
+
+/// Messages of a rank that can be under way at once, as a library's and a NIC's queues bound them. A message beyond waits
+/// for one before it to have left completely.
+const OPEN_MESSAGES: usize = 256;
+
+/// Injection side of one port.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    pub(super) shares: VecDeque<Share>,
+    /// When the packet at the head came to the head.
+    pub(super) ready: Fs,
+}
+
+/// One port's share of a message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share {
+    message: u32,
+    group: u32,
+    hop: u16,
+    channel: u8,
+}
+
+/// An open message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Message {
+    spread: Spread,
+    bytes: u64,
+    slot: u32,
+    packets: u32,
+    left: u32,
+    tag: u32,
+    src: u32,
+    lane: u32,
+    network: u8,
+    flags: u8,
+}
+
+/// A packet that a port could inject next.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Offer {
+    pub(super) packet: Packet,
+    pub(super) ready: Fs,
+}
+
+impl Offer {
+    /// Nothing to inject.
+    pub(super) const NONE: Self = Self { packet: Packet::EMPTY, ready: 0 };
+}
+
+impl Endpoint {
+    /// True if the port has something to inject, now that it was refilled.
+    pub(super) fn has_work(&self, port: u32) -> bool {
+        !self.queues[port as usize].shares.is_empty()
+    }
+
+    /// Opens messages until this port has something to inject or nothing is left to open. Opening is lazy: which message
+    /// a port takes next does not depend on when it is opened.
+    pub(super) fn refill(&mut self, job: &Job, paths: &Paths, port: u32, now: Fs) {
+        while self.queues[port as usize].shares.is_empty()
+            && self.messages.len() - self.free_messages.len() < OPEN_MESSAGES
+        {
+            let Some(program) = self.programs.front_mut() else {
+                return;
+            };
+            let Program { lane, step, next, start, .. } = *program;
+            program.next += 1;
+            if program.next == program.sends {
+                self.programs.pop_front();
+            }
+            self.open(job, paths, lane, step, next, start, now);
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)] // which message, and the two times that bound its first packet
+    fn open(&mut self, job: &Job, paths: &Paths, lane: u32, step: u32, i: u32, start: Fs, now: Fs) {
+        let message = job.schedule.send(self.rank, lane, step, i);
+        let network = paths.network_of(self.accelerator, job, message.to);
+        let net = &paths.networks[network];
+        let packets = message.bytes.div_ceil(u64::from(net.payload)).max(1) as u32;
+        let tag = tag(lane, message.recv_step);
+        let here = self.accelerator % net.span;
+        let (slot, src, flags, to) = match message.to {
+            Target::Rank(peer) => (net.slot(job.placement[peer as usize] % net.span), self.rank, 0, peer),
+            Target::SwitchReduce { root } => (net.slot(job.placement[root as usize] % net.span), root, REDUCE, root),
+            Target::SwitchMulticast => (net.slot(here), self.rank, MULTICAST, self.rank),
+        };
+        let direct = paths.direct[network].as_ref();
+        let available = direct.map_or(net.ports, |d| dimension_order::choices(d, here, slot));
+        let spread = match message.to {
+            Target::Rank(_) => {
+                Spread::new(net.routing, available, net.slot(here), slot, self.sent_packets, tag, job.seed)
+            }
+            Target::SwitchReduce { root } => Spread::in_network(available, root),
+            Target::SwitchMulticast => Spread::in_network(available, self.rank),
+        };
+        self.sent_packets = self.sent_packets.wrapping_add(packets);
+        let state = Message {
+            spread,
+            bytes: message.bytes,
+            slot,
+            packets,
+            left: packets,
+            tag,
+            src,
+            lane,
+            network: network as u8,
+            flags,
+        };
+        let id = match self.free_messages.pop() {
+            Some(id) => {
+                self.messages[id as usize] = state;
+                id
+            }
+            None => {
+                self.messages.push(state);
+                self.messages.len() as u32 - 1
+            }
+        };
+        let hops = if spread.kind == Kind::Single { spread.rotation..spread.rotation + 1 } else { 0..spread.choices };
+        for hop in hops {
+            if spread.packet(hop, 0).0 >= packets {
+                continue;
+            }
+            let (port, channel) = match direct {
+                None => (net.first_port + hop, 0),
+                Some(d) => match dimension_order::next(d, here, slot, hop) {
+                    Some((port, channel)) => (net.first_port + port, channel as u8),
+                    None => continue,
+                },
+            };
+            let queue = &mut self.queues[port as usize];
+            if queue.shares.is_empty() {
+                queue.ready = queue.ready.max(start).max(now);
+                self.opened = true;
+            }
+            queue.shares.push_back(Share { message: id, group: 0, hop: hop as u16, channel });
+        }
+        self.stats.sent_messages += 1;
+        if job.record_flows && (flags != REDUCE || to == self.rank) {
+            let bytes = message.bytes;
+            let row = FlowRecord {
+                src: self.rank,
+                dst: to,
+                lane,
+                step: message.recv_step,
+                bytes,
+                start_fs: start,
+                end_fs: 0,
+            };
+            if flags == MULTICAST {
+                self.flow_starts.extend((0..paths.ranks).map(|dst| FlowRecord { dst, ..row }));
+            } else {
+                self.flow_starts.push(row);
+            }
+        }
+    }
+
+    /// The packet that a port would inject next; false if there is none.
+    #[inline]
+    pub(super) fn offer(&self, job: &Job, paths: &Paths, port: u32, offer: &mut Offer) -> bool {
+        let queue = &self.queues[port as usize];
+        let Some(share) = queue.shares.front() else {
+            return false;
+        };
+        let message = &self.messages[share.message as usize];
+        let net = &paths.networks[message.network as usize];
+        let (number, selector) = message.spread.packet(u32::from(share.hop), share.group);
+        let sent = u64::from(number) * u64::from(net.payload);
+        let payload = message.bytes.saturating_sub(sent).min(u64::from(net.payload)) as u32;
+        let direct = paths.direct[message.network as usize].is_some();
+        let (dst, selector) = if direct {
+            (message.slot, u32::from(share.hop))
+        } else {
+            let (links, link) = net.port_links[(port - net.first_port) as usize];
+            (message.slot * links + link, selector)
+        };
+        let last = if number + 1 == message.packets { LAST } else { 0 };
+        let wire = super::layout::wire_bytes(payload, net.overhead, job.protocol);
+        offer.packet =
+            Packet::new(dst, selector, message.src, message.tag, payload, wire, share.channel, message.flags | last);
+        offer.ready = queue.ready;
+        true
+    }
+
+    /// The port's offer left at `time`, its tail at `tail`.
+    pub(super) fn left(&mut self, job: &Job, paths: &Paths, port: u32, payload: u32, time: Fs, tail: Fs) {
+        let queue = &mut self.queues[port as usize];
+        queue.ready = time;
+        let Some(share) = queue.shares.front_mut() else {
+            return;
+        };
+        let id = share.message;
+        share.group += 1;
+        let message = &mut self.messages[id as usize];
+        if message.spread.packet(u32::from(share.hop), share.group).0 >= message.packets {
+            queue.shares.pop_front();
+        }
+        message.left -= 1;
+        self.stats.sent_bytes += u64::from(payload);
+        if message.left == 0 {
+            let lane = message.lane;
+            self.free_messages.push(id);
+            let state = &mut self.lanes[lane as usize];
+            state.sends_left -= 1;
+            state.latest = state.latest.max(tail);
+            self.settle(job, paths, lane);
+            // a place among the open messages is free: any idle port may have waited for it
+            for idle in 0..self.queues.len() as u32 {
+                if self.programs.is_empty() {
+                    break;
+                }
+                self.refill(job, paths, idle, time);
+            }
+        }
+        self.refill(job, paths, port, time);
+    }
+
+    /// True once after something was put before an idle port.
+    pub(super) fn take_opened(&mut self) -> bool {
+        std::mem::take(&mut self.opened)
+    }
+}
