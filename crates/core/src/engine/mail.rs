@@ -15,6 +15,16 @@ pub(super) enum Mail {
     Credit(u32, Credit),
 }
 
+impl Mail {
+    /// The port that it concerns.
+    #[inline(always)]
+    pub(super) fn port(&self) -> u32 {
+        match *self {
+            Mail::Packet(port, _) | Mail::Credit(port, _) => port,
+        }
+    }
+}
+
 /// What leaves for other shards.
 #[derive(Debug)]
 pub(super) struct Outbox {

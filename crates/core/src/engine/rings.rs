@@ -62,6 +62,8 @@ impl<T: Copy + Default> Rings<T> {
     pub(super) fn prefetch_ends(&self, ring: &Ring) {
         if ring.cap > 0 {
             prefetch(&self.data[ring.slot(0)]);
+            prefetch(&self.data[ring.slot(2)]);
+            prefetch(&self.data[ring.slot(4)]);
             prefetch(&self.data[ring.slot(ring.len)]);
         }
     }

@@ -131,8 +131,9 @@ fn drive(shard: &mut Shard, id: usize, exchange: &Exchange, window: Fs, limit: F
             return (End::Limit(now), windows);
         }
         for from in &exchange.mailbox[parity][id] {
-            let mut mail = std::mem::take(&mut *from.lock().unwrap_or_else(|e| e.into_inner()));
-            shard.receive(&mut mail);
+            let mut mail = from.lock().unwrap_or_else(|e| e.into_inner());
+            shard.receive(&mail);
+            mail.clear();
         }
         let cancelled = || control.cancel.load(Ordering::Relaxed);
         shard.window(now, now.saturating_add(window), cancelled);
@@ -144,7 +145,8 @@ fn drive(shard: &mut Shard, id: usize, exchange: &Exchange, window: Fs, limit: F
         let next = if cancelled() { CANCELLED } else { shard.next() };
         for (to, mail) in shard.take_outbox().iter_mut().enumerate() {
             if !mail.is_empty() {
-                *exchange.mailbox[parity][to][id].lock().unwrap_or_else(|e| e.into_inner()) = std::mem::take(mail);
+                // the box was emptied two windows ago: its list comes back to be filled again
+                std::mem::swap(&mut *exchange.mailbox[parity][to][id].lock().unwrap_or_else(|e| e.into_inner()), mail);
             }
         }
         exchange.next[parity][id].store(next, Ordering::Release);

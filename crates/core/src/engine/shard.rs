@@ -14,6 +14,7 @@ use super::endpoint::Endpoint;
 use super::layout::{Layout, Node, UNPLUGGED};
 use super::mail::{Mail, Outbox};
 use super::packet::{Credit, NO_PORT, Packet};
+use super::prefetch::prefetch;
 use super::rings::{Ring, Rings};
 use super::scratch::Scratch;
 use super::sums::Sums;
@@ -222,9 +223,19 @@ impl<'a> Shard<'a> {
         self.wake.blocks.iter().copied().min().unwrap_or(NEVER).min(self.outbox.earliest)
     }
 
-    /// Takes in what other shards sent.
-    pub(super) fn receive(&mut self, mail: &mut Vec<Mail>) {
-        for item in mail.drain(..) {
+    /// Takes in what another shard sent.
+    pub(super) fn receive(&mut self, mail: &[Mail]) {
+        /// Items between asking for a port, for its queue, and the use of both.
+        const AHEAD: usize = 8;
+        for (i, &item) in mail.iter().enumerate() {
+            if let Some(far) = mail.get(i + 2 * AHEAD) {
+                prefetch(&self.ports[(far.port() - self.first_port) as usize]);
+            }
+            if let Some(near) = mail.get(i + AHEAD) {
+                let port = &self.ports[(near.port() - self.first_port) as usize];
+                let fifo = if matches!(near, Mail::Packet(..)) { port.in_fifo } else { port.fifo };
+                prefetch(&self.fifos[fifo as usize]);
+            }
             match item {
                 Mail::Packet(port, packet) => {
                     let local = (port - self.first_port) as usize;
