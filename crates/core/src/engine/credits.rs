@@ -48,7 +48,7 @@ impl Shard<'_> {
                 port.owed[channel as usize] += total;
             } else if class.buffer.is_some() {
                 if unordered {
-                    insertion_sort(&mut freed, |f| f.0);
+                    insertion_sort(&mut freed, |a, b| a.0 > b.0);
                 }
                 let mut owed = port.owed[channel as usize];
                 for i in 0..freed.len() {

@@ -230,7 +230,9 @@ impl Endpoint {
                 self.refill(job, paths, idle, time);
             }
         }
-        self.refill(job, paths, port, time);
+        if self.queues[port as usize].shares.is_empty() {
+            self.refill(job, paths, port, time);
+        }
     }
 
     /// True once after something was put before an idle port.

@@ -1,7 +1,7 @@
 //! The values that travel: packets and credits.
 //!
 //! **Invariant.** Both are small plain values in contiguous buffers; nothing is allocated per packet. Order among packets
-//! that are ready at the same time is [`Packet::key`]: step, lane, source rank, packet selector: labels of the schedule,
+//! that are ready at the same time is [`Packet::after`]: step, lane, source rank, packet selector: labels of the schedule,
 //! never addresses, threads or port numbers, so that relabelling vertices cannot change a result.
 //!
 //! **Cost.** 32 bytes a packet (two a cache line) and 16 a credit. DESIGN asks for 16 to 24; the source rank and the wire
@@ -150,10 +150,11 @@ impl Packet {
         self.route = self.route & !0xFFFF_FFFF | u64::from(dst);
     }
 
-    /// Order of packets ready at the same time: step, lane, source, selector.
+    /// True if this packet goes after another: later, or of the same time and with larger labels.
     #[inline(always)]
-    pub(super) fn key(&self) -> (Fs, u64, u32) {
-        (self.time, self.label, self.selector())
+    pub(super) fn after(&self, other: &Self) -> bool {
+        self.time > other.time
+            || self.time == other.time && (self.label, self.selector()) > (other.label, other.selector())
     }
 
     /// What it counts towards its step: payload bytes, and one for the message's end.

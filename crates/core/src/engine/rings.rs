@@ -107,14 +107,14 @@ impl<T: Copy + Default> Rings<T> {
 
     /// Sorts the last `count` entries, few and nearly in order as a rule.
     #[inline]
-    pub(super) fn sort_tail<K: Ord>(&mut self, ring: &Ring, count: u32, key: impl Fn(&T) -> K) {
+    pub(super) fn sort_tail(&mut self, ring: &Ring, count: u32, after: impl Fn(&T, &T) -> bool) {
         let (first, last) = (ring.slot(ring.len - count), ring.slot(ring.len - 1));
         if first <= last {
-            return insertion_sort(&mut self.data[first..=last], key);
+            return insertion_sort(&mut self.data[first..=last], after);
         }
         // around the end of the block: on a copy
         let mut tail: Vec<T> = (ring.len - count..ring.len).map(|i| *self.get(ring, i)).collect();
-        insertion_sort(&mut tail, key);
+        insertion_sort(&mut tail, after);
         for (i, value) in (ring.len - count..).zip(tail) {
             *self.get_mut(ring, i) = value;
         }
@@ -172,17 +172,16 @@ impl<T: Copy + Default> Rings<T> {
     }
 }
 
-/// For a few entries that are nearly in order.
+/// For a few entries that are nearly in order; `after` says that the first must come after the second.
 #[inline(always)]
-pub(super) fn insertion_sort<T: Copy, K: Ord>(items: &mut [T], key: impl Fn(&T) -> K) {
+pub(super) fn insertion_sort<T: Copy>(items: &mut [T], after: impl Fn(&T, &T) -> bool) {
     if items.len() > INSERTION {
-        return items.sort_unstable_by_key(key);
+        return items.sort_unstable_by(|a, b| after(a, b).cmp(&after(b, a)));
     }
     for i in 1..items.len() {
         let value = items[i];
-        let mine = key(&value);
         let mut to = i;
-        while to > 0 && key(&items[to - 1]) > mine {
+        while to > 0 && after(&items[to - 1], &value) {
             items[to] = items[to - 1];
             to -= 1;
         }

@@ -32,14 +32,16 @@ impl Scratch {
         Self { fresh: vec![0; 2 * ports], freed: vec![vec![]; 2 * ports], ..Self::default() }
     }
 
-    /// Notes a packet that was put into a queue.
+    /// Notes a packet that was put into a queue; true if it is the first of this visit.
     #[inline(always)]
-    pub(super) fn fresh(&mut self, queue: u32, fifo: u32) {
+    pub(super) fn fresh(&mut self, queue: u32, fifo: u32) -> bool {
         let count = &mut self.fresh[queue as usize];
-        if *count == 0 {
+        *count += 1;
+        let first = *count == 1;
+        if first {
             self.touched.push((queue, fifo));
         }
-        *count += 1;
+        first
     }
 
     /// Notes that a packet's buffer at input `q` is free at `time`; `Shard::announce` tells the sender.

@@ -295,7 +295,7 @@ impl<'a> Shard<'a> {
         for (queue, fifo) in scratch.touched.drain(..) {
             let count = std::mem::take(&mut scratch.fresh[queue as usize]);
             if count > 1 {
-                packets.sort_tail(&fifos[fifo as usize].ring, count, Packet::key);
+                packets.sort_tail(&fifos[fifo as usize].ring, count, Packet::after);
             }
         }
     }

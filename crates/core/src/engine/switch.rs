@@ -76,9 +76,10 @@ impl Shard<'_> {
                 let o = kind.route.next(first, packet.dst(), packet.selector());
                 let out = &ports[o as usize];
                 let packet = packet.arrived(q as u16, arrival + kind.latency);
-                scratch.fresh(o, out.fifo);
                 packets.push(&mut fifos[out.fifo as usize].ring, packet);
-                out_bits[o as usize / 64] |= 1 << (o % 64);
+                if scratch.fresh(o, out.fifo) {
+                    out_bits[o as usize / 64] |= 1 << (o % 64);
+                }
             }
             let fifo = &mut fifos[in_fifo as usize];
             packets.consume(&mut fifo.ring, taken);
