@@ -1,7 +1,8 @@
 """Cost of the packet engine: time a packet-hop and memory an accelerator.
 
-The traffic is a random permutation (every host sends to one other) over a three-tier fat tree, packets of 4 KiB sprayed
-evenly, credit flow control, no software cost.
+The traffic is a permutation (every host sends to one other) over a three-tier fat tree, packets of 4 KiB, credit flow
+control, no software cost. `even`: hosts send about half way round and routes follow the destination, so that every link
+carries the same; `random`: a random permutation, packets sprayed, queues form.
 """
 
 import numpy as np
@@ -9,8 +10,8 @@ import numpy as np
 import supernode as sn
 
 
-def permutation(hosts: int, radix: int, size: str, threads: int) -> sn.Result:
-    """Run one permutation; a ring shift of randomly placed ranks is one."""
+def permutation(hosts: int, radix: int, size: str, threads: int, pattern: str) -> sn.Result:
+    """Run one permutation: a ring shift of ranks placed at random, or alternately in the two halves."""
     tree = sn.FatTree(
         radix=radix,
         tiers=3,
@@ -20,26 +21,34 @@ def permutation(hosts: int, radix: int, size: str, threads: int) -> sn.Result:
         switch_latency="300 ns",
     )
     system = sn.System("fat-tree").scale_out(tree, count=hosts)
-    placement = np.random.default_rng(1).permutation(hosts)
+    even = pattern == "even"
+    placement = np.arange(hosts).reshape(2, -1).T.ravel() if even else np.random.default_rng(1).permutation(hosts)
     return sn.send_recv(
-        system, size=size, placement=placement, algorithm="direct", fidelity="packet", threads=threads, progress=False
+        system,
+        size=size,
+        placement=placement,
+        routing="d_mod_k" if even else "spray_round_robin",
+        algorithm="direct",
+        fidelity="packet",
+        threads=threads,
+        progress=False,
     )
 
 
 class PacketHop:
     """Time of one packet over one link."""
 
-    params = ([(1024, 16), (65_536, 64)], [1, 2])
-    param_names = ("hosts_radix", "threads")
+    params = ([(1024, 16), (65_536, 64)], [1, 2], ["even", "random"])
+    param_names = ("hosts_radix", "threads", "pattern")
     timeout = 600
 
-    def track_ns_per_packet_hop(self, shape: tuple[int, int], threads: int) -> float:
+    def track_ns_per_packet_hop(self, shape: tuple[int, int], threads: int, pattern: str) -> float:
         """Wall-clock nanoseconds a packet-hop, best of three."""
         hosts, radix = shape
-        size = "4 MiB" if hosts <= 1024 else "128 KiB"
+        size = "8 MiB" if hosts <= 1024 else "512 KiB"
         found = []
         for _ in range(3):
-            meta = permutation(hosts, radix, size, threads).meta
+            meta = permutation(hosts, radix, size, threads, pattern).meta
             found.append(meta["wall_s"] * 1e9 / meta["packet_hops"])
         return float(min(found))
 
@@ -56,7 +65,7 @@ class Memory:
     def track_bytes_per_accelerator(self, shape: tuple[int, int]) -> float:
         """Bytes of simulation state an accelerator, at the largest."""
         hosts, radix = shape
-        meta = permutation(hosts, radix, "64 KiB", 1).meta
+        meta = permutation(hosts, radix, "512 KiB", 1, "even").meta
         return float(meta["state_bytes"]) / hosts
 
     track_bytes_per_accelerator.unit = "B"  # type: ignore[attr-defined]
