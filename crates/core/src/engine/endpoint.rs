@@ -78,6 +78,10 @@ impl Endpoint {
             accelerator,
             lanes: (0..lanes).map(|l| Lane { steps: job.schedule.steps(rank, l), ..Lane::default() }).collect(),
             lanes_left: lanes,
+            // one of each is what a ring or tree over one port needs, and a million ranks have one of each
+            starts: Vec::with_capacity(1),
+            programs: VecDeque::with_capacity(1),
+            messages: Vec::with_capacity(1),
             queues: (0..paths.accelerator_ports).map(|_| Queue::default()).collect(),
             stats: RankRecord { rank, accelerator, ..RankRecord::default() },
             ..Endpoint::default()

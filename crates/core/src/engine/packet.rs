@@ -14,7 +14,6 @@ pub(super) const NO_PORT: u16 = u16::MAX;
 
 /// One packet at one hop, in four words: partial writes would cost more than the shifts.
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(align(32))] // never across a cache line
 pub(super) struct Packet {
     /// In a queue: when it is ready to leave. On a wire: when its head arrives.
     pub(super) time: Fs,

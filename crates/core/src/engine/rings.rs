@@ -31,20 +31,27 @@ impl Ring {
 }
 
 /// The shared array.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Rings<T> {
     data: Vec<T>,
     free: [Vec<u32>; 32],
+    /// Entries of the first block of a ring, a power of two: what most rings need at their fullest, because growing there
+    /// from less would leave as much again in freed blocks.
+    first: u32,
 }
 
 /// Up to this many entries an insertion sort is the fastest.
 const INSERTION: usize = 24;
-/// A full window of a fast link; growing there from less would leave as much again in freed blocks.
-const MIN_CAP: u32 = 16;
 /// An emptied ring gives back a block larger than this.
 const KEEP_CAP: u32 = 16;
 
 impl<T: Copy + Default> Rings<T> {
+    /// No rings yet; `first` entries, a power of two, in the first block of each.
+    pub(super) fn new(first: u32) -> Self {
+        debug_assert!(first.is_power_of_two());
+        Self { data: vec![], free: Default::default(), first }
+    }
+
     /// Entry `i` from the head; `i < ring.len()`.
     #[inline(always)]
     pub(super) fn get(&self, ring: &Ring, i: u32) -> &T {
@@ -148,7 +155,7 @@ impl<T: Copy + Default> Rings<T> {
 
     #[cold]
     fn grow(&mut self, ring: &mut Ring) {
-        let cap = (ring.cap * 2).max(MIN_CAP);
+        let cap = (ring.cap * 2).max(self.first);
         let offset = match self.free[cap.trailing_zeros() as usize].pop() {
             Some(offset) => offset,
             None => {
@@ -200,7 +207,7 @@ mod tests {
     proptest! {
         #[test]
         fn behaves_like_separate_queues(ops in prop::collection::vec((0usize..5, any::<bool>()), 0..2000)) {
-            let mut rings = Rings::<u32>::default();
+            let mut rings = Rings::<u32>::new(4);
             let mut handles = [Ring::default(); 5];
             let mut models: [VecDeque<u32>; 5] = Default::default();
             for (n, (q, push)) in ops.into_iter().enumerate() {
