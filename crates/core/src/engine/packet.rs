@@ -4,7 +4,7 @@
 //! that are ready at the same time is [`Packet::after`]: step, lane, source rank, packet selector: labels of the schedule,
 //! never addresses, threads or port numbers, so that relabelling vertices cannot change a result.
 //!
-//! **Cost.** 32 bytes a packet (two a cache line) and 16 a credit. DESIGN asks for 16 to 24; the source rank and the wire
+//! **Cost.** 32 bytes a packet and 16 a credit. DESIGN asks for 16 to 24; the source rank and the wire
 //! length are worth the difference, because without them every hop would look up the message.
 
 use crate::units::Fs;
