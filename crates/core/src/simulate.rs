@@ -251,8 +251,16 @@ impl Plan {
         state.saturating_add(flows).saturating_add(links)
     }
 
-    /// Holds the run against the memory limit.
+    /// Holds the run against the memory limit, and its messages against the engine's packet counter.
     fn fit(&mut self, spec: &RunSpec) -> Result<()> {
+        let payload = self.fabric.networks.iter().map(|n| n.spec.payload).min().unwrap_or(1).max(1);
+        if self.packet && self.bytes / u64::from(payload) >= u64::from(u32::MAX) {
+            return Err(Error::Overflow {
+                what: "packets of one message".into(),
+                value: format!("{} bytes in packets of {payload}", self.bytes),
+                limit: format!("{} packets; use fidelity \"analytic\"", u32::MAX),
+            });
+        }
         let (Some(available), true) = (spec.memory_limit, self.packet) else {
             return Ok(());
         };

@@ -58,6 +58,10 @@ fn what_cannot_be_done_is_a_typed_error() {
     };
     fail(r#""collective": "all_reduce", "bytes": 64, "placement": [0,1,2,3,4,5,6,8]"#, "unroutable", "accelerator 8");
     fail(r#""collective": "all_reduce", "bytes": 64, "algorithm": "torus_bucket""#, "algorithm", "two_shot");
+    let mut huge = spec(r#""collective": "send_recv", "bytes": 4503599627370496"#);
+    huge.fidelity = "packet".into();
+    let error = Plan::new(&huge).map(|_| ()).unwrap_err();
+    assert!(error.code() == "overflow" && error.to_string().contains("packets of one message"), "{error}");
     let mut big = spec(r#""collective": "all_to_all", "bytes": 1048576, "record": ["flows"], "memory_limit": 1000"#);
     big.fidelity = "packet".into();
     let error = Plan::new(&big).unwrap_err();
