@@ -22,7 +22,7 @@ use crate::fabric::Fabric;
 use crate::record::Record;
 use crate::spec::{ProtocolSpec, RunSpec, SystemSpec, validate, validate_system};
 use crate::stack::{Candidate, Task};
-use crate::units::Fs;
+use crate::units::{Fs, MAX_TIME_FS};
 
 /// Everything that a run gives.
 #[derive(Clone, Debug)]
@@ -295,7 +295,8 @@ impl Plan {
     /// Those of [`run`].
     pub fn run(self, control: &Control) -> Result<Outcome> {
         let wants = |table: &str| self.effective.record.iter().any(|r| r == table);
-        let protocols: Vec<&ProtocolSpec> = vec![&self.protocol];
+        // of the stack, not of the choice: rows with different protocols share one bound
+        let protocols: Vec<&ProtocolSpec> = self.effective.stack.protocols.iter().collect();
         let demand = Demand {
             collective: self.collective,
             bytes: self.bytes,
@@ -322,6 +323,13 @@ impl Plan {
         } else {
             (self.prediction.time_fs.max(bound.time_fs), None)
         };
+        if time_fs.max(bound.time_fs) >= MAX_TIME_FS {
+            return Err(Error::Overflow {
+                what: "simulated time".into(),
+                value: format!("{} ns or more", MAX_TIME_FS / 1_000_000),
+                limit: format!("{} ns", MAX_TIME_FS / 1_000_000),
+            });
+        }
         let ranks = self.placement.len() as u32;
         let algbw_gbps = if time_fs == 0 { 0.0 } else { self.bytes as f64 / time_fs as f64 * 1e6 };
         let bottleneck = record.as_ref().map_or_else(|| self.prediction.bottleneck(), |r| self.bottleneck(r));

@@ -126,6 +126,28 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn threads_change_nothing_in_the_network(
+        n in 2u32..9, planes in 1usize..4, cut: bool, overhead in 0u32..600, elements in 1u64..600_000, lanes in 1u32..9,
+        all_gather: bool,
+    ) {
+        let mut spec = system(n, vec![network("switch", n, clos(&[n], &[1]), vec![1; planes])]);
+        spec.networks[0].switches[0].cut_through = cut;
+        spec.networks[0].links[0].rate = supernode_core::units::BitRate(56_000_000_000);
+        spec.networks[0].overhead = overhead;
+        spec.networks[0].buffer = Some(64 * 1024);
+        let collective = if all_gather { Collective::AllGather } else { Collective::AllReduce };
+        let params = Params { lanes: Some(lanes), ..Params::new(collective, Algorithm::InNetwork, n, elements * 4) };
+        let with = |threads| comparable(Run { threads, ..Run::default() }.collective(&spec, &params).unwrap());
+        let one = with(1);
+        prop_assert_eq!(&one, &with(2));
+        prop_assert_eq!(&one, &with(3));
+    }
+}
+
 #[test]
 fn renaming_ranks_on_one_switch_renames_the_results() {
     let spec = switched(8);
@@ -203,6 +225,28 @@ fn a_time_limit_stops_the_run() {
     let params = Params::new(Collective::AllReduce, Algorithm::Ring, 8, 1 << 24);
     let run = Run { time_limit_fs: Some(1_000_000_000), ..Run::default() };
     assert!(matches!(run.collective(&switched(8), &params), Err(Error::Timeout { .. })));
+}
+
+#[test]
+fn a_clock_that_would_pass_its_end_is_an_error() {
+    // 16 packets of 4 096 s each pass the clock's 5.1 hours; one packet of more than the slack is refused at once
+    for (bits_per_second, bytes) in [(8_000, 1 << 30), (8, 1 << 16)] {
+        let mut spec = switched(4);
+        spec.networks[0].links[0].rate = supernode_core::units::BitRate(bits_per_second);
+        let params = Params::new(Collective::SendRecv, Algorithm::Direct, 4, bytes);
+        let error = Run::default().collective(&spec, &params).unwrap_err();
+        assert!(matches!(error, Error::Overflow { .. }), "{error}");
+    }
+}
+
+#[test]
+fn first_packets_to_one_destination_take_different_planes() {
+    // 8 ranks send one packet each to rank 0 over 7 planes: no plane carries more than two of them
+    let spec = system(8, vec![network("planes", 8, clos(&[8], &[1]), vec![1; 7])]);
+    let params = Params::new(Collective::Gather, Algorithm::Direct, 8, 8 * 1024);
+    let r = Run::default().collective(&spec, &params).unwrap();
+    let most = r.links.iter().filter(|l| l.peer == 0).map(|l| l.packets).max();
+    assert_eq!(most, Some(1));
 }
 
 #[test]

@@ -168,7 +168,7 @@ impl Shard<'_> {
         stats.payload += u64::from(packet.payload());
         stats.wire += u64::from(wire);
         stats.busy += busy;
-        stats.wait += now - ready;
+        stats.wait = stats.wait.saturating_add(now - ready);
         if source == INJECTION {
             stats.stall += now - ready.max(port.free_at);
         }

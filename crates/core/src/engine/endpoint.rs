@@ -18,7 +18,7 @@ use super::packet::{Packet, tag, untag};
 use super::{Job, Paths};
 use crate::collective::Recv;
 use crate::record::{FlowRecord, RankRecord};
-use crate::units::{Fs, Serializer};
+use crate::units::{Fs, NEVER, Serializer};
 
 /// A rank and its queues.
 #[derive(Debug, Default)]
@@ -105,7 +105,7 @@ impl Endpoint {
 
     /// When the next step's latency is over.
     pub(super) fn next_start(&self) -> Fs {
-        self.starts.last().map_or(crate::units::NEVER, |s| s.0)
+        self.starts.last().map_or(NEVER, |s| s.0)
     }
 
     /// Begins the current step of a lane at `time`, and those after it as long as they ask for nothing.
@@ -133,7 +133,7 @@ impl Endpoint {
                 let first = job.schedule.send(self.rank, lane, step, 0);
                 let network = paths.network_of(self.accelerator, job, first.to);
                 let latency = job.protocol.step_fs.get(network).copied().unwrap_or(0);
-                let start = (time + latency, lane);
+                let start = (later(time, latency), lane);
                 let at = self.starts.partition_point(|s| *s > start);
                 self.starts.insert(at, start);
                 return;
@@ -181,7 +181,7 @@ impl Endpoint {
         let bytes = packet.payload();
         let channel = if reduce { &mut self.reduce_free } else { &mut self.copy_free };
         let rate = if reduce { paths.reduce } else { paths.copy };
-        *channel = time.max(*channel) + rate.fs(bytes);
+        *channel = later(time.max(*channel), rate.fs(bytes));
         let done = (*channel).max(self.memory(paths.memory, if reduce { 3 * bytes } else { bytes }, time));
         self.stats.received_bytes += u64::from(packet.payload());
         if job.record_flows {
@@ -204,8 +204,8 @@ impl Endpoint {
     /// Occupies the memory with `bytes` from `time` on; returns when they are through.
     pub(super) fn memory(&mut self, memory: Serializer, bytes: u32, time: Fs) -> Fs {
         let busy = memory.fs(bytes);
-        self.stats.memory_busy_fs += busy;
-        self.memory_free = self.memory_free.max(time) + busy;
+        self.stats.memory_busy_fs = self.stats.memory_busy_fs.saturating_add(busy);
+        self.memory_free = later(self.memory_free.max(time), busy);
         self.memory_free
     }
 
@@ -251,4 +251,10 @@ impl Endpoint {
             + (self.flow_starts.capacity() + self.flow_ends.capacity()) * size_of::<FlowRecord>()
             + shares) as u64
     }
+}
+
+/// A sum of times that stops short of "never": the clock's limit ends the run when it comes to that.
+#[inline(always)]
+fn later(time: Fs, by: Fs) -> Fs {
+    time.saturating_add(by).min(NEVER - 1)
 }

@@ -41,6 +41,7 @@ pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
     let paths = Paths::new(job)?;
     let threads = threads(job);
     let layout = Layout::new(job.fabric, job.protocol, threads);
+    check_rates(job, &layout)?;
     let mut shards: Vec<Shard> = (0..threads).map(|id| Shard::new(job, &layout, &paths, id)).collect();
     seat(job, &paths, &layout, &mut shards);
 
@@ -63,14 +64,7 @@ pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
         End::Cancelled(now) => {
             return Err(Error::Interrupted { time_ns: now / 1_000_000 });
         }
-        End::Limit(now) if limit == MAX_TIME_FS => {
-            let value = format!("{} ns", now / 1_000_000);
-            return Err(Error::Overflow {
-                what: "simulated time".into(),
-                value,
-                limit: format!("{} ns", MAX_TIME_FS / 1_000_000),
-            });
-        }
+        End::Limit(now) if limit == MAX_TIME_FS => return Err(clock(now)),
         End::Limit(now) => {
             return Err(Error::Timeout {
                 time_ns: now / 1_000_000,
@@ -83,10 +77,34 @@ pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
         return Err(error);
     }
     let mut record = tables::record(job, &layout, &shards);
+    if record.finish_fs > MAX_TIME_FS {
+        return Err(clock(record.finish_fs));
+    }
     record.windows = windows;
     record.threads = threads as u32;
     record.state_bytes = layout.bytes() + shards.iter().map(Shard::bytes).sum::<u64>();
     Ok(record)
+}
+
+/// The simulated clock would pass its end.
+fn clock(now: Fs) -> Error {
+    let (value, limit) = (format!("{} ns", now / 1_000_000), format!("{} ns", MAX_TIME_FS / 1_000_000));
+    Error::Overflow { what: "simulated time".into(), value, limit }
+}
+
+/// Refuses links so slow that a single packet could carry the clock past its end between two looks at it.
+fn check_rates(job: &Job, layout: &Layout) -> Result<()> {
+    const LONGEST: Fs = (NEVER - MAX_TIME_FS) / 16;
+    let slow = layout.classes.iter().find(|c| c.full_fs > LONGEST);
+    slow.map_or(Ok(()), |c| {
+        let net = &job.fabric.networks[c.network as usize].spec;
+        let rate = net.links[c.tier as usize].rate.0;
+        Err(Error::Overflow {
+            what: format!("time of one packet on a link of network {}", net.name),
+            value: format!("{} bytes at {rate} bit/s", c.full_wire),
+            limit: format!("{} s", LONGEST / 1_000_000_000_000_000),
+        })
+    })
 }
 
 /// Threads to use: what was asked for, or one for small runs and all cores for large ones.

@@ -123,9 +123,10 @@ impl Shard<'_> {
                     let wire = packet.wire();
                     let mut ready = packet.time;
                     if !kind.simple {
-                        // store-and-forward waits for the tail; cut-through to a faster link, until it cannot run dry
-                        let whole =
-                            ports.get(usize::from(packet.in_port())).map_or(0, |q| classes[q.class as usize].fs(wire));
+                        // store-and-forward waits for the tail; cut-through to a faster link, until it cannot run dry;
+                        // what the switch combined or replicated came by links like this one
+                        let from = ports.get(usize::from(packet.in_port()));
+                        let whole = from.map_or(class, |q| &classes[q.class as usize]).fs(wire);
                         ready += if kind.cut_through { whole.saturating_sub(class.fs(wire)) } else { whole };
                     }
                     let ready = ready.max(free_at);
@@ -162,7 +163,7 @@ impl Shard<'_> {
                     wires += u64::from(wire);
                     payloads += u64::from(packet.payload());
                     busies += busy;
-                    waits += time - packet.time;
+                    waits = time.saturating_sub(packet.time).saturating_add(waits);
                     if time > ready {
                         stats.stall += time - ready;
                     }
@@ -196,7 +197,7 @@ impl Shard<'_> {
                 stats.wire += wires;
                 stats.payload += payloads;
                 stats.busy += busies;
-                stats.wait += waits;
+                stats.wait = stats.wait.saturating_add(waits);
                 ports[o].free_at = free_at;
                 last = free_at.max(last);
                 if peer_lp == UNPLUGGED {
@@ -217,8 +218,7 @@ impl Shard<'_> {
     fn in_network(&mut self, lp: u32, base: u32, kind: &SwitchKind, first: u32, copy: u32, mut packet: Packet) {
         let q = u32::from(packet.in_port());
         self.scratch.free_buffer(q, packet.channel(), packet.wire(), packet.time);
-        let in_class = &self.layout.classes[self.ports[(base + q) as usize].class as usize];
-        packet.time += kind.latency + if kind.cut_through { 0 } else { in_class.fs(packet.wire()) };
+        packet.time += kind.latency;
         packet.set_in_port(NO_PORT);
         if packet.flags() & REDUCE != 0 {
             let key = [lp, packet.dst(), packet.tag(), packet.selector()];

@@ -5,7 +5,7 @@
 //! arithmetic, and a port generates its share of a message lazily, one packet at a time.
 //!
 //! - single path (D-mod-k, S-mod-k, ECMP): `choices` is one, the first hop and selector are fixed for the message;
-//! - round-robin spraying: the rotation is the rank's running packet count, the selector advances with every group;
+//! - round-robin spraying: the rotation is the rank's running packet count plus twice the source, the selector advances with every group;
 //! - random spraying: rotation and selector are seeded hashes of (source, destination, tag, group).
 //!
 //! **Invariant.** A choice depends only on the seed, the message and the packet's number, never on timing or threads.
@@ -55,8 +55,10 @@ impl Spread {
             }
             RoutingSpec::SprayRoundRobin => Spread {
                 choices: available,
-                // not offset by the source: in a shift pattern that would send all of one destination by one plane
-                rotation: count % available,
+                // Twice the source: the first packets of all sources to one destination take different first hops, and so
+                // do, in a shift pattern, the packets to one destination of consecutive sources (once the source would
+                // send them all by one).
+                rotation: src.wrapping_mul(2).wrapping_add(count) % available,
                 selector: src.wrapping_add(count / available),
                 kind: Kind::RoundRobin,
             },
