@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 import supernode as sn
@@ -31,7 +32,8 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"size": 0}, UnitError, "more than zero"),
     ({"size": -1}, UnitError, "more than zero"),
     ({"size": "1 MBit"}, UnitError, "unknown unit 'MBit'"),
-    ({"size": 2**64}, UnitError, "overflows"),
+    ({"size": 2**64}, SizeOverflowError, "overflows"),
+    ({"size": "9" * 5000}, UnitError, "more than 1000 digits"),
     ({"collective": sn.AllReduce(8), "size": 8}, SpecError, "given twice"),
     ({"collective": "barrier", "size": 8}, SpecError, "barrier moves no data"),
     ({"algorithm": "rign"}, SpecError, "did you mean 'ring'"),
@@ -40,10 +42,13 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"algorithm": "in_network"}, AlgorithmError, "in_network"),
     ({"fidelity": "exact"}, SpecError, "unknown fidelity 'exact'"),
     ({"stack": "nccll"}, SpecError, "did you mean 'nccl'"),
+    ({"stack": ""}, SpecError, "unknown stack ''"),
     ({"protocol": "ll"}, SpecError, "unknown protocol 'll'"),
+    ({"protocol": ["ll"]}, SpecError, r"unknown protocol \['ll'\]"),
     ({"routing": "ecpm"}, SpecError, "did you mean 'ecmp'"),
     ({"flow_control": "pause"}, SpecError, "unknown flow control 'pause'"),
     ({"record": ["link"]}, SpecError, "did you mean 'links'"),
+    ({"record": 3}, SpecError, "record: 3"),
     ({"threads": -1}, SpecError, "threads: -1"),
     ({"threads": 1.5}, SpecError, "threads: 1.5"),
     ({"seed": -1}, SpecError, "seed: -1"),
@@ -68,6 +73,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"memory_limit": "1 XB"}, UnitError, "unknown unit 'XB'"),
     ({"timeout": 0}, SpecError, "timeout: 0"),
     ({"timeout": "1 s"}, SpecError, "timeout: '1 s'"),
+    ({"progress": 3}, SpecError, "progress: 3"),
 ]  # fmt: skip
 
 
@@ -76,6 +82,19 @@ def test_errors(changes: dict[str, Any], kind: type[Exception], says: str) -> No
     with pytest.raises(kind, match=says) as caught:
         run(**changes)
     assert isinstance(caught.value, sn.SupernodeError)
+
+
+def test_integers_of_any_type_are_whole_numbers() -> None:
+    whole = {name: np.int64(1) for name in ("lanes", "chunks", "root", "seed", "threads")}
+    result = run(collective="broadcast", size=np.uint16(4096), ranks=np.int32(8), **whole)
+    assert (result.size_bytes, result.n_ranks, result.seed) == (4096, 8, 1)
+
+
+def test_none_is_the_default() -> None:
+    assert run(record=None).tables() == ["summary"]
+    assert sn.bench("all_reduce", star(8), sizes=8, algorithms=None).rows[0]["requested"] == "auto"
+    with pytest.raises(SpecError, match="algorithms: 3"):
+        sn.bench("all_reduce", star(8), sizes=8, algorithms=3)  # type: ignore[arg-type]
 
 
 def test_unknown_keywords_are_errors() -> None:

@@ -128,3 +128,10 @@ def test_clos_lists_have_one_entry_a_tier() -> None:
     assert isinstance(outer.topology, Clos)
     tiers = len(outer.topology.down)
     assert len(outer.topology.up) == len(outer.topology.parallel) == len(outer.links) == len(outer.switches) == tiers
+
+
+@pytest.mark.parametrize("fabric", ["nvlink", None, sn.Switched])
+def test_a_fabric_is_an_object(fabric: object) -> None:
+    for join in (System("s").scale_up, System("s").scale_out):
+        with pytest.raises(SpecError, match=r"fabric is .*Switched, FatTree, Torus, Mesh or FullMesh"):
+            join(count=4, fabric=fabric)  # type: ignore[arg-type]

@@ -90,6 +90,7 @@ def test_version() -> None:
         (["bench", "all_reduce", "nvl72", "-b", "0"], "more than zero"),
         (["bench", "all_reduce", "nvl72", "-b", "-8"], "more than zero"),
         (["bench", "all_reduce", "nvl72", "-e", "4"], "below the first"),
+        (["bench", "all_reduce", "nvl72", "--sizes", ""], "not a number"),
         (["bench", "all_reduce", "nvl72", "-f", "1"], "at least 2"),
         (["bench", "all_reduce", "nvl72", "-f", "2", "-i", "8"], "not both"),
         (["bench", "all_reduce", "nvl72", "--ranks", "100", "-e", "8"], "100"),
@@ -104,6 +105,8 @@ def test_version() -> None:
         (["frobnicate"], "frobnicate"),
         (["show", "nvl"], "unknown system"),
         (["run", "missing.toml"], "does not exist"),
+        (["run", "."], "job file '.' is a directory"),
+        (["show", "./"], "is a directory"),
         (["explain", "all_reduce", "nvl72"], "needs one"),
         (["check", "all_reduce", "nvl72", "--size", "8", "--algo", "bruck"], "bruck"),
     ],
@@ -135,6 +138,15 @@ def test_bad_jobs(tmp_path: Path, text: str, says: str) -> None:
     assert not (tmp_path / "res").exists()
 
 
+def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "latin.toml").write_bytes(b"collective = 'r\xe9duction'\n")
+    for command in ("run", "show"):
+        done = supernode(command, "latin.toml", cwd=tmp_path)
+        assert done.returncode == 2, done.stderr
+        assert "latin.toml: not UTF-8" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
 def test_a_failed_simulation_is_exit_code_1(tmp_path: Path) -> None:
     done = supernode("bench", "all_reduce", "hgx-h100", "--sizes", "1 GiB", "--fidelity", "packet", "--algo", "ring",
                      "--time-limit", "1 us", "-J", str(tmp_path / "sim.json"))  # fmt: skip
@@ -143,10 +155,20 @@ def test_a_failed_simulation_is_exit_code_1(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_output_that_cannot_be_made_is_exit_code_1(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("option", "path", "says"),
+    [
+        ("-J", "file/sim.json", "cannot be written"),
+        ("-J", ".", "is a directory"),
+        ("-o", "file", "is a file"),
+        ("-o", "file/out", "cannot be written"),
+    ],
+)
+def test_an_output_that_cannot_be_made_is_exit_code_2(tmp_path: Path, option: str, path: str, says: str) -> None:
     (tmp_path / "file").write_text("")
-    done = supernode("bench", "all_reduce", "hgx-h100", "--sizes", "8", "-J", str(tmp_path / "file" / "sim.json"))
-    assert done.returncode == 1
+    done = supernode("bench", "all_reduce", "hgx-h100", "--sizes", "8", option, path, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert f"output {path!r} {says}" in done.stderr
     assert done.stdout == "", "nothing runs before the path is known to work"
     assert "Traceback" not in done.stderr
 

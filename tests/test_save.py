@@ -42,6 +42,20 @@ def test_unknown_formats_are_errors(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_path_of_the_wrong_kind_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("old")
+    with pytest.raises(SpecError, match="file' is a file"):
+        result().save(file)
+    bench = sn.bench("all_reduce", star(4), sizes=64)
+    with pytest.raises(SpecError, match="file' is a file"):
+        bench.save(file)
+    with pytest.raises(SpecError, match="is a directory"):
+        bench.to_nccl_tests(tmp_path)
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
 def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(table: pa.Table, path: Path) -> None:
         path.write_bytes(b"half a file")

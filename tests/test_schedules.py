@@ -37,6 +37,8 @@ def test_a_torus_has_its_own_algorithm() -> None:
 def test_errors() -> None:
     with pytest.raises(SpecError, match="needs their number"):
         sn.schedule("all_reduce", size=8)
+    with pytest.raises(SpecError, match="ranks: 0"):
+        sn.schedule("all_reduce", size=8, ranks=0)
     with pytest.raises(AlgorithmError, match="valid here"):
         sn.schedule("all_reduce", ranks=4, size=64, algorithm="pairwise").check()
 

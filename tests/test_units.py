@@ -2,11 +2,12 @@
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supernode.errors import SpecError, SupernodeError, UnitError
+from supernode.errors import SizeOverflowError, SpecError, SupernodeError, UnitError
 from supernode.units import RATE_UNITS, SIZE_UNITS, TIME_UNITS, U64_MAX, parse_rate, parse_size, parse_time
 
 
@@ -86,7 +87,7 @@ BAD = [
 
 @pytest.mark.parametrize(("parse", "value", "says"), BAD)
 def test_errors_name_the_value_and_what_is_valid(parse: object, value: object, says: str) -> None:
-    with pytest.raises(UnitError, match=says) as caught:
+    with pytest.raises(SizeOverflowError if says == "overflows" else UnitError, match=says) as caught:
         parse(value, "link rate")  # type: ignore[operator]
     text = str(caught.value)
     assert repr(value) in text
@@ -98,6 +99,18 @@ def test_a_unit_error_is_also_a_value_error() -> None:
     assert issubclass(UnitError, ValueError)
     assert issubclass(UnitError, SpecError)
     assert issubclass(UnitError, SupernodeError)
+
+
+def test_integers_of_any_type() -> None:
+    for parse in (parse_rate, parse_time, parse_size):
+        assert type(parse(np.int64(8))) is int  # type: ignore[arg-type]
+
+
+def test_very_long_numbers() -> None:
+    with pytest.raises(UnitError, match="more than 1000 digits"):
+        parse_size("9" * 5000)
+    with pytest.raises(SizeOverflowError, match="an integer of 16610 bits overflows"):
+        parse_size(10**5000)
 
 
 def test_zero_where_it_is_allowed() -> None:
@@ -129,7 +142,7 @@ def test_any_text_parses_or_is_a_unit_error(text: str) -> None:
     for parse in (parse_rate, parse_time, parse_size):
         try:
             assert 0 < parse(text) <= U64_MAX
-        except UnitError as error:
+        except (UnitError, SizeOverflowError) as error:
             assert repr(text) in str(error)
 
 

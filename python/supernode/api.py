@@ -43,7 +43,7 @@ def simulate(
     protocol: str | None = None,
     routing: str | None = None,
     flow_control: str = "credit",
-    record: Sequence[str] | str = (),
+    record: Sequence[str] | str | None = (),
     threads: int = 0,
     seed: int = 0,
     ranks: int | None = None,

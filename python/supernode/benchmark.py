@@ -17,8 +17,8 @@ from supernode.api import run_plan
 from supernode.collectives import BY_NAME, Barrier, parse_name
 from supernode.compare import compare
 from supernode.errors import SpecError
-from supernode.files import TABLE_FORMATS, write_bytes, write_table
-from supernode.options import RunOptions
+from supernode.files import TABLE_FORMATS, check_file, check_folder, write_bytes, write_table
+from supernode.options import RunOptions, parse_names
 from supernode.plan import Plan, make_plan
 from supernode.result import Result
 from supernode.sizes import parse_sizes
@@ -105,6 +105,7 @@ class Bench:
         """Write the rows as a ``-J`` file of nccl-tests, whole or not at all."""
         if not self.rows:
             raise SpecError("to_nccl_tests: the bench has no rows")
+        check_file(Path(path))
         device = self.results[0].effective["system"]["device"].get("name", "") if self.results else ""
         content = nccl_tests.document(self.rows, device=device, args=self.args, start=self.start)
         write_bytes(Path(path), msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
@@ -127,6 +128,7 @@ class Bench:
         if format not in TABLE_FORMATS:
             raise SpecError(f"format {format!r} is not valid; use one of {', '.join(TABLE_FORMATS)}")
         target = Path(folder)
+        check_folder(target)
         table = target / f"bench.{format}"
         write_table(table, self.summary)
         paths = [table, self.to_nccl_tests(target / "nccl_tests.json"), target / "meta.json"]
@@ -147,7 +149,7 @@ def bench(
     system: SystemLike,
     *,
     sizes: Quantity | Iterable[Quantity] = "8:8G:x2",
-    algorithms: Sequence[str] | str = ("auto",),
+    algorithms: Sequence[str] | str | None = ("auto",),
     on_row: Callable[[Mapping[str, Any]], None] | None = None,
     **options: Unpack[RunOptions],
 ) -> Bench:
@@ -203,13 +205,13 @@ def _plans(
     name: str,
     system: SystemLike,
     sizes: Quantity | Iterable[Quantity],
-    algorithms: Sequence[str] | str,
+    algorithms: Sequence[str] | str | None,
     options: RunOptions,
 ) -> tuple[list[Plan], list[int]]:
     if "algorithm" in options:
         raise SpecError("algorithm: bench takes algorithms=[...]")
     kind = BY_NAME[parse_name(name)]
-    names = [a for a in algorithms.split(",") if a] if isinstance(algorithms, str) else list(algorithms)
+    names = parse_names(algorithms, "algorithms", default=("auto",))
     if not names:
         raise SpecError("algorithms: the list is empty; for example ['ring', 'auto']")
     points = parse_sizes(sizes)

@@ -41,9 +41,13 @@ def locate(folder: str, kind: str, name: str) -> Traversable:
     """
     if isinstance(name, str) and name.endswith(".toml"):
         path = Path(name)
+        if path.is_dir():
+            raise SpecError(f"{kind} file {name!r} is a directory")
         if not path.is_file():
             raise SpecError(f"{kind} file {name!r} does not exist")
         return path
+    if isinstance(name, str) and "/" in name and Path(name).is_dir():
+        raise SpecError(f"{kind} {name!r} is a directory; give a name or the path of a .toml file")
     return resources.files("supernode") / folder / f"{canonical(kind, name, list_names(folder))}.toml"
 
 
@@ -51,6 +55,8 @@ def load_raw(path: Traversable) -> dict[str, Any]:
     """Read a TOML file."""
     try:
         raw: dict[str, Any] = msgspec.toml.decode(path.read_bytes())
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path.name}: not UTF-8, as TOML must be: {error.reason} at byte {error.start}") from None
     except msgspec.DecodeError as error:
         raise SpecError(f"{path.name}: not valid TOML: {error}") from None
     return raw

@@ -14,7 +14,7 @@ import pyarrow.parquet
 
 from supernode.errors import SpecError
 
-__all__ = ["TABLE_FORMATS", "atomic_path", "check_writable", "write_bytes", "write_table"]
+__all__ = ["TABLE_FORMATS", "atomic_path", "check_file", "check_folder", "write_bytes", "write_table"]
 
 
 def _write_parquet(table: pa.Table, path: Path) -> None:
@@ -29,19 +29,40 @@ def _write_arrow(table: pa.Table, path: Path) -> None:
 TABLE_FORMATS: dict[str, Callable[[pa.Table, Path], None]] = {"parquet": _write_parquet, "arrow": _write_arrow}
 
 
-def check_writable(target: Path) -> None:
+def check_file(target: Path) -> None:
     """Try whether a file can be written later, so that a path that cannot work fails before a long run.
 
     Raises
     ------
-    OSError
-        If its folder, or the nearest one above that exists, cannot be written.
+    SpecError
+        If it is a folder, or if its folder, or the nearest one above that exists, cannot be written.
     """
-    folder = target.absolute().parent
-    while not folder.exists():
-        folder = folder.parent
-    with tempfile.TemporaryFile(dir=folder):
-        pass
+    if target.is_dir():
+        raise SpecError(f"output {str(target)!r} is a directory; give the path of a file")
+    _check_folder(target.absolute().parent, target)
+
+
+def check_folder(target: Path) -> None:
+    """Try whether files can be written to a folder later; it need not exist.
+
+    Raises
+    ------
+    SpecError
+        If it is a file, or if it, or the nearest folder above that exists, cannot be written.
+    """
+    if target.exists() and not target.is_dir():
+        raise SpecError(f"output {str(target)!r} is a file; give the path of a directory")
+    _check_folder(target.absolute(), target)
+
+
+def _check_folder(folder: Path, target: Path) -> None:
+    try:
+        while not folder.exists():
+            folder = folder.parent
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise SpecError(f"output {str(target)!r} cannot be written: {folder}: {error.strerror or error}") from None
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypedDict
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from supernode.errors import SpecError
 from supernode.names import canonical, choose
-from supernode.units import U64_MAX, Quantity
+from supernode.units import U64_MAX, Quantity, as_integer
 
 __all__ = [
     "FIDELITIES",
@@ -20,7 +20,9 @@ __all__ = [
     "RunOptions",
     "parse_fidelity",
     "parse_flow_control",
+    "parse_names",
     "parse_placement",
+    "parse_progress",
     "parse_record",
     "parse_seconds",
     "parse_whole",
@@ -45,7 +47,7 @@ class RunOptions(TypedDict, total=False):
     protocol: str | None
     routing: str | None
     flow_control: str
-    record: Sequence[str] | str
+    record: Sequence[str] | str | None
     threads: int
     seed: int
     ranks: int | None
@@ -63,9 +65,10 @@ class RunOptions(TypedDict, total=False):
 
 def parse_whole(value: object, what: str, *, low: int = 0, high: int = U64_MAX) -> int:
     """Return a whole number in a range."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
+    number = as_integer(value)
+    if number is None or not low <= number <= high:
         raise SpecError(f"{what}: {value!r} is not valid; it must be a whole number from {low} to {high}")
-    return int(value)
+    return number
 
 
 def parse_fidelity(value: str) -> str:
@@ -78,9 +81,20 @@ def parse_flow_control(value: str) -> str:
     return choose("flow control", value, FLOW_CONTROLS)
 
 
-def parse_record(value: Sequence[str] | str) -> list[str]:
+def parse_names(value: Iterable[str] | str | None, what: str, default: Sequence[str] = ()) -> list[str]:
+    """Return names given as a list, or as text with commas between them; ``None`` is the default."""
+    if value is None:
+        return list(default)
+    if isinstance(value, str):
+        return [v for v in value.split(",") if v]
+    if not isinstance(value, Iterable):
+        raise SpecError(f"{what}: {value!r} is not valid; it must be a list of names, or names with commas")
+    return list(value)
+
+
+def parse_record(value: Iterable[str] | str | None) -> list[str]:
     """Return the names of the tables to record, each once, in the core's order."""
-    names = [v for v in value.split(",") if v] if isinstance(value, str) else list(value)
+    names = parse_names(value, "record")
     asked = {canonical("table", n.strip() if isinstance(n, str) else n, ("summary", *RECORDS)) for n in names}
     return [r for r in RECORDS if r in asked]
 
@@ -104,3 +118,10 @@ def parse_seconds(value: float, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
         raise SpecError(f"{what}: {value!r} is not valid; it must be a number of seconds above 0")
     return float(value)
+
+
+def parse_progress(value: ProgressOption) -> ProgressOption:
+    """Return how progress is shown, checked."""
+    if value is None or isinstance(value, bool) or callable(value):
+        return value
+    raise SpecError(f"progress: {value!r} is not valid; it must be True, False, None or a function")

@@ -23,6 +23,7 @@ from supernode.options import (
     parse_fidelity,
     parse_flow_control,
     parse_placement,
+    parse_progress,
     parse_record,
     parse_seconds,
     parse_whole,
@@ -100,7 +101,7 @@ def make_plan(system: SystemLike, collective: Collective | str, size: Quantity |
     networks, routing_notes = _route(machine.all_networks(), given.get("routing"))
     if parse_flow_control(given.get("flow_control", "credit")) == "unlimited":
         networks = [replace(n, spec=_replace(n.spec, buffer=None)) for n in networks]
-    stack = load_stack(given.get("stack") or machine.stack)
+    stack = load_stack(machine.stack if given.get("stack") is None else given["stack"])
     stack_spec, stack_notes = stack.to_spec([n.kind for n in networks], given.get("protocol"))
     placement = None if given.get("placement") is None else parse_placement(given["placement"])
     spec = RunSpec(
@@ -132,7 +133,7 @@ def make_plan(system: SystemLike, collective: Collective | str, size: Quantity |
         placement=placement,
         warnings=(*_assumed(machine, stack, stack_spec, [n.kind for n in networks]), *notes),
         timeout=None if given.get("timeout") is None else parse_seconds(given["timeout"], "timeout"),
-        progress=given.get("progress"),
+        progress=parse_progress(given.get("progress")),
     )
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from supernode import core
 from supernode.errors import NotRecordedError, SpecError
-from supernode.files import TABLE_FORMATS, write_bytes, write_table
+from supernode.files import TABLE_FORMATS, check_folder, write_bytes, write_table
 from supernode.names import canonical
 from supernode.noeffect import merge
 from supernode.options import RECORDS
@@ -229,6 +229,7 @@ class Result:
         if format not in TABLE_FORMATS:
             raise SpecError(f"format {format!r} is not valid; use one of {', '.join(TABLE_FORMATS)}")
         target = Path(folder)
+        check_folder(target)
         paths = []
         for name in self.tables():
             paths.append(target / f"{name}.{format}")

@@ -11,7 +11,7 @@ from supernode import core
 from supernode.collectives import Collective
 from supernode.errors import SpecError
 from supernode.fabric.switched import Switched
-from supernode.options import RunOptions
+from supernode.options import RunOptions, parse_whole
 from supernode.plan import Plan, make_plan
 from supernode.spec import encode
 from supernode.system import System, SystemLike
@@ -120,7 +120,7 @@ def schedule(
         ranks = options.get("ranks")
         if ranks is None:
             raise SpecError("ranks: a schedule without a system needs their number; for example ranks=8")
-        system = _switch(ranks)
+        system = _switch(parse_whole(ranks, "ranks", low=1, high=2**32 - 1))
     return Schedule(make_plan(system, collective, size, options))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from supernode.errors import SpecError, UnitError
-from supernode.units import Quantity, parse_size
+from supernode.units import Quantity, as_integer, parse_size
 
 __all__ = ["MAX_POINTS", "parse_sizes", "sizes"]
 
@@ -45,9 +45,9 @@ def sizes(first: Quantity, last: Quantity, *, x: int | None = None, step: Quanti
         if (high - low) // distance >= MAX_POINTS:
             raise SpecError(f"sizes: more than {MAX_POINTS} points between {first!r} and {last!r} by {step!r}")
         return list(range(low, high + 1, distance))
-    factor = 2 if x is None else x
-    if isinstance(factor, bool) or not isinstance(factor, int) or factor < 2:
-        raise SpecError(f"sizes: the factor must be a whole number of at least 2, not {factor!r}")
+    factor = 2 if x is None else as_integer(x)
+    if factor is None or factor < 2:
+        raise SpecError(f"sizes: the factor must be a whole number of at least 2, not {x!r}")
     points = []
     while low <= high:
         points.append(low)

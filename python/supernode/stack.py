@@ -99,7 +99,7 @@ class Stack:
             Latencies that stand in for ones the stack does not have.
         """
         names = [p.name for p in self.file.protocol]
-        chosen = "auto" if protocol in (None, "auto") else canonical("protocol", str(protocol), names)
+        chosen = "auto" if protocol is None or protocol == "auto" else canonical("protocol", protocol, names)
         notes: dict[str, None] = {}
         specs = []
         # An empty list means every algorithm that no entry of the file names.

@@ -9,7 +9,7 @@ from functools import lru_cache
 from supernode.data import load, locate
 from supernode.device import Device
 from supernode.errors import FabricError, SpecError
-from supernode.fabric.base import Fabric, Network, positive
+from supernode.fabric.base import Fabric, Network, parse_fabric, positive
 from supernode.fabric.fat_tree import FatTree
 from supernode.marks import ASSUMED_MARKS, assumed_text
 from supernode.preset import ScaleOut, build, with_overrides
@@ -114,6 +114,7 @@ class System:
         fabric
             The network.
         """
+        fabric = parse_fabric(fabric, self.name)
         span = positive(count, "count", self.name)
         if self.networks and span % self.unit_accelerators:
             raise FabricError(
@@ -146,6 +147,7 @@ class System:
         device
             The accelerator, in a system without a scale-up network.
         """
+        fabric = parse_fabric(fabric, self.name)
         ports = positive(nics_per_device, "nics_per_device", self.name)
         if self.networks:
             if count is not None or device is not None:
@@ -155,11 +157,12 @@ class System:
             return replace(self, joined=ScaleOut(fabric, ports))
         if count is None:
             raise SpecError(f"system {self.name}: scale_out without a scale-up network needs count=")
+        span = positive(count, "count", self.name)
         return replace(
             self,
             device=self.device if device is None else device,
-            networks=(fabric.network("scale_out", positive(count, "count", self.name), ports=ports),),
-            unit_accelerators=count,
+            networks=(fabric.network("scale_out", span, ports=ports),),
+            unit_accelerators=span,
         )
 
     def replicate(self, n: int) -> System:

@@ -8,14 +8,26 @@ arithmetic is rational, so nothing is rounded: a quantity that is not a whole nu
 
 from __future__ import annotations
 
+import operator
 import re
+import reprlib
 from collections.abc import Mapping
 from fractions import Fraction
 from numbers import Rational
 
-from supernode.errors import UnitError
+from supernode.errors import SizeOverflowError, UnitError
 
-__all__ = ["RATE_UNITS", "SIZE_UNITS", "TIME_UNITS", "U64_MAX", "Quantity", "parse_rate", "parse_size", "parse_time"]
+__all__ = [
+    "RATE_UNITS",
+    "SIZE_UNITS",
+    "TIME_UNITS",
+    "U64_MAX",
+    "Quantity",
+    "as_integer",
+    "parse_rate",
+    "parse_size",
+    "parse_time",
+]
 
 #: What a caller may pass for a quantity: a number in base units, or a number and a unit word.
 Quantity = int | float | str
@@ -56,7 +68,20 @@ SIZE_UNITS: Mapping[str, int] = {f"{p}B": f for p, f in _PREFIXES.items()} | {
 #: The one-letter suffixes of nccl-tests' ``-b`` and ``-e``, which are binary.
 _NCCL_SUFFIXES = {s: f for i, c in enumerate("KMGT", 1) for s, f in ((c, 2 ** (10 * i)), (c.lower(), 2 ** (10 * i)))}
 
+#: Text with more characters than this in its number is refused: no quantity needs them.
+_MAX_DIGITS = 1000
+
 _NUMBER = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)\s*(\S*)\s*")
+
+
+def as_integer(value: object) -> int | None:
+    """Return an integer of any type, NumPy's included, as Python's own; ``None`` for booleans and all else."""
+    if isinstance(value, bool):
+        return None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
 
 
 def parse_rate(value: Quantity, what: str = "rate") -> int:
@@ -78,6 +103,8 @@ def parse_rate(value: Quantity, what: str = "rate") -> int:
     ------
     UnitError
         If the text, the unit or the range is not valid.
+    SizeOverflowError
+        If it does not fit 64 bits.
     """
     return _parse(value, what, RATE_UNITS, "bit/s", examples="400 Gbit/s, 400 Gbps, 50 GB/s, 16 GiB/s")
 
@@ -103,6 +130,8 @@ def parse_time(value: Quantity, what: str = "time", *, zero: bool = False) -> in
     ------
     UnitError
         If the text, the unit or the range is not valid.
+    SizeOverflowError
+        If it does not fit 64 bits.
     """
     return _parse(value, what, TIME_UNITS, "fs", examples="350 ns, 1.5 us", zero=zero)
 
@@ -127,6 +156,8 @@ def parse_size(value: Quantity, what: str = "size") -> int:
     ------
     UnitError
         If the text, the unit or the range is not valid.
+    SizeOverflowError
+        If it does not fit 64 bits.
     """
     units = {**SIZE_UNITS, **_NCCL_SUFFIXES}
     return _parse(value, what, units, "B", examples="8, 8G (binary, as in nccl-tests), 256 MiB, 1 GB")
@@ -135,15 +166,16 @@ def parse_size(value: Quantity, what: str = "size") -> int:
 def _parse(
     value: Quantity, what: str, units: Mapping[str, int], base: str, *, examples: str, zero: bool = False
 ) -> int:
-    shown = repr(value)
-    if isinstance(value, bool):
-        raise UnitError(f"{what}: {shown} is not a quantity; for example {examples}")
+    whole = as_integer(value)
+    shown = _shown(value if whole is None else whole)
     if isinstance(value, str):
         number, unit = _split(value, what, examples)
         if unit and unit not in units:
             raise UnitError(f"{what}: unknown unit {unit!r} in {shown}; valid units: {', '.join(units)}")
         exact = number * units.get(unit, 1)
-    elif isinstance(value, int | float | Rational):
+    elif whole is not None:
+        exact = Fraction(whole)
+    elif isinstance(value, float | Rational) and not isinstance(value, bool):
         if value != value or value in (float("inf"), float("-inf")):
             raise UnitError(f"{what}: {shown} is not finite; for example {examples}")
         exact = Fraction(value)
@@ -153,7 +185,7 @@ def _parse(
         bound = "zero or more" if zero else "more than zero"
         raise UnitError(f"{what}: {shown} must be {bound}; for example {examples}")
     if exact > U64_MAX:
-        raise UnitError(f"{what}: {shown} overflows; at most {U64_MAX} {base} (units: {', '.join(units)})")
+        raise SizeOverflowError(f"{what}: {shown} overflows; at most {U64_MAX} {base} (units: {', '.join(units)})")
     if exact.denominator != 1:
         raise UnitError(f"{what}: {shown} is not a whole number of {base}; for example {examples}")
     return exact.numerator
@@ -163,4 +195,12 @@ def _split(text: str, what: str, examples: str) -> tuple[Fraction, str]:
     match = _NUMBER.fullmatch(text)
     if match is None:
         raise UnitError(f"{what}: {text!r} is not a number and a unit; for example {examples}")
+    if len(match[1]) > _MAX_DIGITS:
+        raise UnitError(f"{what}: {reprlib.repr(text)} has more than {_MAX_DIGITS} digits; for example {examples}")
     return Fraction(match[1].replace("_", "")), match[2]
+
+
+def _shown(value: object) -> str:
+    """Return what the user gave; Python itself refuses to write very large integers."""
+    large = isinstance(value, int) and value.bit_length() > 1024
+    return f"an integer of {value.bit_length()} bits" if large else repr(value)  # type: ignore[attr-defined]

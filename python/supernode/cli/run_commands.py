@@ -14,7 +14,7 @@ from supernode.benchmark import bench as run_bench
 from supernode.cli.inspect_commands import Collective, Settings, System
 from supernode.cli.options import build_system, split_options, with_run_options
 from supernode.errors import SpecError
-from supernode.files import check_writable
+from supernode.files import check_file, check_folder
 from supernode.job import load_job
 from supernode.sizes import parse_sizes, sizes
 from supernode.terminal import print_warnings
@@ -56,13 +56,13 @@ def bench(
     settings: Settings = None,
 ) -> None:
     """Run a collective over sizes and print the table of nccl-tests."""
-    points = parse_sizes(sizes_text) if sizes_text else sizes(minbytes, maxbytes, x=stepfactor, step=stepbytes)
+    points = sizes(minbytes, maxbytes, x=stepfactor, step=stepbytes) if sizes_text is None else parse_sizes(sizes_text)
     rest, algorithms = split_options(options)
     machine = build_system(system, settings)
     if json is not None:
-        check_writable(json)
+        check_file(json)
     if output is not None:
-        check_writable(output / "meta.json")
+        check_folder(output)
     lines = [f"supernode bench {collective} on {machine.label}, {machine.accelerators} accelerators"]
     printed = False
 
@@ -89,11 +89,13 @@ def run(
     format: Format = "parquet",
 ) -> None:
     """Run one collective as a job file describes it."""
+    if job.is_dir():
+        raise SpecError(f"job file {str(job)!r} is a directory")
     if not job.is_file():
         raise SpecError(f"job file {str(job)!r} does not exist")
     system, collective, options = load_job(job)
     if output is not None:
-        check_writable(output / "meta.json")
+        check_folder(output)
     result = simulate(system, collective, **options)
     typer.echo(
         f"{result.collective} of {result.size_bytes} B on {result.system}, {result.n_ranks} ranks\n"

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 from supernode.errors import FabricError, SpecError
 from supernode.names import canonical
 from supernode.spec import LinkSpec, NetworkSpec
-from supernode.units import Quantity, parse_size
+from supernode.units import Quantity, as_integer, parse_size
 
 __all__ = [
     "KINDS",
@@ -20,6 +20,7 @@ __all__ = [
     "buffer_bytes",
     "packet_bytes",
     "parse_dims",
+    "parse_fabric",
     "parse_kind",
     "parse_routing",
     "positive",
@@ -86,8 +87,18 @@ class Fabric(Protocol):
 
 def positive(value: object, what: str, fabric: str) -> int:
     """Return a whole number of at least 1, or raise :class:`FabricError`."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < 2**32:
+    number = as_integer(value)
+    if number is None or not 1 <= number < 2**32:
         raise FabricError(f"fabric {fabric}: {what} is {value!r}; it must be a whole number from 1 to {2**32 - 1}")
+    return number
+
+
+def parse_fabric(value: object, system: str) -> Fabric:
+    """Return the fabric, or raise :class:`SpecError` with the valid classes."""
+    if isinstance(value, type) or not isinstance(value, Fabric):
+        raise SpecError(
+            f"system {system}: fabric is {value!r}; it must be a Switched, FatTree, Torus, Mesh or FullMesh object"
+        )
     return value
 
 
