@@ -179,9 +179,14 @@ impl Endpoint {
         let reduce =
             if current { self.lanes[lane as usize].reduce } else { job.schedule.recvs(self.rank, lane, step).reduce };
         let bytes = packet.payload();
-        let channel = if reduce { &mut self.reduce_free } else { &mut self.copy_free };
-        let rate = if reduce { paths.reduce } else { paths.copy };
-        *channel = later(time.max(*channel), rate.fs(bytes));
+        let (channel, busy, rate) = if reduce {
+            (&mut self.reduce_free, &mut self.stats.reduce_busy_fs, paths.reduce)
+        } else {
+            (&mut self.copy_free, &mut self.stats.copy_busy_fs, paths.copy)
+        };
+        let takes = rate.fs(bytes);
+        *busy = busy.saturating_add(takes);
+        *channel = later(time.max(*channel), takes);
         let done = (*channel).max(self.memory(paths.memory, if reduce { 3 * bytes } else { bytes }, time));
         self.stats.received_bytes += u64::from(packet.payload());
         if job.record_flows {

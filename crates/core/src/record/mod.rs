@@ -49,6 +49,10 @@ pub struct RankRecord {
     pub received_messages: u64,
     /// Time its memory (HBM) was busy with the collective's traffic.
     pub memory_busy_fs: Fs,
+    /// Time its copy channels were busy storing arriving data.
+    pub copy_busy_fs: Fs,
+    /// Time its reduce channels were busy combining arriving data.
+    pub reduce_busy_fs: Fs,
 }
 
 /// What one directed link did.

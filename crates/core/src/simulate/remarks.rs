@@ -6,8 +6,9 @@ use super::Plan;
 use crate::analytic::leg::slowdown;
 use crate::collective::Collective;
 use crate::fabric::Network;
-use crate::record::{LinkRecord, Record};
+use crate::record::{LinkRecord, RankRecord, Record};
 use crate::spec::{RoutingSpec, RunSpec};
+use crate::units::Fs;
 
 impl Plan {
     /// Remarks on options without effect.
@@ -56,23 +57,28 @@ impl Plan {
         }
     }
 
-    /// The busiest class of links, or the memory, if busy at least half of the time; otherwise software or propagation.
+    /// What was busy the longest, if for at least half of the time: a class of links, or the memory, copy or reduce channels
+    /// of a rank; otherwise software or propagation.
     pub(super) fn bottleneck(&self, record: &Record) -> String {
-        let time = record.finish_fs.max(1) as f64;
-        let busiest = record.links.iter().max_by_key(|l| (l.busy_fs, std::cmp::Reverse((l.vertex, l.port))));
-        let memory = record.ranks.iter().map(|r| r.memory_busy_fs).max().unwrap_or(0) as f64 / time;
-        let link = busiest.map_or(0.0, |l| l.busy_fs as f64 / time);
-        if memory.max(link) < 0.5 {
-            return if self.prediction.software_fs > self.prediction.latency_fs {
-                "software".into()
-            } else {
-                "latency".into()
-            };
+        let most = |of: fn(&RankRecord) -> Fs| record.ranks.iter().map(of).max().unwrap_or(0);
+        let mut busiest = (0, String::new());
+        if let Some(l) = record.links.iter().max_by_key(|l| (l.busy_fs, std::cmp::Reverse((l.vertex, l.port)))) {
+            busiest = (l.busy_fs, self.class(l));
         }
-        match busiest {
-            Some(l) if link >= memory => format!("{}, {:.0} % busy", self.class(l), 100.0 * link),
-            _ => format!("memory, {:.0} % busy", 100.0 * memory),
+        for (busy, name) in [
+            (most(|r| r.memory_busy_fs), "memory"),
+            (most(|r| r.copy_busy_fs), "copy channels"),
+            (most(|r| r.reduce_busy_fs), "reduce channels"),
+        ] {
+            if busy > busiest.0 {
+                busiest = (busy, name.into());
+            }
         }
+        let share = busiest.0 as f64 / record.finish_fs.max(1) as f64;
+        if share >= 0.5 {
+            return format!("{}, {:.0} % busy", busiest.1, 100.0 * share);
+        }
+        if self.prediction.software_fs > self.prediction.latency_fs { "software".into() } else { "latency".into() }
     }
 
     fn class(&self, link: &LinkRecord) -> String {

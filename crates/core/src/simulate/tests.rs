@@ -73,6 +73,15 @@ fn what_cannot_be_done_is_a_typed_error() {
 }
 
 #[test]
+fn slow_reduce_channels_are_named() {
+    let mut s = spec(r#""collective": "all_reduce", "bytes": 16777216, "algorithm": "ring""#);
+    s.system.device.reduce_rate = Some(crate::units::BitRate(8_000_000_000));
+    s.fidelity = "packet".into();
+    let o = simulate(&s, &Control::default()).unwrap();
+    assert!(o.bottleneck.starts_with("reduce channels"), "{}", o.bottleneck);
+}
+
+#[test]
 fn auto_fidelity_follows_the_budget() {
     let mut s = spec(r#""collective": "all_to_all", "bytes": 1048576, "algorithm": "direct""#);
     s.fidelity = "auto".into();
