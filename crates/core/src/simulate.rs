@@ -295,8 +295,12 @@ impl Plan {
     /// Those of [`run`].
     pub fn run(self, control: &Control) -> Result<Outcome> {
         let wants = |table: &str| self.effective.record.iter().any(|r| r == table);
-        // of the stack, not of the choice: rows with different protocols share one bound
-        let protocols: Vec<&ProtocolSpec> = self.effective.stack.protocols.iter().collect();
+        // of the stack at this size, not of the choice: rows with different protocols share one bound
+        let admits = |p: &&ProtocolSpec| p.max_bytes.is_none_or(|most| self.bytes <= most);
+        let mut protocols: Vec<&ProtocolSpec> = self.effective.stack.protocols.iter().filter(admits).collect();
+        if protocols.is_empty() {
+            protocols.push(&self.protocol);
+        }
         let demand = Demand {
             collective: self.collective,
             bytes: self.bytes,

@@ -85,7 +85,12 @@ pub const SUMMARY: &[Column] = &[
     column("time_fs", Kind::U64, "fs", "the same as an exact integer"),
     column("algbw_gbps", Kind::F64, "GB/s", "size over time (1 GB = 1e9 bytes)"),
     column("busbw_gbps", Kind::F64, "GB/s", "algbw times nccl-tests' factor of the collective"),
-    column("bound_ns", Kind::F64, "ns", "lower bound: no schedule on this fabric can be faster"),
+    column(
+        "bound_ns",
+        Kind::F64,
+        "ns",
+        "lower bound: no schedule on this fabric, with any protocol of this stack, can be faster",
+    ),
     column("bound_kind", Kind::Text, "", "what sets the bound: injection, bisection, latency or memory"),
     column("efficiency", Kind::F64, "1", "bound over time"),
     column("bottleneck", Kind::Text, "", "what kept this run from being faster"),
