@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 /// Modules by layer; those of one layer may not import each other unless listed in `SIDEWAYS`.
 const LAYERS: &[&[&str]] = &[
-    &["units", "rng", "error"],
+    &["units", "rng", "error", "radix"],
     &["collective", "record", "spec"],
     &["fabric"],
     &["routing"],
+    &["symmetry"],
     &["engine", "bound"],
     &["analytic"],
     &["stack"],

@@ -19,6 +19,7 @@
 use super::layout::{Cut, Part, add_mod, ceil_log2, sub_mod};
 use super::names::Collective;
 use super::program::{Expect, Move, Program};
+use crate::radix::Digit;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -52,6 +53,10 @@ impl Bruck {
 }
 
 impl Program for Bruck {
+    fn symmetry(&self) -> Vec<Digit> {
+        vec![Digit { stride: 1, size: self.ranks }]
+    }
+
     fn steps(&self, _: u32, _: u32) -> u32 {
         ceil_log2(self.ranks)
     }

@@ -19,6 +19,7 @@ use super::digits::{Digits, MAX_DIMS};
 use super::layout::{Part, add_mod, sub_mod};
 use super::names::Collective;
 use super::program::{Expect, Move, Program};
+use crate::radix::Digit;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -137,6 +138,12 @@ impl Buckets {
 }
 
 impl Program for Buckets {
+    /// Every closed dimension can be rotated on its own.
+    fn symmetry(&self) -> Vec<Digit> {
+        let closed = (0..self.count).filter(|&dim| !self.open[dim]);
+        closed.map(|dim| Digit { stride: self.stride(dim), size: self.dims[dim] }).collect()
+    }
+
     fn steps(&self, _: u32, _: u32) -> u32 {
         if self.collective == Collective::AllReduce { 2 * self.half() } else { self.half() }
     }

@@ -28,6 +28,7 @@ use super::recursive_doubling::RecursiveDoubling;
 use super::ring::{self, Ring};
 use super::{MAX_LANES, MAX_STEPS, Schedule, hierarchical, torus};
 use crate::error::{Error, Result};
+use crate::radix::Radix;
 
 /// Bytes of a pipelined chunk that default chunking aims at.
 const CHUNK_BYTES: u64 = 128 << 10;
@@ -54,6 +55,8 @@ pub struct Params {
     pub levels: Vec<u32>,
     /// Sides of the torus that the ranks fill, first dimension fastest; empty if they do not.
     pub dims: Vec<u32>,
+    /// Radices in which direct and pairwise exchanges count the ranks, first digit fastest; empty: one digit.
+    pub order: Vec<u32>,
     /// Wraparound by dimension; empty: all.
     pub wrap: Vec<bool>,
     /// Independent lanes; the algorithm's usual number if absent.
@@ -74,6 +77,7 @@ impl Params {
             root: 0,
             levels: Vec::new(),
             dims: Vec::new(),
+            order: Vec::new(),
             wrap: Vec::new(),
             lanes: None,
             chunks: None,
@@ -167,7 +171,7 @@ fn validate(params: &Params) -> Result<()> {
     if params.root >= params.ranks {
         return Err(Error::spec("root", params.root, format!("a rank below {ranks}")));
     }
-    for (field, sizes) in [("levels", &params.levels), ("dims", &params.dims)] {
+    for (field, sizes) in [("levels", &params.levels), ("dims", &params.dims), ("order", &params.order)] {
         if !sizes.is_empty() && product(sizes) != ranks {
             return Err(Error::spec(field, format!("{sizes:?}"), format!("sizes whose product is {ranks}")));
         }
@@ -233,22 +237,24 @@ fn assemble(params: &Params) -> std::result::Result<Box<dyn Schedule>, Refusal> 
         return Ok(Box::new(Idle));
     }
     shape(params)?;
+    let order = if params.order.is_empty() { Radix::full(&[n]) } else { Radix::full(&params.order) };
     let kind = match collective {
-        Collective::AllToAll => Kind::Pairs,
+        Collective::AllToAll if algorithm == Algorithm::Bruck => Kind::Pairs(Radix::full(&[n])),
+        Collective::AllToAll => Kind::Pairs(order.clone()),
         Collective::SendRecv => Kind::Own,
         _ => Kind::Pieces,
     };
     let cut = Cut::new(kind, params.payload(), params.element, n, pieces(params), total)?;
     Ok(match algorithm {
         Algorithm::Ring => lay(Ring::new(collective, params.root, &params.levels, shared, &cut), cut),
-        Algorithm::Direct => lay(Direct::new(collective, params.root, false, &cut), cut),
-        Algorithm::TwoShot => lay(Direct::new(collective, params.root, true, &cut), cut),
+        Algorithm::Direct => lay(Direct::new(collective, params.root, false, order, &cut), cut),
+        Algorithm::TwoShot => lay(Direct::new(collective, params.root, true, order, &cut), cut),
         Algorithm::RecursiveDoubling => lay(RecursiveDoubling::new(collective, &cut), cut),
         Algorithm::HalvingDoubling => lay(HalvingDoubling::new(collective, &cut), cut),
         Algorithm::Bruck => lay(Bruck::new(collective, &cut), cut),
         Algorithm::DoubleBinaryTree => lay(DoubleTree::new(collective, params.root, &cut), cut),
         Algorithm::Binomial => lay(Binomial::new(collective, params.root, &cut), cut),
-        Algorithm::Pairwise => lay(Pairwise::new(collective, &cut), cut),
+        Algorithm::Pairwise => lay(Pairwise::new(collective, order, &cut), cut),
         Algorithm::TorusBucket => lay(torus::program(collective, &params.dims, &params.wrap), cut),
         Algorithm::Hierarchical => lay(hierarchical::program(collective, &params.levels), cut),
         Algorithm::InNetwork => lay(InNetwork::new(collective, params.root, &cut), cut),

@@ -29,35 +29,9 @@ impl Digits {
         self
     }
 
-    /// How many members the lowest `dims` digits have.
-    fn lowest(&self, dims: usize) -> u64 {
-        (0..dims).filter(|&d| self.fixed[d].is_none()).map(|d| u64::from(self.dims[d])).product()
-    }
-
     /// How many members there are.
     pub(super) fn members(&self) -> u64 {
-        self.lowest(self.count)
-    }
-
-    /// How many members are smaller than `limit`: walk down the digits of `limit` while they match the fixed ones.
-    pub(super) fn below(&self, limit: u64) -> u64 {
-        let mut stride: u64 = self.dims[..self.count].iter().map(|&d| u64::from(d)).product();
-        if limit >= stride {
-            return self.members();
-        }
-        let (mut rest, mut found) = (limit, 0);
-        for d in (0..self.count).rev() {
-            stride /= u64::from(self.dims[d]);
-            let digit = rest / stride;
-            rest %= stride;
-            match self.fixed[d].map(u64::from) {
-                None => found += digit * self.lowest(d),
-                Some(fixed) if fixed < digit => return found + self.lowest(d),
-                Some(fixed) if fixed > digit => return found,
-                Some(_) => {}
-            }
-        }
-        found
+        (0..self.count).filter(|&d| self.fixed[d].is_none()).map(|d| u64::from(self.dims[d])).product()
     }
 
     /// Calls `visit` with every member.
@@ -100,9 +74,6 @@ mod tests {
                 assert!(fixed.iter().all(|&(dim, digit)| digits[dim] == u64::from(digit)));
             }
             assert_eq!(set.members(), members.len() as u64);
-            for limit in 0..=61 {
-                assert_eq!(set.below(limit), members.iter().filter(|&&number| number < limit).count() as u64);
-            }
         }
     }
 }

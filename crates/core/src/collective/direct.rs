@@ -1,7 +1,9 @@
 //! Direct exchange: one step (two for two-shot), everyone sends straight to everyone concerned.
 //!
 //! **Model.** All-gather, reduce-scatter, all-to-all: each rank sends the piece concerned to each other rank, the nearest
-//! higher rank first, so that no receiver is everyone's first. All-reduce in one shot: everyone sends its whole buffer to
+//! higher rank first, so that no receiver is everyone's first. "Higher" is counted digit by digit in the order that the
+//! caller gives (local ranks, nodes, leaves, ...): the `i`-th message goes to the rank whose digits are the sender's plus those of `i`, without
+//! carry, so that everyone's message of a turn crosses the same levels, as in a library's node-by-node rounds. All-reduce in one shot: everyone sends its whole buffer to
 //! everyone and reduces what arrives. Broadcast, scatter: the root sends to all; gather, reduce: all send to the root.
 //! Send-receive: everyone sends its buffer to the next rank. Two-shot is the reduce-scatter, then the all-gather.
 //!
@@ -18,6 +20,7 @@
 use super::layout::{Cut, Part, add_mod};
 use super::names::Collective;
 use super::program::{Expect, Move, Program};
+use crate::radix::{Digit, Radix};
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -27,11 +30,20 @@ pub(super) struct Direct {
     root: u32,
     all: Part,
     two_shot: bool,
+    order: Radix,
 }
 
 impl Direct {
-    pub(super) fn new(collective: Collective, root: u32, two_shot: bool, cut: &Cut) -> Self {
-        Direct { collective, ranks: cut.ranks(), root, all: cut.all(), two_shot }
+    pub(super) fn new(collective: Collective, root: u32, two_shot: bool, order: Radix, cut: &Cut) -> Self {
+        Direct { collective, ranks: cut.ranks(), root, all: cut.all(), two_shot, order }
+    }
+
+    /// The rank `far` further on. Send-receive is a ring: the next rank, with carry.
+    fn peer(&self, rank: u32, far: u32) -> u32 {
+        if self.collective == Collective::SendRecv {
+            return add_mod(rank, far, self.ranks);
+        }
+        self.order.add(rank, far)
     }
 
     /// The collective that a step carries out.
@@ -45,6 +57,14 @@ impl Direct {
 }
 
 impl Program for Direct {
+    fn symmetry(&self) -> Vec<Digit> {
+        match self.collective {
+            collective if collective.rooted() => vec![],
+            Collective::SendRecv => vec![Digit { stride: 1, size: self.ranks }],
+            _ => self.order.digits().to_vec(),
+        }
+    }
+
     fn steps(&self, _: u32, _: u32) -> u32 {
         1 + u32::from(self.two_shot)
     }
@@ -59,7 +79,7 @@ impl Program for Direct {
     }
 
     fn send(&self, rank: u32, _: u32, step: u32, i: u32) -> Move {
-        let peer = add_mod(rank, i + 1, self.ranks);
+        let peer = self.peer(rank, i + 1);
         match self.stage(step) {
             Collective::AllGather => Move::new(peer, step, Part::one(rank)),
             Collective::ReduceScatter | Collective::Scatter => Move::new(peer, step, Part::one(peer)),

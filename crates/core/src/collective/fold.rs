@@ -11,6 +11,8 @@
 //! **Source.** Thakur, Rabenseifner, Gropp: Optimization of collective communication operations in MPICH, IJHPCA 19(1),
 //! 2005, section 4.
 
+use crate::radix::Digit;
+
 /// The fold of a number of ranks.
 #[derive(Debug)]
 pub(super) struct Fold {
@@ -35,6 +37,12 @@ impl Fold {
     pub(super) fn new(ranks: u32) -> Self {
         let cores = 1 << ranks.ilog2();
         Fold { cores, extra: ranks - cores }
+    }
+
+    /// Exclusive-or with any number: every bit is a digit of its own. With guests there is none.
+    pub(super) fn symmetry(&self) -> Vec<Digit> {
+        let rounds = if self.extra == 0 { self.rounds() } else { 0 };
+        (0..rounds).map(|bit| Digit { stride: 1 << bit, size: 2 }).collect()
     }
 
     /// Number of exchange steps among the cores.

@@ -1,9 +1,9 @@
 //! How a buffer is cut into pieces and lanes, and what a set of pieces weighs.
 //!
-//! **Cut.** A buffer of `E` elements is cut into `pieces`; the first `E mod pieces` of them have one element more. Each
-//! piece is cut the same way into `lanes`. So pieces are whole elements, sizes of blocks differ by at most one element,
-//! and there are only two sizes of piece: the bytes of any set of pieces follow from its size and from how many of its
-//! members come before `E mod pieces`.
+//! **Cut.** A buffer of `E` elements is cut into `pieces` of equal size, `E / pieces` elements rounded up: like a library
+//! that works on equal slices, the schedule pads the buffer by less than an element a piece. So all ranks do alike
+//! whatever the size, which is what folding them into one needs. Each piece is cut into `lanes`, the first ones with an
+//! element more where it does not come out even.
 //!
 //! **Block ids.** `owner * lanes + lane`; all-to-all has `(source * ranks + destination) * lanes + lane`.
 //!
@@ -12,6 +12,7 @@
 use super::Block;
 use super::digits::Digits;
 use crate::error::{Error, Result};
+use crate::radix::Radix;
 
 /// `(a + b) mod n` for `a < n`, `b <= n`.
 pub(super) fn add_mod(a: u32, b: u32, n: u32) -> u32 {
@@ -58,14 +59,14 @@ impl Part {
 }
 
 /// What the pieces of a cut are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Pieces of one buffer, of which every rank holds or wants all or its own.
     Pieces,
     /// One buffer per rank, not cut into pieces.
     Own,
-    /// One buffer per rank; piece `k` goes to the rank `k` further on.
-    Pairs,
+    /// One buffer per rank; piece `k` goes to the rank `k` further on, counted in these digits.
+    Pairs(Radix),
 }
 
 /// A buffer cut into pieces and lanes.
@@ -75,10 +76,8 @@ pub(super) struct Cut {
     ranks: u32,
     pieces: u32,
     lanes: u32,
-    /// Number of pieces with one element more.
-    long: u64,
-    /// Elements of a short piece.
-    short: u64,
+    /// Elements of a piece.
+    elements: u64,
     element: u64,
 }
 
@@ -93,15 +92,15 @@ impl Cut {
                 limit: u64::MAX.to_string(),
             });
         }
-        if kind == Kind::Pairs && (n * n).checked_mul(u64::from(lanes)).is_none() {
+        if matches!(kind, Kind::Pairs(_)) && (n * n).checked_mul(u64::from(lanes)).is_none() {
             return Err(Error::Overflow {
                 what: "number of blocks of an all_to_all".into(),
                 value: format!("{n} * {n} * {lanes}"),
                 limit: u64::MAX.to_string(),
             });
         }
-        let (elements, parts) = (bytes / element, u64::from(pieces));
-        Ok(Cut { kind, ranks, pieces, lanes, long: elements % parts, short: elements / parts, element })
+        let elements = (bytes / element).div_ceil(u64::from(pieces));
+        Ok(Cut { kind, ranks, pieces, lanes, elements, element })
     }
 
     pub(super) fn ranks(&self) -> u32 {
@@ -117,26 +116,20 @@ impl Cut {
         Part::Span { first: 0, len: self.pieces }
     }
 
-    /// Bytes of a lane of a piece of `elements`.
-    fn share(&self, elements: u64, lane: u64) -> u64 {
+    /// Bytes of a lane of a piece.
+    fn share(&self, lane: u64) -> u64 {
         let lanes = u64::from(self.lanes);
-        (elements / lanes + u64::from(lane < elements % lanes)) * self.element
+        (self.elements / lanes + u64::from(lane < self.elements % lanes)) * self.element
     }
 
     /// Payload bytes of a set of pieces in a lane.
     pub(super) fn bytes(&self, part: &Part, lane: u32) -> u64 {
-        let (members, long) = match *part {
-            Part::Span { first, len } => {
-                let end = u64::from(first) + u64::from(len);
-                let wrapped = end.saturating_sub(u64::from(self.pieces));
-                let straight = end.min(self.long).saturating_sub(u64::from(first));
-                (u64::from(len), straight + wrapped.min(self.long))
-            }
-            Part::Bit(k) => (with_bit(u64::from(self.pieces), k), with_bit(self.long, k)),
-            Part::Digits(ref set) => (set.members(), set.below(self.long)),
+        let members = match *part {
+            Part::Span { len, .. } => u64::from(len),
+            Part::Bit(k) => with_bit(u64::from(self.pieces), k),
+            Part::Digits(ref set) => set.members(),
         };
-        let lane = u64::from(lane);
-        (members - long) * self.share(self.short, lane) + long * self.share(self.short + 1, lane)
+        members * self.share(u64::from(lane))
     }
 
     /// Appends the blocks of a set of pieces that `rank` sends.
@@ -145,12 +138,12 @@ impl Cut {
         // Bruck's all-to-all: a block with offset `o` has moved on by the bits of `o` below bit `k`.
         let held = if let Part::Bit(k) = *part { (1u64 << k) - 1 } else { 0 };
         let mut push = |piece: u64| {
-            let owner = match self.kind {
+            let owner = match &self.kind {
                 Kind::Pieces => piece,
                 Kind::Own => u64::from(rank),
-                Kind::Pairs => {
-                    let source = (u64::from(rank) + n - (piece & held) % n) % n;
-                    source * n + (source + piece) % n
+                Kind::Pairs(order) => {
+                    let source = order.subtract(rank, (piece & held) as u32);
+                    u64::from(source) * n + u64::from(order.add(source, piece as u32))
                 }
             };
             out.push(owner * lanes + lane);
@@ -166,14 +159,7 @@ impl Cut {
 
     /// Payload bytes of a block.
     pub(super) fn block_bytes(&self, block: Block) -> u64 {
-        let (n, lanes) = (u64::from(self.ranks), u64::from(self.lanes));
-        let owner = block / lanes;
-        let piece = match self.kind {
-            Kind::Pieces => owner,
-            Kind::Own => 0,
-            Kind::Pairs => (owner % n + n - owner / n % n) % n,
-        };
-        self.share(self.short + u64::from(piece < self.long), block % lanes)
+        self.share(block % u64::from(self.lanes))
     }
 }
 
@@ -190,12 +176,12 @@ mod tests {
     #[test]
     fn sets_of_pieces_weigh_what_their_blocks_weigh() {
         for (elements, pieces, lanes) in [(0, 5, 2), (3, 7, 4), (100, 7, 3), (1000, 13, 4), (64, 8, 1)] {
-            for kind in [Kind::Pieces, Kind::Pairs] {
-                let cut = Cut::new(kind, elements * 4, 4, pieces, pieces, lanes).unwrap();
+            for kind in [Kind::Pieces, Kind::Pairs(Radix::full(&[pieces]))] {
+                let cut = Cut::new(kind.clone(), elements * 4, 4, pieces, pieces, lanes).unwrap();
                 let bits = (0..3).map(Part::Bit);
                 let spans = (0..pieces).flat_map(|first| (0..=pieces).map(move |len| Part::Span { first, len }));
                 let mut sizes = Vec::new();
-                for part in bits.filter(|_| kind == Kind::Pairs).chain(spans) {
+                for part in bits.filter(|_| kind != Kind::Pieces).chain(spans) {
                     for lane in 0..lanes {
                         let mut blocks = Vec::new();
                         cut.blocks(&part, 1, lane, &mut blocks);
@@ -207,7 +193,7 @@ mod tests {
                 let (least, most) = (sizes.iter().min().unwrap(), sizes.iter().max().unwrap());
                 assert!(most - least <= 4, "blocks differ by at most an element");
                 let total: u64 = (0..lanes).map(|lane| cut.bytes(&cut.all(), lane)).sum();
-                assert_eq!(total, elements * 4);
+                assert_eq!(total, elements.div_ceil(u64::from(pieces)) * u64::from(pieces) * 4, "equal pieces, padded");
             }
         }
     }

@@ -38,6 +38,7 @@ pub use build::{Params, build, valid_algorithms};
 pub use checker::{CheckReport, check};
 pub use names::{Algorithm, Collective};
 
+use crate::radix::Digit;
 use std::fmt::Debug;
 
 /// What happens to arriving data.
@@ -104,6 +105,11 @@ pub trait Schedule: Send + Sync + Debug {
     fn send(&self, rank: u32, lane: u32, step: u32, i: u32) -> Message;
     /// What the rank must receive for this step to complete.
     fn recvs(&self, rank: u32, lane: u32, step: u32) -> Recv;
+    /// Digits of the rank that can be shifted cyclically, each on its own, without changing the schedule: shifting the
+    /// sender shifts the receivers and nothing else. Empty if there are none, or none is known.
+    fn symmetry(&self) -> Vec<Digit> {
+        vec![]
+    }
     /// Appends the blocks that message `i` carries, for the checker. Their [`Schedule::block_bytes`] sum to its bytes.
     fn blocks(&self, rank: u32, lane: u32, step: u32, i: u32, out: &mut Vec<Block>);
     /// Payload bytes of a block.

@@ -125,7 +125,7 @@ pub(super) fn list(set: &Ranks) -> String {
     format!("{{{}{dots}}}", shown.join(","))
 }
 
-/// Checks that the blocks make up the collective's size, evenly to within an element.
+/// Checks that the blocks make up the collective's size, padded to equal pieces, evenly to within an element.
 pub(super) fn sizes(schedule: &dyn Schedule, params: &Params, moved: u64) -> Found {
     let (n, lanes) = (u64::from(schedule.ranks()), u64::from(schedule.lanes()));
     if n == 1 {
@@ -134,11 +134,12 @@ pub(super) fn sizes(schedule: &dyn Schedule, params: &Params, moved: u64) -> Fou
     let bytes = if params.collective == Collective::Barrier { 0 } else { params.bytes };
     let total = |parts: &mut dyn Iterator<Item = u64>| parts.fold(0u64, u64::saturating_add);
     let owned = |owner: u64| total(&mut (0..lanes).map(|lane| schedule.block_bytes(owner * lanes + lane)));
+    // pieces are equal: the buffer is padded by less than an element a piece
+    let padded = |got: u64| got >= bytes && got - bytes < (n * u64::from(params.element)).max(1);
     let wrong = |what: &str, got: u64| Err(format!("{what} has {got} bytes of {bytes}"));
     match params.collective {
-        Collective::AllReduce | Collective::Broadcast | Collective::Reduce if moved != bytes => {
-            wrong("the buffer", moved)
-        }
+        Collective::AllReduce if !padded(moved) => wrong("the buffer", moved),
+        Collective::Broadcast | Collective::Reduce if moved != bytes => wrong("the buffer", moved),
         Collective::AllReduce | Collective::Broadcast | Collective::Reduce => Ok(()),
         Collective::SendRecv => match (0..n).map(owned).find(|&got| got != bytes) {
             Some(got) => wrong("a rank's buffer", got),
@@ -148,8 +149,8 @@ pub(super) fn sizes(schedule: &dyn Schedule, params: &Params, moved: u64) -> Fou
             for rank in 0..n {
                 let sent = total(&mut (0..n).map(|to| owned(rank * n + to)));
                 let got = total(&mut (0..n).map(|from| owned(from * n + rank)));
-                if sent != bytes || got != bytes {
-                    return wrong(&format!("rank {rank}"), if sent == bytes { got } else { sent });
+                if !padded(sent) || got != sent {
+                    return wrong(&format!("rank {rank}"), if padded(sent) { got } else { sent });
                 }
             }
             Ok(())
@@ -158,7 +159,7 @@ pub(super) fn sizes(schedule: &dyn Schedule, params: &Params, moved: u64) -> Fou
             let shares: Vec<u64> = (0..n).map(owned).collect();
             let sum = total(&mut shares.iter().copied());
             let spread = shares.iter().max().zip(shares.iter().min()).map_or(0, |(most, least)| most - least);
-            if sum != bytes {
+            if !padded(sum) {
                 return wrong("the buffer", sum);
             }
             if spread > u64::from(params.element) {

@@ -1,4 +1,5 @@
-//! Pairwise exchange: in step `k` everyone sends to the rank `k+1` further on and hears from the rank `k+1` before.
+//! Pairwise exchange: in step `k` everyone sends to the rank `k+1` further on and hears from the rank `k+1` before,
+//! counted digit by digit in the order that the caller gives (see the direct exchange).
 //!
 //! **Model.** All-to-all sends the block meant for that rank, reduce-scatter that rank's piece, which it reduces.
 //!
@@ -10,24 +11,30 @@
 //!
 //! **Source.** Thakur, Rabenseifner, Gropp, IJHPCA 19(1), 2005 (all-to-all of long messages, reduce-scatter).
 
-use super::layout::{Cut, Part, add_mod};
+use super::layout::{Cut, Part};
 use super::names::Collective;
 use super::program::{Expect, Move, Program};
+use crate::radix::{Digit, Radix};
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Pairwise {
     ranks: u32,
     reduce: bool,
+    order: Radix,
 }
 
 impl Pairwise {
-    pub(super) fn new(collective: Collective, cut: &Cut) -> Self {
-        Pairwise { ranks: cut.ranks(), reduce: collective == Collective::ReduceScatter }
+    pub(super) fn new(collective: Collective, order: Radix, cut: &Cut) -> Self {
+        Pairwise { ranks: cut.ranks(), reduce: collective == Collective::ReduceScatter, order }
     }
 }
 
 impl Program for Pairwise {
+    fn symmetry(&self) -> Vec<Digit> {
+        self.order.digits().to_vec()
+    }
+
     fn steps(&self, _: u32, _: u32) -> u32 {
         self.ranks - 1
     }
@@ -37,7 +44,7 @@ impl Program for Pairwise {
     }
 
     fn send(&self, rank: u32, _: u32, step: u32, _: u32) -> Move {
-        let peer = add_mod(rank, step + 1, self.ranks);
+        let peer = self.order.add(rank, step + 1);
         // The pieces of an all-to-all are numbered by distance.
         Move::new(peer, step, Part::one(if self.reduce { peer } else { step + 1 }))
     }

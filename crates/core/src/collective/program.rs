@@ -7,6 +7,7 @@
 
 use super::layout::{Cut, Part};
 use super::{Block, Message, Op, Recv, Schedule, Target};
+use crate::radix::Digit;
 use std::fmt::Debug;
 
 /// One message in terms of pieces.
@@ -63,6 +64,10 @@ pub(super) trait Program: Send + Sync + Debug {
     fn sends(&self, rank: u32, lane: u32, step: u32) -> u32;
     fn send(&self, rank: u32, lane: u32, step: u32, i: u32) -> Move;
     fn recv(&self, rank: u32, lane: u32, step: u32) -> Expect;
+    /// See [`Schedule::symmetry`].
+    fn symmetry(&self) -> Vec<Digit> {
+        vec![]
+    }
 }
 
 /// A program on a cut buffer.
@@ -97,6 +102,10 @@ impl<P: Program> Schedule for Laid<P> {
     fn recvs(&self, rank: u32, lane: u32, step: u32) -> Recv {
         let Expect { messages, times, part, op } = self.program.recv(rank, lane, step);
         Recv { messages, bytes: u64::from(times) * self.cut.bytes(&part, lane), reduce: op == Op::Reduce }
+    }
+
+    fn symmetry(&self) -> Vec<Digit> {
+        self.program.symmetry()
     }
 
     fn blocks(&self, rank: u32, lane: u32, step: u32, i: u32, out: &mut Vec<Block>) {

@@ -17,6 +17,7 @@ use super::fold::{Fold, Role};
 use super::layout::{Cut, Part};
 use super::names::Collective;
 use super::program::{Expect, Move, Program};
+use crate::radix::Digit;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -53,6 +54,10 @@ impl RecursiveDoubling {
 }
 
 impl Program for RecursiveDoubling {
+    fn symmetry(&self) -> Vec<Digit> {
+        self.fold.symmetry()
+    }
+
     fn steps(&self, rank: u32, _: u32) -> u32 {
         match self.fold.role(rank) {
             Role::Guest => 2,

@@ -24,6 +24,7 @@
 use super::layout::{Cut, Part, add_mod, sub_mod};
 use super::names::Collective;
 use super::program::{Expect, Move, Program};
+use crate::radix::Digit;
 
 /// The order in which a lane visits the ranks.
 #[derive(Debug)]
@@ -122,6 +123,17 @@ impl Ring {
 }
 
 impl Program for Ring {
+    /// Flat: all rotations. In nodes: rotations by two nodes, since even and odd ones are walked in opposite directions.
+    fn symmetry(&self) -> Vec<Digit> {
+        let Order { ranks, node, .. } = self.order;
+        match ranks / node {
+            _ if self.chain() => vec![],
+            1 => vec![Digit { stride: 1, size: ranks }],
+            nodes if nodes % 2 == 0 => vec![Digit { stride: 2 * node, size: nodes / 2 }],
+            _ => vec![],
+        }
+    }
+
     fn steps(&self, rank: u32, lane: u32) -> u32 {
         if self.chain() {
             let depth = self.depth(rank, lane);

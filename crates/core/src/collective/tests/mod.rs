@@ -4,6 +4,7 @@ mod costs;
 mod mutants;
 mod proofs;
 mod refusals;
+mod symmetry;
 
 use super::*;
 
