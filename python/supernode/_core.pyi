@@ -33,9 +33,9 @@ class Run:
     @property
     def meta_json(self) -> str:
         """JSON object: algorithm, protocol, fidelity, bound_fs, bound_kind, bottleneck, packet_hops, windows, threads,
-        state_bytes, wall_s, warnings (list of str), effective (the whole effective specification)."""
-    def table(self, name: str) -> pa.Table:
-        """One of ``summary``, ``ranks``, ``links``, ``switches``, ``flows``."""
+        state_bytes, folding (object), wall_s, warnings (list of str), effective (the whole effective specification)."""
+    def table(self, name: str, expand: bool = False) -> pa.Table:
+        """One of ``summary``, ``ranks``, ``links``, ``switches``, ``flows``; ``expand`` gives each member of a class a row."""
     def tables(self) -> list[str]: ...
 
 @final

@@ -44,6 +44,7 @@ def simulate(
     routing: str | None = None,
     flow_control: str = "credit",
     record: Sequence[str] | str | None = (),
+    fold: bool = True,
     threads: int = 0,
     seed: int = 0,
     ranks: int | None = None,
@@ -84,6 +85,10 @@ def simulate(
         ``"credit"``: lossless, with the system's buffers. ``"unlimited"``: output queues without end.
     record
         Detail tables to keep: any of ``"ranks"``, ``"links"``, ``"switches"``, ``"flows"``.
+    fold
+        Where fabric, routes and schedule have a symmetry, simulate only one of each class of accelerators and links. The
+        results are the same to the last femtosecond; tables then have one row a class and a ``multiplicity``, and
+        :meth:`Result.expand` gives all rows. ``result.folding`` says what was folded, or why nothing was.
     threads
         Worker threads; 0 chooses. Results do not depend on it.
     seed

@@ -19,6 +19,7 @@ __all__ = [
     "ProgressOption",
     "RunOptions",
     "parse_fidelity",
+    "parse_flag",
     "parse_flow_control",
     "parse_names",
     "parse_placement",
@@ -48,6 +49,7 @@ class RunOptions(TypedDict, total=False):
     routing: str | None
     flow_control: str
     record: Sequence[str] | str | None
+    fold: bool
     threads: int
     seed: int
     ranks: int | None
@@ -69,6 +71,13 @@ def parse_whole(value: object, what: str, *, low: int = 0, high: int = U64_MAX) 
     if number is None or not low <= number <= high:
         raise SpecError(f"{what}: {value!r} is not valid; it must be a whole number from {low} to {high}")
     return number
+
+
+def parse_flag(value: object, what: str) -> bool:
+    """Return a choice of yes or no."""
+    if isinstance(value, bool):
+        return value
+    raise SpecError(f"{what}: {value!r} is not valid; it must be True or False")
 
 
 def parse_fidelity(value: str) -> str:

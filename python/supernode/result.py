@@ -117,6 +117,14 @@ class Result:
         return str(self._meta["bottleneck"])
 
     @property
+    def folding(self) -> dict[str, Any]:
+        """What was folded: ``applied``, ``order`` (how many ranks each simulated one stands for), ``classes`` (ranks that
+        were simulated), ``digits`` of the rank that are shifted (stride and size of each) and the ``reason`` why nothing,
+        or not more, was folded."""
+        folding: dict[str, Any] = self._meta["folding"]
+        return folding
+
+    @property
     def effective(self) -> dict[str, Any]:
         """The configuration that ran, every default filled in, in base units."""
         effective: dict[str, Any] = self._meta["effective"]
@@ -162,27 +170,46 @@ class Result:
 
     @property
     def ranks(self) -> pa.Table:
-        """One row a rank."""
+        """One row a rank, or a class of ranks if the run was folded."""
         return self.table("ranks")
 
     @property
     def links(self) -> pa.Table:
-        """One row a directed link."""
+        """One row a directed link, or a class of links if the run was folded."""
         return self.table("links")
 
     @property
     def switches(self) -> pa.Table:
-        """One row a switch."""
+        """One row a switch, or a class of switches if the run was folded."""
         return self.table("switches")
 
     @property
     def flows(self) -> pa.Table:
-        """One row a message."""
+        """One row a message, or a class of messages if the run was folded."""
         return self.table("flows")
 
     def tables(self) -> list[str]:
         """List the names of the tables that exist."""
         return list(self._run.tables())
+
+    def expand(self, name: str) -> pa.Table:
+        """Return a table with one row for each rank, link, switch or message, whether the run was folded or not.
+
+        The rows are those of the run in full, bit for bit. Made anew at each call: a million ranks have some ten million
+        links.
+
+        Parameters
+        ----------
+        name
+            Any of ``"ranks"``, ``"links"``, ``"switches"``, ``"flows"``.
+
+        Raises
+        ------
+        NotRecordedError
+            If the run did not record it.
+        """
+        found = self._check(name)
+        return self._run.table(found, expand=True)
 
     def table(self, name: str) -> pa.Table:
         """Return a table.
@@ -192,16 +219,21 @@ class Result:
         NotRecordedError
             If the run did not record it.
         """
-        found = canonical("table", name, ("summary", *RECORDS))
+        found = self._check(name)
         if found not in self._tables:
-            if found not in self.tables():
-                why = "analytic fidelity has no such table" if self.fidelity == "analytic" else "it was not recorded"
-                raise NotRecordedError(
-                    f"table {found!r} is not there: {why}; run again with record=[{found!r}]"
-                    + (" and fidelity='packet'" if self.fidelity == "analytic" else "")
-                )
             self._tables[found] = self._run.table(found)
         return self._tables[found]
+
+    def _check(self, name: str) -> str:
+        """Return the full name of a table that exists."""
+        found = canonical("table", name, ("summary", *RECORDS))
+        if found not in self.tables():
+            why = "analytic fidelity has no such table" if self.fidelity == "analytic" else "it was not recorded"
+            raise NotRecordedError(
+                f"table {found!r} is not there: {why}; run again with record=[{found!r}]"
+                + (" and fidelity='packet'" if self.fidelity == "analytic" else "")
+            )
+        return found
 
     def to_polars(self, name: str = "summary") -> pl.DataFrame:
         """Return a table as a Polars frame, without copying."""

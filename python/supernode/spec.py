@@ -137,6 +137,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     fidelity: str = "auto"
     packet_budget: int = 30_000_000
     seed: int = 0
+    fold: bool = True
     threads: int = 0
     record: list[str] = []
     time_limit_fs: int | None = None

@@ -11,6 +11,7 @@ use supernode_core::engine::{Control, Job, run};
 use supernode_core::fabric::Fabric;
 use supernode_core::rng::mix;
 use supernode_core::spec::*;
+use supernode_core::symmetry::Folding;
 use supernode_core::units::BitRate;
 
 #[derive(Debug)]
@@ -94,7 +95,9 @@ fn main() {
     let fabric = Fabric::new(&fat_tree(hosts, routing)).expect("a valid fabric");
     let placement: Vec<u32> = (0..hosts).collect();
     let protocol = ProtocolSpec { wire_num: 1, wire_den: 1, ..ProtocolSpec::default() };
+    let folding = Folding::new(&fabric, &schedule, &placement, false);
     let job = Job {
+        folding: &folding,
         fabric: &fabric,
         schedule: &schedule,
         placement: &placement,

@@ -17,4 +17,5 @@ pub mod routing;
 pub mod simulate;
 pub mod spec;
 pub mod stack;
+pub mod symmetry;
 pub mod units;

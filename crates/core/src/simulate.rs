@@ -22,6 +22,7 @@ use crate::fabric::Fabric;
 use crate::record::Record;
 use crate::spec::{ProtocolSpec, RunSpec, SystemSpec, validate, validate_system};
 use crate::stack::{Candidate, Task};
+use crate::symmetry::Folding;
 use crate::units::{Fs, MAX_TIME_FS};
 
 /// Everything that a run gives.
@@ -55,6 +56,8 @@ pub struct Outcome {
     pub effective: RunSpec,
     /// The machine, for names.
     pub fabric: Fabric,
+    /// Symmetries of the run, and whether only one of each class was simulated.
+    pub folding: Folding,
 }
 
 /// A run that is ready to start.
@@ -69,6 +72,7 @@ pub struct Plan {
     protocol: ProtocolSpec,
     schedule: Box<dyn Schedule>,
     prediction: Prediction,
+    folding: Folding,
     packet: bool,
     warnings: Vec<String>,
 }
@@ -200,7 +204,10 @@ impl Plan {
         if in_order {
             effective.placement = None;
         }
+        let fold = spec.fold && spec.fidelity != "analytic";
+        let folding = Folding::new(&stage.fabric, &*choice.schedule, &stage.placement, fold);
         let mut plan = Plan {
+            folding,
             warnings: vec![],
             effective,
             collective: stage.collective,
@@ -214,7 +221,7 @@ impl Plan {
             fabric: stage.fabric,
         };
         if spec.fidelity == "auto" {
-            plan.packet = plan.prediction.packet_hops <= spec.packet_budget;
+            plan.packet = plan.packet_hops() <= spec.packet_budget;
         }
         plan.fit(spec)?;
         plan.effective.fidelity = plan.fidelity().into();
@@ -237,16 +244,25 @@ impl Plan {
         self.prediction.bytes
     }
 
+    /// Packet-hops that a packet run will simulate, estimated.
+    pub fn packet_hops(&self) -> u64 {
+        self.prediction.packet_hops / self.folding.multiplicity()
+    }
+
     /// Bytes of memory that a packet run and its tables will need, estimated.
     pub fn memory_bytes(&self) -> u64 {
-        let d = describe(&self.fabric);
-        let ranks = self.placement.len() as u64;
+        let d = describe(self.folding.quotient().unwrap_or(&self.fabric));
+        let ranks = u64::from(self.folding.simulated());
         // packets of 32 bytes on the wires and in the buffers, some forty a busy link
-        let traffic = 32 * self.prediction.packet_hops.min(40 * d.directed_links);
+        let traffic = 32 * self.packet_hops().min(40 * d.directed_links);
         let state = d.state_bytes + traffic + ranks * u64::from(self.schedule.lanes()) * 64;
         let wants = |table: &str| self.effective.record.iter().any(|r| r == table);
         // a flow is a row at its start and one at its end, and then a row of the table
-        let flows = if wants("flows") { self.prediction.messages.saturating_mul(2 * 48 + 48) } else { 0 };
+        let flows = if wants("flows") {
+            (self.prediction.messages / self.folding.multiplicity()).saturating_mul(2 * 48 + 48)
+        } else {
+            0
+        };
         let links = if wants("links") || wants("switches") { d.directed_links * 250 } else { 0 };
         state.saturating_add(flows).saturating_add(links)
     }
@@ -314,6 +330,7 @@ impl Plan {
                     fabric: &self.fabric,
                     schedule: &*self.schedule,
                     placement: &self.placement,
+                    folding: &self.folding,
                     protocol: &self.protocol,
                     seed: self.effective.seed,
                     threads: self.effective.threads,
@@ -352,6 +369,7 @@ impl Plan {
             record,
             effective: self.effective,
             fabric: self.fabric,
+            folding: self.folding,
         })
     }
 }

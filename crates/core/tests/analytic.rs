@@ -49,7 +49,9 @@ fn compare(spec: &SystemSpec, params: &Params, protocol: &ProtocolSpec) -> Row {
     let fabric = Fabric::new(spec).unwrap();
     let schedule = build(params).unwrap();
     let placement: Vec<u32> = (0..params.ranks).collect();
+    let folding = supernode_core::symmetry::Folding::new(&fabric, &*schedule, &placement, false);
     let job = Job {
+        folding: &folding,
         fabric: &fabric,
         schedule: &*schedule,
         placement: &placement,

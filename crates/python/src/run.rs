@@ -36,6 +36,10 @@ impl Run {
         let o = &self.outcome;
         let (hops, windows, threads, state) =
             o.record.as_ref().map_or((0, 0, 0, 0), |r| (r.packet_hops, r.windows, r.threads, r.state_bytes));
+        let digits: Vec<_> = match o.folding.applied() {
+            true => o.folding.group().digits().iter().map(|d| serde_json::json!([d.stride, d.size])).collect(),
+            false => vec![],
+        };
         serde_json::json!({
             "algorithm": o.algorithm,
             "protocol": o.protocol,
@@ -47,6 +51,13 @@ impl Run {
             "windows": windows,
             "threads": threads,
             "state_bytes": state,
+            "folding": {
+                "applied": o.folding.applied(),
+                "order": o.folding.multiplicity(),
+                "classes": o.folding.simulated(),
+                "digits": digits,
+                "reason": o.folding.reason(),
+            },
             "wall_s": self.wall_s,
             "warnings": o.warnings,
             "effective": o.effective,
@@ -54,9 +65,10 @@ impl Run {
         .to_string()
     }
 
-    /// A table as ``pyarrow.Table``.
-    fn table<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-        let batch = results::table(&self.outcome, name).map_err(|e| errors::raise(py, &e))?;
+    /// A table as ``pyarrow.Table``; of a folded run with one row a class, or one each.
+    #[pyo3(signature = (name, expand=false))]
+    fn table<'py>(&self, py: Python<'py>, name: &str, expand: bool) -> PyResult<Bound<'py, PyAny>> {
+        let batch = results::table(&self.outcome, name, expand).map_err(|e| errors::raise(py, &e))?;
         let schema = batch.schema();
         PyTable::try_new(vec![batch], schema)?.into_pyarrow(py)
     }

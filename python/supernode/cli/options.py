@@ -26,6 +26,7 @@ _TABLE: tuple[tuple[str, Any, tuple[str, ...], str], ...] = (
     ("routing", str, ("--routing",), "d_mod_k, s_mod_k, ecmp, spray_round_robin or spray_random."),
     ("flow_control", str, ("--flow-control",), "credit or unlimited."),
     ("record", str, ("--record",), "Tables to keep, with commas: ranks,links,switches,flows."),
+    ("fold", bool, ("--fold/--no-fold",), "Simulate one of each class where the run has a symmetry."),
     ("threads", int, ("--threads",), "Worker threads; 0 chooses."),
     ("seed", int, ("--seed",), "Seed of every random choice."),
     ("ranks", int, ("--ranks",), "Ranks taking part."),

@@ -203,7 +203,7 @@ impl<'a> Costs<'a> {
                 }
                 let slot = |member: u32| net.position(0, member, 0) / net.planes[0].links;
                 let tag = (message.recv_step << 10) | lane;
-                let spread = policy::Spread::new(net.spec.routing, net.ports, slot(x), slot(y), 0, tag, self.seed);
+                let spread = policy::Spread::new(net.spec.routing, net.ports, slot(x), slot(y), 0, 0, tag, self.seed);
                 (1, self.first[network] + spread.rotation as usize, per_byte, 1.0)
             }
             Shape::Direct(d) => {

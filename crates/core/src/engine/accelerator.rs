@@ -22,7 +22,7 @@ impl Shard<'_> {
         self.settle_queues();
         let mut deliveries = std::mem::take(&mut self.scratch.deliveries);
         if deliveries.len() > 1 {
-            deliveries.sort_unstable_by_key(|(tail, p)| (*tail, p.tag(), p.src(), p.selector(), p.in_port()));
+            deliveries.sort_unstable_by_key(|(tail, p)| (*tail, p.tag(), p.label(), p.selector(), p.in_port()));
         }
         let mut candidates = std::mem::take(&mut self.scratch.candidates);
         let mut times = std::mem::take(&mut self.scratch.times);
@@ -143,11 +143,11 @@ impl Shard<'_> {
             let onward = match &paths.direct[network] {
                 None => None,
                 Some(direct) => {
-                    let here = self.layout.vertex[(self.first_lp + lp) as usize] % paths.networks[network].span;
-                    dimension_order::next(direct, here, packet.dst(), packet.selector())
+                    let here = self.layout.vertex[(self.first_lp + lp) as usize] % paths.networks[network].places;
+                    dimension_order::step(direct, here, packet.dst(), packet.selector())
                 }
             };
-            let Some((out, channel)) = onward else {
+            let Some((out, channel, left)) = onward else {
                 // one's own packets count when their tail is in; whatever follows on this wire is later still
                 if tail >= end {
                     return tail;
@@ -167,6 +167,7 @@ impl Shard<'_> {
             let port = &self.ports[(base + p) as usize];
             let out_class = &self.layout.classes[port.class as usize];
             packet.time += router.router_latency;
+            packet.set_dst(left);
             let wait = port.fifo + u32::from(out_class.channels) + channel;
             self.scratch.fresh(p * 2 + channel, wait);
             self.packets.push(&mut self.fifos[wait as usize].ring, packet);

@@ -139,14 +139,12 @@ fn waiting_queues(layout: &Layout, shards: &[Shard]) -> BTreeMap<Queue, Vec<Queu
 }
 
 fn describe(layout: &Layout, shards: &[Shard], cycle: &[Queue]) -> String {
-    let fabric = shards[0].job.fabric;
+    let job = shards[0].job;
     let name = |&(port, channel): &Queue| {
         let lp = layout.lp_of_port(port);
-        format!(
-            "{} port {} channel {channel}",
-            fabric.name(layout.vertex[lp as usize]),
-            port - layout.first_port[lp as usize]
-        )
+        let class = (layout.vertex[lp as usize], port - layout.first_port[lp as usize]);
+        let (vertex, port) = job.folding.representative(job.fabric, class);
+        format!("{} port {port} channel {channel}", job.fabric.name(vertex))
     };
     let more = if cycle.len() > NAMED { format!(" ({} ports in all)", cycle.len()) } else { String::new() };
     format!("{} -> back to the first{more}", cycle.iter().take(NAMED).map(name).collect::<Vec<_>>().join(" -> "))

@@ -190,7 +190,7 @@ impl Endpoint {
         let done = (*channel).max(self.memory(paths.memory, if reduce { 3 * bytes } else { bytes }, time));
         self.stats.received_bytes += u64::from(packet.payload());
         if job.record_flows {
-            self.record_arrival(packet, lane, step, done);
+            self.record_arrival(job, packet, lane, step, done);
         }
         if current {
             let state = &mut self.lanes[lane as usize];
@@ -219,19 +219,16 @@ impl Endpoint {
         self.memory_free
     }
 
-    fn record_arrival(&mut self, packet: &Packet, lane: u32, step: u32, done: Fs) {
+    fn record_arrival(&mut self, job: &Job, packet: &Packet, lane: u32, step: u32, done: Fs) {
         // One row a message: packets of a message come close together, so the row is among the last few; rows that are
         // missed here are merged when the tables are made.
-        let row = FlowRecord {
-            src: packet.src(),
-            dst: self.rank,
-            lane,
-            step,
-            bytes: u64::from(packet.payload()),
-            start_fs: 0,
-            end_fs: done,
+        let (src, dst) = match job.folding.applied() {
+            // as its source's representative knows it
+            true => job.folding.ends(packet.label()),
+            false => (job.folding.source(packet.label(), self.rank), self.rank),
         };
-        let same = |f: &&mut FlowRecord| (f.src, f.lane, f.step) == (row.src, lane, step);
+        let row = FlowRecord { src, dst, lane, step, bytes: u64::from(packet.payload()), start_fs: 0, end_fs: done };
+        let same = |f: &&mut FlowRecord| (f.src, f.dst, f.lane, f.step) == (src, dst, lane, step);
         match self.flow_ends.iter_mut().rev().take(64).find(same) {
             Some(old) => (old.bytes, old.end_fs) = (old.bytes + row.bytes, old.end_fs.max(done)),
             None => self.flow_ends.push(row),

@@ -9,12 +9,12 @@
 use std::collections::VecDeque;
 
 use super::endpoint::{Endpoint, Program};
-use super::packet::{LAST, MULTICAST, Packet, REDUCE, tag};
+use super::packet::{LAST, MULTICAST, Packet, REDUCE, tag, turn, turn_of};
 use super::{Job, Paths};
 use crate::collective::Target;
 use crate::record::FlowRecord;
-use crate::routing::policy::Kind;
-use crate::routing::{dimension_order, policy::Spread};
+use crate::routing::dimension_order;
+use crate::routing::policy::{Kind, Path, Spread};
 use crate::units::Fs;
 
 /// Messages of a rank that can be under way at once, as a library's and a NIC's queues bound them. A message beyond waits
@@ -34,6 +34,8 @@ pub(super) struct Queue {
 pub(super) struct Share {
     message: u32,
     group: u32,
+    /// On a direct network, the way left behind the first hop.
+    way: u32,
     hop: u16,
     channel: u8,
 }
@@ -43,11 +45,14 @@ pub(super) struct Share {
 pub(super) struct Message {
     spread: Spread,
     bytes: u64,
+    /// Place at the leaves of what is simulated.
     slot: u32,
+    /// Place that its paths go by.
+    by: u32,
     packets: u32,
     left: u32,
     tag: u32,
-    src: u32,
+    label: u32,
     lane: u32,
     network: u8,
     flags: u8,
@@ -96,17 +101,23 @@ impl Endpoint {
         let net = &paths.networks[network];
         let packets = message.bytes.div_ceil(u64::from(net.payload)).max(1) as u32;
         let tag = tag(lane, message.recv_step);
-        let here = self.accelerator % net.span;
-        let (slot, src, flags, to) = match message.to {
-            Target::Rank(peer) => (net.slot(job.placement[peer as usize] % net.span), self.rank, 0, peer),
-            Target::SwitchReduce { root } => (net.slot(job.placement[root as usize] % net.span), root, REDUCE, root),
-            Target::SwitchMulticast => (net.slot(here), self.rank, MULTICAST, self.rank),
+        let folding = job.folding;
+        let (target, label, flags, to) = match message.to {
+            Target::Rank(peer) => (job.placement[peer as usize], folding.label(self.rank, peer), 0, peer),
+            Target::SwitchReduce { root } => (job.placement[root as usize], folding.label(root, root), REDUCE, root),
+            // each copy gets its own label where it is made
+            Target::SwitchMulticast => (self.accelerator, self.rank, MULTICAST, self.rank),
         };
+        let (here, there) = (self.accelerator % net.span, target % net.span);
+        let (from, towards) = (net.slot(here), net.slot(there));
+        let place = folding.stands_for(target) % net.places;
         let direct = paths.direct[network].as_ref();
-        let available = direct.map_or(net.ports, |d| dimension_order::choices(d, here, slot));
+        let available = net.whole.as_ref().map_or(net.ports, |whole| dimension_order::choices(whole, here, there));
         let spread = match message.to {
             Target::Rank(_) => {
-                Spread::new(net.routing, available, net.slot(here), slot, self.sent_packets, tag, job.seed)
+                // ranks that do alike begin alike; others spread what they send at once to one place
+                let start = if folding.symmetric() { 0 } else { from.wrapping_mul(2) };
+                Spread::new(net.routing, available, from, towards, self.sent_packets, start, tag, job.seed)
             }
             Target::SwitchReduce { root } => Spread::in_network(available, root),
             Target::SwitchMulticast => Spread::in_network(available, self.rank),
@@ -115,14 +126,19 @@ impl Endpoint {
         let state = Message {
             spread,
             bytes: message.bytes,
-            slot,
+            slot: net.simulated_slot(place),
+            by: if spread.path == Path::Destination { towards } else { from },
             packets,
             left: packets,
             tag,
-            src,
+            label,
             lane,
             network: network as u8,
-            flags,
+            flags: flags | turn(net.turn(from, towards)),
+        };
+        let (simulated, way) = match &net.whole {
+            Some(whole) => (folding.stands_for(self.accelerator) % net.places, whole.way(here, there)),
+            None => (0, 0),
         };
         let id = match self.free_messages.pop() {
             Some(id) => {
@@ -136,13 +152,13 @@ impl Endpoint {
         };
         let hops = if spread.kind == Kind::Single { spread.rotation..spread.rotation + 1 } else { 0..spread.choices };
         for hop in hops {
-            if spread.packet(hop, 0).0 >= packets {
+            if spread.number(hop, 0) >= packets {
                 continue;
             }
-            let (port, channel) = match direct {
-                None => (net.first_port + hop, 0),
-                Some(d) => match dimension_order::next(d, here, slot, hop) {
-                    Some((port, channel)) => (net.first_port + port, channel as u8),
+            let (port, channel, way) = match direct {
+                None => (net.first_port + hop, 0, 0),
+                Some(d) => match dimension_order::step(d, simulated, way, hop) {
+                    Some((port, channel, left)) => (net.first_port + port, channel as u8, left),
                     None => continue,
                 },
             };
@@ -151,7 +167,7 @@ impl Endpoint {
                 queue.ready = queue.ready.max(start).max(now);
                 self.opened = true;
             }
-            queue.shares.push_back(Share { message: id, group: 0, hop: hop as u16, channel });
+            queue.shares.push_back(Share { message: id, group: 0, way, hop: hop as u16, channel });
         }
         self.stats.sent_messages += 1;
         if job.record_flows && (flags != REDUCE || to == self.rank) {
@@ -182,20 +198,25 @@ impl Endpoint {
         };
         let message = &self.messages[share.message as usize];
         let net = &paths.networks[message.network as usize];
-        let (number, selector) = message.spread.packet(u32::from(share.hop), share.group);
+        let hop = u32::from(share.hop);
+        let number = message.spread.number(hop, share.group);
         let sent = u64::from(number) * u64::from(net.payload);
         let payload = message.bytes.saturating_sub(sent).min(u64::from(net.payload)) as u32;
-        let direct = paths.direct[message.network as usize].is_some();
-        let (dst, selector) = if direct {
-            (message.slot, u32::from(share.hop))
+        let (dst, selector) = if paths.direct[message.network as usize].is_some() {
+            (share.way, hop)
         } else {
-            let (links, link) = net.port_links[(port - net.first_port) as usize];
-            (message.slot * links + link, selector)
+            let at = &net.port_links[(port - net.first_port) as usize];
+            let selector = match message.spread.path(hop, share.group, number) {
+                Path::Hash(selector) => selector,
+                Path::Source(count) => at.climb(net, message.by, count, turn_of(message.flags), share.group),
+                Path::Destination => at.climb(net, message.by, 0, turn_of(message.flags), share.group),
+            };
+            (message.slot * at.links + at.link, selector)
         };
         let last = if number + 1 == message.packets { LAST } else { 0 };
         let wire = super::layout::wire_bytes(payload, net.overhead, job.protocol);
         offer.packet =
-            Packet::new(dst, selector, message.src, message.tag, payload, wire, share.channel, message.flags | last);
+            Packet::new(dst, selector, message.label, message.tag, payload, wire, share.channel, message.flags | last);
         offer.ready = queue.ready;
         true
     }
@@ -210,7 +231,7 @@ impl Endpoint {
         let id = share.message;
         share.group += 1;
         let message = &mut self.messages[id as usize];
-        if message.spread.packet(u32::from(share.hop), share.group).0 >= message.packets {
+        if message.spread.number(u32::from(share.hop), share.group) >= message.packets {
             queue.shares.pop_front();
         }
         message.left -= 1;

@@ -33,6 +33,7 @@ use crate::error::Result;
 use crate::fabric::Fabric;
 use crate::record::Record;
 use crate::spec::ProtocolSpec;
+use crate::symmetry::Folding;
 use crate::units::Fs;
 
 /// A validated job.
@@ -43,6 +44,8 @@ pub struct Job<'a> {
     pub schedule: &'a dyn Schedule,
     /// Accelerator of each rank.
     pub placement: &'a [u32],
+    /// Symmetries of the three, and whether only one of each class is to be simulated.
+    pub folding: &'a Folding,
     /// Software costs.
     pub protocol: &'a ProtocolSpec,
     /// Seed of every random choice.
@@ -66,6 +69,13 @@ pub struct Control {
     pub delivered_bytes: AtomicU64,
     /// Simulated femtoseconds so far.
     pub now_fs: AtomicU64,
+}
+
+impl Job<'_> {
+    /// The fabric that is simulated: the machine, or its quotient.
+    fn simulated(&self) -> &Fabric {
+        self.folding.quotient().unwrap_or(self.fabric)
+    }
 }
 
 /// Runs a job to its end.

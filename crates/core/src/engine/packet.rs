@@ -1,10 +1,10 @@
 //! The values that travel: packets and credits.
 //!
 //! **Invariant.** Both are small plain values in contiguous buffers; nothing is allocated per packet. Order among packets
-//! that are ready at the same time is [`Packet::after`]: step, lane, source rank, packet selector: labels of the schedule,
-//! never addresses, threads or port numbers, so that relabelling vertices cannot change a result.
+//! that are ready at the same time is [`Packet::after`]: step, lane, kind of message, packet selector: labels of the schedule,
+//! never addresses, threads or port numbers, so that a symmetry of the run cannot change a result.
 //!
-//! **Cost.** 32 bytes a packet and 16 a credit. DESIGN asks for 16 to 24; the source rank and the wire
+//! **Cost.** 32 bytes a packet and 16 a credit. DESIGN asks for 16 to 24; the label and the wire
 //! length are worth the difference, because without them every hop would look up the message.
 
 use crate::units::Fs;
@@ -17,11 +17,11 @@ pub(super) const NO_PORT: u16 = u16::MAX;
 pub(super) struct Packet {
     /// In a queue: when it is ready to leave. On a wire: when its head arrives.
     pub(super) time: Fs,
-    /// Destination position in the plane (or member of the copy, on a direct network), and above it the selector.
+    /// Destination position in the plane (on a direct network the way left), and above it the selector.
     route: u64,
-    /// Source rank, and above it the tag.
+    /// Kind of message, and above it the tag.
     label: u64,
-    /// Payload bytes, wire bytes, input port, channel, flags.
+    /// Payload bytes, wire bytes, input port, channel, flags and above them the tier where it turns.
     meta: u64,
 }
 
@@ -31,6 +31,20 @@ pub(super) const LAST: u8 = 1;
 pub(super) const REDUCE: u8 = 2;
 /// To be replicated to every rank by the switch.
 pub(super) const MULTICAST: u8 = 4;
+/// Flags below this bit; above it stands the tier of switches at which a packet turns from up to down.
+const TURN: u32 = 4;
+
+/// The tier at which a packet turns, to be put among its flags.
+#[inline(always)]
+pub(super) fn turn(tier: u8) -> u8 {
+    tier << TURN
+}
+
+/// Inverse of [`turn`].
+#[inline(always)]
+pub(super) fn turn_of(flags: u8) -> u8 {
+    flags >> TURN
+}
 
 impl Packet {
     /// No packet.
@@ -42,7 +56,7 @@ impl Packet {
     pub(super) fn new(
         dst: u32,
         selector: u32,
-        src: u32,
+        label: u32,
         tag: u32,
         payload: u32,
         wire: u32,
@@ -57,12 +71,12 @@ impl Packet {
         Self {
             time: 0,
             route: u64::from(dst) | u64::from(selector) << 32,
-            label: u64::from(src) | u64::from(tag) << 32,
+            label: u64::from(label) | u64::from(tag) << 32,
             meta,
         }
     }
 
-    /// Destination position.
+    /// Destination position, or the way left.
     #[inline(always)]
     pub(super) fn dst(&self) -> u32 {
         self.route as u32
@@ -74,9 +88,9 @@ impl Packet {
         (self.route >> 32) as u32
     }
 
-    /// Source rank; the root for contributions to a sum.
+    /// Kind of message, see [`crate::symmetry::Folding::label`]; that of the root to itself for contributions to a sum.
     #[inline(always)]
-    pub(super) fn src(&self) -> u32 {
+    pub(super) fn label(&self) -> u32 {
         self.label as u32
     }
 
@@ -116,6 +130,12 @@ impl Packet {
         (self.meta >> 56) as u8
     }
 
+    /// The tier of switches at which it turns.
+    #[inline(always)]
+    pub(super) fn turn(&self) -> u8 {
+        (self.meta >> (56 + TURN)) as u8
+    }
+
     /// The packet as it is at a vertex that it came to by `in_port` and may leave at `time`.
     ///
     /// Built word by word: changing a copy on the stack and copying that again stalls on every packet.
@@ -145,6 +165,11 @@ impl Packet {
     }
 
     #[inline(always)]
+    pub(super) fn set_label(&mut self, label: u32) {
+        self.label = self.label & !0xFFFF_FFFF | u64::from(label);
+    }
+
+    #[inline(always)]
     pub(super) fn set_dst(&mut self, dst: u32) {
         self.route = self.route & !0xFFFF_FFFF | u64::from(dst);
     }
@@ -153,7 +178,8 @@ impl Packet {
     #[inline(always)]
     pub(super) fn after(&self, other: &Self) -> bool {
         self.time > other.time
-            || self.time == other.time && (self.label, self.selector()) > (other.label, other.selector())
+            || self.time == other.time
+                && (self.label, self.selector(), self.dst()) > (other.label, other.selector(), other.dst())
     }
 
     /// What it counts towards its step: payload bytes, and one for the message's end.

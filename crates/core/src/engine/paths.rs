@@ -8,6 +8,7 @@ use crate::collective::Target;
 use crate::error::{Error, Result};
 use crate::fabric::direct::Direct;
 use crate::fabric::{Network, Shape};
+use crate::routing::climb::Climb;
 use crate::spec::RoutingSpec;
 use crate::units::{Fs, Serializer};
 
@@ -15,9 +16,10 @@ use crate::units::{Fs, Serializer};
 #[derive(Debug)]
 pub(super) struct Paths {
     pub(super) ranks: u32,
+    /// Ports of the whole machine's accelerators: an idle port looks for work, too, and so has a say in what is opened when.
     pub(super) accelerator_ports: u32,
     pub(super) networks: Vec<PathNet>,
-    /// The shape of direct networks.
+    /// The shape of direct networks, as simulated.
     pub(super) direct: Vec<Option<Direct>>,
     pub(super) memory: Serializer,
     pub(super) copy: Serializer,
@@ -29,60 +31,66 @@ pub(super) struct Paths {
 /// One network as an endpoint sees it.
 #[derive(Debug)]
 pub(super) struct PathNet {
+    /// Accelerators of a copy, in the whole fabric and in what is simulated.
     pub(super) span: u32,
+    pub(super) places: u32,
     pub(super) first_port: u32,
     pub(super) ports: u32,
     pub(super) payload: u32,
     pub(super) overhead: u32,
     pub(super) routing: RoutingSpec,
-    /// Of each port: links of its plane, and which of them it is.
-    pub(super) port_links: Vec<(u32, u32)>,
+    /// By port of a tree.
+    pub(super) port_links: Vec<PortLink>,
     pub(super) plane_links: Vec<u32>,
-    /// Slots of all ranks, if they share one copy.
-    pub(super) group: Vec<u32>,
+    /// Slots and ranks of all, where switches combine and replicate.
+    pub(super) group: Vec<(u32, u32)>,
     pub(super) group_copy: u32,
     pub(super) cut_through: bool,
     pub(super) router_latency: Fs,
+    /// The whole shape of a direct network.
+    pub(super) whole: Option<Direct>,
+    rails: Rails,
+    simulated_rails: Rails,
+    /// Places beneath one switch of each tier.
+    tiers: Vec<u32>,
+    climbs: Vec<Climb>,
+}
+
+/// A port into a tree: its plane, how many links that has, and which of them it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PortLink {
+    plane: usize,
+    pub(super) links: u32,
+    pub(super) link: u32,
+}
+
+impl PortLink {
+    /// Selector of a packet through this port that goes by a place at the leaves and a count.
+    #[inline]
+    pub(super) fn climb(&self, net: &PathNet, slot: u32, count: u32, turn: u8, group: u32) -> u32 {
+        net.climbs[self.plane].numbered(slot * self.links + self.link, count, turn, group)
+    }
+}
+
+/// How members of a copy take their places at the leaves.
+#[derive(Clone, Copy, Debug)]
+struct Rails {
     rails: u32,
     hosts: u32,
 }
 
-impl PathNet {
-    fn new(net: &Network, placement: &[u32]) -> Self {
-        let links = |port| {
-            let (plane, link) = net.plane_of(port);
-            (net.planes[plane].links, link)
-        };
+impl Rails {
+    fn new(net: &Network) -> Self {
         let hosts = match &net.planes[0].shape {
             Shape::Clos(tree) => tree.tiers()[0].down / net.planes[0].links,
             Shape::Direct(_) => 1,
         };
-        let port_links = if net.is_direct() { vec![] } else { (0..net.ports).map(links).collect() };
-        let mut path = Self {
-            span: net.span,
-            first_port: net.first_port,
-            ports: net.ports,
-            payload: net.spec.payload,
-            overhead: net.spec.overhead,
-            routing: net.spec.routing,
-            port_links,
-            plane_links: net.planes.iter().map(|p| p.links).collect(),
-            group: vec![],
-            group_copy: placement.first().map_or(0, |a| a / net.span),
-            cut_through: net.switch(0).cut_through,
-            router_latency: net.switch(0).latency_fs,
-            rails: net.rails,
-            hosts,
-        };
-        if placement.iter().all(|a| a / net.span == path.group_copy) {
-            path.group = placement.iter().map(|a| path.slot(a % net.span)).collect();
-        }
-        path
+        Self { rails: net.rails, hosts }
     }
 
-    /// Place of a member at the leaves; its position in a plane is this times the plane's links, plus the link.
+    /// Place of a member; its position in a plane is this times the plane's links, plus the link.
     #[inline]
-    pub(super) fn slot(&self, member: u32) -> u32 {
+    fn slot(self, member: u32) -> u32 {
         if self.rails <= 1 {
             return member;
         }
@@ -91,11 +99,77 @@ impl PathNet {
     }
 }
 
+impl PathNet {
+    fn new(job: &Job, n: usize) -> Self {
+        let (net, simulated) = (&job.fabric.networks[n], &job.simulated().networks[n]);
+        let port_link = |port| {
+            let (plane, link) = net.plane_of(port);
+            PortLink { plane, links: net.planes[plane].links, link }
+        };
+        let port_links = if net.is_direct() { vec![] } else { (0..net.ports).map(port_link).collect() };
+        let climb = |plane: usize| match (&net.planes[plane].shape, &simulated.planes[plane].shape) {
+            (Shape::Clos(tree), Shape::Clos(folded)) => {
+                let shifted = job.folding.uplinks(n, tree.tiers().len() - 1, net.planes[plane].links);
+                let climb = Climb::new(tree, &shifted);
+                Some(if job.folding.applied() { climb.fold(folded, &shifted) } else { climb })
+            }
+            _ => None,
+        };
+        let (whole, tiers) = match &net.planes[0].shape {
+            Shape::Clos(tree) => {
+                let links = net.planes[0].links;
+                (None, tree.tiers().iter().map(|t| t.child_positions * t.down / links).collect())
+            }
+            Shape::Direct(direct) => (Some(direct.clone()), vec![]),
+        };
+        Self {
+            span: net.span,
+            places: simulated.span,
+            first_port: net.first_port,
+            ports: net.ports,
+            payload: net.spec.payload,
+            overhead: net.spec.overhead,
+            routing: net.spec.routing,
+            port_links,
+            plane_links: net.planes.iter().map(|p| p.links).collect(),
+            group: vec![],
+            group_copy: job.placement.first().map_or(0, |a| a / net.span),
+            cut_through: net.switch(0).cut_through,
+            router_latency: net.switch(0).latency_fs,
+            whole,
+            rails: Rails::new(net),
+            simulated_rails: Rails::new(simulated),
+            tiers,
+            climbs: (0..net.planes.len()).filter_map(climb).collect(),
+        }
+    }
+
+    /// Place of a member at the leaves.
+    #[inline]
+    pub(super) fn slot(&self, member: u32) -> u32 {
+        self.rails.slot(member)
+    }
+
+    /// Place at the leaves of a member of what is simulated.
+    #[inline]
+    pub(super) fn simulated_slot(&self, member: u32) -> u32 {
+        self.simulated_rails.slot(member)
+    }
+
+    /// Tier of switches at which messages between two places turn.
+    #[inline]
+    pub(super) fn turn(&self, x: u32, y: u32) -> u8 {
+        self.tiers.iter().take_while(|&&beneath| x / beneath != y / beneath).count() as u8
+    }
+}
+
 impl Paths {
     pub(super) fn new(job: &Job) -> Result<Self> {
         let fabric = job.fabric;
-        let networks: Vec<PathNet> = fabric.networks.iter().map(|n| PathNet::new(n, job.placement)).collect();
-        let together = |i: usize| !networks[i].group.is_empty();
+        let mut networks: Vec<PathNet> = (0..job.simulated().networks.len()).map(|n| PathNet::new(job, n)).collect();
+        let joins = |net: &PathNet| job.placement.iter().all(|a| a / net.span == net.group_copy);
+        let joined: Vec<bool> = networks.iter().map(joins).collect();
+        let together = |i: usize| joined[i];
         if let Some(&first) = job.placement.first()
             && !(0..networks.len()).any(together)
             && let Some(&other) = job.placement.iter().find(|&&a| fabric.network_between(first, a).is_none())
@@ -117,9 +191,13 @@ impl Paths {
                 "a network with in_network_reduce whose single switch tier joins all ranks",
             ));
         }
+        if let Some(n) = switch_network {
+            let slot = |(rank, &a): (usize, &u32)| (networks[n].slot(a % networks[n].span), rank as u32);
+            networks[n].group = job.placement.iter().enumerate().map(slot).collect();
+        }
         let rate = |r: Option<crate::units::BitRate>| r.map_or(Serializer::instant(), Serializer::new);
         let device = &fabric.spec.device;
-        let direct = fabric.networks.iter().map(|n| match &n.planes[0].shape {
+        let direct = job.simulated().networks.iter().map(|n| match &n.planes[0].shape {
             Shape::Direct(d) => Some(d.clone()),
             Shape::Clos(_) => None,
         });

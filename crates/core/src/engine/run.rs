@@ -40,7 +40,7 @@ enum End {
 pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
     let paths = Paths::new(job)?;
     let threads = threads(job);
-    let layout = Layout::new(job.fabric, job.protocol, threads);
+    let layout = Layout::new(job.simulated(), job.protocol, threads);
     check_rates(job, &layout)?;
     let mut shards: Vec<Shard> = (0..threads).map(|id| Shard::new(job, &layout, &paths, id)).collect();
     seat(job, &paths, &layout, &mut shards);
@@ -110,7 +110,7 @@ fn check_rates(job: &Job, layout: &Layout) -> Result<()> {
 /// Threads to use: what was asked for, or one for small runs and all cores for large ones.
 fn threads(job: &Job) -> usize {
     const LARGE: u32 = 4096;
-    let lps = job.fabric.vertices();
+    let lps = job.simulated().vertices();
     let wanted = match job.threads {
         0 if lps < LARGE => 1,
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -121,8 +121,9 @@ fn threads(job: &Job) -> usize {
 
 /// Puts each rank on its accelerator.
 fn seat(job: &Job, paths: &Paths, layout: &Layout, shards: &mut [Shard]) {
-    for rank in 0..job.schedule.ranks() {
-        let lp = layout.lp[job.placement[rank as usize] as usize];
+    for i in 0..job.folding.simulated() {
+        let rank = job.folding.rank(i);
+        let lp = layout.lp[job.folding.stands_for(job.placement[rank as usize]) as usize];
         let shard = &mut shards[layout.cuts.partition_point(|&cut| cut <= lp) - 1];
         let local = lp - shard.first_lp;
         debug_assert_eq!(shard.endpoint_of[local as usize], UNPLUGGED);

@@ -73,7 +73,7 @@ impl Shard<'_> {
                     scratch.special.push(packet.arrived(q as u16, arrival));
                     continue;
                 }
-                let o = kind.route.next(first, packet.dst(), packet.selector());
+                let o = kind.route.next(q, packet.turn(), first, packet.dst(), packet.selector());
                 let out = &ports[o as usize];
                 let packet = packet.arrived(q as u16, arrival + kind.latency);
                 packets.push(&mut fifos[out.fifo as usize].ring, packet);
@@ -236,15 +236,17 @@ impl Shard<'_> {
             let net = &self.paths.networks[kind.network as usize];
             let links = net.plane_links[kind.plane as usize];
             debug_assert_eq!(copy, net.group_copy);
-            for &slot in &net.group {
+            let owner = packet.label();
+            for &(slot, rank) in &net.group {
                 packet.set_dst(slot * links + packet.selector() % links);
+                packet.set_label(self.job.folding.label(owner, rank));
                 self.emit(lp, base, kind, first, packet);
             }
         }
     }
 
     fn emit(&mut self, lp: u32, base: u32, kind: &SwitchKind, first: u32, packet: Packet) {
-        let o = kind.route.next(first, packet.dst(), packet.selector());
+        let o = kind.route.down(first, packet.dst(), packet.selector());
         let fifo = self.ports[(base + o) as usize].fifo;
         self.scratch.fresh(o, fifo);
         self.packets.push(&mut self.fifos[fifo as usize].ring, packet);

@@ -1,28 +1,29 @@
 //! From the state at the end of a run to rows.
 //!
 //! **Invariant.** Rows come in the order of vertices and ports of the fabric, not of LPs, so that they are the same for
-//! any number of shards.
+//! any number of shards. In a folded run a row stands for its class, under the name of one of its members.
 
 use super::Job;
 use super::layout::{Layout, UNPLUGGED};
 use super::shard::Shard;
-use crate::fabric::{Place, Shape};
 use crate::record::{FlowRecord, LinkRecord, Record};
+use crate::symmetry::upward;
 
 /// Rows of a finished run.
 pub(super) fn record(job: &Job, layout: &Layout, shards: &[Shard]) -> Record {
-    let mut record = Record::default();
+    let mut record = Record { multiplicity: job.folding.multiplicity(), ..Record::default() };
     for endpoint in shards.iter().flat_map(|s| &s.endpoints) {
         record.ranks.push(endpoint.stats);
         record.finish_fs = record.finish_fs.max(endpoint.stats.finish_fs);
-        record.sent_bytes += endpoint.stats.sent_bytes;
-        record.received_bytes += endpoint.stats.received_bytes;
+        record.sent_bytes += endpoint.stats.sent_bytes * record.multiplicity;
+        record.received_bytes += endpoint.stats.received_bytes * record.multiplicity;
     }
     record.ranks.sort_unstable_by_key(|r| r.rank);
-    record.packet_hops = shards.iter().flat_map(|s| &s.stats).map(|s| s.packets).sum();
-    for vertex in 0..job.fabric.vertices() {
+    record.packet_hops = shards.iter().flat_map(|s| &s.stats).map(|s| s.packets).sum::<u64>() * record.multiplicity;
+    for vertex in 0..job.simulated().vertices() {
         links_of(job, layout, shards, vertex, &mut record.links);
     }
+    record.links.sort_unstable_by_key(|l| (l.vertex, l.port));
     if job.record_flows {
         record.flows = flows(shards);
     }
@@ -40,23 +41,14 @@ fn links_of(job: &Job, layout: &Layout, shards: &[Shard], vertex: u32, rows: &mu
             continue;
         }
         let class = &layout.classes[slot.class as usize];
-        let up = match job.fabric.place(vertex) {
-            Place::Accelerator(_) => true,
-            Place::Switch { network, plane, index, .. } => match &job.fabric.networks[network].planes[plane].shape {
-                Shape::Clos(tree) => {
-                    let tier = &tree.tiers()[tree.locate(index).0];
-                    port >= tier.down * tier.parallel
-                }
-                Shape::Direct(_) => true,
-            },
-        };
+        let (vertex, port) = job.folding.representative(job.fabric, (vertex, port));
         rows.push(LinkRecord {
             vertex,
             port,
-            peer: layout.vertex[layout.lp_of_port(slot.peer) as usize],
+            peer: job.fabric.peer(vertex, port).map_or(vertex, |end| end.vertex),
             network: u32::from(class.network),
             tier: u32::from(class.tier),
-            up,
+            up: upward(job.fabric, vertex, port),
             payload_bytes: stats.payload,
             wire_bytes: stats.wire,
             packets: stats.packets,

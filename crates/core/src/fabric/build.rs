@@ -14,8 +14,15 @@ pub(super) fn wrong(net: &NetworkSpec, problem: impl Into<String>, expected: imp
     Error::Fabric { fabric: net.name.clone(), problem: problem.into(), expected: expected.into() }
 }
 
-/// One network, its ports and switches numbered from the given ones on.
-pub(super) fn build(net: &NetworkSpec, accelerators: u32, first_port: u32, first_switch: u32) -> Result<Network> {
+/// One network, its ports and switches numbered from the given ones on; `folded` is the shape of a direct network that was
+/// folded, instead of the one that the specification describes.
+pub(super) fn build(
+    net: &NetworkSpec,
+    accelerators: u32,
+    first_port: u32,
+    first_switch: u32,
+    folded: Option<&Direct>,
+) -> Result<Network> {
     if net.span == 0 || !accelerators.is_multiple_of(net.span) {
         return Err(wrong(net, format!("span {} does not divide {accelerators} accelerators", net.span), "a divisor"));
     }
@@ -29,12 +36,13 @@ pub(super) fn build(net: &NetworkSpec, accelerators: u32, first_port: u32, first
     let mut planes = Vec::with_capacity(net.planes.len());
     let (mut ports, mut switches, mut channels, mut rails) = (0, 0u64, 1, 1);
     for &links in &net.planes {
-        let shape = match &net.topology {
-            TopologySpec::Clos { down, up, parallel, rails: r } => {
+        let shape = match (folded, &net.topology) {
+            (Some(direct), _) => Shape::Direct(direct.clone()),
+            (None, TopologySpec::Clos { down, up, parallel, rails: r }) => {
                 rails = (*r).max(1);
                 clos_shape(net, links, down, up, parallel, rails)?
             }
-            TopologySpec::Torus { dims, wrap } => {
+            (None, TopologySpec::Torus { dims, wrap }) => {
                 if dims.len() != wrap.len() {
                     return Err(wrong(
                         net,
@@ -42,10 +50,14 @@ pub(super) fn build(net: &NetworkSpec, accelerators: u32, first_port: u32, first
                         "one flag a dimension",
                     ));
                 }
-                let line = |(&size, &wrap): (&u32, &bool)| Dimension::Line { size, wrap: wrap && size > 2 };
+                // two places joined by one link: both look alike
+                let line = |(&size, &wrap): (&u32, &bool)| match size {
+                    2 => Dimension::Full { size },
+                    _ => Dimension::Line { size, wrap: wrap && size > 2 },
+                };
                 direct_shape(net, links, &dims.iter().zip(wrap).map(line).collect::<Vec<_>>())?
             }
-            TopologySpec::FullMesh { dims } => {
+            (None, TopologySpec::FullMesh { dims }) => {
                 direct_shape(net, links, &dims.iter().map(|&size| Dimension::Full { size }).collect::<Vec<_>>())?
             }
         };
@@ -157,6 +169,7 @@ fn direct_shape(net: &NetworkSpec, links: u32, kinds: &[Dimension]) -> Result<Sh
             "equal numbers",
         ));
     }
-    direct.dateline &= net.dateline;
+    // without flow control nothing can wait in a circle
+    direct.dateline &= net.dateline && net.buffer.is_some();
     Ok(Shape::Direct(direct))
 }

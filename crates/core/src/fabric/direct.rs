@@ -4,6 +4,9 @@
 //! (dimension, which neighbour, parallel link). `peer` is an involution. A wrapped dimension of size one or two has no
 //! wraparound: it would double the same pair.
 //!
+//! **Folding.** A dimension whose places all look alike (a ring, a full mesh) can be folded: one place stands for all, and
+//! its links lead back to itself. Where a packet has to go is therefore kept as the *way left*, see [`Direct::way`].
+//!
 //! **Cost.** O(dimensions) a query; nothing is stored per vertex.
 
 /// Kind of one dimension.
@@ -16,7 +19,7 @@ pub enum Dimension {
         /// True if its ends are joined (size three or more).
         wrap: bool,
     },
-    /// All pairs joined; port j leads to the j-th of the other coordinates in rising order.
+    /// All pairs joined; port j leads j + 1 coordinates further, cyclically, so that all places look alike.
     Full {
         /// Accelerators along it.
         size: u32,
@@ -55,10 +58,7 @@ impl Dimension {
                 (1, _) if wrap => Some((size - 1, 0)),
                 _ => None,
             },
-            Dimension::Full { .. } => {
-                let y = if j < x { j } else { j + 1 };
-                Some((y, if x < y { x } else { x - 1 }))
-            }
+            Dimension::Full { size } => Some(((x + j + 1) % size, size - 2 - j)),
         }
     }
 }
@@ -83,6 +83,24 @@ pub struct Dim {
     pub stride: u32,
     /// First port.
     pub port: u32,
+    /// What one place along it is worth in the way left; the stride of the unfolded shape.
+    pub unit: u32,
+    /// One place stands for all.
+    pub folded: bool,
+}
+
+impl Dim {
+    /// Coordinate of a position in this dimension.
+    #[inline]
+    pub fn at(&self, position: u32) -> u32 {
+        if self.folded { 0 } else { position / self.stride % self.kind.size() }
+    }
+
+    /// True if the way left along it is counted from where the packet is; otherwise (a mesh's line) it is a coordinate.
+    #[inline]
+    pub fn relative(&self) -> bool {
+        !matches!(self.kind, Dimension::Line { wrap: false, .. })
+    }
 }
 
 impl Direct {
@@ -94,7 +112,8 @@ impl Direct {
             if kind.size() == 0 || links == 0 {
                 return None;
             }
-            dims.push(Dim { kind, stride: stride as u32, port: port as u32 });
+            let unit = stride as u32;
+            dims.push(Dim { kind, stride: unit, port: port as u32, unit, folded: false });
             stride = stride.checked_mul(u64::from(kind.size()))?;
             port += u64::from(kind.neighbours()) * u64::from(links);
             if stride >= 1 << 31 || port >= 1 << 15 {
@@ -105,9 +124,33 @@ impl Direct {
         (!dims.is_empty()).then_some(Self { dims, links, dateline })
     }
 
+    /// The same shape with some of its relative dimensions folded.
+    pub fn fold(&self, folded: impl Fn(usize) -> bool) -> Self {
+        let mut quotient = self.clone();
+        let mut stride = 1;
+        for (i, dim) in quotient.dims.iter_mut().enumerate() {
+            dim.folded = dim.relative() && folded(i);
+            dim.stride = stride;
+            stride *= if dim.folded { 1 } else { dim.kind.size() };
+        }
+        quotient
+    }
+
     /// Number of accelerators.
     pub fn positions(&self) -> u32 {
-        self.dims.iter().map(|d| d.kind.size()).product()
+        self.dims.iter().filter(|d| !d.folded).map(|d| d.kind.size()).product()
+    }
+
+    /// The way from one position of the unfolded shape to another: by dimension the places ahead, cyclically, or the
+    /// coordinate on a mesh's line. The same for all pairs that differ by a rotation.
+    pub fn way(&self, from: u32, to: u32) -> u32 {
+        let part = |d: &Dim| {
+            let size = d.kind.size();
+            let (x, y) = (from / d.unit % size, to / d.unit % size);
+            let ahead = if y >= x { y - x } else { y + size - x };
+            d.unit * if d.relative() { ahead } else { y }
+        };
+        self.dims.iter().map(part).sum()
     }
 
     /// Ports of each accelerator.
@@ -124,9 +167,10 @@ impl Direct {
     pub fn peer(&self, position: u32, port: u32) -> Option<(u32, u32)> {
         let dim = &self.dims[self.dimension(port)];
         let (j, k) = ((port - dim.port) / self.links, (port - dim.port) % self.links);
-        let x = position / dim.stride % dim.kind.size();
+        let x = dim.at(position);
         let (y, back) = dim.kind.neighbour(x, j)?;
-        Some((position - x * dim.stride + y * dim.stride, dim.port + back * self.links + k))
+        let there = if dim.folded { position } else { position - x * dim.stride + y * dim.stride };
+        Some((there, dim.port + back * self.links + k))
     }
 }
 

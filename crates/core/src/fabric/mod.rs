@@ -172,10 +172,18 @@ impl Fabric {
     /// # Errors
     /// [`crate::error::Error::Fabric`] names the network and the numbers that do not go together.
     pub fn new(spec: &SystemSpec) -> Result<Self> {
+        Self::folded(spec, |_| None)
+    }
+
+    /// Builds a fabric in which some direct networks have a folded shape, given by network.
+    ///
+    /// # Errors
+    /// Those of [`Fabric::new`].
+    pub fn folded(spec: &SystemSpec, shape: impl Fn(usize) -> Option<Direct>) -> Result<Self> {
         let mut networks = Vec::with_capacity(spec.networks.len());
         let (mut port, mut vertex) = (0u64, u64::from(spec.accelerators));
-        for net in &spec.networks {
-            let network = build(net, spec.accelerators, port as u32, vertex as u32)?;
+        for (n, net) in spec.networks.iter().enumerate() {
+            let network = build(net, spec.accelerators, port as u32, vertex as u32, shape(n).as_ref())?;
             port += u64::from(network.ports);
             vertex += u64::from(network.copies) * u64::from(network.copy_switches);
             if port > 1 << 14 || vertex >= 1 << 31 {

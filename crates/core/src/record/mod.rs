@@ -18,6 +18,8 @@ pub struct Record {
     pub threads: u32,
     /// Bytes of simulation state at its largest.
     pub state_bytes: u64,
+    /// How many ranks, links or messages each row stands for: one, unless the run was folded. Totals count all of them.
+    pub multiplicity: u64,
     /// Payload bytes that ranks sent.
     pub sent_bytes: u64,
     /// Payload bytes that ranks received.

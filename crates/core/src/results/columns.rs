@@ -109,6 +109,7 @@ pub const RANKS: &[Column] = &[
     column("received_messages", Kind::U64, "", "messages that it received; a sum formed by the switches is one"),
     column("memory_busy_ns", Kind::F64, "ns", "time that its HBM was busy with the collective"),
     column("memory_utilisation", Kind::F64, "1", "memory_busy_ns over the time of the run"),
+    column("multiplicity", Kind::U64, "", "ranks that the row stands for: one, unless the run was folded"),
 ];
 
 /// One row a directed link.
@@ -127,6 +128,7 @@ pub const LINKS: &[Column] = &[
     column("queue_max_packets", Kind::U32, "packets", "most packets that waited at once"),
     column("queue_mean_packets", Kind::F64, "packets", "packets waiting, averaged over the time of the run"),
     column("stall_ns", Kind::F64, "ns", "time that a packet was ready and the link idle for lack of credits"),
+    column("multiplicity", Kind::U64, "", "links that the row stands for: one, unless the run was folded"),
 ];
 
 /// One row a switch: what its outgoing links carried.
@@ -141,6 +143,7 @@ pub const SWITCHES: &[Column] = &[
     column("utilisation_max", Kind::F64, "1", "utilisation of its busiest output port"),
     column("queue_max_packets", Kind::U32, "packets", "most packets that waited at one of its output ports"),
     column("stall_ns", Kind::F64, "ns", "sum over its output ports of the time stalled for lack of credits"),
+    column("multiplicity", Kind::U64, "", "switches that the row stands for: one, unless the run was folded"),
 ];
 
 /// One row a message.
@@ -153,6 +156,7 @@ pub const FLOWS: &[Column] = &[
     column("start_ns", Kind::F64, "ns", "when the step that sends it began"),
     column("end_ns", Kind::F64, "ns", "when its last byte was stored or reduced"),
     column("duration_ns", Kind::F64, "ns", "end_ns less start_ns"),
+    column("multiplicity", Kind::U64, "", "messages that the row stands for: one, unless the run was folded"),
 ];
 
 /// All tables by name.

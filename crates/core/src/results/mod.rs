@@ -14,7 +14,7 @@ use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, 
 use crate::collective::Collective;
 use crate::error::{Error, Result};
 use crate::fabric::Place;
-use crate::record::{LinkRecord, Record};
+use crate::record::{FlowRecord, LinkRecord, RankRecord};
 use crate::simulate::Outcome;
 use crate::units::Fs;
 
@@ -24,11 +24,11 @@ pub fn tables(outcome: &Outcome) -> Vec<&'static str> {
     columns::TABLES.iter().map(|t| t.0).filter(|&name| name == "summary" || recorded(name)).collect()
 }
 
-/// Makes a table.
+/// Makes a table. A folded run has one row a class; `expand` gives each member of each class its own.
 ///
 /// # Errors
 /// [`Error::Spec`] if there is no such table, or it was not recorded.
-pub fn table(outcome: &Outcome, name: &str) -> Result<RecordBatch> {
+pub fn table(outcome: &Outcome, name: &str, expand: bool) -> Result<RecordBatch> {
     let Some((_, list)) = columns::TABLES.iter().find(|t| t.0 == name) else {
         let names: Vec<_> = columns::TABLES.iter().map(|t| t.0).collect();
         return Err(Error::spec("table", format!("{name:?}"), format!("one of {}", names.join(", "))));
@@ -40,11 +40,17 @@ pub fn table(outcome: &Outcome, name: &str) -> Result<RecordBatch> {
         };
         return Err(Error::spec("record", format!("{name:?}"), expected));
     }
+    let folding = &outcome.folding;
+    let each = if expand { 1 } else { folding.multiplicity() };
     let arrays = match (name, &outcome.record) {
-        ("ranks", Some(record)) => ranks(outcome, record),
-        ("links", Some(record)) => links(outcome, record),
-        ("switches", Some(record)) => switches(outcome, record),
-        ("flows", Some(record)) => flows(record),
+        ("ranks", Some(record)) if expand => ranks(outcome, &folding.ranks(record), each),
+        ("ranks", Some(record)) => ranks(outcome, &record.ranks, each),
+        ("flows", Some(record)) if expand => flows(&folding.flows(record), each),
+        ("flows", Some(record)) => flows(&record.flows, each),
+        ("links", Some(record)) if expand => links(outcome, &folding.links(&outcome.fabric, record, true), each),
+        ("links", Some(record)) => links(outcome, &record.links, each),
+        ("switches", Some(record)) if expand => switches(outcome, &folding.links(&outcome.fabric, record, true), false),
+        ("switches", Some(record)) => switches(outcome, &record.links, true),
         _ => summary(outcome),
     };
     RecordBatch::try_new(columns::schema(list), arrays).map_err(|e| Error::Internal(format!("table {name}: {e}")))
@@ -113,8 +119,7 @@ fn summary(o: &Outcome) -> Vec<ArrayRef> {
     ]
 }
 
-fn ranks(o: &Outcome, record: &Record) -> Vec<ArrayRef> {
-    let rows = &record.ranks;
+fn ranks(o: &Outcome, rows: &[RankRecord], each: u64) -> Vec<ArrayRef> {
     vec![
         u32s(rows.iter().map(|r| r.rank)),
         u32s(rows.iter().map(|r| r.accelerator)),
@@ -125,11 +130,12 @@ fn ranks(o: &Outcome, record: &Record) -> Vec<ArrayRef> {
         u64s(rows.iter().map(|r| r.received_messages)),
         f64s(rows.iter().map(|r| ns(r.memory_busy_fs))),
         f64s(rows.iter().map(|r| share(r.memory_busy_fs, o.time_fs))),
+        u64s(rows.iter().map(|_| each)),
     ]
 }
 
-fn links(o: &Outcome, record: &Record) -> Vec<ArrayRef> {
-    let (rows, fabric, time) = (&record.links, &o.fabric, o.time_fs);
+fn links(o: &Outcome, rows: &[LinkRecord], each: u64) -> Vec<ArrayRef> {
+    let (fabric, time) = (&o.fabric, o.time_fs);
     vec![
         u64s(rows.iter().map(|r| u64::from(r.vertex) << 16 | u64::from(r.port))),
         text(rows.iter().map(|r| fabric.name(r.vertex))),
@@ -145,6 +151,7 @@ fn links(o: &Outcome, record: &Record) -> Vec<ArrayRef> {
         u32s(rows.iter().map(|r| r.queue_max)),
         f64s(rows.iter().map(|r| share(r.wait_fs, time))),
         f64s(rows.iter().map(|r| ns(r.stall_fs))),
+        u64s(rows.iter().map(|_| each)),
     ]
 }
 
@@ -154,24 +161,29 @@ struct SwitchRow {
     vertex: u32,
     network: u32,
     sum: LinkRecord,
-    ports: u32,
+    ports: u64,
+    /// How many switches it stands for.
+    each: u64,
 }
 
-fn switches(o: &Outcome, record: &Record) -> Vec<ArrayRef> {
+fn switches(o: &Outcome, links: &[LinkRecord], folded: bool) -> Vec<ArrayRef> {
     let mut rows: Vec<SwitchRow> = vec![];
     // links are in the order of their vertices, so a switch's links are neighbours
-    for link in record.links.iter().filter(|l| matches!(o.fabric.place(l.vertex), Place::Switch { .. })) {
+    for link in links.iter().filter(|l| matches!(o.fabric.place(l.vertex), Place::Switch { .. })) {
         if rows.last().is_none_or(|r| r.vertex != link.vertex) {
-            rows.push(SwitchRow { vertex: link.vertex, network: link.network, ..SwitchRow::default() });
+            let each = if folded { o.folding.switches(&o.fabric, link.vertex) } else { 1 };
+            rows.push(SwitchRow { vertex: link.vertex, network: link.network, each, ..SwitchRow::default() });
         }
         let Some(row) = rows.last_mut() else { continue };
-        row.ports += u32::from(link.packets > 0);
-        row.sum.payload_bytes += link.payload_bytes;
-        row.sum.wire_bytes += link.wire_bytes;
-        row.sum.packets += link.packets;
+        // so many of the switch's ports are of this link's class
+        let ports = if folded { o.folding.multiplicity() / row.each } else { 1 };
+        row.ports += if link.packets > 0 { ports } else { 0 };
+        row.sum.payload_bytes += link.payload_bytes * ports;
+        row.sum.wire_bytes += link.wire_bytes * ports;
+        row.sum.packets += link.packets * ports;
         row.sum.busy_fs = row.sum.busy_fs.max(link.busy_fs);
         row.sum.queue_max = row.sum.queue_max.max(link.queue_max);
-        row.sum.stall_fs += link.stall_fs;
+        row.sum.stall_fs += link.stall_fs * ports;
     }
     let tier = |vertex| match o.fabric.place(vertex) {
         Place::Switch { network, plane, index, .. } => match &o.fabric.networks[network].planes[plane].shape {
@@ -187,15 +199,15 @@ fn switches(o: &Outcome, record: &Record) -> Vec<ArrayRef> {
         u64s(rows.iter().map(|r| r.sum.payload_bytes)),
         u64s(rows.iter().map(|r| r.sum.wire_bytes)),
         u64s(rows.iter().map(|r| r.sum.packets)),
-        u32s(rows.iter().map(|r| r.ports)),
+        u32s(rows.iter().map(|r| r.ports as u32)),
         f64s(rows.iter().map(|r| share(r.sum.busy_fs, o.time_fs))),
         u32s(rows.iter().map(|r| r.sum.queue_max)),
         f64s(rows.iter().map(|r| ns(r.sum.stall_fs))),
+        u64s(rows.iter().map(|r| r.each)),
     ]
 }
 
-fn flows(record: &Record) -> Vec<ArrayRef> {
-    let rows = &record.flows;
+fn flows(rows: &[FlowRecord], each: u64) -> Vec<ArrayRef> {
     vec![
         u32s(rows.iter().map(|r| r.src)),
         u32s(rows.iter().map(|r| r.dst)),
@@ -205,6 +217,7 @@ fn flows(record: &Record) -> Vec<ArrayRef> {
         f64s(rows.iter().map(|r| ns(r.start_fs))),
         f64s(rows.iter().map(|r| ns(r.end_fs))),
         f64s(rows.iter().map(|r| ns(r.end_fs.saturating_sub(r.start_fs)))),
+        u64s(rows.iter().map(|_| each)),
     ]
 }
 

@@ -43,8 +43,16 @@ fn outcome(record: &[&str]) -> Outcome {
     let flows =
         vec![FlowRecord { src: 0, dst: 1, lane: 0, step: 0, bytes: 512, start_fs: 1_000_000, end_fs: 3_000_000 }];
     let ranks = (0..2).map(|rank| RankRecord { rank, accelerator: rank, ..RankRecord::default() }).collect();
-    let record = Record { finish_fs: 1_024_000_000, packet_hops: 4, ranks, links, flows, ..Record::default() };
+    let record = crate::record::Record {
+        finish_fs: 1_024_000_000,
+        packet_hops: 4,
+        ranks,
+        links,
+        flows,
+        ..crate::record::Record::default()
+    };
     Outcome {
+        folding: crate::symmetry::Folding::none(2, String::new()),
         time_fs: record.finish_fs,
         algorithm: "ring".into(),
         protocol: "simple".into(),
@@ -71,7 +79,7 @@ fn every_table_has_its_columns() {
     let o = outcome(&["ranks", "links", "switches", "flows"]);
     assert_eq!(tables(&o), ["summary", "ranks", "links", "switches", "flows"]);
     for (name, list) in columns::TABLES {
-        let batch = table(&o, name).unwrap();
+        let batch = table(&o, name, false).unwrap();
         let names: Vec<_> = batch.schema().fields().iter().map(|f| f.name().clone()).collect();
         assert_eq!(names, list.iter().map(|c| c.name).collect::<Vec<_>>());
         assert!(batch.columns().iter().all(|c| c.null_count() == 0));
@@ -81,25 +89,25 @@ fn every_table_has_its_columns() {
 #[test]
 fn values_are_in_their_units() {
     let o = outcome(&["links", "switches", "flows"]);
-    let summary = table(&o, "summary").unwrap();
+    let summary = table(&o, "summary", false).unwrap();
     assert_eq!(float(&summary, "time_ns"), [1024.0]);
     assert_eq!(float(&summary, "efficiency"), [0.5]);
     // nccl-tests: count of an all-gather is a rank's piece, 1024 B / 4 B / 2 ranks
     assert_eq!(summary.column_by_name("count").unwrap().as_primitive::<UInt64Type>().value(0), 128);
-    let links = table(&o, "links").unwrap();
+    let links = table(&o, "links", false).unwrap();
     assert_eq!(float(&links, "utilisation"), [0.5, 0.5, 0.0]);
     assert_eq!(float(&links, "queue_mean_packets"), [0.25; 3]);
     assert_eq!(links.column_by_name("src").unwrap().as_string::<i32>().value(0), "accelerator 0");
-    let switches = table(&o, "switches").unwrap();
+    let switches = table(&o, "switches", false).unwrap();
     assert_eq!((switches.num_rows(), float(&switches, "utilisation_max")), (1, vec![0.5]));
-    assert_eq!(float(&table(&o, "flows").unwrap(), "duration_ns"), [2.0]);
+    assert_eq!(float(&table(&o, "flows", false).unwrap(), "duration_ns"), [2.0]);
 }
 
 #[test]
 fn what_was_not_recorded_is_an_error() {
     let o = outcome(&["ranks"]);
     for (name, expected) in [("flows", "put \"flows\" into record"), ("heat", "one of summary")] {
-        let error = table(&o, name).unwrap_err();
+        let error = table(&o, name, false).unwrap_err();
         assert!(error.code() == "spec" && error.to_string().contains(expected), "{error}");
     }
 }

@@ -9,35 +9,47 @@
 
 use crate::fabric::direct::{Dimension, Direct};
 
-/// Output port and virtual channel towards `dst`; `None` when there.
+/// Output port, virtual channel and the way left behind that port; `None` when there. `here` is the position, `way` the way
+/// left from it ([`Direct::way`]).
 #[inline]
-pub fn next(direct: &Direct, at: u32, dst: u32, selector: u32) -> Option<(u32, u32)> {
-    if at == dst {
-        return None;
-    }
+pub fn step(direct: &Direct, here: u32, way: u32, selector: u32) -> Option<(u32, u32, u32)> {
     for dim in &direct.dims {
         let size = dim.kind.size();
-        let (x, y) = (at / dim.stride % size, dst / dim.stride % size);
-        if x == y {
-            continue;
-        }
-        let (neighbour, channel) = match dim.kind {
-            Dimension::Full { .. } => (if y < x { y } else { y - 1 }, 0),
-            Dimension::Line { wrap: false, .. } => (u32::from(y < x), 0),
+        let ahead = way / dim.unit % size;
+        let (neighbour, channel, left) = match dim.kind {
+            Dimension::Line { wrap: false, .. } => {
+                let x = dim.at(here);
+                if x == ahead {
+                    continue;
+                }
+                (u32::from(ahead < x), 0, ahead)
+            }
+            _ if ahead == 0 => continue,
+            Dimension::Full { .. } => (ahead - 1, 0, 0),
             Dimension::Line { wrap: true, .. } => {
-                let forward = if y > x { y - x } else { y + size - x };
-                let minus = match (2 * forward).cmp(&size) {
+                let minus = match (2 * ahead).cmp(&size) {
                     std::cmp::Ordering::Less => false,
                     std::cmp::Ordering::Greater => true,
                     std::cmp::Ordering::Equal => (selector / direct.links) & 1 == 1,
                 };
-                let crosses = if minus { y > x } else { y < x };
-                (u32::from(minus), u32::from(direct.dateline && !crosses))
+                let x = dim.at(here);
+                let crosses = if minus { x < size - ahead } else { x + ahead >= size };
+                (
+                    u32::from(minus),
+                    u32::from(direct.dateline && !crosses),
+                    if minus { (ahead + 1) % size } else { ahead - 1 },
+                )
             }
         };
-        return Some((dim.port + neighbour * direct.links + selector % direct.links, channel));
+        let port = dim.port + neighbour * direct.links + selector % direct.links;
+        return Some((port, channel, way - ahead * dim.unit + left * dim.unit));
     }
     None
+}
+
+/// Output port and virtual channel from one position of an unfolded shape towards another; `None` when there.
+pub fn next(direct: &Direct, at: u32, dst: u32, selector: u32) -> Option<(u32, u32)> {
+    step(direct, at, direct.way(at, dst), selector).map(|(port, channel, _)| (port, channel))
 }
 
 /// Number of equal first hops between two places: parallel links, twice if the first differing ring is exactly halved.
@@ -89,13 +101,15 @@ mod tests {
         fn routes_are_minimal(direct in shapes(), x: u32, y: u32, selector: u32) {
             let (mut at, dst) = (x % direct.positions(), y % direct.positions());
             let expected = distance(&direct, at, dst);
-            let mut hops = 0;
-            while let Some((port, _)) = next(&direct, at, dst, selector) {
+            let (mut hops, mut way) = (0, direct.way(at, dst));
+            while let Some((port, _, left)) = step(&direct, at, way, selector) {
                 at = direct.peer(at, port).unwrap().0;
+                way = left;
                 hops += 1;
                 prop_assert!(hops <= expected);
+                prop_assert_eq!(way, direct.way(at, dst));
             }
-            prop_assert_eq!(hops, expected);
+            prop_assert_eq!((hops, at), (expected, dst));
         }
     }
 

@@ -1,13 +1,14 @@
 //! Routes, computed hop by hop from arithmetic: one file a family.
 //!
 //! A packet carries its destination *position* and a *selector*: a number whose mixed-radix digits pick among equal
-//! paths, set once at injection by the policy ([`policy`]). Switches ([`tree`]) and routers ([`dimension_order`]) only
+//! paths, set once at injection by the policy ([`policy`], [`climb`]). Switches ([`tree`]) and routers ([`dimension_order`]) only
 //! read it, so a policy never touches the per-hop code.
 //!
 //! **Invariant.** Every hop brings a packet closer (trees: up to the lowest common tier, then down; direct: one dimension
 //! after the other), so routes are minimal and finite; under credit flow control trees are free of deadlock by up/down
 //! order and tori by dateline virtual channels.
 
+pub mod climb;
 pub mod dimension_order;
 pub mod policy;
 pub mod tree;

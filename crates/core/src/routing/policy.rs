@@ -4,11 +4,13 @@
 //! hop gets exactly one packet, in an order given by a rotation. So the packets of one output port are known by
 //! arithmetic, and a port generates its share of a message lazily, one packet at a time.
 //!
-//! - single path (D-mod-k, S-mod-k, ECMP): `choices` is one, the first hop and selector are fixed for the message;
-//! - round-robin spraying: the rotation is the rank's running packet count plus twice the source, the selector advances with every group;
-//! - random spraying: rotation and selector are seeded hashes of (source, destination, tag, group).
+//! - single path (D-mod-k, S-mod-k, ECMP): `choices` is one, first hop and path are fixed for the message;
+//! - round-robin spraying: the rotation is the rank's running packet count (plus twice the source where ranks do not do
+//!   alike, so that single packets to one root spread), the path advances with every group;
+//! - random spraying: rotation and path are seeded hashes of (source, destination, tag, group).
 //!
-//! **Invariant.** A choice depends only on the seed, the message and the packet's number, never on timing or threads.
+//! **Invariant.** A choice depends only on the seed, the message and the packet's number, never on timing or threads. Paths
+//! up a tree follow from [`Path`] through [`super::climb`].
 
 use crate::rng::mix;
 use crate::spec::RoutingSpec;
@@ -20,10 +22,10 @@ pub struct Spread {
     pub choices: u32,
     /// First hop of packet zero among them (the first hop itself for a single path).
     pub rotation: u32,
-    /// Selector of the first group.
-    pub selector: u32,
     /// What changes from group to group.
     pub kind: Kind,
+    /// What its paths go by.
+    pub path: Path,
 }
 
 /// See the module.
@@ -31,64 +33,89 @@ pub struct Spread {
 pub enum Kind {
     /// Every packet alike.
     Single,
-    /// The selector advances with every group.
+    /// The path advances with every group.
     RoundRobin,
-    /// Rotation and selector are hashes of this key and the group.
+    /// Rotation and path are hashes of this key and the group.
     Random(u64),
     /// In-network operations: fixed rotation, the selector is the packet's number.
     Numbered,
 }
 
+/// What the paths of a message up a tree go by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// Its destination's position.
+    Destination,
+    /// Its source's position, plus a count.
+    Source(u32),
+    /// This number.
+    Hash(u32),
+}
+
 impl Spread {
-    /// The spread of a unicast message. `available` first hops; `src` and `dst` are positions, `count` the packets that
-    /// the rank sent before, `label` the message's tag.
-    pub fn new(policy: RoutingSpec, available: u32, src: u32, dst: u32, count: u32, label: u32, seed: u64) -> Self {
-        let single =
-            |hop: u32, selector: u32| Spread { choices: 1, rotation: hop % available, selector, kind: Kind::Single };
+    /// The spread of a unicast message. `available` first hops; `src` and `dst` are places at the leaves, `count` the packets
+    /// that the rank sent before, `start` where its rotation begins, `label` the message's tag.
+    #[allow(clippy::too_many_arguments)] // a message's identity
+    pub fn new(
+        policy: RoutingSpec,
+        available: u32,
+        src: u32,
+        dst: u32,
+        count: u32,
+        start: u32,
+        label: u32,
+        seed: u64,
+    ) -> Self {
+        let single = |hop: u32, path: Path| Spread { choices: 1, rotation: hop % available, kind: Kind::Single, path };
         let key = mix(seed ^ (u64::from(src) << 32 | u64::from(dst))) ^ u64::from(label);
         match policy {
-            RoutingSpec::DModK => single(dst, dst),
-            RoutingSpec::SModK => single(src, src),
+            RoutingSpec::DModK => single(dst, Path::Destination),
+            RoutingSpec::SModK => single(src, Path::Source(0)),
             RoutingSpec::Ecmp => {
                 let hash = mix(key);
-                single((hash >> 32) as u32, hash as u32)
+                single((hash >> 32) as u32, Path::Hash(hash as u32))
             }
             RoutingSpec::SprayRoundRobin => Spread {
                 choices: available,
-                // Twice the source: the first packets of all sources to one destination take different first hops, and so
-                // do, in a shift pattern, the packets to one destination of consecutive sources (once the source would
-                // send them all by one).
-                rotation: src.wrapping_mul(2).wrapping_add(count) % available,
-                selector: src.wrapping_add(count / available),
+                rotation: start.wrapping_add(count) % available,
                 kind: Kind::RoundRobin,
+                path: Path::Source(count / available),
             },
             RoutingSpec::SprayRandom => {
-                Spread { choices: available, rotation: 0, selector: 0, kind: Kind::Random(key) }
+                Spread { choices: available, rotation: 0, kind: Kind::Random(key), path: Path::Hash(0) }
             }
         }
     }
 
     /// The spread of an in-network message: every rank deals its packets out alike, so that the parts of one sum meet.
     pub fn in_network(available: u32, owner: u32) -> Self {
-        Spread { choices: available, rotation: owner % available, selector: 0, kind: Kind::Numbered }
+        Spread { choices: available, rotation: owner % available, kind: Kind::Numbered, path: Path::Hash(0) }
     }
 
-    /// Number of the packet of `group` that leaves by first hop `hop`, and its selector.
+    /// Number of the packet of `group` that leaves by first hop `hop`.
     #[inline]
-    pub fn packet(&self, hop: u32, group: u32) -> (u32, u32) {
-        let (rotation, selector) = match self.kind {
-            Kind::Single => return (group, self.selector),
-            Kind::RoundRobin => (self.rotation, self.selector.wrapping_add(group)),
-            Kind::Numbered => (self.rotation, 0),
-            Kind::Random(key) => {
-                let hash = mix(key ^ (u64::from(group) << 32));
-                let selector = mix(hash.wrapping_add(u64::from(hop))) as u32;
-                ((hash >> 32) as u32 % self.choices, selector)
-            }
+    pub fn number(&self, hop: u32, group: u32) -> u32 {
+        let rotation = match self.kind {
+            Kind::Single => return group,
+            Kind::RoundRobin | Kind::Numbered => self.rotation,
+            Kind::Random(key) => (mix(key ^ (u64::from(group) << 32)) >> 32) as u32 % self.choices,
         };
         let place = hop + self.choices - rotation;
-        let number = group * self.choices + if place >= self.choices { place - self.choices } else { place };
-        (number, if self.kind == Kind::Numbered { number } else { selector })
+        group * self.choices + if place >= self.choices { place - self.choices } else { place }
+    }
+
+    /// The path of a packet: that of the message, moved on by its group.
+    #[inline]
+    pub fn path(&self, hop: u32, group: u32, number: u32) -> Path {
+        match (self.kind, self.path) {
+            (Kind::Random(key), _) => {
+                let hash = mix(key ^ (u64::from(group) << 32));
+                Path::Hash(mix(hash.wrapping_add(u64::from(hop))) as u32)
+            }
+            (Kind::RoundRobin, Path::Source(count)) => Path::Source(count.wrapping_add(group)),
+            (Kind::Numbered, _) => Path::Hash(number),
+            (_, path) => path,
+        }
     }
 
     /// True if the message can use this first hop.
@@ -110,11 +137,11 @@ mod tests {
         ) {
             use RoutingSpec::*;
             let policy = [DModK, SModK, Ecmp, SprayRoundRobin, SprayRandom][policy];
-            let spread = Spread::new(policy, available, 3, 9, count, 1, seed);
+            let spread = Spread::new(policy, available, 3, 9, count, 6, 1, seed);
             let mut seen = vec![0; packets as usize];
             for hop in (0..available).filter(|&h| spread.uses(h)) {
                 for group in 0..packets.div_ceil(spread.choices) {
-                    if let Some(n) = seen.get_mut(spread.packet(hop, group).0 as usize) {
+                    if let Some(n) = seen.get_mut(spread.number(hop, group) as usize) {
                         *n += 1;
                     }
                 }

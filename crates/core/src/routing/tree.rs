@@ -1,8 +1,8 @@
 //! Up/down routing in a tree: up to the lowest switch over the destination, then down.
 //!
-//! The uplink at each tier is a digit of the packet's selector, so that with the destination as selector this is D-mod-k,
-//! with the source S-mod-k, with a hash ECMP and with a counter packet spraying. The same digit picks among parallel
-//! links on the way down.
+//! The uplink at each tier is a digit of the packet's selector ([`super::climb`] makes it). The same digit picks among parallel
+//! links on the way down. A packet knows at which tier it turns, so a switch need not compare positions: in a folded tree
+//! ([`crate::symmetry`]) different subtrees share theirs.
 //!
 //! **Cost.** Two to four multiplications a hop. **Source.** Zahavi 2012 (see [`crate::fabric::clos`]).
 
@@ -12,6 +12,7 @@ use crate::fabric::clos::Clos;
 /// What all switches of one tier of one tree share.
 #[derive(Clone, Copy, Debug)]
 pub struct TierRoute {
+    tier: u8,
     span: u32,
     child: Div,
     parallel: u32,
@@ -31,6 +32,7 @@ impl TierRoute {
         let t = &tree.tiers()[tier];
         let above = tree.tiers().get(tier + 1);
         Self {
+            tier: tier as u8,
             span: t.child_positions * t.down,
             child: Div::new(t.child_positions),
             parallel: t.parallel,
@@ -50,17 +52,12 @@ impl TierRoute {
         a * self.span
     }
 
-    /// Output port towards a destination position, at the switch whose first position is `first`.
+    /// Output port of a packet that came in by port `from` and turns at tier `turn`, towards position `dst`, at the switch
+    /// whose first position is `first`.
     #[inline(always)]
-    pub fn next(&self, first: u32, dst: u32, selector: u32) -> u32 {
-        let below = dst.wrapping_sub(first);
-        if below < self.span {
-            let port = self.child.quotient(below) * self.parallel;
-            if self.parallel == 1 {
-                port
-            } else {
-                port + self.up.quotient(self.choices.remainder(self.digit.quotient(selector)))
-            }
+    pub fn next(&self, from: u32, turn: u8, first: u32, dst: u32, selector: u32) -> u32 {
+        if from >= self.downs || turn <= self.tier {
+            self.down(first, dst, selector)
         } else {
             let u = self.up_choices.remainder(self.up_digit.quotient(selector));
             if self.up_parallel == 1 {
@@ -70,24 +67,38 @@ impl TierRoute {
             }
         }
     }
+
+    /// Output port down to a position beneath.
+    #[inline(always)]
+    pub fn down(&self, first: u32, dst: u32, selector: u32) -> u32 {
+        debug_assert!(dst.wrapping_sub(first) < self.span, "position {dst} is not beneath {first}");
+        let port = self.child.quotient(dst - first) * self.parallel;
+        if self.parallel == 1 {
+            port
+        } else {
+            port + self.up.quotient(self.choices.remainder(self.digit.quotient(selector)))
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::fabric::clos::Node;
+    use crate::routing::climb::Climb;
     use proptest::prelude::*;
 
     /// Follows a route and returns the switches visited.
     fn walk(tree: &Clos, src: u32, dst: u32, selector: u32) -> Vec<u32> {
         let routes: Vec<TierRoute> = (0..tree.tiers().len()).map(|t| TierRoute::new(tree, t)).collect();
-        let (mut at, mut visited) = (Node::Switch(tree.leaf(src).0), vec![]);
+        let (mut at, mut from) = (Node::Switch(tree.leaf(src).0), tree.leaf(src).1);
+        let (turn, mut visited) = (tree.meet(src, dst) as u8, vec![]);
         while let Node::Switch(s) = at {
             visited.push(s);
             assert!(visited.len() <= 2 * tree.tiers().len(), "a loop: {visited:?}");
             let (tier, a, _) = tree.locate(s);
             let route = &routes[tier];
-            at = tree.peer(s, route.next(route.first_position(a), dst, selector)).0;
+            (at, from) = tree.peer(s, route.next(from, turn, route.first_position(a), dst, selector));
         }
         assert_eq!(at, Node::Position(dst));
         visited
@@ -99,9 +110,10 @@ mod tests {
         let tree = Clos::new(&[4, 4, 8], &[1, 4, 4], &[1, 1, 1]).unwrap();
         let mut roots = vec![];
         for dst in 0..16 {
-            let root = walk(&tree, 64, dst, dst)[2];
+            let by_destination = Climb::new(&tree, &[]).selector(dst, 0, 2);
+            let root = walk(&tree, 64, dst, by_destination)[2];
             for src in 64..128 {
-                assert_eq!(walk(&tree, src, dst, dst)[2], root);
+                assert_eq!(walk(&tree, src, dst, by_destination)[2], root);
             }
             roots.push(root);
         }

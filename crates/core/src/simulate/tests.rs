@@ -85,10 +85,13 @@ fn slow_reduce_channels_are_named() {
 fn auto_fidelity_follows_the_budget() {
     let mut s = spec(r#""collective": "all_to_all", "bytes": 1048576, "algorithm": "direct""#);
     s.fidelity = "auto".into();
-    // 8 x 7 messages of 128 KiB = 32 packets over 2 links each
-    for (budget, expected) in [(8 * 7 * 32 * 2, "packet"), (8 * 7 * 32 * 2 - 1, "analytic")] {
-        s.packet_budget = budget;
-        assert_eq!(Plan::new(&s).unwrap().fidelity(), expected);
+    // 8 x 7 messages of 128 KiB = 32 packets over 2 links each; folded, one rank's
+    for (fold, ranks) in [(false, 8), (true, 1)] {
+        let hops = ranks * 7 * 32 * 2;
+        for (budget, expected) in [(hops, "packet"), (hops - 1, "analytic")] {
+            (s.packet_budget, s.fold) = (budget, fold);
+            assert_eq!(Plan::new(&s).unwrap().fidelity(), expected, "{fold} {budget}");
+        }
     }
 }
 

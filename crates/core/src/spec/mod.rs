@@ -61,6 +61,9 @@ pub struct RunSpec {
     /// Seed of every random choice.
     #[serde(default)]
     pub seed: u64,
+    /// Simulate only one of each class of accelerators and links where the run has a symmetry; results are the same.
+    #[serde(default = "yes")]
+    pub fold: bool,
     /// Worker threads; 0 chooses by size of the run and number of cores.
     #[serde(default)]
     pub threads: u32,

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::fabric::direct::Dimension;
 use crate::fabric::{Fabric, Shape};
 use crate::spec::{ProtocolSpec, StackSpec, TopologySpec};
+use crate::symmetry;
 
 /// What is to be run, before anything is chosen.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +89,7 @@ impl Task<'_> {
         (params.lanes, params.chunks) = (self.lanes, self.chunks);
         if self.in_order() {
             params.levels = self.levels();
+            params.order = symmetry::order(self.fabric, self.ranks());
             if let Some((dims, wrap)) = self.torus() {
                 (params.dims, params.wrap) = (dims, wrap);
             }
@@ -115,7 +117,7 @@ impl Task<'_> {
         let Shape::Direct(direct) = &net.planes[0].shape else {
             return None;
         };
-        let wraps = |kind| matches!(kind, Dimension::Line { wrap: true, .. });
+        let wraps = |kind| !matches!(kind, Dimension::Line { wrap: false, size: 2.. });
         let sides = direct.dims.iter().map(|d| (d.kind.size(), wraps(d.kind))).unzip();
         (net.span == self.ranks()).then_some(sides)
     }

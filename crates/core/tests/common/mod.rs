@@ -1,12 +1,15 @@
 //! Small systems and one way to run a collective on them.
 #![allow(dead_code)] // each test crate uses its own part
 
+pub(crate) mod jobs;
+
 use supernode_core::collective::{Algorithm, Collective, Params, Schedule, build};
 use supernode_core::engine::{Control, Job, run};
 use supernode_core::error::Result;
 use supernode_core::fabric::Fabric;
 use supernode_core::record::Record;
 use supernode_core::spec::*;
+use supernode_core::symmetry::Folding;
 use supernode_core::units::BitRate;
 
 /// 50 GB/s: 20 000 fs a byte, exactly.
@@ -68,11 +71,20 @@ pub(crate) struct Run {
     pub(crate) protocol: ProtocolSpec,
     pub(crate) time_limit_fs: Option<u64>,
     pub(crate) flows: bool,
+    pub(crate) fold: bool,
 }
 
 impl Default for Run {
     fn default() -> Self {
-        Self { threads: 1, seed: 0, placement: None, protocol: no_stack(), time_limit_fs: None, flows: true }
+        Self {
+            threads: 1,
+            seed: 0,
+            placement: None,
+            protocol: no_stack(),
+            time_limit_fs: None,
+            flows: true,
+            fold: false,
+        }
     }
 }
 
@@ -80,8 +92,10 @@ impl Run {
     pub(crate) fn schedule(&self, spec: &SystemSpec, schedule: &dyn Schedule) -> Result<Record> {
         let fabric = Fabric::new(spec)?;
         let placement = self.placement.clone().unwrap_or_else(|| (0..schedule.ranks()).collect());
+        let folding = Folding::new(&fabric, schedule, &placement, self.fold);
         let job = Job {
             fabric: &fabric,
+            folding: &folding,
             schedule,
             placement: &placement,
             protocol: &self.protocol,

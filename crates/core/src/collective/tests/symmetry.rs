@@ -44,7 +44,8 @@ fn declared_symmetries_hold() {
         for elements in [0, 1, 1003] {
             for order in [vec![], vec![2; ranks as usize / 2]] {
                 let order = if order.iter().product::<u32>() == ranks { order } else { vec![] };
-                let p = Params { order, bytes: elements * 4, ..params(Collective::AllReduce, Algorithm::Ring, ranks, 0) };
+                let p =
+                    Params { order, bytes: elements * 4, ..params(Collective::AllReduce, Algorithm::Ring, ranks, 0) };
                 found += pairs(&p).iter().map(hold_to_it).sum::<usize>();
             }
         }

@@ -1,0 +1,296 @@
+//! Symmetries of a run, and its quotient: what must be simulated so that everything else is a copy of it.
+//!
+//! **Model.** The group shifts some digits of the rank, each cyclically and on its own. It is taken from what the schedule
+//! declares ([`crate::collective::Schedule::symmetry`]), kept as far as every network allows it ([`place`]), and a
+//! schedule that uses a network's virtual channels unevenly loses it again. If it maps fabric, routes and schedule onto
+//! themselves and moves every port in use, then a deterministic simulator whose tie-breaks are the same for all members
+//! of a class keeps the symmetry for ever: one port of each class carries the truth. The quotient of a tree is a smaller
+//! tree, that of a ring or full mesh one place whose links lead back to itself, so the engine runs on a quotient as on
+//! any fabric; only where a message turns and which way up it takes are worked out in the whole fabric, when it is sent.
+//!
+//! **Labels.** Ties between packets go by the *kind* of their message: the class of its source and where it goes seen from
+//! there. Kinds are the same in the whole and in the quotient, so both break ties alike.
+//!
+//! **Invariants.** No proof, no folding: whatever is not recognised is simulated in full, with the reason in words. The
+//! group depends on the specification only, and is the same whether folding is asked for or not.
+//!
+//! **Cost.** O(digits x divisors); at most [`LOOK`] messages are looked at. **Limits.** Ranks must sit on accelerators in
+//! order; digits of mixed order that no cyclic shift describes are not found. `docs/folding.md` has the proof.
+
+mod classes;
+mod expand;
+mod place;
+mod quotient;
+
+pub use expand::upward;
+pub use place::Seat;
+
+use crate::collective::{Schedule, Target};
+use crate::fabric::{Fabric, Shape};
+use crate::radix::{Digit, Radix};
+
+/// Messages of the representatives that are looked at to see how far they go.
+const LOOK: u64 = 1 << 20;
+
+/// The symmetries of a run.
+#[derive(Clone, Debug)]
+pub struct Folding {
+    ranks: u32,
+    /// Digits of the rank that can be shifted.
+    group: Radix,
+    /// Where each digit of the group lies in each network.
+    seats: Vec<Vec<(Seat, Digit)>>,
+    /// The highest tier that messages reach in each network.
+    tops: Vec<usize>,
+    /// Ties go by the kind of message; otherwise by the source.
+    kinds: bool,
+    /// What is simulated, if that is not everything.
+    quotient: Option<Fabric>,
+    /// Why nothing is folded, or not more.
+    reason: String,
+}
+
+impl Folding {
+    /// The symmetries of a schedule on a fabric; `fold` asks for the quotient.
+    pub fn new(fabric: &Fabric, schedule: &dyn Schedule, placement: &[u32], fold: bool) -> Self {
+        let ranks = schedule.ranks();
+        let mut folding = Self::none(ranks, String::new());
+        let in_order = placement.iter().enumerate().all(|(rank, &a)| rank as u32 == a);
+        if !in_order || ranks < 2 {
+            folding.reason =
+                if in_order { "there is one rank".into() } else { "ranks do not sit on accelerators in order".into() };
+            return folding;
+        }
+        let declared = schedule.symmetry();
+        let (mut digits, mut refusals) = (vec![], vec![]);
+        for digit in &declared {
+            match largest(fabric, ranks, *digit) {
+                Ok(digit) => digits.push(digit),
+                Err(refusal) => refusals.push(refusal),
+            }
+        }
+        if let Err(refusal) = level(fabric, schedule, ranks, &mut digits) {
+            refusals.push(refusal);
+        }
+        folding.group = Radix::new(digits);
+        let kinds = u64::from(ranks) * u64::from(folding.classes());
+        if folding.group.order() > 1 && kinds > 1 << 32 {
+            refusals.push(format!("{kinds} kinds of messages, at most 2^32"));
+            folding.group = Radix::default();
+        }
+        folding.kinds = folding.group.order() > 1;
+        folding.seats = seats(fabric, ranks, &folding.group);
+        folding.tops = fabric.networks[..used(fabric, ranks)].iter().map(|n| place::reach(n, ranks).0).collect();
+        refusals.dedup();
+        folding.reason = match (declared.is_empty(), folding.kinds) {
+            (true, _) => "the schedule has no symmetry that is known".into(),
+            (false, true) => refusals.join("; "),
+            (false, false) => refusals.join("; "),
+        };
+        if fold && folding.kinds {
+            match folding.fold(fabric) {
+                Ok(quotient) => folding.quotient = Some(quotient),
+                Err(error) => folding.reason = format!("the quotient cannot be built: {error}"),
+            }
+        } else if folding.kinds {
+            folding.reason = "not asked for".into();
+        }
+        folding
+    }
+
+    /// No symmetry, for this reason.
+    pub fn none(ranks: u32, reason: String) -> Self {
+        Self { ranks, group: Radix::default(), seats: vec![], tops: vec![], kinds: false, quotient: None, reason }
+    }
+
+    /// True if only one of each class is simulated.
+    pub fn applied(&self) -> bool {
+        self.quotient.is_some()
+    }
+
+    /// What is simulated, if that is not everything.
+    pub fn quotient(&self) -> Option<&Fabric> {
+        self.quotient.as_ref()
+    }
+
+    /// How many things each simulated one stands for.
+    pub fn multiplicity(&self) -> u64 {
+        if self.applied() { self.group.order() } else { 1 }
+    }
+
+    /// Digits of the rank that are shifted.
+    pub fn group(&self) -> &Radix {
+        &self.group
+    }
+
+    /// Why nothing is folded, or why not more.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// True if the run has a symmetry, folded or not: then all ranks of a class do alike.
+    pub fn symmetric(&self) -> bool {
+        self.kinds
+    }
+
+    /// Number of classes of ranks.
+    pub fn classes(&self) -> u32 {
+        (u64::from(self.ranks) / self.group.order()) as u32
+    }
+
+    /// Number of ranks that are simulated.
+    pub fn simulated(&self) -> u32 {
+        if self.applied() { self.classes() } else { self.ranks }
+    }
+
+    /// The `i`-th rank that is simulated.
+    pub fn rank(&self, i: u32) -> u32 {
+        if self.applied() { self.group.insert(i) } else { i }
+    }
+
+    /// Which simulated accelerator stands for this one.
+    #[inline]
+    pub fn stands_for(&self, accelerator: u32) -> u32 {
+        if self.applied() { self.group.remove(accelerator) } else { accelerator }
+    }
+
+    /// What breaks ties between messages: their kind, or the source if there is no symmetry.
+    #[inline]
+    pub fn label(&self, src: u32, dst: u32) -> u32 {
+        if !self.kinds {
+            return src;
+        }
+        // at most 2^32 kinds, checked above
+        (u64::from(self.group.remove(src)) * u64::from(self.ranks) + u64::from(self.group.subtract(dst, src))) as u32
+    }
+
+    /// The source of a message of this kind that arrived at `dst`.
+    pub fn source(&self, label: u32, dst: u32) -> u32 {
+        if !self.kinds {
+            return label;
+        }
+        let (class, towards) = (label / self.ranks, label % self.ranks);
+        // the shift that takes the representative's message to this one
+        self.group.add(self.group.insert(class), self.group.subtract(dst, towards))
+    }
+
+    /// The receiver of a message of this kind from the representative of its class, which is the source returned.
+    pub fn ends(&self, label: u32) -> (u32, u32) {
+        (self.group.insert(label / self.ranks), label % self.ranks)
+    }
+}
+
+/// The largest part of a digit that every network in use allows; its top part, as that is where a cyclic shift is one of
+/// whole parts.
+fn largest(fabric: &Fabric, ranks: u32, digit: Digit) -> Result<Digit, String> {
+    let mut first = None;
+    for size in divisors(digit.size) {
+        let part = Digit { stride: digit.stride * (digit.size / size), size };
+        let networks = &fabric.networks[..used(fabric, ranks)];
+        match networks.iter().try_for_each(|net| place::seat(net, ranks, part).map(|_| ())) {
+            Ok(()) => return Ok(part),
+            Err(refusal) => first = first.or(Some(refusal)),
+        }
+    }
+    Err(first.unwrap_or_default())
+}
+
+/// Divisors above one, largest first.
+fn divisors(n: u32) -> Vec<u32> {
+    let small = (1..).take_while(|&d| u64::from(d) * u64::from(d) <= u64::from(n)).filter(|&d| n.is_multiple_of(d));
+    let mut all: Vec<u32> = small.flat_map(|d| [d, n / d]).filter(|&d| d > 1).collect();
+    all.sort_unstable_by(|a, b| b.cmp(a));
+    all.dedup();
+    all
+}
+
+/// Number of networks that the first `ranks` accelerators need to reach each other.
+fn used(fabric: &Fabric, ranks: u32) -> usize {
+    let last = fabric.networks.iter().position(|n| n.span >= ranks);
+    last.map_or(fabric.networks.len(), |last| last + 1)
+}
+
+fn seats(fabric: &Fabric, ranks: u32, group: &Radix) -> Vec<Vec<(Seat, Digit)>> {
+    let networks = fabric.networks[..used(fabric, ranks)].iter();
+    let of = |net| group.digits().iter().filter_map(|&d| place::seat(net, ranks, d).ok().map(|s| (s, d))).collect();
+    networks.map(of).collect()
+}
+
+/// Rings with virtual channels have a place that is unlike the others: the dateline. It cannot be told from the others as
+/// long as no message goes farther than to the next place of a ring; otherwise their digits are dropped.
+fn level(fabric: &Fabric, schedule: &dyn Schedule, ranks: u32, digits: &mut Vec<Digit>) -> Result<(), String> {
+    for net in &fabric.networks[..used(fabric, ranks)] {
+        let Shape::Direct(direct) = &net.planes[0].shape else {
+            continue;
+        };
+        let inside = |d: &Digit| matches!(place::seat(net, ranks, *d), Ok(Seat::Dimension(_)));
+        if !direct.dateline || !digits.iter().any(inside) {
+            continue;
+        }
+        let near = |from: u32, to: u32| {
+            let (x, y) = (from % net.span, to % net.span);
+            let way = direct.way(x, y);
+            direct.dims.iter().all(|d| {
+                let (size, ahead) = (d.kind.size(), way / d.unit % d.kind.size());
+                !matches!(d.kind, crate::fabric::direct::Dimension::Line { wrap: true, .. })
+                    || ahead <= 1
+                    || ahead == size - 1
+            })
+        };
+        let inner = fabric.networks.iter().take_while(|n| n.span < net.span).last().map_or(1, |n| n.span);
+        let here = |from: u32, to: u32| from / net.span == to / net.span && (inner == 1 || from / inner != to / inner);
+        if !all_near(schedule, &Radix::new(digits.clone()), |from, to| !here(from, to) || near(from, to)) {
+            digits.retain(|d| !inside(d));
+            return Err(format!(
+                "messages go round rings of network {}, whose virtual channels change at one place",
+                net.spec.name
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// True if all messages of the representatives pass, and they are few enough to look at.
+fn all_near(schedule: &dyn Schedule, group: &Radix, pass: impl Fn(u32, u32) -> bool) -> bool {
+    let classes = (u64::from(schedule.ranks()) / group.order()) as u32;
+    let mut left = LOOK;
+    for rank in (0..classes).map(|c| group.insert(c)) {
+        for lane in 0..schedule.lanes() {
+            for step in 0..schedule.steps(rank, lane) {
+                let sends = schedule.sends(rank, lane, step);
+                left = match left.checked_sub(u64::from(sends) + 1) {
+                    Some(left) => left,
+                    None => return false,
+                };
+                for i in 0..sends {
+                    match schedule.send(rank, lane, step, i).to {
+                        Target::Rank(to) if pass(rank, to) => {}
+                        _ => return false,
+                    }
+                }
+            }
+        }
+    }
+    true
+}
+
+/// Radices in which exchanges among the first `ranks` accelerators are best counted: places where digits of the fabric
+/// begin, as far as they form one number system.
+pub fn order(fabric: &Fabric, ranks: u32) -> Vec<u32> {
+    let mut edges: Vec<u32> =
+        fabric.networks[..used(fabric, ranks)].iter().flat_map(|net| place::edges(net, ranks)).collect();
+    edges.sort_unstable();
+    edges.dedup();
+    let (mut radices, mut at) = (vec![], 1);
+    for edge in edges {
+        if edge > at && edge < ranks && edge % at == 0 && ranks % edge == 0 {
+            radices.push(edge / at);
+            at = edge;
+        }
+    }
+    radices.push(ranks / at);
+    radices
+}
+
+#[cfg(test)]
+mod tests;

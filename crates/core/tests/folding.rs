@@ -1,0 +1,184 @@
+//! A folded run is the full run, bit for bit in every row.
+
+mod common;
+use common::jobs::{comparable, jobs};
+use common::*;
+use proptest::prelude::*;
+use supernode_core::collective::{Algorithm, Collective, Params, build};
+use supernode_core::fabric::Fabric;
+use supernode_core::record::Record;
+use supernode_core::spec::*;
+use supernode_core::symmetry::{Folding, order};
+
+/// Runs in full and folded; asserts that they agree. Returns how many each simulated rank stood for.
+fn hold(spec: &SystemSpec, params: &Params, seed: u64) -> u64 {
+    let fabric = Fabric::new(spec).unwrap();
+    let schedule = build(params).unwrap();
+    let placement: Vec<u32> = (0..params.ranks).collect();
+    let folding = Folding::new(&fabric, &*schedule, &placement, true);
+    if !folding.applied() {
+        return 1;
+    }
+    let run = |fold| Run { seed, fold, ..Run::default() }.collective(spec, params).unwrap();
+    let (full, folded) = (comparable(run(false)), run(true));
+    let expanded = Record {
+        ranks: folding.ranks(&folded),
+        links: folding.links(&fabric, &folded, true),
+        flows: folding.flows(&folded),
+        multiplicity: 1,
+        ..comparable(folded)
+    };
+    assert_eq!(full.finish_fs, expanded.finish_fs, "{spec:?} {params:?}");
+    for (a, b) in full.ranks.iter().zip(&expanded.ranks) {
+        assert_eq!(a, b, "{spec:?} {params:?}");
+    }
+    for (a, b) in full.links.iter().zip(&expanded.links) {
+        assert_eq!(a, b, "{spec:?} {params:?}");
+    }
+    for (a, b) in full.flows.iter().zip(&expanded.flows) {
+        assert_eq!(a, b, "{spec:?} {params:?}");
+    }
+    assert_eq!(full, expanded, "{spec:?} {params:?}");
+    folding.multiplicity()
+}
+
+/// How many random cases to try: `SUPERNODE_CASES` or this.
+fn cases(usual: u32) -> ProptestConfig {
+    let asked = std::env::var("SUPERNODE_CASES").ok().and_then(|n| n.parse().ok());
+    ProptestConfig { cases: asked.unwrap_or(usual), max_global_rejects: 1 << 20, ..ProptestConfig::default() }
+}
+
+/// Fabrics with symmetries, oversubscribed, on rails, with parallel links and tight buffers; memory that is slow.
+fn even_fabrics() -> impl Strategy<Value = SystemSpec> {
+    let shape = (0usize..9, 0usize..3, 0usize..3, 1u32..3).prop_map(|(kind, a, b, links)| {
+        let (up, twice) = ([1u32, 2, 4][a], [1u32, 2, 3][b]);
+        match kind {
+            0 => system(6 * twice, vec![network("switch", 6 * twice, clos(&[6 * twice], &[1]), vec![links; 3])]),
+            1 => system(8 * twice, vec![network("tree", 8 * twice, clos(&[4, 2 * twice], &[1, up]), vec![links])]),
+            2 => system(32, vec![network("tree", 32, clos(&[4, 4, 2], &[1, up, twice]), vec![1; links as usize])]),
+            3 => {
+                let dims = [vec![4, 3], vec![3, 3, 2], vec![6, 2]][a].clone();
+                let n = dims.iter().product();
+                system(n, vec![network("torus", n, torus(&dims), vec![links])])
+            }
+            4 => {
+                let mesh = TopologySpec::FullMesh { dims: vec![4, twice + 1] };
+                system(4 * (twice + 1), vec![network("mesh", 4 * (twice + 1), mesh, vec![links])])
+            }
+            5 => {
+                let host = network("host", 4, clos(&[4], &[1]), vec![2, 1]);
+                let rails =
+                    TopologySpec::Clos { down: vec![2, 8], up: vec![1, up], parallel: vec![1, links], rails: 4 };
+                system(16, vec![host, network("rails", 16, rails, vec![1; links as usize])])
+            }
+            6 => {
+                let rack = network("rack", 8, TopologySpec::FullMesh { dims: vec![4, 2] }, vec![1]);
+                system(32, vec![rack, network("pod", 32, clos(&[8, 4], &[1, 2 * up]), vec![links])])
+            }
+            7 => {
+                let tree = TopologySpec::Clos { down: vec![8, 4], up: vec![1, up], parallel: vec![1, 2], rails: 1 };
+                system(32, vec![network("tree", 32, tree, vec![1])])
+            }
+            _ => {
+                let mesh = TopologySpec::Torus { dims: vec![4, 3], wrap: vec![true, false] };
+                system(
+                    24,
+                    vec![network("board", 12, mesh, vec![links]), network("pod", 24, clos(&[24], &[1]), vec![2])],
+                )
+            }
+        }
+    });
+    (shape, 0usize..8, 0usize..3, 0u32..65, any::<bool>(), any::<bool>(), 0u64..3).prop_map(
+        |(mut spec, routing, buffer, overhead, cut, fast, memory)| {
+            use RoutingSpec::*;
+            let rate = |factor: u64| (memory > 0).then(|| supernode_core::units::BitRate(RATE.0 * factor * memory / 2));
+            spec.device =
+                DeviceSpec { name: String::new(), hbm_rate: rate(2), copy_rate: rate(2), reduce_rate: rate(1) };
+            for net in &mut spec.networks {
+                // mostly what can be folded
+                net.routing = *[DModK, SModK, Ecmp].get(routing).unwrap_or(&SprayRoundRobin);
+                net.buffer = [Some(2 * (4096 + 64)), Some(64 * 1024), None][buffer];
+                net.overhead = overhead;
+                net.switches.iter_mut().for_each(|s| s.cut_through = cut);
+                if fast && net.links.len() > 1 {
+                    net.links[1].rate.0 *= 2;
+                }
+            }
+            spec
+        },
+    )
+}
+
+fn even_jobs() -> impl Strategy<Value = (SystemSpec, Params)> {
+    use Collective::*;
+    let collective = prop::sample::select(vec![AllReduce, AllGather, ReduceScatter, AllToAll, SendRecv, Barrier]);
+    (even_fabrics(), collective, any::<prop::sample::Index>(), 1u64..40_000, 0u32..3, 0u32..4).prop_map(
+        |(spec, collective, algorithm, elements, lanes, part)| {
+            // now and then only the first of the accelerators
+            let n = match part {
+                0 => spec.networks[0].span,
+                _ => spec.accelerators,
+            };
+            let mut params = Params::new(collective, Algorithm::Ring, n, elements * 4);
+            params.lanes = (lanes > 0).then_some(lanes);
+            if collective == Barrier {
+                params.bytes = 0;
+            }
+            if let (TopologySpec::Torus { dims, wrap }, true) = (&spec.networks[0].topology, n == spec.networks[0].span)
+            {
+                (params.dims, params.wrap) = (dims.clone(), wrap.clone());
+            }
+            params.order = order(&Fabric::new(&spec).unwrap(), n);
+            if n > spec.networks[0].span {
+                params.levels = vec![spec.networks[0].span, n / spec.networks[0].span];
+            } else if params.order.len() > 1 {
+                params.levels.clone_from(&params.order);
+            }
+            let valid = supernode_core::collective::valid_algorithms(&params, false);
+            params.algorithm = valid[algorithm.index(valid.len())];
+            (spec, params)
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(cases(600))]
+
+    #[test]
+    fn folded_runs_are_the_full_ones((spec, params) in even_jobs(), seed: u64) {
+        hold(&spec, &params, seed);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(150))]
+
+    #[test]
+    fn folding_changes_nothing_on_any_fabric((spec, params) in jobs(), seed: u64) {
+        hold(&spec, &params, seed);
+    }
+}
+
+#[test]
+fn most_of_the_random_jobs_fold() {
+    // the tests above would prove nothing if folding were always refused
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+    let mut runner = TestRunner::deterministic();
+    let mut folded = std::collections::BTreeMap::new();
+    for _ in 0..400 {
+        let (spec, params) = even_jobs().new_tree(&mut runner).unwrap().current();
+        let order = hold(&spec, &params, 1);
+        folded.entry(params.algorithm.name()).or_insert_with(Vec::new).push(order);
+    }
+    for (algorithm, orders) in &folded {
+        println!(
+            "{algorithm}: {} of {} fold, by up to {:?}",
+            orders.iter().filter(|&&o| o > 1).count(),
+            orders.len(),
+            orders.iter().max()
+        );
+    }
+    let (all, yes) = folded.values().flatten().fold((0, 0), |(n, y), &o| (n + 1, y + u32::from(o > 1)));
+    assert!(yes * 2 > all, "{yes} of {all} fold: {folded:?}");
+}
