@@ -44,7 +44,7 @@ def test_ctrl_c_stops_within_a_fifth_of_a_second() -> None:
 
 def test_ctrl_c_on_the_command_line_is_130() -> None:
     command = [sys.executable, "-m", "supernode", "bench", "all_to_all", "cloudmatrix384", "--sizes", "16 GiB",
-               "--fidelity", "packet", "--stack", "none"]  # fmt: skip
+               "--fidelity", "packet", "--stack", "none", "--no-fold"]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         time.sleep(3.0)
         os.kill(process.pid, signal.SIGINT)
@@ -87,6 +87,7 @@ def test_progress_is_reported() -> None:
         star(64, payload=256),
         size="64 MiB",
         fidelity="packet",
+        fold=False,
         progress=lambda time_ns, done, total: seen.append((time_ns, done, total)),
     )
     assert seen

@@ -239,9 +239,9 @@ impl Plan {
         &self.effective
     }
 
-    /// Payload bytes that all ranks together will receive, estimated; for progress.
+    /// Payload bytes that all simulated ranks together will receive, estimated; for progress.
     pub fn expected_bytes(&self) -> u64 {
-        self.prediction.bytes
+        self.prediction.bytes / self.folding.multiplicity()
     }
 
     /// Packet-hops that a packet run will simulate, estimated.

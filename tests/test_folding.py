@@ -1,0 +1,63 @@
+"""A folded run is the run in full, bit for bit in every table."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+import supernode as sn
+from conftest import star
+from strategies import runs
+from supernode.errors import SpecError
+
+RECORDS = ["ranks", "links", "switches", "flows"]
+CASES = int(os.environ.get("SUPERNODE_CASES", "250"))
+
+
+def simulate(options: dict[str, Any], **changes: Any) -> sn.Result:
+    merged = {**options, **changes}
+    return sn.simulate(merged.pop("system"), merged.pop("collective"), **merged)
+
+
+@settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(runs())
+def test_folded_is_full(options: dict[str, Any]) -> None:
+    folded = simulate(options, record=RECORDS, fold=True)
+    full = simulate(options, record=RECORDS, fold=False)
+    assert folded.summary.equals(full.summary)
+    assert not full.folding["applied"]
+    for name in RECORDS:
+        assert folded.expand(name).equals(full.expand(name)), name
+        assert full.expand(name).equals(full.table(name)), name
+        assert sum(folded.table(name)["multiplicity"].to_pylist()) <= full.table(name).num_rows
+
+
+def test_what_was_folded_is_told() -> None:
+    result = sn.all_to_all(star(8), size="64 KiB", fidelity="packet", algorithm="direct")
+    assert result.folding == {"applied": True, "order": 8, "classes": 1, "digits": [[1, 8]], "reason": ""}
+    result = sn.broadcast(star(8), size="64 KiB", fidelity="packet", algorithm="binomial")
+    assert not result.folding["applied"]
+    assert result.folding["order"] == 1
+    assert "no symmetry" in result.folding["reason"]
+    asked = sn.all_to_all(star(8), size="64 KiB", fidelity="packet", fold=False)
+    assert (asked.folding["applied"], asked.folding["reason"]) == (False, "not asked for")
+
+
+def test_what_breaks_the_symmetry_is_named() -> None:
+    tree = sn.FatTree(
+        radix=8, link="400 Gbit/s", link_latency="100 ns", trunk_latency="100 ns", switch_latency="100 ns"
+    )
+    system = sn.System("c").scale_out(tree, count=16)
+    options: dict[str, Any] = {"size": "256 KiB", "fidelity": "packet", "algorithm": "direct"}
+    assert sn.all_to_all(system, **options).folding["order"] == 16
+    assert "hash of names" in sn.all_to_all(system, routing="ecmp", **options).folding["reason"]
+    moved = sn.all_to_all(system, placement=[*range(1, 16), 0], **options)
+    assert "in order" in moved.folding["reason"]
+
+
+def test_fold_is_yes_or_no() -> None:
+    with pytest.raises(SpecError, match="fold: 'no' is not valid"):
+        sn.all_reduce(star(4), size=1024, fold="no")  # type: ignore[arg-type]
