@@ -53,7 +53,10 @@ fn even_fabrics() -> impl Strategy<Value = SystemSpec> {
     let shape = (0usize..9, 0usize..3, 0usize..3, 1u32..3).prop_map(|(kind, a, b, links)| {
         let (up, twice) = ([1u32, 2, 4][a], [1u32, 2, 3][b]);
         match kind {
-            0 => system(6 * twice, vec![network("switch", 6 * twice, clos(&[6 * twice], &[1]), vec![links; 3])]),
+            0 => {
+                let planes = [vec![1; 3], vec![1; 2], vec![2, 2]][a].clone();
+                system(6 * twice, vec![network("switch", 6 * twice, clos(&[6 * twice], &[1]), planes)])
+            }
             1 => system(8 * twice, vec![network("tree", 8 * twice, clos(&[4, 2 * twice], &[1, up]), vec![links])]),
             2 => system(32, vec![network("tree", 32, clos(&[4, 4, 2], &[1, up, twice]), vec![1; links as usize])]),
             3 => {
@@ -134,7 +137,8 @@ fn even_jobs() -> impl Strategy<Value = (SystemSpec, Params)> {
             } else if params.order.len() > 1 {
                 params.levels.clone_from(&params.order);
             }
-            let valid = supernode_core::collective::valid_algorithms(&params, false);
+            let single = matches!(&spec.networks[0].topology, TopologySpec::Clos { down, .. } if down.len() == 1);
+            let valid = supernode_core::collective::valid_algorithms(&params, single && n == spec.networks[0].span);
             params.algorithm = valid[algorithm.index(valid.len())];
             (spec, params)
         },
@@ -181,4 +185,31 @@ fn most_of_the_random_jobs_fold() {
     }
     let (all, yes) = folded.values().flatten().fold((0, 0), |(n, y), &o| (n + 1, y + u32::from(o > 1)));
     assert!(yes * 2 > all, "{yes} of {all} fold: {folded:?}");
+}
+
+proptest! {
+    #![proptest_config(cases(150))]
+
+    #[test]
+    fn folded_sums_in_the_network_are_the_full_ones(
+        planes in 1u32..5, turns in 1u32..5, gather in 0usize..3, elements in 1u64..200_000, lanes in 0u32..6, cut: bool,
+        memory in 0u64..3, buffer in 0usize..3, overhead in 0u32..100, routing in 0usize..3, copies in 1u32..3,
+    ) {
+        let n = planes * turns + u32::from(planes * turns == 1);
+        let mut net = network("switch", n, clos(&[n], &[1]), vec![1; planes as usize]);
+        net.switches[0].cut_through = cut;
+        net.buffer = [Some(2 * (4096 + 100)), Some(64 * 1024), None][buffer];
+        net.overhead = overhead;
+        net.routing = [RoutingSpec::DModK, RoutingSpec::Ecmp, RoutingSpec::SprayRoundRobin][routing];
+        let mut spec = system(n * copies, vec![net]);
+        if memory > 0 {
+            let rate = supernode_core::units::BitRate(RATE.0 * u64::from(planes) * memory);
+            spec.device = DeviceSpec { name: String::new(), hbm_rate: Some(rate), copy_rate: Some(rate), reduce_rate: None };
+        }
+        let collective = [Collective::AllReduce, Collective::AllGather, Collective::ReduceScatter][gather];
+        let mut params = Params::new(collective, Algorithm::InNetwork, n, elements * 4);
+        params.lanes = (lanes > 0).then_some(lanes);
+        let order = hold(&spec, &params, 0);
+        prop_assert_eq!(order, u64::from(n), "{} planes, {} ranks", planes, n);
+    }
 }

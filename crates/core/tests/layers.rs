@@ -97,7 +97,11 @@ fn collective_knows_no_links_and_only_results_know_arrow() {
         assert!(inside("results") || !text.contains("arrow_"), "{} uses Arrow", path.display());
         assert!(!text.contains("pyo3"), "{} uses pyo3", path.display());
         if inside("collective") {
-            assert!(imports(&text).iter().all(|i| ["collective", "error", "radix"].contains(&i.as_str())), "{}", path.display());
+            assert!(
+                imports(&text).iter().all(|i| ["collective", "error", "radix"].contains(&i.as_str())),
+                "{}",
+                path.display()
+            );
         }
         assert!(text.starts_with("//!"), "{} does not open with a chapter", path.display());
     }

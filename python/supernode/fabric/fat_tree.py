@@ -32,6 +32,9 @@ class FatTree:
         that suffice.
     oversubscription
         Leaf ports down over leaf ports up: 1, 2, 1.5, ``"3:1"``.
+    pod_leaves
+        Leaves of a pod, where there are three tiers; by default as many as a switch has ports down. Pods of equal size can
+        be folded: choose a divisor of the number of leaves.
     rails
         Rail-optimised wiring: accelerator i of a host of this many goes to the leaf of rail i.
     planes
@@ -49,6 +52,7 @@ class FatTree:
     link: Quantity
     tiers: int | None = None
     oversubscription: int | float | str | Fraction = 1
+    pod_leaves: int | None = None
     rails: int = 1
     planes: int | None = None
     trunk: Quantity | None = None
@@ -124,6 +128,7 @@ class FatTree:
             rails=positive(self.rails, "rails", name),
             links=links,
             tiers=tiers,
+            pod_leaves=None if self.pod_leaves is None else positive(self.pod_leaves, "pod_leaves", name),
         )
 
     def _latency(self, key: str) -> int:
@@ -137,6 +142,8 @@ class FatTree:
                 f"{name}: {self.tiers} tiers of radix {self.radix} do not join {span} accelerators; "
                 f"built with tiers = {sized.tiers}"
             )
+        if self.pod_leaves is not None and sized.tiers < 3:
+            notes.append(f"{name}: pod_leaves has no effect: {sized.tiers} tiers have no pods")
         if sized.idle_ports:
             notes.append(
                 f"{name}: oversubscription {self.ratio()} leaves {sized.idle_ports} ports of each leaf "

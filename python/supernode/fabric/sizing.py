@@ -38,7 +38,15 @@ class Sized:
 
 
 def size_fat_tree(
-    name: str, span: int, *, radix: int, oversubscription: Fraction, rails: int, links: int, tiers: int
+    name: str,
+    span: int,
+    *,
+    radix: int,
+    oversubscription: Fraction,
+    rails: int,
+    links: int,
+    tiers: int,
+    pod_leaves: int | None = None,
 ) -> Sized:
     """Size one plane.
 
@@ -58,6 +66,8 @@ def size_fat_tree(
         Links of each accelerator into this plane.
     tiers
         Fewest tiers to build.
+    pod_leaves
+        Leaves of a pod, where there are three tiers; by default as many as fit.
 
     Raises
     ------
@@ -88,7 +98,12 @@ def size_fat_tree(
         spines, parallel = _upper(up, leaves, radix)
         return Sized(Clos([down, leaves], [1, spines], [1, parallel], rails), 2, idle)
     half = radix // 2
-    pod_leaves = half // rails * rails
+    most = half // rails * rails
+    if pod_leaves is not None and (pod_leaves > most or pod_leaves % rails):
+        raise FabricError(
+            f"fabric {name}: pod_leaves {pod_leaves} is not valid; it must be a multiple of {rails} rails, at most {most}"
+        )
+    pod_leaves = most if pod_leaves is None else pod_leaves
     if pod_leaves == 0:
         raise FabricError(f"fabric {name}: {rails} rails do not fit a pod of {half} leaves of radix {radix}")
     pods = -(-leaves // pod_leaves)

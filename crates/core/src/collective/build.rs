@@ -1,8 +1,8 @@
 //! From parameters to a schedule: what goes together, how many lanes, how the buffer is cut.
 //!
 //! **Lanes.** `lanes` times `chunks`. Usually: ring one lane, or one a rail if the ranks sit in nodes; double binary tree
-//! two; torus two a dimension; in-network one for every 256 KiB, up to 16, and
-//! beyond 64 MiB one for every 4 MiB, up to 256; all others one. Chunks: as many as make a chunk
+//! two; torus two a dimension; in-network one for every 256 KiB, up to 32, and
+//! beyond 128 MiB one for every 4 MiB, up to 256; all others one. Chunks: as many as make a chunk
 //! of about 128 KiB, up to 32, for the double binary tree and for chains (ring broadcast and reduce); otherwise one. A
 //! barrier always has one lane.
 //!

@@ -1,11 +1,13 @@
 //! In-network collectives: switches add up and replicate.
 //!
-//! **Model.** Each rank owns one piece. Step 0 of an all-reduce: every rank sends, for every owner in turn, its contribution
+//! **Model.** Each rank owns one piece. Step 0 of an all-reduce: every rank sends, for every owner in turn, the next higher
+//! rank first and itself last, its contribution
 //! to that owner's piece; the switches add the p contributions and deliver one sum to the owner. Step 1: the owner has its
 //! piece multicast to all, itself included. Reduce-scatter is step 0, all-gather step 1. Broadcast is one multicast of the
 //! root; reduce is one contribution of everyone. Barrier: an empty reduction to rank 0, then its empty multicast.
 //!
-//! **Invariant.** All ranks send their contributions in the same order of owners, so switches hold few at a time.
+//! **Invariant.** All ranks do alike, as owners that all ask at the same time make them: at any moment they contribute to
+//! different owners. A lane's sums are complete when its last contributions are there; lanes follow each other.
 //!
 //! **Cost** (p ranks, n bytes, L lanes): all-reduce two steps, Lp(p+1) messages, of which a rank sends n + n/p bytes and
 //! receives n/p + n. Reduce-scatter one step, Lp^2 messages, np bytes sent, n received. All-gather one step, Lp messages, n
@@ -17,13 +19,14 @@
 //! Dennison: An in-network architecture for accelerating shared-memory multiprocessor collectives, ISCA 2020.
 
 use super::Target;
-use super::layout::{Cut, Part};
+use super::layout::{Cut, Part, add_mod};
 use super::names::Collective;
 use super::program::{Expect, Move, Program};
+use crate::radix::Digit;
 
 /// Bytes that are worth a lane of their own, and how many lanes such a short pipeline has at most.
 const LANE_BYTES: u64 = 256 << 10;
-const FEW_LANES: u64 = 16;
+const FEW_LANES: u64 = 32;
 /// Bytes of a lane in a long pipeline: what a lane multicasts waits in the switches meanwhile.
 const LONG_LANE_BYTES: u64 = 4 << 20;
 /// Lanes by default, at most.
@@ -75,6 +78,19 @@ impl InNetwork {
 }
 
 impl Program for InNetwork {
+    fn in_network(&self) -> bool {
+        true
+    }
+
+    fn symmetry(&self) -> Vec<Digit> {
+        match self.collective {
+            Collective::AllReduce | Collective::AllGather | Collective::ReduceScatter => {
+                vec![Digit { stride: 1, size: self.ranks }]
+            }
+            _ => vec![],
+        }
+    }
+
     fn steps(&self, _: u32, _: u32) -> u32 {
         1 + u32::from(matches!(self.collective, Collective::AllReduce | Collective::Barrier))
     }
@@ -89,7 +105,10 @@ impl Program for InNetwork {
 
     fn send(&self, rank: u32, _: u32, step: u32, i: u32) -> Move {
         let (to, part) = match self.stage(step) {
-            Stage::Scatter => (Target::SwitchReduce { root: i }, Part::one(i)),
+            Stage::Scatter => {
+                let root = add_mod(rank, i + 1, self.ranks);
+                (Target::SwitchReduce { root }, Part::one(root))
+            }
             Stage::Gather => (Target::SwitchMulticast, Part::one(rank)),
             // A barrier's contribution carries the rank's own token, its answer carries all.
             Stage::Reduce if self.collective == Collective::Barrier => {

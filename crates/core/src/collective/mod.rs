@@ -110,6 +110,10 @@ pub trait Schedule: Send + Sync + Debug {
     fn symmetry(&self) -> Vec<Digit> {
         vec![]
     }
+    /// True if switches combine or replicate messages.
+    fn in_network(&self) -> bool {
+        false
+    }
     /// Appends the blocks that message `i` carries, for the checker. Their [`Schedule::block_bytes`] sum to its bytes.
     fn blocks(&self, rank: u32, lane: u32, step: u32, i: u32, out: &mut Vec<Block>);
     /// Payload bytes of a block.

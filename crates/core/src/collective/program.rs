@@ -64,6 +64,10 @@ pub(super) trait Program: Send + Sync + Debug {
     fn sends(&self, rank: u32, lane: u32, step: u32) -> u32;
     fn send(&self, rank: u32, lane: u32, step: u32, i: u32) -> Move;
     fn recv(&self, rank: u32, lane: u32, step: u32) -> Expect;
+    /// See [`Schedule::in_network`].
+    fn in_network(&self) -> bool {
+        false
+    }
     /// See [`Schedule::symmetry`].
     fn symmetry(&self) -> Vec<Digit> {
         vec![]
@@ -102,6 +106,10 @@ impl<P: Program> Schedule for Laid<P> {
     fn recvs(&self, rank: u32, lane: u32, step: u32) -> Recv {
         let Expect { messages, times, part, op } = self.program.recv(rank, lane, step);
         Recv { messages, bytes: u64::from(times) * self.cut.bytes(&part, lane), reduce: op == Op::Reduce }
+    }
+
+    fn in_network(&self) -> bool {
+        self.program.in_network()
     }
 
     fn symmetry(&self) -> Vec<Digit> {

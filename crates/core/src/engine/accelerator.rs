@@ -6,7 +6,7 @@
 //! the head of its port.
 //!
 //! **Invariant.** An event is handled only when no other of this LP is earlier; so cause precedes effect. Ties: deliveries,
-//! then step starts, then departures by port. **Cost.** O(ports) a departure.
+//! then step starts, then departures by port (from the endpoint's first port on). **Cost.** O(ports) a departure.
 
 use super::departure::{Candidate, INJECTION};
 use super::layout::{Class, UNPLUGGED};
@@ -38,12 +38,13 @@ impl Shard<'_> {
         }
 
         let (job, paths) = (self.job, self.paths);
+        let first = if endpoint == UNPLUGGED { 0 } else { self.endpoints[endpoint as usize].first_port };
         let mut delivered = 0;
         loop {
             let (mut departure, mut p) = (NEVER, 0);
-            for (i, &time) in times.iter().enumerate() {
-                if time < departure {
-                    (departure, p) = (time, i);
+            for i in (first..times.len()).chain(0..first) {
+                if times[i] < departure {
+                    (departure, p) = (times[i], i);
                 }
             }
             let mut begin = if endpoint == UNPLUGGED { NEVER } else { self.endpoints[endpoint as usize].next_start() };

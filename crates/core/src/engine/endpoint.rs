@@ -37,6 +37,8 @@ pub(super) struct Endpoint {
     /// What each port has to inject, in order.
     pub(super) queues: Vec<Queue>,
     pub(super) opened: bool,
+    /// The port that goes first where several could: in-network operations turn the ports from rank to rank.
+    pub(super) first_port: usize,
     pub(super) sent_packets: u32,
     lanes_left: u32,
     memory_free: Fs,
@@ -74,6 +76,7 @@ impl Endpoint {
         let lanes = job.schedule.lanes();
         let accelerator = job.placement[rank as usize];
         let mut endpoint = Endpoint {
+            first_port: job.folding.first_port(accelerator) as usize,
             rank,
             accelerator,
             lanes: (0..lanes).map(|l| Lane { steps: job.schedule.steps(rank, l), ..Lane::default() }).collect(),

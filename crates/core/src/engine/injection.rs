@@ -49,6 +49,8 @@ pub(super) struct Message {
     slot: u32,
     /// Place that its paths go by.
     by: u32,
+    /// How far its destination's links are turned against those here.
+    turned: u32,
     packets: u32,
     left: u32,
     tag: u32,
@@ -127,6 +129,7 @@ impl Endpoint {
             spread,
             bytes: message.bytes,
             slot: net.simulated_slot(place),
+            turned: if folding.turns(network) { folding.turned(target) } else { 0 },
             by: if spread.path == Path::Destination { towards } else { from },
             packets,
             left: packets,
@@ -211,7 +214,8 @@ impl Endpoint {
                 Path::Source(count) => at.climb(net, message.by, count, turn_of(message.flags), share.group),
                 Path::Destination => at.climb(net, message.by, 0, turn_of(message.flags), share.group),
             };
-            (message.slot * at.links + at.link, selector)
+            let link = at.link + at.links - message.turned;
+            (message.slot * at.links + if link >= at.links { link - at.links } else { link }, selector)
         };
         let last = if number + 1 == message.packets { LAST } else { 0 };
         let wire = super::layout::wire_bytes(payload, net.overhead, job.protocol);

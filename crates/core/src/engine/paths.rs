@@ -42,8 +42,8 @@ pub(super) struct PathNet {
     /// By port of a tree.
     pub(super) port_links: Vec<PortLink>,
     pub(super) plane_links: Vec<u32>,
-    /// Slots and ranks of all, where switches combine and replicate.
-    pub(super) group: Vec<(u32, u32)>,
+    /// All ranks, where switches combine and replicate.
+    pub(super) group: Vec<Member>,
     pub(super) group_copy: u32,
     pub(super) cut_through: bool,
     pub(super) router_latency: Fs,
@@ -70,6 +70,16 @@ impl PortLink {
     pub(super) fn climb(&self, net: &PathNet, slot: u32, count: u32, turn: u8, group: u32) -> u32 {
         net.climbs[self.plane].numbered(slot * self.links + self.link, count, turn, group)
     }
+}
+
+/// A rank as the switches of in-network operations see it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Member {
+    /// Its place at the leaves of what is simulated.
+    pub(super) slot: u32,
+    pub(super) rank: u32,
+    /// See [`crate::symmetry::Folding::turned`].
+    pub(super) turned: u32,
 }
 
 /// How members of a copy take their places at the leaves.
@@ -104,10 +114,13 @@ impl PathNet {
         let (net, simulated) = (&job.fabric.networks[n], &job.simulated().networks[n]);
         let port_link = |port| {
             let (plane, link) = net.plane_of(port);
-            PortLink { plane, links: net.planes[plane].links, link }
+            match job.folding.turns(n) {
+                true => PortLink { plane: 0, links: net.ports, link: port },
+                false => PortLink { plane, links: net.planes[plane].links, link },
+            }
         };
         let port_links = if net.is_direct() { vec![] } else { (0..net.ports).map(port_link).collect() };
-        let climb = |plane: usize| match (&net.planes[plane].shape, &simulated.planes[plane].shape) {
+        let climb = |plane: usize| match (&net.planes[plane].shape, &simulated.planes.get(plane)?.shape) {
             (Shape::Clos(tree), Shape::Clos(folded)) => {
                 let shifted = job.folding.uplinks(n, tree.tiers().len() - 1, net.planes[plane].links);
                 let climb = Climb::new(tree, &shifted);
@@ -131,7 +144,7 @@ impl PathNet {
             overhead: net.spec.overhead,
             routing: net.spec.routing,
             port_links,
-            plane_links: net.planes.iter().map(|p| p.links).collect(),
+            plane_links: simulated.planes.iter().map(|p| p.links).collect(),
             group: vec![],
             group_copy: job.placement.first().map_or(0, |a| a / net.span),
             cut_through: net.switch(0).cut_through,
@@ -184,16 +197,21 @@ impl Paths {
             together(*i) && one_tier && net.switch(0).in_network_reduce
         };
         let switch_network = (0..networks.len()).find(in_switch);
-        if switch_network.is_none() && uses_switches(job) {
+        if switch_network.is_none() && job.schedule.in_network() {
             return Err(Error::spec(
                 "algorithm",
                 "in_network",
                 "a network with in_network_reduce whose single switch tier joins all ranks",
             ));
         }
-        if let Some(n) = switch_network {
-            let slot = |(rank, &a): (usize, &u32)| (networks[n].slot(a % networks[n].span), rank as u32);
-            networks[n].group = job.placement.iter().enumerate().map(slot).collect();
+        if let (Some(n), true) = (switch_network, job.schedule.in_network()) {
+            let net = &networks[n];
+            let member = |(rank, &a): (usize, &u32)| Member {
+                slot: net.simulated_slot(job.folding.stands_for(a) % net.places),
+                rank: rank as u32,
+                turned: job.folding.turned(a),
+            };
+            networks[n].group = job.placement.iter().enumerate().map(member).collect();
         }
         let rate = |r: Option<crate::units::BitRate>| r.map_or(Serializer::instant(), Serializer::new);
         let device = &fabric.spec.device;
@@ -227,14 +245,4 @@ impl Paths {
             Target::SwitchReduce { .. } | Target::SwitchMulticast => self.switch_network.unwrap_or(0),
         }
     }
-}
-
-/// True if the first rank's first steps ask switches to combine or replicate.
-fn uses_switches(job: &Job) -> bool {
-    let s = job.schedule;
-    (0..s.lanes().min(4)).any(|lane| {
-        (0..s.steps(0, lane).min(8)).any(|step| {
-            (0..s.sends(0, lane, step).min(8)).any(|i| !matches!(s.send(0, lane, step, i).to, Target::Rank(_)))
-        })
-    })
 }

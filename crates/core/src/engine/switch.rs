@@ -237,9 +237,13 @@ impl Shard<'_> {
             let links = net.plane_links[kind.plane as usize];
             debug_assert_eq!(copy, net.group_copy);
             let owner = packet.label();
-            for &(slot, rank) in &net.group {
-                packet.set_dst(slot * links + packet.selector() % links);
-                packet.set_label(self.job.folding.label(owner, rank));
+            // which of an accelerator's links it takes: its own, turned as far as the receiver is from the owner
+            let turns = self.job.folding.turns(kind.network.into());
+            let link = if turns { q % links + links } else { packet.selector() % links };
+            for member in &net.group {
+                let link = if turns { (link - member.turned) % links } else { link };
+                packet.set_dst(member.slot * links + link);
+                packet.set_label(self.job.folding.label(owner, member.rank));
                 self.emit(lp, base, kind, first, packet);
             }
         }

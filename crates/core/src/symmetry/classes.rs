@@ -35,11 +35,24 @@ impl Folding {
         };
         match fabric.place(vertex) {
             Place::Accelerator(a) => {
+                let port = match self.turn {
+                    Some((_, planes)) if port < planes => (port + planes - self.turned(a)) % planes,
+                    _ => port,
+                };
                 (a < self.ranks && port < quotient.accelerator_ports()).then(|| (self.group.remove(a), port))
             }
             Place::Switch { network, copy, plane, index } => {
                 let net = quotient.networks.get(network)?;
                 let first = copy * fabric.networks[network].span;
+                if let (true, Some((_, planes))) = (self.turns(network), self.turn) {
+                    // a single tier, one link each: port and member are one
+                    let member = first + fabric.networks[network].member(plane, port).0;
+                    let link = (plane as u32 + planes - self.turned(member)) % planes;
+                    let place = self.group.remove(member) % net.span;
+                    return (member < self.ranks).then(|| {
+                        (quotient.switch(network, self.group.remove(first) / net.span, 0, 0), place * planes + link)
+                    });
+                }
                 let (tier, a, b) = match &fabric.networks[network].planes[plane].shape {
                     Shape::Clos(tree) => tree.locate(index),
                     Shape::Direct(_) => return None,
@@ -83,6 +96,15 @@ impl Folding {
             Place::Accelerator(a) => return (self.group.insert(a), port),
             Place::Switch { network, copy, plane, index } => (network, copy, plane, index),
         };
+        if let (true, Some((_, planes))) = (self.turns(network), self.turn) {
+            let copy = copy * quotient.networks[network].span;
+            let first = self.group.insert(copy + port / planes);
+            // the member of the class whose port is in the first plane
+            let shifts = (0..self.group.order()).map(|i| self.group.add(first, self.group.shift(i)));
+            let member = { shifts }.find(|&m| self.turned(m) == (planes - port % planes) % planes).unwrap_or(first);
+            let net = &fabric.networks[network];
+            return (fabric.switch(network, member / net.span, 0, 0), net.position(0, member % net.span, 0));
+        }
         let Shape::Clos(folded) = &quotient.networks[network].planes[plane].shape else {
             return (vertex, port);
         };

@@ -76,6 +76,10 @@ impl Folding {
         else {
             return 1;
         };
+        if self.turns(network) {
+            let inside: u64 = self.tier(network, 0).map(|d| u64::from(d.size)).product();
+            return self.group.order() / inside * fabric.networks[network].planes.len() as u64;
+        }
         let (Shape::Clos(whole), Shape::Clos(folded)) =
             (&fabric.networks[network].planes[plane].shape, &quotient.networks[network].planes[plane].shape)
         else {

@@ -28,6 +28,7 @@ pub use place::Seat;
 use crate::collective::{Schedule, Target};
 use crate::fabric::{Fabric, Shape};
 use crate::radix::{Digit, Radix};
+use crate::spec::RoutingSpec;
 
 /// Messages of the representatives that are looked at to see how far they go.
 const LOOK: u64 = 1 << 20;
@@ -42,6 +43,8 @@ pub struct Folding {
     seats: Vec<Vec<(Seat, Digit)>>,
     /// The highest tier that messages reach in each network.
     tops: Vec<usize>,
+    /// The network whose planes turn with the ranks, and their number.
+    turn: Option<(usize, u32)>,
     /// Ties go by the kind of message; otherwise by the source.
     kinds: bool,
     /// What is simulated, if that is not everything.
@@ -61,6 +64,12 @@ impl Folding {
                 if in_order { "there is one rank".into() } else { "ranks do not sit on accelerators in order".into() };
             return folding;
         }
+        // in-network operations spread their packets in a way of their own, whatever the policy
+        let mut own = fabric.clone();
+        if schedule.in_network() {
+            own.networks.iter_mut().for_each(|net| net.spec.routing = RoutingSpec::SprayRoundRobin);
+        }
+        let fabric = &own;
         let declared = schedule.symmetry();
         let (mut digits, mut refusals) = (vec![], vec![]);
         for digit in &declared {
@@ -70,6 +79,11 @@ impl Folding {
             }
         }
         if let Err(refusal) = level(fabric, schedule, ranks, &mut digits) {
+            refusals.push(refusal);
+        }
+        if schedule.in_network()
+            && let Err(refusal) = folding.turn_planes(fabric, &mut digits)
+        {
             refusals.push(refusal);
         }
         folding.group = Radix::new(digits);
@@ -98,9 +112,38 @@ impl Folding {
         folding
     }
 
+    /// In-network operations spread sums over planes by owner: the planes must be alike, and turn a whole number of times
+    /// with each digit. Other digits are dropped.
+    fn turn_planes(&mut self, fabric: &Fabric, digits: &mut Vec<Digit>) -> Result<(), String> {
+        let n = used(fabric, self.ranks) - 1;
+        let net = &fabric.networks[n];
+        let planes = net.planes.len() as u32;
+        if planes == 1 && net.ports == 1 {
+            return Ok(());
+        }
+        let alike = net.planes.iter().all(|p| p.links == 1);
+        let before = digits.len();
+        digits.retain(|d| alike && net.first_port == 0 && d.end().is_multiple_of(planes));
+        if digits.len() < before {
+            let name = &net.spec.name;
+            return Err(format!("sums are spread over the planes of network {name} by the number of their owner"));
+        }
+        self.turn = Some((n, planes));
+        Ok(())
+    }
+
     /// No symmetry, for this reason.
     pub fn none(ranks: u32, reason: String) -> Self {
-        Self { ranks, group: Radix::default(), seats: vec![], tops: vec![], kinds: false, quotient: None, reason }
+        Self {
+            ranks,
+            group: Radix::default(),
+            seats: vec![],
+            tops: vec![],
+            turn: None,
+            kinds: false,
+            quotient: None,
+            reason,
+        }
     }
 
     /// True if only one of each class is simulated.
@@ -152,6 +195,35 @@ impl Folding {
     #[inline]
     pub fn stands_for(&self, accelerator: u32) -> u32 {
         if self.applied() { self.group.remove(accelerator) } else { accelerator }
+    }
+
+    /// True if the planes of a network turn with the ranks: shifting a rank by one takes its port `p` to port `p + 1`. Sums
+    /// are spread over the planes by their owner, and with the planes turned all owners do alike.
+    #[inline]
+    pub fn turns(&self, network: usize) -> bool {
+        self.applied() && self.turn.is_some_and(|(n, _)| n == network)
+    }
+
+    /// How far an accelerator's ports are turned against those of the one that stands for it, in a run whose planes turn.
+    #[inline]
+    pub fn turned(&self, accelerator: u32) -> u32 {
+        match self.turn {
+            Some((_, planes)) if self.applied() => {
+                (accelerator - self.group.insert(self.group.remove(accelerator))) % planes
+            }
+            _ => 0,
+        }
+    }
+
+    /// The port of an accelerator that goes first where several could send.
+    pub fn first_port(&self, accelerator: u32) -> u32 {
+        match self.turn {
+            Some((_, planes)) => {
+                let from = if self.applied() { self.group.insert(self.group.remove(accelerator)) } else { accelerator };
+                from % planes
+            }
+            None => 0,
+        }
     }
 
     /// What breaks ties between messages: their kind, or the source if there is no symmetry.
@@ -283,7 +355,7 @@ pub fn order(fabric: &Fabric, ranks: u32) -> Vec<u32> {
     edges.dedup();
     let (mut radices, mut at) = (vec![], 1);
     for edge in edges {
-        if edge > at && edge < ranks && edge % at == 0 && ranks % edge == 0 {
+        if edge > at && edge < ranks && edge.is_multiple_of(at) && ranks.is_multiple_of(edge) {
             radices.push(edge / at);
             at = edge;
         }

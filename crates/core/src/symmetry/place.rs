@@ -48,7 +48,7 @@ pub(super) fn seat(net: &Network, ranks: u32, digit: Digit) -> Result<Seat, Refu
             _ => Err(format!("copies of network {name} would be torn apart")),
         };
     }
-    if net.span < ranks && net.span % digit.end() != 0 {
+    if net.span < ranks && !net.span.is_multiple_of(digit.end()) {
         return Err(format!("it lies partly inside and partly outside of a copy of network {name}"));
     }
     match &net.planes[0].shape {

@@ -64,8 +64,8 @@ impl Folding {
                 let low = if top == 0 { 1 } else { tree.tiers()[top].child_positions / net.planes[0].links };
                 down[top] = places.div_ceil(low);
                 let size = |t: usize| self.tier(n, t).map(|d| d.size).product::<u32>();
-                for t in 0..=top {
-                    down[t] /= size(t);
+                for (t, children) in down.iter_mut().enumerate() {
+                    *children /= size(t);
                 }
                 for t in 0..top {
                     let (parents, links) = self.choices(net, n, t);
@@ -77,6 +77,12 @@ impl Folding {
             }
             // its shape is folded, not described anew
             TopologySpec::Torus { .. } | TopologySpec::FullMesh { .. } => {}
+        }
+        if let (Some((turning, planes)), TopologySpec::Clos { .. }) = (self.turn, &spec.topology)
+            && turning == n
+        {
+            // the planes turn into one another: one switch with all links stands for them
+            spec.planes = vec![planes];
         }
         if let TopologySpec::Clos { down, .. } = &spec.topology {
             spec.links.truncate(down.len());

@@ -147,7 +147,7 @@ fn default_lanes() {
     assert_eq!(lanes(all_reduce(Algorithm::DoubleBinaryTree, 4)), 2);
     assert_eq!(lanes(all_reduce(Algorithm::InNetwork, 4)), 1);
     assert_eq!(lanes(all_reduce(Algorithm::InNetwork, 1 << 20)), 4);
-    assert_eq!(lanes(all_reduce(Algorithm::InNetwork, 64 << 20)), 16);
+    assert_eq!(lanes(all_reduce(Algorithm::InNetwork, 64 << 20)), 32);
     assert_eq!(lanes(all_reduce(Algorithm::InNetwork, 1 << 40)), 256);
     assert_eq!(lanes(Params { collective: Collective::Barrier, ..all_reduce(Algorithm::InNetwork, 1 << 40) }), 1);
     // A wide node: as many lanes as a schedule may have, and chunks only where there is room.
