@@ -120,8 +120,14 @@ def test_a_byte_count_that_overflows() -> None:
 
 def test_a_table_that_would_not_fit() -> None:
     with pytest.raises(MemoryLimitError, match="allowed"):
-        run(system=star(512), collective="all_to_all", size="512 KiB", record=["flows"], memory_limit="1 MiB",
-            fold=False)
+        run(
+            system=star(512),
+            collective="all_to_all",
+            size="512 KiB",
+            record=["flows"],
+            memory_limit="1 MiB",
+            fold=False,
+        )
 
 
 def test_a_simulated_time_limit() -> None:

@@ -21,6 +21,8 @@ SIZES = {
     "hpn7": 15_360,
     "tpu-v4": 4096,
     "atlas950": 8192,
+    "cloudmatrix384-cluster": 165_888,
+    "atlas950-supercluster": 524_288,
 }
 
 
@@ -150,6 +152,17 @@ def test_users_can_bring_a_file(tmp_path: Path) -> None:
     load_preset.cache_clear()
     with pytest.raises(SpecError, match=r"own\.toml: not valid TOML"):
         System.preset(str(own))
+
+
+def test_a_cluster_is_units_of_another_preset() -> None:
+    cluster = System.preset("cloudmatrix384-cluster")
+    assert cluster.label == "cloudmatrix384-cluster"
+    assert cluster.to_spec().networks == System.preset("cloudmatrix384:432").to_spec().networks
+    assert System.preset("cloudmatrix384-cluster:2").accelerators == 2 * 165_888
+    assert System.preset("cloudmatrix384-cluster", supernodes=6).accelerators == 6 * 384
+    assert "supernodes = 432" not in str(cluster.unpublished)
+    info = str(sn.show("cloudmatrix384-cluster"))
+    assert "432 x 384" in info
 
 
 def test_packaged_data_is_there() -> None:

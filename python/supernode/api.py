@@ -52,6 +52,7 @@ def simulate(
     root: int = 0,
     lanes: int | None = None,
     chunks: int | None = None,
+    levels: Sequence[int] | str | None = None,
     dtype: str = "float32",
     packet_budget: int | None = None,
     time_limit: Quantity | None = None,
@@ -86,8 +87,8 @@ def simulate(
     record
         Detail tables to keep: any of ``"ranks"``, ``"links"``, ``"switches"``, ``"flows"``.
     fold
-        Where fabric, routes and schedule have a symmetry, simulate only one of each class of accelerators and links. The
-        results are the same to the last femtosecond; tables then have one row a class and a ``multiplicity``, and
+        Where fabric, routes and schedule have a symmetry, simulate only one of each class of accelerators and links.
+        Results are the same to the last femtosecond; tables then have one row a class and a ``multiplicity``, and
         :meth:`Result.expand` gives all rows. ``result.folding`` says what was folded, or why nothing was.
     threads
         Worker threads; 0 chooses. Results do not depend on it.
@@ -103,6 +104,9 @@ def simulate(
         Parallel channels; by default the algorithm's own choice.
     chunks
         Pipelined chunks of a lane; by default the algorithm's own choice.
+    levels
+        Sizes of nested groups for ``algorithm="hierarchical"``, innermost first: ``[8, 64, 32]``, or ``"8,64,32"``.
+        Their product is the number of ranks. By default those of the system's networks.
     dtype
         Element type: ``"float32"``, ``"bfloat16"``, ...
     packet_budget

@@ -21,6 +21,7 @@ __all__ = [
     "parse_fidelity",
     "parse_flag",
     "parse_flow_control",
+    "parse_levels",
     "parse_names",
     "parse_placement",
     "parse_progress",
@@ -57,6 +58,7 @@ class RunOptions(TypedDict, total=False):
     root: int
     lanes: int | None
     chunks: int | None
+    levels: Sequence[int] | str | None
     dtype: str
     packet_budget: int | None
     time_limit: Quantity | None
@@ -99,6 +101,18 @@ def parse_names(value: Iterable[str] | str | None, what: str, default: Sequence[
     if not isinstance(value, Iterable):
         raise SpecError(f"{what}: {value!r} is not valid; it must be a list of names, or names with commas")
     return list(value)
+
+
+def parse_levels(value: Iterable[int] | str | None) -> list[int] | None:
+    """Return the sizes of nested groups."""
+    if value is None:
+        return None
+    parts: Iterable[object] = value
+    if isinstance(value, str):
+        parts = [int(p) if p.strip().isdecimal() else p for p in value.split(",")]
+    if not isinstance(parts, Iterable):
+        raise SpecError(f"levels: {value!r} is not valid; it must be a list of group sizes, or sizes with commas")
+    return [parse_whole(part, "levels", low=1, high=2**32 - 1) for part in parts]
 
 
 def parse_record(value: Iterable[str] | str | None) -> list[str]:

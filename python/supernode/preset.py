@@ -64,6 +64,7 @@ class Built:
     accelerators: int
     networks: tuple[Network, ...]
     scale_out: ScaleOut | None
+    units: int
     used: frozenset[str]
     used_to_join: frozenset[str]
 
@@ -93,6 +94,7 @@ def build(file: PresetFile, params: Mapping[str, Param]) -> Built:
     raw = resolve({"system": file.system, "device": file.device, "network": file.network}, values, used)
     if file.scale_out is not None:
         raw["scale_out"] = resolve(file.scale_out, values, used_to_join)
+    units = whole(resolve(file.units, values, used), f"preset {file.name}, units")
     body = convert(raw, Body, f"preset {file.name}")
     device = Device(
         name=body.device.name,
@@ -105,6 +107,7 @@ def build(file: PresetFile, params: Mapping[str, Param]) -> Built:
         accelerators=whole(body.system.accelerators, f"preset {file.name}, accelerators"),
         networks=tuple(_network(n) for n in body.network),
         scale_out=None if body.scale_out is None else _scale_out(body.scale_out),
+        units=units,
         used=frozenset(used),
         used_to_join=frozenset(used_to_join - used),
     )

@@ -18,6 +18,7 @@ from supernode.units import Quantity
 
 __all__ = [
     "Body",
+    "ClusterFile",
     "Conflict",
     "NetworkFile",
     "Param",
@@ -170,6 +171,38 @@ class PresetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sources: dict[str, Source] = {}
     scale_out: dict[str, Any] | None = None
     conflict: list[Conflict] = []
+    #: Units that the name alone stands for; more than one in a cluster.
+    units: int | str = 1
+
+
+class ClusterFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A preset of many units of another one: what it says on top of that."""
+
+    name: str
+    title: str
+    unit: str
+    units: int | str
+    description: str = ""
+    not_modelled: list[str] = []
+    sources: dict[str, Source] = {}
+    params: dict[str, Param] = {}
+    scale_out: dict[str, Any] | None = None
+    conflict: list[Conflict] = []
+
+    def on(self, base: PresetFile) -> PresetFile:
+        """Return the preset of its units, joined and renamed."""
+        return msgspec.structs.replace(
+            base,
+            name=self.name,
+            title=self.title,
+            description=f"{self.description.strip()} {base.description.strip()}",
+            not_modelled=[*self.not_modelled, *base.not_modelled],
+            sources=base.sources | self.sources,
+            params=base.params | self.params,
+            scale_out=base.scale_out if self.scale_out is None else self.scale_out,
+            conflict=[*self.conflict, *base.conflict],
+            units=self.units,
+        )
 
 
 def resolve(value: Any, params: Mapping[str, Quantity | bool], used: set[str]) -> Any:

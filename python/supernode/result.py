@@ -118,9 +118,12 @@ class Result:
 
     @property
     def folding(self) -> dict[str, Any]:
-        """What was folded: ``applied``, ``order`` (how many ranks each simulated one stands for), ``classes`` (ranks that
-        were simulated), ``digits`` of the rank that are shifted (stride and size of each) and the ``reason`` why nothing,
-        or not more, was folded."""
+        """What was folded.
+
+        ``applied``, ``order`` (how many ranks each simulated one stands for), ``classes`` (ranks that were simulated),
+        ``digits`` of the rank that are shifted (stride and size of each) and the ``reason`` why nothing, or not more,
+        was folded.
+        """
         folding: dict[str, Any] = self._meta["folding"]
         return folding
 
@@ -195,8 +198,8 @@ class Result:
     def expand(self, name: str) -> pa.Table:
         """Return a table with one row for each rank, link, switch or message, whether the run was folded or not.
 
-        The rows are those of the run in full, bit for bit. Made anew at each call: a million ranks have some ten million
-        links.
+        The rows are those of the run in full, bit for bit. Made anew at each call: a million ranks have some ten
+        million links.
 
         Parameters
         ----------

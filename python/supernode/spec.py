@@ -133,6 +133,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     ranks: int | None = None
     lanes: int | None = None
     chunks: int | None = None
+    levels: list[int] | None = None
     stack: StackSpec
     fidelity: str = "auto"
     packet_budget: int = 30_000_000

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from supernode.data import load, locate
+from supernode.data import load, load_raw, locate
 from supernode.device import Device
 from supernode.errors import FabricError, SpecError
 from supernode.fabric.base import Fabric, Network, parse_fabric, positive
 from supernode.fabric.fat_tree import FatTree
 from supernode.marks import ASSUMED_MARKS, assumed_text
 from supernode.preset import ScaleOut, build, with_overrides
-from supernode.presetfile import PresetFile
+from supernode.presetfile import ClusterFile, PresetFile
 from supernode.spec import SystemSpec
 from supernode.units import Quantity
 
@@ -47,6 +47,8 @@ class System:
     joined: ScaleOut | None = field(default=None, repr=False)
     unit_accelerators: int = 0
     units: int = 1
+    #: Units that the name alone stands for: more than one in the preset of a cluster.
+    bundle: int = 1
     #: Values that nobody published, each with its mark.
     unpublished: tuple[str, ...] = field(default=(), repr=False)
     #: Parameters of a preset that the user replaced.
@@ -74,10 +76,11 @@ class System:
         FabricError
             If the parameters do not make a fabric.
         """
-        base, units = split_name(name)
+        base, asked = split_name(name)
         file = load_preset(base)
         params = with_overrides(file, overrides)
         built = build(file, params)
+        units = asked * built.units
         if units > 1 and built.scale_out is None:
             raise SpecError(f"preset {file.name!r} has no scale-out network, so {name!r} is not a system; use {base!r}")
         used = built.used | built.used_to_join if units > 1 else built.used
@@ -94,6 +97,7 @@ class System:
             joined=built.scale_out,
             unit_accelerators=built.accelerators,
             units=units,
+            bundle=built.units,
             unpublished=tuple(listed),
             overrides=dict(overrides),
             remarks=tuple(f"override {o} has no effect: {name} does not use it" for o in overrides if o not in used),
@@ -177,7 +181,7 @@ class System:
     @property
     def label(self) -> str:
         """Name with the number of units and the overrides."""
-        text = self.name if self.units == 1 else f"{self.name}:{self.units}"
+        text = self.name if self.units == self.bundle else f"{self.name}:{self.units // self.bundle}"
         changed = ", ".join(f"{k}={v}" for k, v in self.overrides.items())
         return f"{text}[{changed}]" if changed else text
 
@@ -245,4 +249,8 @@ def split_name(name: str) -> tuple[str, int]:
 @lru_cache(maxsize=256)
 def load_preset(name: str) -> PresetFile:
     """Read the file of a preset by its name or path."""
-    return load(locate("presets", "system", name), PresetFile)
+    path = locate("presets", "system", name)
+    if "unit" in load_raw(path):
+        cluster = load(path, ClusterFile)
+        return cluster.on(load_preset(cluster.unit))
+    return load(path, PresetFile)

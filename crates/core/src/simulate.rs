@@ -177,6 +177,7 @@ impl Stage {
             root: spec.root,
             lanes: spec.lanes,
             chunks: spec.chunks,
+            hierarchy: spec.levels.as_deref(),
             seed: spec.seed,
             stack: &spec.stack,
         }

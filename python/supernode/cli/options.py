@@ -34,6 +34,7 @@ _TABLE: tuple[tuple[str, Any, tuple[str, ...], str], ...] = (
     ("root", int, ("--root", "-r"), "Root of rooted collectives."),
     ("lanes", int, ("--lanes",), "Parallel channels."),
     ("chunks", int, ("--chunks",), "Pipelined chunks of a lane."),
+    ("levels", str, ("--levels",), "Group sizes of the hierarchical algorithm, with commas, innermost first."),
     ("dtype", str, ("--dtype", "--datatype", "-d"), "Element type."),
     ("packet_budget", int, ("--packet-budget",), "Packet-hops up to which auto simulates packets."),
     ("time_limit", str, ("--time-limit",), "Simulated time at which to stop, e.g. '1 s'."),

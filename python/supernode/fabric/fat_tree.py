@@ -33,8 +33,8 @@ class FatTree:
     oversubscription
         Leaf ports down over leaf ports up: 1, 2, 1.5, ``"3:1"``.
     pod_leaves
-        Leaves of a pod, where there are three tiers; by default as many as a switch has ports down. Pods of equal size can
-        be folded: choose a divisor of the number of leaves.
+        Leaves of a pod, where there are three tiers; by default as many as a switch has ports down. Pods of equal size
+        can be folded: choose a divisor of the number of leaves.
     rails
         Rail-optimised wiring: accelerator i of a host of this many goes to the leaf of rail i.
     planes

@@ -101,7 +101,8 @@ def size_fat_tree(
     most = half // rails * rails
     if pod_leaves is not None and (pod_leaves > most or pod_leaves % rails):
         raise FabricError(
-            f"fabric {name}: pod_leaves {pod_leaves} is not valid; it must be a multiple of {rails} rails, at most {most}"
+            f"fabric {name}: pod_leaves {pod_leaves} is not valid; "
+            f"it must be a multiple of {rails} rails, at most {most}"
         )
     pod_leaves = most if pod_leaves is None else pod_leaves
     if pod_leaves == 0:

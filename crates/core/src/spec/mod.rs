@@ -50,6 +50,10 @@ pub struct RunSpec {
     /// Pipelined chunks a lane for tree algorithms; by default the algorithm's own choice.
     #[serde(default)]
     pub chunks: Option<u32>,
+    /// Sizes of nested groups of the hierarchical algorithm, innermost first, product the number of ranks; by default
+    /// those of the networks.
+    #[serde(default)]
+    pub levels: Option<Vec<u32>>,
     /// Software costs.
     pub stack: StackSpec,
     /// `packet`, `analytic` or `auto`.

@@ -50,6 +50,9 @@ pub fn validate(spec: &RunSpec) -> Result<()> {
     if let Some(lanes) = spec.lanes {
         within("lanes", lanes.into(), 1, MAX_LANES.into())?;
     }
+    for &size in spec.levels.iter().flatten() {
+        within("levels", size.into(), 1, u32::MAX.into())?;
+    }
     if let Some(chunks) = spec.chunks {
         within("chunks", chunks.into(), 1, MAX_LANES.into())?;
     }

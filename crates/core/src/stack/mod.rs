@@ -38,6 +38,8 @@ pub struct Task<'a> {
     pub lanes: Option<u32>,
     /// Chunks asked for.
     pub chunks: Option<u32>,
+    /// Levels of the hierarchical algorithm asked for.
+    pub hierarchy: Option<&'a [u32]>,
     /// Seed of every random choice.
     pub seed: u64,
     /// Software costs to choose from.
@@ -89,6 +91,9 @@ impl Task<'_> {
         (params.lanes, params.chunks) = (self.lanes, self.chunks);
         if self.in_order() {
             params.levels = self.levels();
+            if let (Algorithm::Hierarchical, Some(levels)) = (algorithm, self.hierarchy) {
+                params.levels = levels.to_vec();
+            }
             params.order = symmetry::order(self.fabric, self.ranks());
             if let Some((dims, wrap)) = self.torus() {
                 (params.dims, params.wrap) = (dims, wrap);
