@@ -35,7 +35,7 @@ class Run:
         """JSON object: algorithm, protocol, fidelity, bound_fs, bound_kind, bottleneck, packet_hops, windows, threads,
         state_bytes, folding (object), wall_s, warnings (list of str), effective (the whole effective specification)."""
     def table(self, name: str, expand: bool = False) -> pa.Table:
-        """One of ``summary``, ``ranks``, ``links``, ``switches``, ``flows``; ``expand``: a row for each member of a class."""
+        """One of ``summary``, ``ranks``, ``links``, ``switches``, ``flows``; ``expand``: one row each, not a class."""
     def tables(self) -> list[str]: ...
 
 @final

@@ -79,7 +79,8 @@ fn even_fabrics() -> impl Strategy<Value = SystemSpec> {
                 system(32, vec![rack, network("pod", 32, clos(&[8, 4], &[1, 2 * up]), vec![links])])
             }
             7 => {
-                let tree = TopologySpec::Clos { down: vec![8, 4], up: vec![1, up], parallel: vec![1, 2], rails: 1 };
+                let tree =
+                    TopologySpec::Clos { down: vec![8, 4], up: vec![1, up], parallel: vec![1, 2 * links], rails: 1 };
                 system(32, vec![network("tree", 32, tree, vec![1])])
             }
             _ => {
@@ -134,6 +135,8 @@ fn even_jobs() -> impl Strategy<Value = (SystemSpec, Params)> {
             params.order = order(&Fabric::new(&spec).unwrap(), n);
             if n > spec.networks[0].span {
                 params.levels = vec![spec.networks[0].span, n / spec.networks[0].span];
+            } else if n == 32 && elements % 2 == 0 {
+                params.levels = vec![8, 4];
             } else if params.order.len() > 1 {
                 params.levels.clone_from(&params.order);
             }

@@ -91,8 +91,8 @@ impl Task<'_> {
         (params.lanes, params.chunks) = (self.lanes, self.chunks);
         if self.in_order() {
             params.levels = self.levels();
-            if let (Algorithm::Hierarchical, Some(levels)) = (algorithm, self.hierarchy) {
-                params.levels = levels.to_vec();
+            if algorithm == Algorithm::Hierarchical {
+                params.levels = self.hierarchy.map_or_else(|| self.nested(&params.levels), <[u32]>::to_vec);
             }
             params.order = symmetry::order(self.fabric, self.ranks());
             if let Some((dims, wrap)) = self.torus() {
@@ -113,6 +113,18 @@ impl Task<'_> {
         }
         levels.push(n / inner);
         levels
+    }
+
+    /// The groups of the hierarchical algorithm: those of the networks, the innermost by its dimensions if it is direct, so
+    /// that every hop goes to a neighbour.
+    fn nested(&self, levels: &[u32]) -> Vec<u32> {
+        match self.fabric.networks.first().map(|net| (net.span, &net.planes[0].shape)) {
+            Some((span, Shape::Direct(direct))) if levels.len() > 1 && levels[0] == span => {
+                let dims = direct.dims.iter().map(|d| d.kind.size());
+                dims.chain(levels[1..].iter().copied()).collect()
+            }
+            _ => levels.to_vec(),
+        }
     }
 
     /// Sides and wraparound of the innermost torus, if the ranks are one copy of it.

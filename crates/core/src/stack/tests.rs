@@ -26,7 +26,19 @@ fn machine(span: u32, outer: Option<u32>, reduce: bool) -> Fabric {
 
 fn task<'a>(fabric: &'a Fabric, placement: &'a [u32], stack: &'a StackSpec, bytes: u64) -> Task<'a> {
     let (collective, element) = (Collective::AllReduce, 4);
-    Task { fabric, placement, collective, bytes, element, root: 0, lanes: None, chunks: None, hierarchy: None, seed: 0, stack }
+    Task {
+        fabric,
+        placement,
+        collective,
+        bytes,
+        element,
+        root: 0,
+        lanes: None,
+        chunks: None,
+        hierarchy: None,
+        seed: 0,
+        stack,
+    }
 }
 
 const ONE: &str = r#"[{"name": "raw", "step_fs": [0, 0]}]"#;

@@ -4,7 +4,7 @@
 //! members as the group has shifts. **Cost.** A few divisions a digit.
 
 use super::Folding;
-use super::place::{Seat, in_positions};
+use super::place::{Seat, across, in_positions};
 use crate::fabric::clos::Clos;
 use crate::fabric::{Fabric, Place, Shape, Vertex};
 use crate::radix::{Digit, Radix};
@@ -155,7 +155,8 @@ impl Folding {
         let choices = |t: usize| Radix::new(self.tier(network, t).map(|d| in_positions(d, t, links)).collect());
         let parents = |t: usize| {
             let up = whole.tiers()[t + 1].up;
-            Radix::new(choices(t).digits().iter().copied().filter(|d| up.is_multiple_of(d.end())).collect())
+            let part = |d: &Digit| across(up, *d).map(|(parents, _)| Digit { stride: d.stride, size: parents });
+            Radix::new(choices(t).digits().iter().filter_map(part).collect())
         };
         Some(View {
             whole,

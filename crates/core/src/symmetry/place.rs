@@ -105,10 +105,9 @@ fn tier(net: &Network, ranks: u32, digit: Digit) -> Result<Seat, Refusal> {
             let above = &tree.tiers()[t + 1];
             let (up, parallel, place) = (above.up, above.parallel, in_positions(seat, t, plane.links));
             let fits = (up * parallel).is_multiple_of(place.end());
-            let first = in_positions(seat, t, links).stride.is_multiple_of(up);
-            let along = place.stride.is_multiple_of(up);
-            // parents or parallel links, in all planes alike
-            if !fits || along != first || !along && !up.is_multiple_of(place.end()) {
+            // in all planes alike
+            let first = across(up, in_positions(seat, t, links));
+            if !fits || first.is_none() || across(up, place) != first {
                 let ways = up * parallel;
                 return Err(format!(
                     "tier {} of network {name} has {ways} uplinks, which it would not all move",
@@ -118,6 +117,19 @@ fn tier(net: &Network, ranks: u32, digit: Digit) -> Result<Seat, Refusal> {
         }
     }
     Ok(Seat::Tier(t, seat))
+}
+
+/// How many parents and how many parallel links a digit of the choice among uplinks takes together; parents come first.
+pub(super) fn across(up: u32, place: Digit) -> Option<(u32, u32)> {
+    if place.stride.is_multiple_of(up) {
+        Some((1, place.size))
+    } else if up.is_multiple_of(place.end()) {
+        Some((place.size, 1))
+    } else if up.is_multiple_of(place.stride) && place.end().is_multiple_of(up) {
+        Some((up / place.stride, place.end() / up))
+    } else {
+        None
+    }
 }
 
 /// Whether the choice of planes and uplinks moves with the accelerators.

@@ -7,7 +7,7 @@
 //! **Invariant.** Vertices and ports of the quotient are the classes of those in use; rates, latencies and buffers are the
 //! same. **Cost.** That of describing a small fabric.
 
-use super::place::{Seat, in_positions, reach};
+use super::place::{Seat, across, in_positions, reach};
 use super::{Folding, used};
 use crate::error::Result;
 use crate::fabric::{Fabric, Network, Shape};
@@ -100,7 +100,8 @@ impl Folding {
         let (mut parents, mut parallel) = (above.up, above.parallel);
         for digit in self.tier(n, t) {
             let place = in_positions(digit, t, net.planes[0].links);
-            if place.stride.is_multiple_of(above.up) { parallel /= place.size } else { parents /= place.size }
+            let (over, along) = across(above.up, place).unwrap_or((1, 1));
+            (parents, parallel) = (parents / over, parallel / along);
         }
         (parents, parallel)
     }

@@ -46,7 +46,10 @@ fn all_to_all(fabric: &Fabric, ranks: u32) -> Folding {
 /// Every class that is in use has as many members as the group has shifts, and links of members lead to members of the
 /// class that the link of the class leads to. Returns the order of the group.
 fn hold(fabric: &Fabric, ranks: u32) -> u64 {
-    let folding = all_to_all(fabric, ranks);
+    check(fabric, ranks, &all_to_all(fabric, ranks))
+}
+
+fn check(fabric: &Fabric, ranks: u32, folding: &Folding) -> u64 {
     let Some(quotient) = folding.quotient() else {
         return 1;
     };
@@ -92,6 +95,13 @@ fn classes_are_even_and_joined_as_their_members_are() {
     // parallel links on the way up
     assert_eq!(hold(&fabric(vec![network("a", 32, clos(&[8, 4], &[1, 2], &[1, 4], 1), vec![1])]), 32), 32);
     assert_eq!(hold(&fabric(vec![network("a", 32, clos(&[8, 4], &[1, 4], &[1, 2], 1), vec![1, 1])]), 32), 32);
+    // a ring's digit that takes parents and parallel links together
+    let tree = fabric(vec![network("a", 32, clos(&[8, 4], &[1, 2], &[1, 4], 1), vec![1])]);
+    let ring =
+        build(&Params { levels: vec![8, 4], ..Params::new(Collective::AllReduce, Algorithm::Hierarchical, 32, 4096) });
+    let folding = Folding::new(&tree, &*ring.unwrap(), &(0..32).collect::<Vec<u32>>(), true);
+    assert_eq!(check(&tree, 32, &folding), 32);
+    assert_eq!(folding.group().digits(), [Digit { stride: 1, size: 8 }, Digit { stride: 8, size: 4 }]);
     // uplinks that do not divide the children: 6 places, 4 uplinks, parts of two
     assert_eq!(hold(&fabric(vec![network("a", 24, clos(&[6, 4], &[1, 4], &[1, 1], 1), vec![1])]), 24), 8);
     // several links of an accelerator into one leaf
