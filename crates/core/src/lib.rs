@@ -9,6 +9,7 @@ pub mod collective;
 pub mod engine;
 pub mod error;
 pub mod fabric;
+pub mod flow;
 pub mod record;
 pub mod results;
 pub mod rng;

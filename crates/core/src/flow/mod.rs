@@ -1,0 +1,2 @@
+//! flow
+pub mod fair;
