@@ -5,6 +5,7 @@ use supernode_core::collective::{Algorithm, Collective, Params, Schedule, build}
 use supernode_core::engine::{Control, Job, run};
 use supernode_core::error::Result;
 use supernode_core::fabric::Fabric;
+use supernode_core::flow;
 use supernode_core::record::Record;
 use supernode_core::spec::*;
 use supernode_core::units::BitRate;
@@ -68,11 +69,20 @@ pub(crate) struct Run {
     pub(crate) protocol: ProtocolSpec,
     pub(crate) time_limit_fs: Option<u64>,
     pub(crate) flows: bool,
+    pub(crate) fluid: bool,
 }
 
 impl Default for Run {
     fn default() -> Self {
-        Self { threads: 1, seed: 0, placement: None, protocol: no_stack(), time_limit_fs: None, flows: true }
+        Self {
+            threads: 1,
+            seed: 0,
+            placement: None,
+            protocol: no_stack(),
+            time_limit_fs: None,
+            flows: true,
+            fluid: false,
+        }
     }
 }
 
@@ -91,7 +101,7 @@ impl Run {
             record_links: true,
             time_limit_fs: self.time_limit_fs,
         };
-        run(&job, &Control::default())
+        if self.fluid { flow::run(&job, &Control::default()) } else { run(&job, &Control::default()) }
     }
 
     pub(crate) fn collective(&self, spec: &SystemSpec, params: &Params) -> Result<Record> {

@@ -1,0 +1,386 @@
+//! Gates: the sets of first hops of a rank, each of which sends one message after the other.
+//!
+//! **Model.** A gate is a port, or the set of ports over which a policy sprays. As in the packet engine a rank opens
+//! messages in order, earlier lanes first, whenever a gate has nothing to send, and at most [`OPEN_MESSAGES`] at once; a
+//! message waits in the queue of its gate for those before it. A message of fewer packets than the gate has links does
+//! not fill it: then the next goes beside it.
+//!
+//! **Invariant.** Which message a gate takes next is the order of opening; nothing that has begun is overtaken.
+//!
+//! **Cost.** O(gates) a message. **Limits.** Shares of a message on the ports of one gate end together.
+
+use std::collections::VecDeque;
+
+use super::fair::Use;
+use super::resources::GateKind;
+use super::routes::{Hop, Route};
+use super::run::{Run, What};
+use super::timing::{Ends, Timing, timing};
+use crate::collective::Target;
+use crate::engine::OPEN_MESSAGES;
+use crate::units::Fs;
+
+/// A gate of a rank.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    /// Messages and branches that wait.
+    waiting: VecDeque<(u32, u32)>,
+    /// Flows under way and the sum of their caps.
+    flows: u32,
+    active: f64,
+}
+
+/// What a message is to the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MessageKind {
+    /// From rank to rank.
+    Unicast { to: u32 },
+    /// To the switches, as a part of a sum.
+    Contribution { sum: u32 },
+    /// From the switches to the root, once all contributions are there: those not begun, those not sent.
+    Sum { to_begin: u32, to_send: u32 },
+    /// To the switches, which replicate it.
+    Multicast,
+}
+
+/// A message, from when it is opened until it has arrived everywhere.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    pub(super) kind: MessageKind,
+    /// Sender; the root for a sum.
+    pub(super) rank: u32,
+    pub(super) lane: u32,
+    /// Step of the receiver.
+    pub(super) step: u32,
+    pub(super) bytes: u64,
+    /// When the step that sends it began.
+    pub(super) start: Fs,
+    pub(super) network: usize,
+    pub(super) reduce: bool,
+    /// Branches that are not through.
+    pub(super) branches: u32,
+    /// Places where it has not arrived.
+    pub(super) arrivals: u32,
+    /// From the last byte sent to the last byte stored.
+    pub(super) latency: Fs,
+    /// All of it has left its sources.
+    pub(super) sent: bool,
+    /// Receivers whose downlink is through before the sources are.
+    pub(super) ahead: Vec<u32>,
+}
+
+/// A flow: a message or branch on its way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    pub(super) message: u32,
+    /// Receiver of what comes out of the switches; otherwise the gate through which the flow leaves.
+    pub(super) place: Place,
+    /// Wire bytes left when its rate changed last.
+    pub(super) rest: f64,
+    pub(super) since: Fs,
+    pub(super) version: u32,
+}
+
+/// Where a flow starts.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    /// At a gate, of which it fills so much.
+    Gate { index: usize, fills: f64 },
+    /// At the switches, to this rank.
+    Downlink(u32),
+}
+
+impl Run<'_> {
+    fn gate(&mut self, rank: u32, gate: u32) -> (usize, GateKind) {
+        (rank as usize * self.resources.gates.len() + gate as usize, self.resources.gates[gate as usize])
+    }
+
+    /// True if a gate can take one more flow: at least half of one of its links is idle.
+    fn room(&self, index: usize, kind: GateKind) -> bool {
+        let gate = &self.gates[index];
+        gate.flows == 0 || gate.active + 0.5 * kind.link <= kind.link * f64::from(kind.links)
+    }
+
+    /// Opens messages for all gates that have nothing to send.
+    pub(super) fn refill_all(&mut self, rank: u32) {
+        for gate in 0..self.resources.gates.len() as u32 {
+            if self.ranks[rank as usize].programs.is_empty() {
+                return;
+            }
+            self.refill(rank, gate);
+        }
+    }
+
+    /// Opens messages until this gate has something to send or nothing is left to open.
+    fn refill(&mut self, rank: u32, gate: u32) {
+        let (index, kind) = self.gate(rank, gate);
+        let kind = self.widest(rank, gate, kind);
+        while self.gates[index].waiting.is_empty()
+            && self.room(index, kind)
+            && self.ranks[rank as usize].open < OPEN_MESSAGES
+        {
+            let Some(program) = self.ranks[rank as usize].programs.front_mut() else {
+                return;
+            };
+            let (lane, step, next, start) = (program.lane, program.step, program.next, program.start);
+            program.next += 1;
+            if program.next == program.sends {
+                self.ranks[rank as usize].programs.pop_front();
+            }
+            self.open(rank, lane, step, next, start);
+        }
+    }
+
+    /// In-network operations use all ports of their network from its first gate, whatever the policy.
+    fn widest(&self, rank: u32, gate: u32, kind: GateKind) -> GateKind {
+        let front = self.ranks[rank as usize].programs.front();
+        let Some((network, p)) = self.resources.switch_network.zip(front) else {
+            return kind;
+        };
+        let to = self.job.schedule.send(rank, p.lane, p.step, p.next.min(p.sends - 1)).to;
+        let first = self.resources.nets[network].first_gate == gate;
+        if first && !matches!(to, Target::Rank(_)) { self.resources.all_ports(self.job, network) } else { kind }
+    }
+
+    fn open(&mut self, rank: u32, lane: u32, step: u32, i: u32, start: Fs) {
+        let sent = self.job.schedule.send(rank, lane, step, i);
+        let mut message = Message {
+            kind: MessageKind::Multicast,
+            rank,
+            lane,
+            step: sent.recv_step,
+            bytes: sent.bytes,
+            start,
+            network: self.network_of(rank, sent.to),
+            reduce: false,
+            branches: 1,
+            arrivals: 1,
+            latency: 0,
+            sent: false,
+            ahead: vec![],
+        };
+        match sent.to {
+            Target::Rank(to) => {
+                message.kind = MessageKind::Unicast { to };
+                message.reduce = self.job.schedule.recvs(to, lane, sent.recv_step).reduce;
+            }
+            Target::SwitchReduce { root } => {
+                message.kind = MessageKind::Contribution { sum: self.sum_of(&message, root) }
+            }
+            Target::SwitchMulticast => message.arrivals = self.job.schedule.ranks(),
+        }
+        let id = self.keep(message);
+        let state = &mut self.ranks[rank as usize];
+        state.open += 1;
+        state.stats.sent_messages += 1;
+        let mut routes = std::mem::take(&mut self.routes);
+        self.route(id, &mut routes);
+        let parts = routes.len() as u32;
+        let carries = |b: u32| parts < 2 || self.share_of(id, b, parts).is_some();
+        let used: Vec<u32> = (0..parts).filter(|&b| carries(b)).collect();
+        self.messages[id as usize].branches = used.len() as u32;
+        if used.is_empty() {
+            // to itself: nothing to send
+            self.messages[id as usize].branches = 1;
+            self.branch_sent(id);
+        }
+        for branch in used {
+            let route = &routes[branch as usize];
+            let (index, kind) = self.gate_of(id, route);
+            if self.gates[index].waiting.is_empty() && self.room(index, kind) {
+                self.launch(id, branch, parts, route, index, kind);
+            } else {
+                self.gates[index].waiting.push_back((id, branch));
+            }
+        }
+        self.routes = routes;
+    }
+
+    /// Keeps a message in a place that is free.
+    pub(super) fn keep(&mut self, message: Message) -> u32 {
+        if let Some(id) = self.free_messages.pop() {
+            self.messages[id as usize] = message;
+            return id;
+        }
+        self.messages.push(message);
+        self.messages.len() as u32 - 1
+    }
+
+    fn gate_of(&mut self, id: u32, route: &Route) -> (usize, GateKind) {
+        let Message { kind, rank, network, .. } = self.messages[id as usize];
+        let (index, own) = self.gate(rank, route.gate);
+        if matches!(kind, MessageKind::Unicast { .. }) {
+            (index, own)
+        } else {
+            (index, self.resources.all_ports(self.job, network))
+        }
+    }
+
+    fn route(&self, id: u32, routes: &mut Vec<Route>) {
+        let Message { kind, rank, lane, step, network, .. } = self.messages[id as usize];
+        let here = self.job.placement[rank as usize];
+        if let MessageKind::Unicast { to } = kind {
+            let tag = step << crate::collective::MAX_LANES.trailing_zeros() | lane;
+            self.resources.unicast(self.job, here, self.job.placement[to as usize], tag, routes);
+        } else {
+            routes.clear();
+            routes.push(self.resources.into_switches(self.job, network, here));
+        }
+    }
+
+    /// Bytes of one of several branches; whole packets, so that a short message may leave a branch empty.
+    fn share_of(&self, id: u32, branch: u32, branches: u32) -> Option<u64> {
+        let Message { rank, lane, step, bytes, network, .. } = self.messages[id as usize];
+        let payload = u64::from(self.job.fabric.networks[network].spec.payload);
+        let packets = bytes.div_ceil(payload).max(1);
+        let (n, turn) = (u64::from(branches), u64::from(rank) + u64::from(lane) + u64::from(step));
+        let i = (u64::from(branch) + turn) % n;
+        let (from, to) = (packets * i / n, packets * (i + 1) / n);
+        (to > from).then(|| (to * payload).min(bytes).saturating_sub(from * payload))
+    }
+
+    /// A message or branch begins to leave.
+    fn launch(&mut self, id: u32, branch: u32, branches: u32, route: &Route, index: usize, gate: GateKind) {
+        let Message { kind, rank, bytes: all, network, reduce, .. } = self.messages[id as usize];
+        let bytes = if branches > 1 { self.share_of(id, branch, branches).unwrap_or(0) } else { all };
+        let here = self.job.placement[rank as usize];
+        let net = &self.job.fabric.networks[network];
+        let t = timing(self.job, net, &route.stages, bytes, Ends { reduce });
+        let mut uses = vec![];
+        self.occupy(&route.hops, &t, bytes, &mut uses);
+        self.serve(here, 0, 1, bytes, t.wire, &mut uses);
+        if let MessageKind::Unicast { to } = kind {
+            self.store(to, bytes, reduce, t.wire, &mut uses);
+        }
+        let latency = route.latency.saturating_add(t.extra);
+        let message = &mut self.messages[id as usize];
+        message.latency = message.latency.max(latency);
+        let fills = t.cap.min(gate.link * f64::from(gate.links));
+        self.gates[index].flows += 1;
+        self.gates[index].active += fills;
+        self.flow(id, Place::Gate { index, fills }, &uses, &t);
+        if kind.contributes() {
+            self.contribution_begins(id);
+        } else if kind == MessageKind::Multicast {
+            self.multicast_begins(id);
+        }
+    }
+
+    /// Starts a flow.
+    pub(super) fn flow(&mut self, message: u32, place: Place, uses: &[Use], t: &Timing) {
+        let id = self.fair.start(uses, t.cap) as usize;
+        let version = self.parts.get(id).map_or(0, |old| old.version.wrapping_add(1));
+        let part = Part { message, place, rest: t.wire as f64, since: self.now, version };
+        if id < self.parts.len() {
+            self.parts[id] = part;
+        } else {
+            self.parts.push(part);
+        }
+        if t.wire == 0 {
+            // nothing to send: it has left at once, whatever its rate
+            self.at(self.now, What::End { part: id as u32, version });
+        }
+    }
+
+    /// Adds links to what a flow uses and books what they carry.
+    pub(super) fn occupy(&mut self, hops: &[Hop], t: &Timing, bytes: u64, uses: &mut Vec<Use>) {
+        for hop in hops {
+            let weight = f64::from(hop.to - hop.from) / f64::from(hop.of);
+            uses.push(Use { resource: hop.resource, weight });
+            self.packet_hops += self.carried[hop.resource as usize].add(hop, bytes, t.wire, t.packets);
+        }
+    }
+
+    /// Adds a server of an accelerator: `times` accesses a payload byte.
+    fn serve(&self, accelerator: u32, server: usize, times: u32, bytes: u64, wire: u64, uses: &mut Vec<Use>) {
+        if let Some(first) = self.resources.servers[server].filter(|_| wire > 0) {
+            let weight = f64::from(times) * bytes as f64 / wire as f64;
+            uses.push(Use { resource: first + accelerator, weight });
+        }
+    }
+
+    /// Adds what storing or combining at a rank takes.
+    pub(super) fn store(&self, rank: u32, bytes: u64, reduce: bool, wire: u64, uses: &mut Vec<Use>) {
+        let there = self.job.placement[rank as usize];
+        self.serve(there, 0, Ends { reduce }.memory(), bytes, wire, uses);
+        self.serve(there, if reduce { 2 } else { 1 }, 1, bytes, wire, uses);
+    }
+
+    /// The last byte of a flow has left.
+    pub(super) fn end(&mut self, id: u32) {
+        let Part { message, place, .. } = self.parts[id as usize];
+        self.parts[id as usize].version = self.parts[id as usize].version.wrapping_add(1);
+        self.fair.finish(id);
+        match place {
+            Place::Downlink(rank) => self.downlink_through(message, rank),
+            Place::Gate { index, fills } => {
+                let gate = &mut self.gates[index];
+                gate.flows -= 1;
+                gate.active = if gate.flows == 0 { 0.0 } else { gate.active - fills };
+                self.branch_sent(message);
+                self.pump(index);
+                let gates = self.resources.gates.len();
+                self.refill((index / gates) as u32, (index % gates) as u32);
+            }
+        }
+    }
+
+    /// Lets waiting messages go while there is room.
+    fn pump(&mut self, index: usize) {
+        let mut routes = std::mem::take(&mut self.routes);
+        while let Some(&(id, branch)) = self.gates[index].waiting.front() {
+            self.route(id, &mut routes);
+            let Some(route) = routes.get(branch as usize) else {
+                break;
+            };
+            let (_, kind) = self.gate_of(id, route);
+            if !self.room(index, kind) {
+                break;
+            }
+            self.gates[index].waiting.pop_front();
+            self.launch(id, branch, routes.len() as u32, route, index, kind);
+        }
+        self.routes = routes;
+    }
+
+    /// One branch less; the last one frees a place among the open messages.
+    fn branch_sent(&mut self, id: u32) {
+        let message = &mut self.messages[id as usize];
+        message.branches -= 1;
+        if message.branches > 0 {
+            return;
+        }
+        message.sent = true;
+        let (kind, rank, lane, bytes, latency) =
+            (message.kind, message.rank, message.lane, message.bytes, message.latency);
+        self.count_sent(rank, bytes);
+        match kind {
+            MessageKind::Unicast { to } => {
+                self.at(self.now.saturating_add(latency), What::Arrival { message: id, rank: to });
+            }
+            MessageKind::Multicast => self.multicast_sent(id),
+            MessageKind::Contribution { sum } => {
+                self.contribution_sent(sum, latency);
+                self.free_messages.push(id);
+            }
+            MessageKind::Sum { .. } => {}
+        }
+        self.ranks[rank as usize].open -= 1;
+        let now = self.now;
+        let state = self.lane(rank, lane);
+        state.sends_left -= 1;
+        state.latest = state.latest.max(now);
+        self.settle(rank, lane);
+        // a place among the open messages is free: any idle gate may have waited for it
+        self.refill_all(rank);
+    }
+
+    /// A message has arrived at one of its places.
+    pub(super) fn arrived(&mut self, id: u32) {
+        let message = &mut self.messages[id as usize];
+        message.arrivals -= 1;
+        if message.arrivals == 0 {
+            self.free_messages.push(id);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The event loop: all events of an instant, then the rates that they change.
+//!
+//! **Model.** Three kinds of events, in this order within an instant: a message arrives, the latency of a step is over, the
+//! last byte of a flow leaves. When an instant has no more events, rates are brought up to date, which moves the ends of
+//! the flows concerned; an end that was moved stays in the heap and is recognised by its version.
+//!
+//! **Invariant.** Times are whole femtoseconds and ties are broken by kind and number, so a run is the same every time. A
+//! flow's rest is a float that is only looked at when its rate changes; its end is rounded up.
+//!
+//! **Cost.** O(log events) an event, plus the rates.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::atomic::Ordering;
+
+use super::fair::{Change, Fair};
+use super::gates::{Gate, Message, Part};
+use super::in_network::Downlink;
+use super::ranks::{Lane, Rank, unfinished};
+use super::resources::Resources;
+use super::routes::Route;
+use super::tables::{self, Carried};
+use crate::engine::{Control, Job};
+use crate::error::{Error, Result};
+use crate::record::{FlowRecord, Record};
+use crate::units::{Fs, MAX_TIME_FS, NEVER};
+
+/// Instants between two looks at the caller's wish to stop.
+const LOOK: u64 = 256;
+
+/// What happens, by order within an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum What {
+    /// A message has arrived and is stored.
+    Arrival { message: u32, rank: u32 },
+    /// The latency of a lane's step is over.
+    Start { rank: u32, lane: u32 },
+    /// A flow has sent its last byte.
+    End { part: u32, version: u32 },
+}
+
+/// State of a run.
+pub(super) struct Run<'a> {
+    pub(super) job: &'a Job<'a>,
+    pub(super) control: &'a Control,
+    pub(super) resources: Resources,
+    pub(super) fair: Fair,
+    pub(super) now: Fs,
+    events: BinaryHeap<Reverse<(Fs, What)>>,
+    pub(super) ranks: Vec<Rank>,
+    pub(super) lanes: Vec<Lane>,
+    pub(super) gates: Vec<Gate>,
+    pub(super) messages: Vec<Message>,
+    pub(super) free_messages: Vec<u32>,
+    /// Flows under way, by their number in `fair`.
+    pub(super) parts: Vec<Part>,
+    /// Sums under way by (root, lane, step): their messages.
+    pub(super) sums: BTreeMap<(u32, u32, u32), u32>,
+    pub(super) downlinks: Vec<Downlink>,
+    pub(super) carried: Vec<Carried>,
+    pub(super) flows: Vec<FlowRecord>,
+    pub(super) routes: Vec<Route>,
+    pub(super) packet_hops: u64,
+    pub(super) unfinished: u32,
+}
+
+/// See [`super::run`].
+pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
+    let resources = Resources::new(job)?;
+    let fair = Fair::new(resources.capacity.clone(), resources.first_shared);
+    let ranks = job.schedule.ranks();
+    let mut run = Run {
+        job,
+        control,
+        fair,
+        now: 0,
+        events: BinaryHeap::new(),
+        ranks: vec![],
+        lanes: vec![],
+        gates: (0..ranks as usize * resources.gates.len()).map(|_| Gate::default()).collect(),
+        messages: vec![],
+        free_messages: vec![],
+        parts: vec![],
+        sums: BTreeMap::new(),
+        downlinks: vec![],
+        carried: vec![Carried::default(); resources.capacity.len()],
+        flows: vec![],
+        routes: vec![],
+        packet_hops: 0,
+        unfinished: ranks,
+        resources,
+    };
+    run.seat();
+    let instants = run.drive()?;
+    if let Some(error) = unfinished(&run) {
+        return Err(error);
+    }
+    let mut record = tables::record(&mut run);
+    if record.finish_fs > MAX_TIME_FS {
+        return Err(clock(record.finish_fs));
+    }
+    record.windows = instants;
+    Ok(record)
+}
+
+/// The simulated clock would pass its end.
+fn clock(now: Fs) -> Error {
+    let (value, limit) = (format!("{} ns", now / 1_000_000), format!("{} ns", MAX_TIME_FS / 1_000_000));
+    Error::Overflow { what: "simulated time".into(), value, limit }
+}
+
+impl Run<'_> {
+    /// Something will happen.
+    pub(super) fn at(&mut self, time: Fs, what: What) {
+        self.events.push(Reverse((time.min(NEVER - 1), what)));
+    }
+
+    /// Handles events until none is left; the number of instants with events.
+    fn drive(&mut self) -> Result<u64> {
+        let limit = self.job.time_limit_fs.unwrap_or(MAX_TIME_FS).min(MAX_TIME_FS);
+        let mut instants = 0;
+        while let Some(&Reverse((time, _))) = self.events.peek() {
+            if time > limit {
+                let (time_ns, ns) = (time / 1_000_000, limit / 1_000_000);
+                let limit_text = format!("simulated time limit {ns} ns");
+                return Err(if limit == MAX_TIME_FS {
+                    clock(time)
+                } else {
+                    Error::Timeout { time_ns, limit: limit_text }
+                });
+            }
+            if instants % LOOK == 0 {
+                if self.control.cancel.load(Ordering::Relaxed) {
+                    return Err(Error::Interrupted { time_ns: self.now / 1_000_000 });
+                }
+                self.control.now_fs.fetch_max(time, Ordering::Relaxed);
+            }
+            self.now = time;
+            instants += 1;
+            while let Some(&Reverse((next, what))) = self.events.peek() {
+                if next > time {
+                    break;
+                }
+                self.events.pop();
+                self.handle(what);
+            }
+            self.share();
+        }
+        Ok(instants)
+    }
+
+    fn handle(&mut self, what: What) {
+        match what {
+            What::Arrival { message, rank } => self.arrive(message, rank),
+            What::Start { rank, lane } => self.start(rank, lane),
+            What::End { part, version } => {
+                if self.parts[part as usize].version == version {
+                    self.end(part);
+                }
+            }
+        }
+    }
+
+    /// Brings rates up to date, and with them the ends of flows.
+    fn share(&mut self) {
+        let now = self.now;
+        for &Change { flow, before, rate } in self.fair.resolve() {
+            let part = &mut self.parts[flow as usize];
+            part.rest -= before * (now - part.since) as f64;
+            part.since = now;
+            part.version = part.version.wrapping_add(1);
+            let end = now.saturating_add(duration(part.rest, rate)).min(NEVER - 1);
+            self.events.push(Reverse((end, What::End { part: flow, version: part.version })));
+        }
+    }
+}
+
+/// Whole femtoseconds that so many bytes need, rounded up but for what rounding of floats can add.
+fn duration(bytes: f64, rate: f64) -> Fs {
+    if bytes <= 0.0 {
+        return 0;
+    }
+    let exact = bytes / rate;
+    (exact - 1e-6 - 1e-14 * exact).ceil().max(0.0) as Fs
+}
