@@ -16,18 +16,22 @@ use super::resources::GateKind;
 use super::routes::{Hop, Route};
 use super::run::{Run, What};
 use super::timing::{Ends, Timing, timing};
-use crate::collective::Target;
+use crate::collective::{MAX_LANES, Target};
 use crate::engine::OPEN_MESSAGES;
-use crate::units::Fs;
+use crate::units::{Fs, NEVER};
 
 /// A gate of a rank.
 #[derive(Debug, Default)]
 pub(super) struct Gate {
     /// Messages and branches that wait.
     waiting: VecDeque<(u32, u32)>,
-    /// Flows under way and the sum of their caps.
-    flows: u32,
-    active: f64,
+    /// Flows that are leaving and the sum of their caps.
+    pub(super) flows: u32,
+    pub(super) active: f64,
+    /// When its links would be through with all that was given to them, had nothing held it back.
+    busy_until: f64,
+    /// Wire bytes that have left and wait in the buffer behind its links, at most.
+    pub(super) stored: f64,
 }
 
 /// What a message is to the network.
@@ -57,8 +61,9 @@ pub(super) struct Message {
     pub(super) start: Fs,
     pub(super) network: usize,
     pub(super) reduce: bool,
-    /// Branches that are not through.
+    /// Branches that have not left completely, and those that are not through the network.
     pub(super) branches: u32,
+    pub(super) under_way: u32,
     /// Places where it has not arrived.
     pub(super) arrivals: u32,
     /// From the last byte sent to the last byte stored.
@@ -78,7 +83,22 @@ pub(super) struct Part {
     /// Wire bytes left when its rate changed last.
     pub(super) rest: f64,
     pub(super) since: Fs,
+    pub(super) rate: f64,
     pub(super) version: u32,
+    /// Its next event is when so much is left.
+    pub(super) until: f64,
+    pub(super) stage: Stage,
+}
+
+/// How far a flow is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Stage {
+    /// It leaves its sender; the sender's links alone need until then.
+    Leaving { free_at: Fs },
+    /// The links are free, and it leaves as soon as what is left fits into the buffer behind them.
+    Held,
+    /// All of it has left; so much was in the buffer then.
+    Stored { bytes: f64 },
 }
 
 /// Where a flow starts.
@@ -86,8 +106,8 @@ pub(super) struct Part {
 pub(super) enum Place {
     /// At a gate, of which it fills so much.
     Gate { index: usize, fills: f64 },
-    /// At the switches, to this rank.
-    Downlink(u32),
+    /// At the switches, to this rank, of whose links it fills so much.
+    Downlink { rank: u32, fills: f64 },
 }
 
 impl Run<'_> {
@@ -95,10 +115,8 @@ impl Run<'_> {
         (rank as usize * self.resources.gates.len() + gate as usize, self.resources.gates[gate as usize])
     }
 
-    /// True if a gate can take one more flow: at least half of one of its links is idle.
     fn room(&self, index: usize, kind: GateKind) -> bool {
-        let gate = &self.gates[index];
-        gate.flows == 0 || gate.active + 0.5 * kind.link <= kind.link * f64::from(kind.links)
+        kind.room(self.gates[index].flows, self.gates[index].active)
     }
 
     /// Opens messages for all gates that have nothing to send.
@@ -112,7 +130,7 @@ impl Run<'_> {
     }
 
     /// Opens messages until this gate has something to send or nothing is left to open.
-    fn refill(&mut self, rank: u32, gate: u32) {
+    pub(super) fn refill(&mut self, rank: u32, gate: u32) {
         let (index, kind) = self.gate(rank, gate);
         let kind = self.widest(rank, gate, kind);
         while self.gates[index].waiting.is_empty()
@@ -154,6 +172,7 @@ impl Run<'_> {
             network: self.network_of(rank, sent.to),
             reduce: false,
             branches: 1,
+            under_way: 1,
             arrivals: 1,
             latency: 0,
             sent: false,
@@ -178,11 +197,12 @@ impl Run<'_> {
         let parts = routes.len() as u32;
         let carries = |b: u32| parts < 2 || self.share_of(id, b, parts).is_some();
         let used: Vec<u32> = (0..parts).filter(|&b| carries(b)).collect();
-        self.messages[id as usize].branches = used.len() as u32;
+        let branches = used.len().max(1) as u32;
+        (self.messages[id as usize].branches, self.messages[id as usize].under_way) = (branches, branches);
         if used.is_empty() {
             // to itself: nothing to send
-            self.messages[id as usize].branches = 1;
-            self.branch_sent(id);
+            self.branch_through(id);
+            self.branch_left(id);
         }
         for branch in used {
             let route = &routes[branch as usize];
@@ -220,7 +240,7 @@ impl Run<'_> {
         let Message { kind, rank, lane, step, network, .. } = self.messages[id as usize];
         let here = self.job.placement[rank as usize];
         if let MessageKind::Unicast { to } = kind {
-            let tag = step << crate::collective::MAX_LANES.trailing_zeros() | lane;
+            let tag = step << MAX_LANES.trailing_zeros() | lane;
             self.resources.unicast(self.job, here, self.job.placement[to as usize], tag, routes);
         } else {
             routes.clear();
@@ -255,10 +275,16 @@ impl Run<'_> {
         let latency = route.latency.saturating_add(t.extra);
         let message = &mut self.messages[id as usize];
         message.latency = message.latency.max(latency);
-        let fills = t.cap.min(gate.link * f64::from(gate.links));
-        self.gates[index].flows += 1;
-        self.gates[index].active += fills;
-        self.flow(id, Place::Gate { index, fills }, &uses, &t);
+        let fills = t.cap.min(gate.all());
+        let state = &mut self.gates[index];
+        state.flows += 1;
+        state.active += fills;
+        state.busy_until = state.busy_until.max(self.now as f64) + t.wire as f64 / gate.all();
+        let alone = self.now as f64 + t.wire as f64 / fills.max(f64::MIN_POSITIVE);
+        // routers pass other traffic over the same links, and in-network traffic is not held back
+        let own = matches!(kind, MessageKind::Unicast { .. }) && !net.is_direct();
+        let free_at = if own { state.busy_until.max(alone).ceil() as Fs } else { NEVER };
+        self.flow(id, Place::Gate { index, fills }, &uses, &t, free_at);
         if kind.contributes() {
             self.contribution_begins(id);
         } else if kind == MessageKind::Multicast {
@@ -266,11 +292,12 @@ impl Run<'_> {
         }
     }
 
-    /// Starts a flow.
-    pub(super) fn flow(&mut self, message: u32, place: Place, uses: &[Use], t: &Timing) {
+    /// Starts a flow. Its sender's links alone would be through with it at `free_at`.
+    pub(super) fn flow(&mut self, message: u32, place: Place, uses: &[Use], t: &Timing, free_at: Fs) {
         let id = self.fair.start(uses, t.cap) as usize;
         let version = self.parts.get(id).map_or(0, |old| old.version.wrapping_add(1));
-        let part = Part { message, place, rest: t.wire as f64, since: self.now, version };
+        let stage = Stage::Leaving { free_at };
+        let part = Part { message, place, rest: t.wire as f64, since: self.now, rate: 0.0, version, until: 0.0, stage };
         if id < self.parts.len() {
             self.parts[id] = part;
         } else {
@@ -306,27 +333,8 @@ impl Run<'_> {
         self.serve(there, if reduce { 2 } else { 1 }, 1, bytes, wire, uses);
     }
 
-    /// The last byte of a flow has left.
-    pub(super) fn end(&mut self, id: u32) {
-        let Part { message, place, .. } = self.parts[id as usize];
-        self.parts[id as usize].version = self.parts[id as usize].version.wrapping_add(1);
-        self.fair.finish(id);
-        match place {
-            Place::Downlink(rank) => self.downlink_through(message, rank),
-            Place::Gate { index, fills } => {
-                let gate = &mut self.gates[index];
-                gate.flows -= 1;
-                gate.active = if gate.flows == 0 { 0.0 } else { gate.active - fills };
-                self.branch_sent(message);
-                self.pump(index);
-                let gates = self.resources.gates.len();
-                self.refill((index / gates) as u32, (index % gates) as u32);
-            }
-        }
-    }
-
     /// Lets waiting messages go while there is room.
-    fn pump(&mut self, index: usize) {
+    pub(super) fn pump(&mut self, index: usize) {
         let mut routes = std::mem::take(&mut self.routes);
         while let Some(&(id, branch)) = self.gates[index].waiting.front() {
             self.route(id, &mut routes);
@@ -341,38 +349,6 @@ impl Run<'_> {
             self.launch(id, branch, routes.len() as u32, route, index, kind);
         }
         self.routes = routes;
-    }
-
-    /// One branch less; the last one frees a place among the open messages.
-    fn branch_sent(&mut self, id: u32) {
-        let message = &mut self.messages[id as usize];
-        message.branches -= 1;
-        if message.branches > 0 {
-            return;
-        }
-        message.sent = true;
-        let (kind, rank, lane, bytes, latency) =
-            (message.kind, message.rank, message.lane, message.bytes, message.latency);
-        self.count_sent(rank, bytes);
-        match kind {
-            MessageKind::Unicast { to } => {
-                self.at(self.now.saturating_add(latency), What::Arrival { message: id, rank: to });
-            }
-            MessageKind::Multicast => self.multicast_sent(id),
-            MessageKind::Contribution { sum } => {
-                self.contribution_sent(sum, latency);
-                self.free_messages.push(id);
-            }
-            MessageKind::Sum { .. } => {}
-        }
-        self.ranks[rank as usize].open -= 1;
-        let now = self.now;
-        let state = self.lane(rank, lane);
-        state.sends_left -= 1;
-        state.latest = state.latest.max(now);
-        self.settle(rank, lane);
-        // a place among the open messages is free: any idle gate may have waited for it
-        self.refill_all(rank);
     }
 
     /// A message has arrived at one of its places.

@@ -14,13 +14,15 @@ use std::collections::VecDeque;
 use super::gates::{Message, MessageKind, Place};
 use super::run::{Run, What};
 use super::timing::{Ends, timing};
-use crate::units::Fs;
+use crate::units::{Fs, NEVER};
 
 /// What waits in the switches for the links to a rank.
 #[derive(Debug, Default)]
 pub(super) struct Downlink {
     waiting: VecDeque<u32>,
-    busy: bool,
+    /// Flows on their way down and the sum of their caps.
+    flows: u32,
+    active: f64,
 }
 
 impl Run<'_> {
@@ -97,34 +99,41 @@ impl Run<'_> {
         if self.downlinks.is_empty() {
             self.downlinks.resize_with(self.job.schedule.ranks() as usize, Downlink::default);
         }
-        let downlink = &mut self.downlinks[rank as usize];
-        downlink.waiting.push_back(id);
-        if !downlink.busy {
-            self.next_down(rank);
+        self.downlinks[rank as usize].waiting.push_back(id);
+        self.next_down(rank);
+    }
+
+    /// Lets down what the links to a rank have room for: one after the other, but messages of few packets side by side.
+    fn next_down(&mut self, rank: u32) {
+        while let Some(&id) = self.downlinks[rank as usize].waiting.front() {
+            let Message { bytes, network, reduce, .. } = self.messages[id as usize];
+            let links = self.resources.all_ports(self.job, network);
+            let Downlink { flows, active, .. } = &self.downlinks[rank as usize];
+            if !links.room(*flows, *active) {
+                return;
+            }
+            let there = self.job.placement[rank as usize];
+            let net = &self.job.fabric.networks[network];
+            let stages = self.resources.into_switches(self.job, network, there).stages;
+            let t = timing(self.job, net, &stages, bytes, Ends { reduce });
+            let mut uses = vec![];
+            let hops = self.resources.out_of_switches(self.job, network, there);
+            self.occupy(&hops, &t, bytes, &mut uses);
+            self.store(rank, bytes, reduce, t.wire, &mut uses);
+            let fills = t.cap.min(links.all());
+            let downlink = &mut self.downlinks[rank as usize];
+            downlink.waiting.pop_front();
+            downlink.flows += 1;
+            downlink.active += fills;
+            self.flow(id, Place::Downlink { rank, fills }, &uses, &t, NEVER);
         }
     }
 
-    fn next_down(&mut self, rank: u32) {
-        let downlink = &mut self.downlinks[rank as usize];
-        let Some(id) = downlink.waiting.pop_front() else {
-            downlink.busy = false;
-            return;
-        };
-        downlink.busy = true;
-        let Message { bytes, network, reduce, .. } = self.messages[id as usize];
-        let there = self.job.placement[rank as usize];
-        let net = &self.job.fabric.networks[network];
-        let stages = self.resources.into_switches(self.job, network, there).stages;
-        let t = timing(self.job, net, &stages, bytes, Ends { reduce });
-        let mut uses = vec![];
-        let hops = self.resources.out_of_switches(self.job, network, there);
-        self.occupy(&hops, &t, bytes, &mut uses);
-        self.store(rank, bytes, reduce, t.wire, &mut uses);
-        self.flow(id, Place::Downlink(rank), &uses, &t);
-    }
-
     /// The links to a rank are through with a message; it has arrived when its sources are, too.
-    pub(super) fn downlink_through(&mut self, id: u32, rank: u32) {
+    pub(super) fn downlink_through(&mut self, id: u32, rank: u32, fills: f64) {
+        let downlink = &mut self.downlinks[rank as usize];
+        downlink.flows -= 1;
+        downlink.active = if downlink.flows == 0 { 0.0 } else { downlink.active - fills };
         let message = &mut self.messages[id as usize];
         if message.sent {
             let time = self.now.saturating_add(message.latency);

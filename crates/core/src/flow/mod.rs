@@ -25,6 +25,7 @@ mod check;
 pub mod fair;
 mod gates;
 mod in_network;
+mod leaving;
 mod ranks;
 mod resources;
 mod routes;

@@ -26,6 +26,18 @@ pub(super) struct GateKind {
     pub(super) links: u32,
 }
 
+impl GateKind {
+    /// Bytes a femtosecond of all links.
+    pub(super) fn all(self) -> f64 {
+        self.link * f64::from(self.links)
+    }
+
+    /// True if one more flow can go beside those that are there: at least half of one link is idle.
+    pub(super) fn room(self, flows: u32, active: f64) -> bool {
+        flows == 0 || active + 0.5 * self.link <= self.all()
+    }
+}
+
 /// Planes that are loaded alike.
 #[derive(Clone, Debug)]
 pub(super) struct Bundle {

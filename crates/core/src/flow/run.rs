@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::atomic::Ordering;
 
 use super::fair::{Change, Fair};
-use super::gates::{Gate, Message, Part};
+use super::gates::{Gate, Message, Part, Place, Stage};
 use super::in_network::Downlink;
 use super::ranks::{Lane, Rank, unfinished};
 use super::resources::Resources;
@@ -35,8 +35,10 @@ pub(super) enum What {
     Arrival { message: u32, rank: u32 },
     /// The latency of a lane's step is over.
     Start { rank: u32, lane: u32 },
-    /// A flow has sent its last byte.
+    /// A flow is through, or has left its sender.
     End { part: u32, version: u32 },
+    /// The sender's links are through with a flow that is held back further on.
+    LinksFree { part: u32, version: u32 },
 }
 
 /// State of a run.
@@ -155,7 +157,12 @@ impl Run<'_> {
             What::Start { rank, lane } => self.start(rank, lane),
             What::End { part, version } => {
                 if self.parts[part as usize].version == version {
-                    self.end(part);
+                    self.reach(part);
+                }
+            }
+            What::LinksFree { part, version } => {
+                if self.parts[part as usize].version == version {
+                    self.links_free(part);
                 }
             }
         }
@@ -164,14 +171,32 @@ impl Run<'_> {
     /// Brings rates up to date, and with them the ends of flows.
     fn share(&mut self) {
         let now = self.now;
-        for &Change { flow, before, rate } in self.fair.resolve() {
+        self.fair.resolve();
+        for i in 0..self.fair.changed().len() {
+            let Change { flow, before, rate } = self.fair.changed()[i];
             let part = &mut self.parts[flow as usize];
             part.rest -= before * (now - part.since) as f64;
-            part.since = now;
-            part.version = part.version.wrapping_add(1);
-            let end = now.saturating_add(duration(part.rest, rate)).min(NEVER - 1);
-            self.events.push(Reverse((end, What::End { part: flow, version: part.version })));
+            (part.since, part.rate) = (now, rate);
+            self.plan(flow);
         }
+    }
+
+    /// Puts the next event of a flow into the heap; the one before is void.
+    pub(super) fn plan(&mut self, flow: u32) {
+        let now = self.now;
+        let part = &mut self.parts[flow as usize];
+        part.version = part.version.wrapping_add(1);
+        let version = part.version;
+        if part.rate == 0.0 && part.rest > part.until {
+            return; // it has no rate yet
+        }
+        let end = now.saturating_add(duration(part.rest - part.until, part.rate)).min(NEVER - 1);
+        if let (Stage::Leaving { free_at }, Place::Gate { .. }) = (part.stage, part.place)
+            && end > free_at.saturating_add(1)
+        {
+            self.events.push(Reverse((free_at.max(now), What::LinksFree { part: flow, version })));
+        }
+        self.events.push(Reverse((end, What::End { part: flow, version })));
     }
 }
 

@@ -157,20 +157,8 @@ impl Fair {
     pub fn finish(&mut self, id: u32) {
         let uses = std::mem::take(&mut self.flows[id as usize].uses);
         let Flow { rate, bottleneck, joined, .. } = self.flows[id as usize];
-        for held in &uses {
-            let members = &mut self.members[held.resource as usize];
-            members.swap_remove(held.place as usize);
-            if let Some(&Member { flow, at }) = members.get(held.place as usize) {
-                let moved = if flow == id { None } else { self.flows[flow as usize].uses.get_mut(at as usize) };
-                moved.into_iter().for_each(|m| m.place = held.place);
-            }
-            let used = &mut self.used[held.resource as usize];
-            if members.is_empty() {
-                *used = Sum::default();
-            } else {
-                used.add(-held.weight * rate);
-            }
-            self.touch(held.resource);
+        for &held in &uses {
+            self.withdraw(id, held, rate);
         }
         if let Some(bound) = self.bound.get_mut(bottleneck as usize) {
             *bound -= 1;
@@ -208,6 +196,47 @@ impl Fair {
             self.slot[t.resource as usize] = NONE;
         }
         &self.changed
+    }
+
+    /// The flows that the last [`Fair::resolve`] found to have another rate.
+    pub fn changed(&self) -> &[Change] {
+        &self.changed
+    }
+
+    /// A flow does not use its first resource any more; it must use others.
+    pub fn release_first(&mut self, id: u32) {
+        let flow = &mut self.flows[id as usize];
+        if flow.uses.is_empty() {
+            return;
+        }
+        let held = flow.uses.swap_remove(0);
+        if let Some(&Held { resource, place, .. }) = flow.uses.first() {
+            self.members[resource as usize][place as usize].at = 0;
+        }
+        if flow.bottleneck == held.resource {
+            flow.bottleneck = NONE;
+            self.bound[held.resource as usize] -= 1;
+        }
+        let rate = flow.rate;
+        self.withdraw(id, held, rate);
+        self.join(id);
+    }
+
+    /// Takes a flow that has `rate` off one of its resources.
+    fn withdraw(&mut self, id: u32, held: Held, rate: f64) {
+        let members = &mut self.members[held.resource as usize];
+        members.swap_remove(held.place as usize);
+        if let Some(&Member { flow, at }) = members.get(held.place as usize)
+            && flow != id
+        {
+            self.flows[flow as usize].uses[at as usize].place = held.place;
+        }
+        if self.members[held.resource as usize].is_empty() {
+            self.used[held.resource as usize] = Sum::default();
+        } else {
+            self.used[held.resource as usize].add(-held.weight * rate);
+        }
+        self.touch(held.resource);
     }
 
     /// Rate of a flow.
