@@ -2,7 +2,8 @@
 //!
 //! **Model.** Two stages. [`Plan::new`] builds the fabric, rounds the size as nccl-tests does, chooses algorithm and
 //! protocol, builds the schedule, decides the fidelity and checks memory; [`Plan::run`] simulates or predicts and adds the
-//! lower bound and the bottleneck. `auto` takes packets where the estimated packet-hops fit the budget.
+//! lower bound and the bottleneck. `auto` takes packets where the estimated packet-hops fit the budget, flows where the
+//! estimated messages fit [`FLOW_BUDGET`], and predicts otherwise.
 //!
 //! **Invariant.** The outcome says what was really done: every `auto` is replaced in [`Outcome::effective`], and an option
 //! that was given but had no effect is a warning that names it.
@@ -19,10 +20,14 @@ use crate::collective::{Algorithm, Collective, Schedule, check};
 use crate::engine::{Control, Job, run};
 use crate::error::{Error, Result};
 use crate::fabric::Fabric;
+use crate::flow;
 use crate::record::Record;
 use crate::spec::{ProtocolSpec, RunSpec, SystemSpec, validate, validate_system};
 use crate::stack::{Candidate, Task};
 use crate::units::{Fs, MAX_TIME_FS};
+
+/// Messages that `auto` simulates as flows: some seconds on one core.
+const FLOW_BUDGET: u64 = 1_000_000;
 
 /// Everything that a run gives.
 #[derive(Clone, Debug)]
@@ -33,7 +38,7 @@ pub struct Outcome {
     pub algorithm: String,
     /// Protocol that ran.
     pub protocol: String,
-    /// `packet` or `analytic`.
+    /// `packet`, `flow` or `analytic`.
     pub fidelity: String,
     /// Number of ranks.
     pub ranks: u32,
@@ -49,7 +54,7 @@ pub struct Outcome {
     pub bottleneck: String,
     /// Options without effect, and other remarks.
     pub warnings: Vec<String>,
-    /// What the packet engine recorded.
+    /// What packets or flows left behind.
     pub record: Option<Record>,
     /// The specification with every choice made.
     pub effective: RunSpec,
@@ -70,6 +75,7 @@ pub struct Plan {
     schedule: Box<dyn Schedule>,
     prediction: Prediction,
     packet: bool,
+    flow: bool,
     warnings: Vec<String>,
 }
 
@@ -209,12 +215,14 @@ impl Plan {
             protocol: choice.protocol,
             schedule: choice.schedule,
             prediction: choice.prediction,
-            packet: spec.fidelity != "analytic",
+            packet: matches!(spec.fidelity.as_str(), "packet" | "auto"),
+            flow: spec.fidelity == "flow",
             placement: stage.placement,
             fabric: stage.fabric,
         };
         if spec.fidelity == "auto" {
             plan.packet = plan.prediction.packet_hops <= spec.packet_budget;
+            plan.flow = !plan.packet && plan.prediction.messages <= FLOW_BUDGET;
         }
         plan.fit(spec)?;
         plan.effective.fidelity = plan.fidelity().into();
@@ -222,9 +230,13 @@ impl Plan {
         Ok(plan)
     }
 
-    /// `packet` or `analytic`.
+    /// `packet`, `flow` or `analytic`.
     pub fn fidelity(&self) -> &'static str {
-        if self.packet { "packet" } else { "analytic" }
+        match (self.packet, self.flow) {
+            (true, _) => "packet",
+            (_, true) => "flow",
+            _ => "analytic",
+        }
     }
 
     /// The specification with every choice made.
@@ -237,13 +249,19 @@ impl Plan {
         self.prediction.bytes
     }
 
-    /// Bytes of memory that a packet run and its tables will need, estimated.
+    /// Bytes of memory that a packet or flow run and its tables will need, estimated.
     pub fn memory_bytes(&self) -> u64 {
         let d = describe(&self.fabric);
         let ranks = self.placement.len() as u64;
         // packets of 32 bytes on the wires and in the buffers, some forty a busy link
         let traffic = 32 * self.prediction.packet_hops.min(40 * d.directed_links);
-        let state = d.state_bytes + traffic + ranks * u64::from(self.schedule.lanes()) * 64;
+        let state = if self.flow {
+            // messages opened, and what is kept of a link or a set of links
+            let open = (self.prediction.messages / ranks.max(1)).clamp(1, 256);
+            ranks * (open * 400 + u64::from(self.fabric.accelerator_ports()) * 64) + d.directed_links * 120
+        } else {
+            d.state_bytes + traffic
+        } + ranks * u64::from(self.schedule.lanes()) * 64;
         let wants = |table: &str| self.effective.record.iter().any(|r| r == table);
         // a flow is a row at its start and one at its end, and then a row of the table
         let flows = if wants("flows") { self.prediction.messages.saturating_mul(2 * 48 + 48) } else { 0 };
@@ -258,22 +276,28 @@ impl Plan {
             return Err(Error::Overflow {
                 what: "packets of one message".into(),
                 value: format!("{} bytes in packets of {payload}", self.bytes),
-                limit: format!("{} packets; use fidelity \"analytic\"", u32::MAX),
+                limit: format!("{} packets; use fidelity \"flow\" or \"analytic\"", u32::MAX),
             });
         }
-        let (Some(available), true) = (spec.memory_limit, self.packet) else {
+        let (Some(available), true) = (spec.memory_limit, self.packet || self.flow) else {
             return Ok(());
         };
         let needed = self.memory_bytes();
         if needed <= available {
             return Ok(());
         }
-        if spec.fidelity == "auto" && spec.record.is_empty() {
+        if spec.fidelity == "auto" {
+            let from = if self.packet { "packets" } else { "flows" };
+            self.flow = self.packet && self.prediction.messages <= FLOW_BUDGET;
             self.packet = false;
-            self.warnings.push(format!(
-                "fidelity: analytic, because packets need about {needed} bytes and {available} are allowed"
-            ));
-            return Ok(());
+            self.flow &= self.memory_bytes() <= available;
+            if self.flow || spec.record.is_empty() {
+                self.warnings.push(format!(
+                    "fidelity: {}, because {from} need about {needed} bytes and {available} are allowed",
+                    self.fidelity()
+                ));
+                return Ok(());
+            }
         }
         let flows = spec.record.iter().any(|r| r == "flows");
         Err(Error::Memory {
@@ -292,7 +316,7 @@ impl Plan {
     /// Runs it.
     ///
     /// # Errors
-    /// Those of [`run`].
+    /// Those of [`run`] and [`flow::run`].
     pub fn run(self, control: &Control) -> Result<Outcome> {
         let wants = |table: &str| self.effective.record.iter().any(|r| r == table);
         // of the stack at this size, not of the choice: rows with different protocols share one bound
@@ -308,21 +332,19 @@ impl Plan {
             placement: &self.placement,
         };
         let bound = lower_bound(&self.fabric, demand, &protocols);
-        let (time_fs, record) = if self.packet {
-            let record = run(
-                &Job {
-                    fabric: &self.fabric,
-                    schedule: &*self.schedule,
-                    placement: &self.placement,
-                    protocol: &self.protocol,
-                    seed: self.effective.seed,
-                    threads: self.effective.threads,
-                    record_flows: wants("flows"),
-                    record_links: wants("links") || wants("switches"),
-                    time_limit_fs: self.effective.time_limit_fs,
-                },
-                control,
-            )?;
+        let (time_fs, record) = if self.packet || self.flow {
+            let job = Job {
+                fabric: &self.fabric,
+                schedule: &*self.schedule,
+                placement: &self.placement,
+                protocol: &self.protocol,
+                seed: self.effective.seed,
+                threads: self.effective.threads,
+                record_flows: wants("flows"),
+                record_links: wants("links") || wants("switches"),
+                time_limit_fs: self.effective.time_limit_fs,
+            };
+            let record = if self.packet { run(&job, control)? } else { flow::run(&job, control)? };
             (record.finish_fs, Some(record))
         } else {
             (self.prediction.time_fs.max(bound.time_fs), None)

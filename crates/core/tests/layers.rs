@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["fabric"],
     &["routing"],
     &["engine", "bound"],
-    &["analytic"],
+    &["analytic", "flow"],
     &["stack"],
     &["simulate"],
     &["results"],

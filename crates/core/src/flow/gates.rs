@@ -11,14 +11,12 @@
 
 use std::collections::VecDeque;
 
-use super::fair::Use;
 use super::resources::GateKind;
-use super::routes::{Hop, Route};
-use super::run::{Run, What};
-use super::timing::{Ends, Timing, timing};
+use super::routes::Route;
+use super::run::Run;
 use crate::collective::{MAX_LANES, Target};
 use crate::engine::OPEN_MESSAGES;
-use crate::units::{Fs, NEVER};
+use crate::units::Fs;
 
 /// A gate of a rank.
 #[derive(Debug, Default)]
@@ -29,7 +27,7 @@ pub(super) struct Gate {
     pub(super) flows: u32,
     pub(super) active: f64,
     /// When its links would be through with all that was given to them, had nothing held it back.
-    busy_until: f64,
+    pub(super) busy_until: f64,
     /// Wire bytes that have left and wait in the buffer behind its links, at most.
     pub(super) stored: f64,
 }
@@ -244,12 +242,12 @@ impl Run<'_> {
             self.resources.unicast(self.job, here, self.job.placement[to as usize], tag, routes);
         } else {
             routes.clear();
-            routes.push(self.resources.into_switches(self.job, network, here));
+            routes.push(self.resources.up_to_switches(self.job, network, here));
         }
     }
 
     /// Bytes of one of several branches; whole packets, so that a short message may leave a branch empty.
-    fn share_of(&self, id: u32, branch: u32, branches: u32) -> Option<u64> {
+    pub(super) fn share_of(&self, id: u32, branch: u32, branches: u32) -> Option<u64> {
         let Message { rank, lane, step, bytes, network, .. } = self.messages[id as usize];
         let payload = u64::from(self.job.fabric.networks[network].spec.payload);
         let packets = bytes.div_ceil(payload).max(1);
@@ -257,80 +255,6 @@ impl Run<'_> {
         let i = (u64::from(branch) + turn) % n;
         let (from, to) = (packets * i / n, packets * (i + 1) / n);
         (to > from).then(|| (to * payload).min(bytes).saturating_sub(from * payload))
-    }
-
-    /// A message or branch begins to leave.
-    fn launch(&mut self, id: u32, branch: u32, branches: u32, route: &Route, index: usize, gate: GateKind) {
-        let Message { kind, rank, bytes: all, network, reduce, .. } = self.messages[id as usize];
-        let bytes = if branches > 1 { self.share_of(id, branch, branches).unwrap_or(0) } else { all };
-        let here = self.job.placement[rank as usize];
-        let net = &self.job.fabric.networks[network];
-        let t = timing(self.job, net, &route.stages, bytes, Ends { reduce });
-        let mut uses = vec![];
-        self.occupy(&route.hops, &t, bytes, &mut uses);
-        self.serve(here, 0, 1, bytes, t.wire, &mut uses);
-        if let MessageKind::Unicast { to } = kind {
-            self.store(to, bytes, reduce, t.wire, &mut uses);
-        }
-        let latency = route.latency.saturating_add(t.extra);
-        let message = &mut self.messages[id as usize];
-        message.latency = message.latency.max(latency);
-        let fills = t.cap.min(gate.all());
-        let state = &mut self.gates[index];
-        state.flows += 1;
-        state.active += fills;
-        state.busy_until = state.busy_until.max(self.now as f64) + t.wire as f64 / gate.all();
-        let alone = self.now as f64 + t.wire as f64 / fills.max(f64::MIN_POSITIVE);
-        // routers pass other traffic over the same links, and in-network traffic is not held back
-        let own = matches!(kind, MessageKind::Unicast { .. }) && !net.is_direct();
-        let free_at = if own { state.busy_until.max(alone).ceil() as Fs } else { NEVER };
-        self.flow(id, Place::Gate { index, fills }, &uses, &t, free_at);
-        if kind.contributes() {
-            self.contribution_begins(id);
-        } else if kind == MessageKind::Multicast {
-            self.multicast_begins(id);
-        }
-    }
-
-    /// Starts a flow. Its sender's links alone would be through with it at `free_at`.
-    pub(super) fn flow(&mut self, message: u32, place: Place, uses: &[Use], t: &Timing, free_at: Fs) {
-        let id = self.fair.start(uses, t.cap) as usize;
-        let version = self.parts.get(id).map_or(0, |old| old.version.wrapping_add(1));
-        let stage = Stage::Leaving { free_at };
-        let part = Part { message, place, rest: t.wire as f64, since: self.now, rate: 0.0, version, until: 0.0, stage };
-        if id < self.parts.len() {
-            self.parts[id] = part;
-        } else {
-            self.parts.push(part);
-        }
-        if t.wire == 0 {
-            // nothing to send: it has left at once, whatever its rate
-            self.at(self.now, What::End { part: id as u32, version });
-        }
-    }
-
-    /// Adds links to what a flow uses and books what they carry.
-    pub(super) fn occupy(&mut self, hops: &[Hop], t: &Timing, bytes: u64, uses: &mut Vec<Use>) {
-        for hop in hops {
-            let weight = f64::from(hop.to - hop.from) / f64::from(hop.of);
-            uses.push(Use { resource: hop.resource, weight });
-            self.packet_hops += self.carried[hop.resource as usize].add(hop, bytes, t.wire, t.packets);
-        }
-    }
-
-    /// Adds a server of an accelerator: `times` accesses a payload byte.
-    fn serve(&self, accelerator: u32, server: usize, times: u32, bytes: u64, wire: u64, uses: &mut Vec<Use>) {
-        if let Some(first) = self.resources.servers[server].filter(|_| wire > 0) {
-            let weight = f64::from(times) * bytes as f64 / wire as f64;
-            uses.push(Use { resource: first + accelerator, weight });
-        }
-    }
-
-    /// Adds what storing or combining at a rank takes.
-    pub(super) fn store(&self, rank: u32, bytes: u64, reduce: bool, wire: u64, uses: &mut Vec<Use>) {
-        let there = self.job.placement[rank as usize];
-        self.serve(there, 0, Ends { reduce }.memory(), bytes, wire, uses);
-        self.serve(there, if reduce { 2 } else { 1 }, 1, bytes, wire, uses);
     }
 
     /// Lets waiting messages go while there is room.

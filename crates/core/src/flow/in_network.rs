@@ -114,10 +114,10 @@ impl Run<'_> {
             }
             let there = self.job.placement[rank as usize];
             let net = &self.job.fabric.networks[network];
-            let stages = self.resources.into_switches(self.job, network, there).stages;
+            let stages = self.resources.up_to_switches(self.job, network, there).stages;
             let t = timing(self.job, net, &stages, bytes, Ends { reduce });
             let mut uses = vec![];
-            let hops = self.resources.out_of_switches(self.job, network, there);
+            let hops = self.resources.down_from_switches(self.job, network, there);
             self.occupy(&hops, &t, bytes, &mut uses);
             self.store(rank, bytes, reduce, t.wire, &mut uses);
             let fills = t.cap.min(links.all());

@@ -4,7 +4,12 @@
 //! but its sender's links go on at theirs until the buffer behind them is full, as with credits. So a message counts as
 //! sent, and the gate turns to the next one, when the links alone would be through with everything given to them so far
 //! *and* what the network has not carried yet fits into that buffer beside what earlier messages left there. From then on
-//! the flow uses the links further on only; it arrives when the network is through with it.
+//! the flow uses the links further on only (where routers pass other traffic over the first links, those too); it arrives
+//! when the network is through with it.
+//!
+//! Senders of equal messages to one receiver would leave it in the same instant, meet again at the next receiver and never
+//! part. Packets do part: credits come back in eighths of the buffer, at another time for each sender, and who is ahead
+//! gains with every message. So up to an eighth of the buffer, another part for each sender, counts as not announced.
 //!
 //! **Invariant.** What has been sent never exceeds what the links could send. Memory stays occupied to the end.
 //!
@@ -12,6 +17,11 @@
 
 use super::gates::{Message, MessageKind, Part, Place, Stage};
 use super::run::{Run, What};
+
+/// Freed bytes are announced in eighths of the buffer, as in the packet engine.
+const CREDIT_UPDATES: f64 = 8.0;
+/// Multiples of this fill the interval from 0 to 1 evenly, whatever their number.
+const GOLDEN: f64 = 0.618_033_988_749_895;
 
 impl Run<'_> {
     /// A flow has come to where its next event is.
@@ -48,6 +58,9 @@ impl Run<'_> {
         let network = &self.job.fabric.networks[self.messages[part.message as usize].network];
         let links = self.resources.gates[index % self.resources.gates.len()].links;
         let buffer = network.spec.buffer.map_or(f64::INFINITY, |b| b as f64 * f64::from(links));
+        // what comes back is announced in parts, and not for all senders at once
+        let phase = (f64::from(self.messages[part.message as usize].rank) * GOLDEN).fract();
+        let buffer = buffer * (1.0 - phase / CREDIT_UPDATES);
         (buffer - self.gates[index].stored).max(0.0)
     }
 
@@ -57,7 +70,9 @@ impl Run<'_> {
         part.rest = (part.rest - part.rate * (self.now - part.since) as f64).max(0.0);
         (part.since, part.until, part.stage) = (self.now, 0.0, Stage::Stored { bytes: part.rest });
         let Part { message, place, rest, .. } = *part;
-        self.fair.release_first(id);
+        if !self.job.fabric.networks[self.messages[message as usize].network].is_direct() {
+            self.fair.release_first(id);
+        }
         self.plan(id);
         if let Place::Gate { index, fills } = place {
             self.gates[index].stored += rest;

@@ -25,6 +25,7 @@ mod check;
 pub mod fair;
 mod gates;
 mod in_network;
+mod launch;
 mod leaving;
 mod ranks;
 mod resources;

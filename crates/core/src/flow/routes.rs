@@ -59,7 +59,7 @@ impl Resources {
         let net = &job.fabric.networks[way.network];
         let mine = &self.nets[way.network];
         let (copy, x, y) = (here / net.span, here % net.span, there % net.span);
-        let slot = |member: u32| net.position(0, member, 0) / net.planes[0].links;
+        let slot = |m: u32| if net.is_direct() { m } else { net.position(0, m, 0) / net.planes[0].links };
         let spread = |choices| Spread::new(net.spec.routing, choices, slot(x), slot(y), 0, tag, job.seed);
         match (&net.planes[0].shape, &mine.layout) {
             (Shape::Direct(d), Layout::Direct { first, bundle }) => {
@@ -140,7 +140,7 @@ impl Resources {
     }
 
     /// From an accelerator to the switches that combine or replicate; all ports take part.
-    pub(super) fn into_switches(&self, job: &Job, network: usize, here: u32) -> Route {
+    pub(super) fn up_to_switches(&self, job: &Job, network: usize, here: u32) -> Route {
         let net = &job.fabric.networks[network];
         let mine = &self.nets[network];
         let hops = match &mine.layout {
@@ -156,7 +156,7 @@ impl Resources {
     }
 
     /// From those switches to an accelerator.
-    pub(super) fn out_of_switches(&self, job: &Job, network: usize, there: u32) -> Vec<Hop> {
+    pub(super) fn down_from_switches(&self, job: &Job, network: usize, there: u32) -> Vec<Hop> {
         let net = &job.fabric.networks[network];
         match &self.nets[network].layout {
             Layout::Sets { down, .. } => vec![whole(down + there)],

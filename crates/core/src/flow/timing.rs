@@ -1,13 +1,14 @@
 //! What a message costs without contention: bytes on the wire, how fast it can go, and what comes after its last byte.
 //!
 //! **Model.** A message of many packets is a fluid; what the fluid does not know is added. *Cap*: the packets that go by
-//! one link follow each other, so a message of few packets cannot use all links of a set. *Extra*: the last packet is
-//! stored by switches that do not cut through, or waits for a slower link, and is then written to memory; on a path of
-//! stages this is the time of one packet through all of them, less that on the slowest, which the fluid has counted.
+//! one link follow each other in rounds, so a message of few packets cannot use all links of a set. *Extra*: the last
+//! packet passes the stages of its path behind the ones before it, is stored by switches that do not cut through, waits
+//! for slower links and is then written to memory; what this takes beyond the fluid's time on the slowest stage.
 //!
-//! **Invariant.** Alone, a message takes what the packet engine gives it, but for roundings by 1 fs a packet and where
-//! memory is slower than the links. **Cost.** O(links of the path).
+//! **Invariant.** Alone, a message takes what the packet engine gives it, but for roundings by 1 fs a packet, and where
+//! memory is slower than the links or tiers of several rates have several links. **Cost.** O(links of the path).
 
+use super::resources::speed;
 use super::routes::Stage;
 use crate::engine::{Job, wire_bytes};
 use crate::fabric::Network;
@@ -53,23 +54,17 @@ pub(super) fn timing(job: &Job, net: &Network, stages: &[Stage], bytes: u64, end
     let (packets, full, last) = cut(job, net, bytes);
     let wire = (packets - 1) * full + last;
     let payload = u64::from(net.spec.payload);
-    let one = if packets > 1 { full } else { last };
-    let (mut cap, mut through, mut longest, mut before) = (f64::INFINITY, 0, 0, 0);
-    for (i, stage) in stages.iter().enumerate() {
-        let takes = stage.rate.time(one);
-        through += if i == 0 || !stage.cut_through { takes } else { takes.saturating_sub(before) };
-        longest = longest.max(takes);
-        before = takes;
+    let width = stages.first().map_or(1, |s| u64::from(s.width));
+    let (mut cap, mut fluid, mut longest) = (f64::INFINITY, 0, 0);
+    for stage in stages {
+        let (rounds, tail) = rounds(packets, stage.width.into(), full, last);
+        let alone = (rounds - 1) * full + tail;
+        fluid = fluid.max(stage.rate.time(alone));
+        longest = longest.max(stage.rate.time(if packets > 1 { full } else { last }));
         if stage.width > 1 {
-            // the links that carry most of the packets
-            let width = u64::from(stage.width);
-            let rounds = packets.div_ceil(width);
-            let tail = if packets > (rounds - 1) * width + 1 { full } else { last };
-            let alone = ((rounds - 1) * full + tail).max(1);
-            cap = cap.min(wire as f64 / alone as f64 * stage.rate.0 as f64 / 8e15);
+            cap = cap.min(wire as f64 / alone.max(1) as f64 * speed(stage.rate));
         }
     }
-    let width = u64::from(stages.first().map_or(1, |s| s.width));
     let device = &job.fabric.spec.device;
     let time = |rate: Option<BitRate>, bytes: u64| rate.map_or(0, |r| r.time(bytes));
     // of the packets that leave together by the first hops all but the first wait for a read; the last of them are
@@ -79,6 +74,39 @@ pub(super) fn timing(job: &Job, net: &Network, stages: &[Stage], bytes: u64, end
     let stored = bytes - (packets - together) * payload;
     let channel = if ends.reduce { device.reduce_rate } else { device.copy_rate };
     let store = time(channel, stored).max(time(device.hbm_rate, stored * u64::from(ends.memory())));
-    let extra = read + through + store - read.max(longest).max(store).min(read + through + store);
+    let network = through(stages, packets, full, last).saturating_sub(fluid);
+    let all = network.saturating_add(longest).saturating_add(read).saturating_add(store);
+    let extra = all.saturating_sub(longest.max(read).max(store));
     Timing { packets, wire, cap, extra }
+}
+
+/// Packets that one of several links sends, and the wire bytes of the last of them.
+fn rounds(packets: u64, width: u64, full: u64, last: u64) -> (u64, u64) {
+    let rounds = packets.div_ceil(width);
+    (rounds, if packets > (rounds - 1) * width + 1 { full } else { last })
+}
+
+/// When the last packet is through all stages, counted from the start and without propagation.
+fn through(stages: &[Stage], packets: u64, full: u64, last: u64) -> Fs {
+    let width = stages.first().map_or(1, |s| s.width);
+    let (count, tail) = rounds(packets, width.into(), full, last);
+    // tails of the first packet, a full one, and of the last
+    let (mut first, mut end): (Fs, Fs) = (0, 0);
+    let (mut full_in, mut tail_in, mut pace): (Fs, Fs, Fs) = (0, 0, 0);
+    for (i, stage) in stages.iter().enumerate() {
+        let (full_fs, tail_fs) = (stage.rate.time(full), stage.rate.time(tail));
+        // from the tail coming in to the head leaving: nothing of it, if the stage is not slower and cuts through
+        let head = |came: Fs, took: Fs, takes: Fs| {
+            if i == 0 || !stage.cut_through { came } else { came.saturating_sub(takes.min(took)) }
+        };
+        first = head(first, full_in, full_fs).saturating_add(full_fs);
+        // where a set widens, only every so many packets of one link meet again
+        pace = pace.max(full_fs / u64::from((stage.width / width).max(1)));
+        let before = first.saturating_add(count.saturating_sub(2).saturating_mul(pace));
+        let ready = head(end, tail_in, tail_fs);
+        let free = if count > 1 && stage.width <= width { before } else { 0 };
+        end = ready.max(free).saturating_add(tail_fs);
+        (full_in, tail_in) = (full_fs, tail_fs);
+    }
+    end
 }

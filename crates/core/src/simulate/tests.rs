@@ -86,10 +86,22 @@ fn auto_fidelity_follows_the_budget() {
     let mut s = spec(r#""collective": "all_to_all", "bytes": 1048576, "algorithm": "direct""#);
     s.fidelity = "auto".into();
     // 8 x 7 messages of 128 KiB = 32 packets over 2 links each
-    for (budget, expected) in [(8 * 7 * 32 * 2, "packet"), (8 * 7 * 32 * 2 - 1, "analytic")] {
+    for (budget, expected) in [(8 * 7 * 32 * 2, "packet"), (8 * 7 * 32 * 2 - 1, "flow")] {
         s.packet_budget = budget;
         assert_eq!(Plan::new(&s).unwrap().fidelity(), expected);
     }
+    // 2048 x 2047 messages are beyond the budget of flows
+    s.system.accelerators = 2048;
+    s.system.networks[0].span = 2048;
+    s.system.networks[0].topology =
+        crate::spec::TopologySpec::Clos { down: vec![2048], up: vec![1], parallel: vec![1], rails: 1 };
+    s.ranks = None;
+    assert_eq!(Plan::new(&s).unwrap().fidelity(), "analytic");
+    s.algorithm = "pairwise".into();
+    s.ranks = Some(512);
+    let o = simulate(&s, &Control::default()).unwrap();
+    assert_eq!((o.fidelity.as_str(), o.effective.fidelity.as_str()), ("flow", "flow"));
+    assert!(o.time_fs >= o.bound.time_fs && o.record.is_some());
 }
 
 #[test]
