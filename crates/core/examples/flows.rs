@@ -28,8 +28,9 @@ impl Pattern {
     fn new(to: Vec<u32>, bytes: u64) -> Self {
         let mut pattern = Pattern { recv: vec![Recv::default(); to.len()], to, bytes };
         for rank in 0..pattern.ranks() {
+            let bytes = pattern.size(rank);
             let recv = &mut pattern.recv[pattern.to[rank as usize] as usize];
-            (recv.messages, recv.bytes) = (recv.messages + 1, recv.bytes + pattern.size(rank));
+            (recv.messages, recv.bytes) = (recv.messages + 1, recv.bytes + bytes);
         }
         pattern
     }

@@ -217,6 +217,17 @@ fn the_same_run_is_the_same_to_the_last_bit() {
 }
 
 #[test]
+fn a_limit_of_the_time_it_takes_is_enough() {
+    // flows speed up as others end: the ends planned for their slower rates lie beyond the limit
+    let params = Params::new(AllToAll, Direct, 16, 16 * MIB);
+    let spec = tree(1, RoutingSpec::Ecmp);
+    let t = fluid().collective(&spec, &params).unwrap().finish_fs;
+    let within = |limit| Run { time_limit_fs: Some(limit), ..fluid() }.collective(&spec, &params);
+    assert_eq!(within(t).unwrap().finish_fs, t);
+    assert!(matches!(within(t - 1), Err(Error::Timeout { .. })));
+}
+
+#[test]
 fn what_cannot_end_is_a_typed_error() {
     let params = Params::new(AllReduce, Ring, 8, 16 * MIB);
     let error = Run { time_limit_fs: Some(1_000_000_000), ..fluid() }.collective(&switched(8), &params).unwrap_err();

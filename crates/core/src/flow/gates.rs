@@ -2,8 +2,8 @@
 //!
 //! **Model.** A gate is a port, or the set of ports over which a policy sprays. As in the packet engine a rank opens
 //! messages in order, earlier lanes first, whenever a gate has nothing to send, and at most [`OPEN_MESSAGES`] at once; a
-//! message waits in the queue of its gate for those before it. A message of fewer packets than the gate has links does
-//! not fill it: then the next goes beside it.
+//! message waits in the queue of its gate for those before it. A gate goes on to the next when its links have on average
+//! sent all of the one before, so that messages of few packets fill it one beside the other.
 //!
 //! **Invariant.** Which message a gate takes next is the order of opening; nothing that has begun is overtaken.
 //!
@@ -11,7 +11,6 @@
 
 use std::collections::VecDeque;
 
-use super::resources::GateKind;
 use super::routes::Route;
 use super::run::Run;
 use crate::collective::{MAX_LANES, Target};
@@ -23,9 +22,8 @@ use crate::units::Fs;
 pub(super) struct Gate {
     /// Messages and branches that wait.
     waiting: VecDeque<(u32, u32)>,
-    /// Flows that are leaving and the sum of their caps.
-    pub(super) flows: u32,
-    pub(super) active: f64,
+    /// Something is leaving.
+    pub(super) busy: bool,
     /// When its links would be through with all that was given to them, had nothing held it back.
     pub(super) busy_until: f64,
     /// Wire bytes that have left and wait in the buffer behind its links, at most.
@@ -64,7 +62,8 @@ pub(super) struct Message {
     pub(super) under_way: u32,
     /// Places where it has not arrived.
     pub(super) arrivals: u32,
-    /// From the last byte sent to the last byte stored.
+    /// From when the fluid has left: until the last packet has, and until it is stored.
+    pub(super) tail: Fs,
     pub(super) latency: Fs,
     /// All of it has left its sources.
     pub(super) sent: bool,
@@ -102,19 +101,20 @@ pub(super) enum Stage {
 /// Where a flow starts.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Place {
-    /// At a gate, of which it fills so much.
-    Gate { index: usize, fills: f64 },
-    /// At the switches, to this rank, of whose links it fills so much.
-    Downlink { rank: u32, fills: f64 },
+    /// At a gate.
+    Gate(usize),
+    /// At the switches, to this rank.
+    Downlink(u32),
 }
 
 impl Run<'_> {
-    fn gate(&mut self, rank: u32, gate: u32) -> (usize, GateKind) {
-        (rank as usize * self.resources.gates.len() + gate as usize, self.resources.gates[gate as usize])
+    fn gate(&self, rank: u32, gate: u32) -> usize {
+        rank as usize * self.resources.gates.len() + gate as usize
     }
 
-    fn room(&self, index: usize, kind: GateKind) -> bool {
-        kind.room(self.gates[index].flows, self.gates[index].active)
+    /// True if a gate has nothing to send.
+    fn idle(&self, index: usize) -> bool {
+        !self.gates[index].busy && self.gates[index].waiting.is_empty()
     }
 
     /// Opens messages for all gates that have nothing to send.
@@ -129,12 +129,8 @@ impl Run<'_> {
 
     /// Opens messages until this gate has something to send or nothing is left to open.
     pub(super) fn refill(&mut self, rank: u32, gate: u32) {
-        let (index, kind) = self.gate(rank, gate);
-        let kind = self.widest(rank, gate, kind);
-        while self.gates[index].waiting.is_empty()
-            && self.room(index, kind)
-            && self.ranks[rank as usize].open < OPEN_MESSAGES
-        {
+        let index = self.gate(rank, gate);
+        while self.idle(index) && self.ranks[rank as usize].open < OPEN_MESSAGES {
             let Some(program) = self.ranks[rank as usize].programs.front_mut() else {
                 return;
             };
@@ -145,17 +141,6 @@ impl Run<'_> {
             }
             self.open(rank, lane, step, next, start);
         }
-    }
-
-    /// In-network operations use all ports of their network from its first gate, whatever the policy.
-    fn widest(&self, rank: u32, gate: u32, kind: GateKind) -> GateKind {
-        let front = self.ranks[rank as usize].programs.front();
-        let Some((network, p)) = self.resources.switch_network.zip(front) else {
-            return kind;
-        };
-        let to = self.job.schedule.send(rank, p.lane, p.step, p.next.min(p.sends - 1)).to;
-        let first = self.resources.nets[network].first_gate == gate;
-        if first && !matches!(to, Target::Rank(_)) { self.resources.all_ports(self.job, network) } else { kind }
     }
 
     fn open(&mut self, rank: u32, lane: u32, step: u32, i: u32, start: Fs) {
@@ -172,6 +157,7 @@ impl Run<'_> {
             branches: 1,
             under_way: 1,
             arrivals: 1,
+            tail: 0,
             latency: 0,
             sent: false,
             ahead: vec![],
@@ -204,9 +190,9 @@ impl Run<'_> {
         }
         for branch in used {
             let route = &routes[branch as usize];
-            let (index, kind) = self.gate_of(id, route);
-            if self.gates[index].waiting.is_empty() && self.room(index, kind) {
-                self.launch(id, branch, parts, route, index, kind);
+            let index = self.gate(rank, route.gate);
+            if self.idle(index) {
+                self.launch(id, branch, parts, route, index);
             } else {
                 self.gates[index].waiting.push_back((id, branch));
             }
@@ -222,16 +208,6 @@ impl Run<'_> {
         }
         self.messages.push(message);
         self.messages.len() as u32 - 1
-    }
-
-    fn gate_of(&mut self, id: u32, route: &Route) -> (usize, GateKind) {
-        let Message { kind, rank, network, .. } = self.messages[id as usize];
-        let (index, own) = self.gate(rank, route.gate);
-        if matches!(kind, MessageKind::Unicast { .. }) {
-            (index, own)
-        } else {
-            (index, self.resources.all_ports(self.job, network))
-        }
     }
 
     fn route(&self, id: u32, routes: &mut Vec<Route>) {
@@ -257,20 +233,16 @@ impl Run<'_> {
         (to > from).then(|| (to * payload).min(bytes).saturating_sub(from * payload))
     }
 
-    /// Lets waiting messages go while there is room.
+    /// Lets the next message of a gate go.
     pub(super) fn pump(&mut self, index: usize) {
         let mut routes = std::mem::take(&mut self.routes);
-        while let Some(&(id, branch)) = self.gates[index].waiting.front() {
+        while !self.gates[index].busy
+            && let Some((id, branch)) = self.gates[index].waiting.pop_front()
+        {
             self.route(id, &mut routes);
-            let Some(route) = routes.get(branch as usize) else {
-                break;
-            };
-            let (_, kind) = self.gate_of(id, route);
-            if !self.room(index, kind) {
-                break;
+            if let Some(route) = routes.get(branch as usize) {
+                self.launch(id, branch, routes.len() as u32, route, index);
             }
-            self.gates[index].waiting.pop_front();
-            self.launch(id, branch, routes.len() as u32, route, index, kind);
         }
         self.routes = routes;
     }

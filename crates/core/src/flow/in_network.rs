@@ -20,9 +20,7 @@ use crate::units::{Fs, NEVER};
 #[derive(Debug, Default)]
 pub(super) struct Downlink {
     waiting: VecDeque<u32>,
-    /// Flows on their way down and the sum of their caps.
-    flows: u32,
-    active: f64,
+    busy: bool,
 }
 
 impl Run<'_> {
@@ -103,15 +101,14 @@ impl Run<'_> {
         self.next_down(rank);
     }
 
-    /// Lets down what the links to a rank have room for: one after the other, but messages of few packets side by side.
+    /// Lets the next message down to a rank.
     fn next_down(&mut self, rank: u32) {
-        while let Some(&id) = self.downlinks[rank as usize].waiting.front() {
+        let downlink = &mut self.downlinks[rank as usize];
+        if !downlink.busy
+            && let Some(id) = downlink.waiting.pop_front()
+        {
+            downlink.busy = true;
             let Message { bytes, network, reduce, .. } = self.messages[id as usize];
-            let links = self.resources.all_ports(self.job, network);
-            let Downlink { flows, active, .. } = &self.downlinks[rank as usize];
-            if !links.room(*flows, *active) {
-                return;
-            }
             let there = self.job.placement[rank as usize];
             let net = &self.job.fabric.networks[network];
             let stages = self.resources.up_to_switches(self.job, network, there).stages;
@@ -120,20 +117,13 @@ impl Run<'_> {
             let hops = self.resources.down_from_switches(self.job, network, there);
             self.occupy(&hops, &t, bytes, &mut uses);
             self.store(rank, bytes, reduce, t.wire, &mut uses);
-            let fills = t.cap.min(links.all());
-            let downlink = &mut self.downlinks[rank as usize];
-            downlink.waiting.pop_front();
-            downlink.flows += 1;
-            downlink.active += fills;
-            self.flow(id, Place::Downlink { rank, fills }, &uses, &t, NEVER);
+            self.flow(id, Place::Downlink(rank), &uses, &t, NEVER);
         }
     }
 
     /// The links to a rank are through with a message; it has arrived when its sources are, too.
-    pub(super) fn downlink_through(&mut self, id: u32, rank: u32, fills: f64) {
-        let downlink = &mut self.downlinks[rank as usize];
-        downlink.flows -= 1;
-        downlink.active = if downlink.flows == 0 { 0.0 } else { downlink.active - fills };
+    pub(super) fn downlink_through(&mut self, id: u32, rank: u32) {
+        self.downlinks[rank as usize].busy = false;
         let message = &mut self.messages[id as usize];
         if message.sent {
             let time = self.now.saturating_add(message.latency);

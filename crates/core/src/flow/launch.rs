@@ -8,7 +8,6 @@
 
 use super::fair::Use;
 use super::gates::{Message, MessageKind, Part, Place, Stage};
-use super::resources::GateKind;
 use super::routes::{Hop, Route};
 use super::run::{Run, What};
 use super::timing::{Ends, Timing, timing};
@@ -16,7 +15,7 @@ use crate::units::{Fs, NEVER};
 
 impl Run<'_> {
     /// A message or branch begins to leave.
-    pub(super) fn launch(&mut self, id: u32, branch: u32, branches: u32, route: &Route, index: usize, gate: GateKind) {
+    pub(super) fn launch(&mut self, id: u32, branch: u32, branches: u32, route: &Route, index: usize) {
         let Message { kind, rank, bytes: all, network, reduce, .. } = self.messages[id as usize];
         let bytes = if branches > 1 { self.share_of(id, branch, branches).unwrap_or(0) } else { all };
         let here = self.job.placement[rank as usize];
@@ -31,16 +30,17 @@ impl Run<'_> {
         let latency = route.latency.saturating_add(t.extra);
         let message = &mut self.messages[id as usize];
         message.latency = message.latency.max(latency);
-        let fills = t.cap.min(gate.all());
+        message.tail = message.tail.max(t.tail);
         let state = &mut self.gates[index];
-        state.flows += 1;
-        state.active += fills;
-        state.busy_until = state.busy_until.max(self.now as f64) + t.wire as f64 / gate.all();
-        let alone = self.now as f64 + t.wire as f64 / fills.max(f64::MIN_POSITIVE);
+        state.busy = true;
+        let mut free_at = NEVER;
         // switches take in-network traffic whatever happens behind them
-        let own = matches!(kind, MessageKind::Unicast { .. });
-        let free_at = if own { state.busy_until.max(alone).ceil() as Fs } else { NEVER };
-        self.flow(id, Place::Gate { index, fills }, &uses, &t, free_at);
+        if matches!(kind, MessageKind::Unicast { .. }) {
+            let rate = self.resources.gates[index % self.resources.gates.len()].all();
+            state.busy_until = state.busy_until.max(self.now as f64) + t.wire as f64 / rate;
+            free_at = state.busy_until.ceil() as Fs;
+        }
+        self.flow(id, Place::Gate(index), &uses, &t, free_at);
         if kind.contributes() {
             self.contribution_begins(id);
         } else if kind == MessageKind::Multicast {
@@ -50,7 +50,7 @@ impl Run<'_> {
 
     /// Starts a flow. Its sender's links alone would be through with it at `free_at`.
     pub(super) fn flow(&mut self, message: u32, place: Place, uses: &[Use], t: &Timing, free_at: Fs) {
-        let id = self.fair.start(uses, t.cap) as usize;
+        let id = self.fair.start(uses, f64::INFINITY) as usize;
         let version = self.parts.get(id).map_or(0, |old| old.version.wrapping_add(1));
         let stage = Stage::Leaving { free_at };
         let part = Part { message, place, rest: t.wire as f64, since: self.now, rate: 0.0, version, until: 0.0, stage };

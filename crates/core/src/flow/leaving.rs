@@ -52,7 +52,7 @@ impl Run<'_> {
 
     /// Bytes that the buffer behind the first links of a flow can take.
     fn room_behind(&self, part: &Part) -> f64 {
-        let Place::Gate { index, .. } = part.place else {
+        let Place::Gate(index) = part.place else {
             return 0.0;
         };
         let network = &self.job.fabric.networks[self.messages[part.message as usize].network];
@@ -74,9 +74,9 @@ impl Run<'_> {
             self.fair.release_first(id);
         }
         self.plan(id);
-        if let Place::Gate { index, fills } = place {
+        if let Place::Gate(index) = place {
             self.gates[index].stored += rest;
-            self.free_gate(index, fills, message);
+            self.free_gate(index, message);
         }
     }
 
@@ -86,24 +86,22 @@ impl Run<'_> {
         self.parts[id as usize].version = self.parts[id as usize].version.wrapping_add(1);
         self.fair.finish(id);
         match place {
-            Place::Downlink { rank, fills } => self.downlink_through(message, rank, fills),
-            Place::Gate { index, fills } => {
+            Place::Downlink(rank) => self.downlink_through(message, rank),
+            Place::Gate(index) => {
                 self.branch_through(message);
                 if let Stage::Stored { bytes } = stage {
                     let gate = &mut self.gates[index];
                     gate.stored = (gate.stored - bytes).max(0.0);
                 } else {
-                    self.free_gate(index, fills, message);
+                    self.free_gate(index, message);
                 }
             }
         }
     }
 
-    /// A gate has one flow less that leaves, and takes the next.
-    fn free_gate(&mut self, index: usize, fills: f64, message: u32) {
-        let gate = &mut self.gates[index];
-        gate.flows -= 1;
-        gate.active = if gate.flows == 0 { 0.0 } else { gate.active - fills };
+    /// A gate is through with a flow and takes the next.
+    fn free_gate(&mut self, index: usize, message: u32) {
+        self.gates[index].busy = false;
         self.branch_left(message);
         self.pump(index);
         let gates = self.resources.gates.len();
@@ -128,7 +126,7 @@ impl Run<'_> {
             return;
         }
         message.sent = true;
-        let Message { kind, rank, lane, bytes, latency, .. } = *message;
+        let Message { kind, rank, lane, bytes, tail, latency, .. } = *message;
         self.count_sent(rank, bytes);
         match kind {
             MessageKind::Multicast => self.multicast_sent(id),
@@ -139,10 +137,10 @@ impl Run<'_> {
             MessageKind::Unicast { .. } | MessageKind::Sum { .. } => {}
         }
         self.ranks[rank as usize].open -= 1;
-        let now = self.now;
+        let left = self.now.saturating_add(tail);
         let state = self.lane(rank, lane);
         state.sends_left -= 1;
-        state.latest = state.latest.max(now);
+        state.latest = state.latest.max(left);
         self.settle(rank, lane);
         // a place among the open messages is free: any idle gate may have waited for it
         self.refill_all(rank);

@@ -31,11 +31,6 @@ impl GateKind {
     pub(super) fn all(self) -> f64 {
         self.link * f64::from(self.links)
     }
-
-    /// True if one more flow can go beside those that are there: at least half of one link is idle.
-    pub(super) fn room(self, flows: u32, active: f64) -> bool {
-        flows == 0 || active + 0.5 * self.link <= self.all()
-    }
 }
 
 /// Planes that are loaded alike.

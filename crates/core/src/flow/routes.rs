@@ -10,7 +10,7 @@
 //! **Cost.** O(tiers x kinds of planes) or O(hops) a message. **Limits.** Spraying is as even as on average: packets of a
 //! short message that happen to share a link are not seen.
 
-use super::resources::{GateKind, Layout, Resources, groups, speed, tree, up_links};
+use super::resources::{Layout, Resources, groups, tree, up_links};
 use crate::bound::path;
 use crate::engine::Job;
 use crate::fabric::clos::Node;
@@ -171,12 +171,6 @@ impl Resources {
             }
             Layout::Direct { .. } => vec![],
         }
-    }
-
-    /// Links and rate of a gate's network for in-network operations: all ports.
-    pub(super) fn all_ports(&self, job: &Job, network: usize) -> GateKind {
-        let net = &job.fabric.networks[network];
-        GateKind { link: speed(net.link(0).rate), links: net.ports }
     }
 }
 

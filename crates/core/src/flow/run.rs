@@ -1,8 +1,9 @@
 //! The event loop: all events of an instant, then the rates that they change.
 //!
-//! **Model.** Three kinds of events, in this order within an instant: a message arrives, the latency of a step is over, the
-//! last byte of a flow leaves. When an instant has no more events, rates are brought up to date, which moves the ends of
-//! the flows concerned; an end that was moved stays in the heap and is recognised by its version.
+//! **Model.** Four kinds of events, in this order within an instant: a message arrives, the latency of a step is over, a
+//! flow is through or has left, the links of a sender are free. When an instant has no more events, rates are brought up to date, which moves the ends of
+//! the flows concerned; an end that was moved stays in the heap, is recognised by its version, and is cleared away when
+//! such have become many.
 //!
 //! **Invariant.** Times are whole femtoseconds and ties are broken by kind and number, so a run is the same every time. A
 //! flow's rest is a float that is only looked at when its rate changes; its end is rounded up.
@@ -20,13 +21,14 @@ use super::ranks::{Lane, Rank, unfinished};
 use super::resources::Resources;
 use super::routes::Route;
 use super::tables::{self, Carried};
+use super::timing::duration;
 use crate::engine::{Control, Job};
 use crate::error::{Error, Result};
 use crate::record::{FlowRecord, Record};
 use crate::units::{Fs, MAX_TIME_FS, NEVER};
 
-/// Instants between two looks at the caller's wish to stop.
-const LOOK: u64 = 256;
+/// Events in the heap for each flow before those that are void are cleared away.
+const CROWDED: usize = 8;
 
 /// What happens, by order within an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,7 +123,7 @@ impl Run<'_> {
     fn drive(&mut self) -> Result<u64> {
         let limit = self.job.time_limit_fs.unwrap_or(MAX_TIME_FS).min(MAX_TIME_FS);
         let mut instants = 0;
-        while let Some(&Reverse((time, _))) = self.events.peek() {
+        while let Some(time) = self.next_instant() {
             if time > limit {
                 let (time_ns, ns) = (time / 1_000_000, limit / 1_000_000);
                 let limit_text = format!("simulated time limit {ns} ns");
@@ -131,12 +133,10 @@ impl Run<'_> {
                     Error::Timeout { time_ns, limit: limit_text }
                 });
             }
-            if instants % LOOK == 0 {
-                if self.control.cancel.load(Ordering::Relaxed) {
-                    return Err(Error::Interrupted { time_ns: self.now / 1_000_000 });
-                }
-                self.control.now_fs.fetch_max(time, Ordering::Relaxed);
+            if self.control.cancel.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted { time_ns: self.now / 1_000_000 });
             }
+            self.control.now_fs.fetch_max(time, Ordering::Relaxed);
             self.now = time;
             instants += 1;
             while let Some(&Reverse((next, what))) = self.events.peek() {
@@ -144,27 +144,32 @@ impl Run<'_> {
                     break;
                 }
                 self.events.pop();
-                self.handle(what);
+                if !void(&self.parts, what) {
+                    self.handle(what);
+                }
             }
             self.share();
         }
         Ok(instants)
     }
 
+    /// Time of the next event that is not void.
+    fn next_instant(&mut self) -> Option<Fs> {
+        while let Some(&Reverse((time, what))) = self.events.peek() {
+            if !void(&self.parts, what) {
+                return Some(time);
+            }
+            self.events.pop();
+        }
+        None
+    }
+
     fn handle(&mut self, what: What) {
         match what {
             What::Arrival { message, rank } => self.arrive(message, rank),
             What::Start { rank, lane } => self.start(rank, lane),
-            What::End { part, version } => {
-                if self.parts[part as usize].version == version {
-                    self.reach(part);
-                }
-            }
-            What::LinksFree { part, version } => {
-                if self.parts[part as usize].version == version {
-                    self.links_free(part);
-                }
-            }
+            What::End { part, .. } => self.reach(part),
+            What::LinksFree { part, .. } => self.links_free(part),
         }
     }
 
@@ -178,6 +183,10 @@ impl Run<'_> {
             part.rest -= before * (now - part.since) as f64;
             (part.since, part.rate) = (now, rate);
             self.plan(flow);
+        }
+        if self.events.len() > CROWDED * (self.parts.len() + self.messages.len() + self.lanes.len()) + 1024 {
+            let parts = &self.parts;
+            self.events.retain(|Reverse((_, what))| !void(parts, *what));
         }
     }
 
@@ -200,11 +209,10 @@ impl Run<'_> {
     }
 }
 
-/// Whole femtoseconds that so many bytes need, rounded up but for what rounding of floats can add.
-fn duration(bytes: f64, rate: f64) -> Fs {
-    if bytes <= 0.0 {
-        return 0;
+/// True for an event of a flow that has been planned anew since.
+fn void(parts: &[Part], what: What) -> bool {
+    match what {
+        What::End { part, version } | What::LinksFree { part, version } => parts[part as usize].version != version,
+        What::Arrival { .. } | What::Start { .. } => false,
     }
-    let exact = bytes / rate;
-    (exact - 1e-6 - 1e-14 * exact).ceil().max(0.0) as Fs
 }

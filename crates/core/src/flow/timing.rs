@@ -1,9 +1,9 @@
 //! What a message costs without contention: bytes on the wire, how fast it can go, and what comes after its last byte.
 //!
-//! **Model.** A message of many packets is a fluid; what the fluid does not know is added. *Cap*: the packets that go by
-//! one link follow each other in rounds, so a message of few packets cannot use all links of a set. *Extra*: the last
-//! packet passes the stages of its path behind the ones before it, is stored by switches that do not cut through, waits
-//! for slower links and is then written to memory; what this takes beyond the fluid's time on the slowest stage.
+//! **Model.** A message of many packets is a fluid over all links of a set; what the fluid does not know is added when its
+//! last byte has left. *Tail*: packets leave a set of links in rounds, and the last round may fill it in part only; the
+//! links that it leaves idle go to the next message. *Extra*: the last packet passes the stages of its path behind the ones
+//! before it, is stored by switches that do not cut through, waits for slower links and is then written to memory.
 //!
 //! **Invariant.** Alone, a message takes what the packet engine gives it, but for roundings by 1 fs a packet, and where
 //! memory is slower than the links or tiers of several rates have several links. **Cost.** O(links of the path).
@@ -20,9 +20,9 @@ pub(super) struct Timing {
     pub(super) packets: u64,
     /// Wire bytes of all packets.
     pub(super) wire: u64,
-    /// Bytes a femtosecond of the wire at most.
-    pub(super) cap: f64,
-    /// From when the last byte has left until it is stored, beyond propagation.
+    /// From when the fluid has left until the last packet has.
+    pub(super) tail: Fs,
+    /// From when the fluid has left until the last packet is stored, beyond propagation.
     pub(super) extra: Fs,
 }
 
@@ -55,16 +55,16 @@ pub(super) fn timing(job: &Job, net: &Network, stages: &[Stage], bytes: u64, end
     let wire = (packets - 1) * full + last;
     let payload = u64::from(net.spec.payload);
     let width = stages.first().map_or(1, |s| u64::from(s.width));
-    let (mut cap, mut fluid, mut longest) = (f64::INFINITY, 0, 0);
+    let (mut fluid, mut longest) = (0, 0);
     for stage in stages {
-        let (rounds, tail) = rounds(packets, stage.width.into(), full, last);
-        let alone = (rounds - 1) * full + tail;
-        fluid = fluid.max(stage.rate.time(alone));
+        fluid = fluid.max(duration(wire as f64, speed(stage.rate) * f64::from(stage.width)));
         longest = longest.max(stage.rate.time(if packets > 1 { full } else { last }));
-        if stage.width > 1 {
-            cap = cap.min(wire as f64 / alone.max(1) as f64 * speed(stage.rate));
-        }
     }
+    let tail = stages.first().map_or(0, |first| {
+        let (rounds, end) = rounds(packets, width, full, last);
+        let alone = first.rate.time((rounds - 1) * full + end);
+        alone.saturating_sub(duration(wire as f64, speed(first.rate) * f64::from(first.width)))
+    });
     let device = &job.fabric.spec.device;
     let time = |rate: Option<BitRate>, bytes: u64| rate.map_or(0, |r| r.time(bytes));
     // of the packets that leave together by the first hops all but the first wait for a read; the last of them are
@@ -77,7 +77,16 @@ pub(super) fn timing(job: &Job, net: &Network, stages: &[Stage], bytes: u64, end
     let network = through(stages, packets, full, last).saturating_sub(fluid);
     let all = network.saturating_add(longest).saturating_add(read).saturating_add(store);
     let extra = all.saturating_sub(longest.max(read).max(store));
-    Timing { packets, wire, cap, extra }
+    Timing { packets, wire, tail, extra }
+}
+
+/// Whole femtoseconds that so many bytes need at so many a femtosecond, rounded up but for what rounding of floats adds.
+pub(super) fn duration(bytes: f64, rate: f64) -> Fs {
+    if bytes <= 0.0 {
+        return 0;
+    }
+    let exact = bytes / rate;
+    (exact - 1e-6 - 1e-14 * exact).ceil().max(0.0) as Fs
 }
 
 /// Packets that one of several links sends, and the wire bytes of the last of them.
