@@ -73,7 +73,7 @@ def simulate(
         Name of an algorithm; ``"auto"`` takes the cheapest by the analytic model.
     fidelity
         ``"packet"``, ``"flow"`` (messages as fluids that share links max-min fairly), ``"analytic"``, or ``"auto"``:
-        packet where it fits ``packet_budget``, flow up to a million messages, analytic beyond.
+        packet where it fits ``packet_budget``, flow up to 200,000 messages, analytic beyond.
     stack
         Software costs; by default the preset's own. ``"none"`` costs nothing.
     protocol

@@ -26,8 +26,8 @@ use crate::spec::{ProtocolSpec, RunSpec, SystemSpec, validate, validate_system};
 use crate::stack::{Candidate, Task};
 use crate::units::{Fs, MAX_TIME_FS};
 
-/// Messages that `auto` simulates as flows: some seconds on one core.
-const FLOW_BUDGET: u64 = 1_000_000;
+/// Messages that `auto` simulates as flows: a second on one core, or some ten where all flows share full links.
+const FLOW_BUDGET: u64 = 200_000;
 
 /// Everything that a run gives.
 #[derive(Clone, Debug)]

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 
 use super::gates::{Message, MessageKind, Place};
 use super::run::{Run, What};
-use super::timing::{Ends, timing};
+use super::timing::timing;
 use crate::units::{Fs, NEVER};
 
 /// What waits in the switches for the links to a rank.
@@ -112,7 +112,7 @@ impl Run<'_> {
             let there = self.job.placement[rank as usize];
             let net = &self.job.fabric.networks[network];
             let stages = self.resources.up_to_switches(self.job, network, there).stages;
-            let t = timing(self.job, net, &stages, bytes, Ends { reduce });
+            let t = timing(self.job, net, &stages, bytes, reduce);
             let mut uses = vec![];
             let hops = self.resources.down_from_switches(self.job, network, there);
             self.occupy(&hops, &t, bytes, &mut uses);

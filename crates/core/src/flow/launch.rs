@@ -10,7 +10,7 @@ use super::fair::Use;
 use super::gates::{Message, MessageKind, Part, Place, Stage};
 use super::routes::{Hop, Route};
 use super::run::{Run, What};
-use super::timing::{Ends, Timing, timing};
+use super::timing::{Timing, accesses, timing};
 use crate::units::{Fs, NEVER};
 
 impl Run<'_> {
@@ -20,7 +20,7 @@ impl Run<'_> {
         let bytes = if branches > 1 { self.share_of(id, branch, branches).unwrap_or(0) } else { all };
         let here = self.job.placement[rank as usize];
         let net = &self.job.fabric.networks[network];
-        let t = timing(self.job, net, &route.stages, bytes, Ends { reduce });
+        let t = timing(self.job, net, &route.stages, bytes, reduce);
         let mut uses = vec![];
         self.occupy(&route.hops, &t, bytes, &mut uses);
         self.serve(here, 0, 1, bytes, t.wire, &mut uses);
@@ -50,7 +50,7 @@ impl Run<'_> {
 
     /// Starts a flow. Its sender's links alone would be through with it at `free_at`.
     pub(super) fn flow(&mut self, message: u32, place: Place, uses: &[Use], t: &Timing, free_at: Fs) {
-        let id = self.fair.start(uses, f64::INFINITY) as usize;
+        let id = self.fair.start(uses) as usize;
         let version = self.parts.get(id).map_or(0, |old| old.version.wrapping_add(1));
         let stage = Stage::Leaving { free_at };
         let part = Part { message, place, rest: t.wire as f64, since: self.now, rate: 0.0, version, until: 0.0, stage };
@@ -85,7 +85,7 @@ impl Run<'_> {
     /// Adds what storing or combining at a rank takes.
     pub(super) fn store(&self, rank: u32, bytes: u64, reduce: bool, wire: u64, uses: &mut Vec<Use>) {
         let there = self.job.placement[rank as usize];
-        self.serve(there, 0, Ends { reduce }.memory(), bytes, wire, uses);
+        self.serve(there, 0, accesses(reduce), bytes, wire, uses);
         self.serve(there, if reduce { 2 } else { 1 }, 1, bytes, wire, uses);
     }
 }

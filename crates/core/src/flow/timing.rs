@@ -1,4 +1,4 @@
-//! What a message costs without contention: bytes on the wire, how fast it can go, and what comes after its last byte.
+//! What a message costs without contention: packets, bytes on the wire, and what comes after its last byte.
 //!
 //! **Model.** A message of many packets is a fluid over all links of a set; what the fluid does not know is added when its
 //! last byte has left. *Tail*: packets leave a set of links in rounds, and the last round may fill it in part only; the
@@ -26,18 +26,9 @@ pub(super) struct Timing {
     pub(super) extra: Fs,
 }
 
-/// What happens to data at its ends, in bytes of memory traffic a byte.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Ends {
-    /// Arriving data is combined, not stored.
-    pub(super) reduce: bool,
-}
-
-impl Ends {
-    /// Memory traffic of a byte that arrives: a write, or two reads and a write.
-    pub(super) fn memory(self) -> u32 {
-        if self.reduce { 3 } else { 1 }
-    }
+/// Memory accesses of a byte that arrives: a write, or two reads and a write.
+pub(super) fn accesses(reduce: bool) -> u32 {
+    if reduce { 3 } else { 1 }
 }
 
 /// Packets of a message and their wire bytes: (packets, of a full one, of the last one).
@@ -50,7 +41,7 @@ fn cut(job: &Job, net: &Network, bytes: u64) -> (u64, u64, u64) {
 }
 
 /// Timing of a message, or one branch of it, of `bytes`.
-pub(super) fn timing(job: &Job, net: &Network, stages: &[Stage], bytes: u64, ends: Ends) -> Timing {
+pub(super) fn timing(job: &Job, net: &Network, stages: &[Stage], bytes: u64, reduce: bool) -> Timing {
     let (packets, full, last) = cut(job, net, bytes);
     let wire = (packets - 1) * full + last;
     let payload = u64::from(net.spec.payload);
@@ -72,8 +63,8 @@ pub(super) fn timing(job: &Job, net: &Network, stages: &[Stage], bytes: u64, end
     let read = time(device.hbm_rate, (packets.min(width) - 1) * payload.min(bytes));
     let together = packets - (packets.div_ceil(width) - 1) * width;
     let stored = bytes - (packets - together) * payload;
-    let channel = if ends.reduce { device.reduce_rate } else { device.copy_rate };
-    let store = time(channel, stored).max(time(device.hbm_rate, stored * u64::from(ends.memory())));
+    let channel = if reduce { device.reduce_rate } else { device.copy_rate };
+    let store = time(channel, stored).max(time(device.hbm_rate, stored * u64::from(accesses(reduce))));
     let network = through(stages, packets, full, last).saturating_sub(fluid);
     let all = network.saturating_add(longest).saturating_add(read).saturating_add(store);
     let extra = all.saturating_sub(longest.max(read).max(store));

@@ -1,11 +1,10 @@
 //! Progressive filling of a set of flows, all others held fixed.
 //!
-//! **Model.** All rates of the set rise together; when a resource is full its flows stop there, when a flow is at its cap
-//! it stops there; the others go on. What a resource can still give is its capacity less what the others use.
+//! **Model.** All rates of the set rise together; when a resource is full its flows stop there, the others go on. What a
+//! resource can still give is its capacity less what the others use. A flow that uses nothing has no limit.
 //!
 //! **Invariant.** The level of a resource (what is left over the weight that still rises) never falls, so a heap with old
-//! levels is enough: a level that turns out too low goes back with the right one. Ties: by index of the resource, then
-//! caps by flow.
+//! levels is enough: a level that turns out too low goes back with the right one. Ties: by index of the resource.
 //!
 //! **Cost.** O(uses x log resources) of the set.
 
@@ -16,14 +15,12 @@ use super::{Fair, NONE, SAME};
 
 /// Resources fill up together if their levels differ by less than this, and then the one of few flows counts.
 const PREFERENCE: f64 = 1.0 + 1e-12;
-/// In the heap a cap comes after all resources of the same level.
-const CAP: u64 = 1 << 32;
 
 /// What the loop needs, kept between calls.
 #[derive(Debug, Default)]
 pub(super) struct Filling {
-    /// (level as ordered bits, resource, or [`CAP`] + flow).
-    heap: BinaryHeap<Reverse<(u64, u64)>>,
+    /// (level as ordered bits, resource).
+    heap: BinaryHeap<Reverse<(u64, u32)>>,
     live: Vec<u32>,
 }
 
@@ -35,25 +32,10 @@ impl Fair {
         let mut first = std::mem::take(&mut filling.heap).into_vec();
         first.clear();
         for t in self.touched.iter().filter(|t| t.live > 0) {
-            first.push(Reverse((self.key(t.resource, t.residual / t.weight), t.resource.into())));
-        }
-        for &id in &self.set {
-            let cap = self.flows[id as usize].cap;
-            if cap < f64::INFINITY {
-                first.push(Reverse((cap.to_bits(), CAP + u64::from(id))));
-            }
+            first.push(Reverse((self.key(t.resource, t.residual / t.weight), t.resource)));
         }
         filling.heap = first.into();
-        while let Some(Reverse((key, item))) = filling.heap.pop() {
-            if item >= CAP {
-                let id = (item - CAP) as u32;
-                if !self.flows[id as usize].frozen {
-                    let cap = self.flows[id as usize].cap;
-                    self.freeze(id, cap, NONE);
-                }
-                continue;
-            }
-            let resource = item as u32;
+        while let Some(Reverse((key, resource))) = filling.heap.pop() {
             let t = self.touched[self.slot[resource as usize] as usize];
             if t.live == 0 {
                 continue;
@@ -61,7 +43,7 @@ impl Fair {
             let level = t.residual.max(0.0) / t.weight;
             let now = self.key(resource, level);
             if now > key {
-                filling.heap.push(Reverse((now, item)));
+                filling.heap.push(Reverse((now, resource)));
                 continue;
             }
             filling.live.clear();
@@ -71,12 +53,11 @@ impl Fair {
                 self.freeze(id, level, resource);
             }
         }
-        // whoever uses nothing and has no cap
+        // whoever uses nothing
         for i in 0..self.set.len() {
             let id = self.set[i];
             if !self.flows[id as usize].frozen {
-                let cap = self.flows[id as usize].cap;
-                self.freeze(id, cap, NONE);
+                self.freeze(id, f64::INFINITY, NONE);
             }
         }
         self.filling = filling;

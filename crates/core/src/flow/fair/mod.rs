@@ -1,9 +1,8 @@
 //! Max-min fair rates of flows over shared resources, kept up to date as flows come and go.
 //!
 //! **Model.** A flow moves at one rate; of each resource it takes that rate times a weight (a fraction of a sprayed message
-//! on a link, payload per wire byte on a memory), and it may have a cap of its own. Rates are max-min fair: none can rise
-//! without lowering one that is not larger. Equivalently, every flow is at its cap or has a *bottleneck*: a resource that
-//! is full and on which no flow is faster.
+//! on a link, payload per wire byte on a memory). Rates are max-min fair: none can rise without lowering one that is not
+//! larger. Equivalently, every flow has a *bottleneck*: a resource that is full and on which no flow is faster.
 //!
 //! **Update.** [`Fair::resolve`] starts from the flows that came and the resources that were freed, fills that set with
 //! everybody else held fixed ([`filling`]), and then looks at the resources touched: whoever is not held there by a
@@ -27,7 +26,7 @@ use sum::Sum;
 const EQUAL: f64 = 1e-11;
 /// Relative change of a rate that is not worth telling.
 const SAME: f64 = 1e-13;
-/// The bottleneck of a flow at its cap, or of one that has no rate yet.
+/// The bottleneck of a flow that has none yet.
 const NONE: u32 = u32::MAX;
 
 /// What a flow takes of a resource, as a multiple of its rate.
@@ -61,7 +60,6 @@ struct Held {
 #[derive(Debug, Default)]
 struct Flow {
     uses: Vec<Held>,
-    cap: f64,
     rate: f64,
     before: f64,
     bottleneck: u32,
@@ -130,13 +128,13 @@ impl Fair {
     }
 
     /// A new flow; it has no rate before the next [`Fair::resolve`]. Uses of one resource add up.
-    pub fn start(&mut self, uses: &[Use], cap: f64) -> u32 {
+    pub fn start(&mut self, uses: &[Use]) -> u32 {
         let id = self.free.pop().unwrap_or_else(|| {
             self.flows.push(Flow::default());
             self.flows.len() as u32 - 1
         });
         let flow = &mut self.flows[id as usize];
-        (flow.cap, flow.rate, flow.before, flow.bottleneck, flow.joined) = (cap, 0.0, 0.0, NONE, true);
+        (flow.rate, flow.before, flow.bottleneck, flow.joined) = (0.0, 0.0, NONE, true);
         flow.uses.clear();
         for u in uses.iter().filter(|u| u.weight > 0.0) {
             match flow.uses.iter_mut().find(|h| h.resource == u.resource) {
