@@ -74,7 +74,8 @@ def simulate(
     algorithm
         Name of an algorithm; ``"auto"`` takes the cheapest by the analytic model.
     fidelity
-        ``"packet"``, ``"analytic"``, or ``"auto"``: packet where it fits ``packet_budget``.
+        ``"packet"``, ``"flow"`` (messages as fluids that share links max-min fairly), ``"analytic"``, or ``"auto"``:
+        packet where it fits ``packet_budget``, flow up to 200,000 messages, analytic beyond.
     stack
         Software costs; by default the preset's own. ``"none"`` costs nothing.
     protocol

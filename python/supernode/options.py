@@ -30,7 +30,7 @@ __all__ = [
     "parse_whole",
 ]
 
-FIDELITIES = ("auto", "packet", "analytic")
+FIDELITIES = ("auto", "packet", "flow", "analytic")
 FLOW_CONTROLS = ("credit", "unlimited")
 #: Tables that have to be asked for; ``summary`` is always there.
 RECORDS = ("ranks", "links", "switches", "flows")

@@ -93,7 +93,7 @@ class Result:
 
     @property
     def fidelity(self) -> str:
-        """Fidelity that ran: packet or analytic."""
+        """Fidelity that ran: packet, flow or analytic."""
         return str(self._meta["fidelity"])
 
     @property
@@ -234,7 +234,7 @@ class Result:
             why = "analytic fidelity has no such table" if self.fidelity == "analytic" else "it was not recorded"
             raise NotRecordedError(
                 f"table {found!r} is not there: {why}; run again with record=[{found!r}]"
-                + (" and fidelity='packet'" if self.fidelity == "analytic" else "")
+                + (" and fidelity='packet' or 'flow'" if self.fidelity == "analytic" else "")
             )
         return found
 

@@ -1,6 +1,6 @@
 //! Packet-level simulation of collective communication on AI supernodes: interconnect and memory hierarchy together.
 //!
-//! Data flows one way: [`spec`] -> [`fabric`], [`collective`] -> [`engine`] -> [`record`] -> [`results`]. The crate knows
+//! Data flows one way: [`spec`] -> [`fabric`], [`collective`] -> [`engine`] or [`flow`] -> [`record`] -> [`results`]. The crate knows
 //! nothing of Python. `docs/architecture.md` maps the modules and states their invariants.
 
 pub mod analytic;
@@ -9,6 +9,7 @@ pub mod collective;
 pub mod engine;
 pub mod error;
 pub mod fabric;
+pub mod flow;
 pub mod radix;
 pub mod record;
 pub mod results;

@@ -2,7 +2,8 @@
 //!
 //! **Model.** Two stages. [`Plan::new`] builds the fabric, rounds the size as nccl-tests does, chooses algorithm and
 //! protocol, builds the schedule, decides the fidelity and checks memory; [`Plan::run`] simulates or predicts and adds the
-//! lower bound and the bottleneck. `auto` takes packets where the estimated packet-hops fit the budget.
+//! lower bound and the bottleneck. `auto` takes packets where the estimated packet-hops fit the budget, flows where the
+//! estimated messages fit [`FLOW_BUDGET`], and predicts otherwise.
 //!
 //! **Invariant.** The outcome says what was really done: every `auto` is replaced in [`Outcome::effective`], and an option
 //! that was given but had no effect is a warning that names it.
@@ -19,11 +20,15 @@ use crate::collective::{Algorithm, Collective, Schedule, check};
 use crate::engine::{Control, Job, run};
 use crate::error::{Error, Result};
 use crate::fabric::Fabric;
+use crate::flow;
 use crate::record::Record;
 use crate::spec::{ProtocolSpec, RunSpec, SystemSpec, validate, validate_system};
 use crate::stack::{Candidate, Task};
 use crate::symmetry::Folding;
 use crate::units::{Fs, MAX_TIME_FS};
+
+/// Messages that `auto` simulates as flows: a second on one core, or some ten where all flows share full links.
+const FLOW_BUDGET: u64 = 200_000;
 
 /// Everything that a run gives.
 #[derive(Clone, Debug)]
@@ -34,7 +39,7 @@ pub struct Outcome {
     pub algorithm: String,
     /// Protocol that ran.
     pub protocol: String,
-    /// `packet` or `analytic`.
+    /// `packet`, `flow` or `analytic`.
     pub fidelity: String,
     /// Number of ranks.
     pub ranks: u32,
@@ -50,7 +55,7 @@ pub struct Outcome {
     pub bottleneck: String,
     /// Options without effect, and other remarks.
     pub warnings: Vec<String>,
-    /// What the packet engine recorded.
+    /// What packets or flows left behind.
     pub record: Option<Record>,
     /// The specification with every choice made.
     pub effective: RunSpec,
@@ -74,6 +79,7 @@ pub struct Plan {
     prediction: Prediction,
     folding: Folding,
     packet: bool,
+    flow: bool,
     warnings: Vec<String>,
 }
 
@@ -217,12 +223,17 @@ impl Plan {
             protocol: choice.protocol,
             schedule: choice.schedule,
             prediction: choice.prediction,
-            packet: spec.fidelity != "analytic",
+            packet: matches!(spec.fidelity.as_str(), "packet" | "auto"),
+            flow: spec.fidelity == "flow",
             placement: stage.placement,
             fabric: stage.fabric,
         };
         if spec.fidelity == "auto" {
             plan.packet = plan.packet_hops() <= spec.packet_budget;
+            plan.flow = !plan.packet && plan.prediction.messages <= FLOW_BUDGET;
+        }
+        if !plan.packet && fold {
+            plan.folding = Folding::none(plan.schedule.ranks(), "only packets are folded".into());
         }
         plan.fit(spec)?;
         plan.effective.fidelity = plan.fidelity().into();
@@ -230,9 +241,13 @@ impl Plan {
         Ok(plan)
     }
 
-    /// `packet` or `analytic`.
+    /// `packet`, `flow` or `analytic`.
     pub fn fidelity(&self) -> &'static str {
-        if self.packet { "packet" } else { "analytic" }
+        match (self.packet, self.flow) {
+            (true, _) => "packet",
+            (_, true) => "flow",
+            _ => "analytic",
+        }
     }
 
     /// The specification with every choice made.
@@ -250,13 +265,19 @@ impl Plan {
         self.prediction.packet_hops / self.folding.multiplicity()
     }
 
-    /// Bytes of memory that a packet run and its tables will need, estimated.
+    /// Bytes of memory that a packet or flow run and its tables will need, estimated.
     pub fn memory_bytes(&self) -> u64 {
         let d = describe(self.folding.quotient().unwrap_or(&self.fabric));
         let ranks = u64::from(self.folding.simulated());
         // packets of 32 bytes on the wires and in the buffers, some forty a busy link
         let traffic = 32 * self.packet_hops().min(40 * d.directed_links);
-        let state = d.state_bytes + traffic + ranks * u64::from(self.schedule.lanes()) * 64;
+        let state = if self.flow {
+            // messages opened, and what is kept of a link or a set of links
+            let open = (self.prediction.messages / ranks.max(1)).clamp(1, 256);
+            ranks * (open * 400 + u64::from(self.fabric.accelerator_ports()) * 64) + d.directed_links * 120
+        } else {
+            d.state_bytes + traffic
+        } + ranks * u64::from(self.schedule.lanes()) * 64;
         let wants = |table: &str| self.effective.record.iter().any(|r| r == table);
         // a flow is a row at its start and one at its end, and then a row of the table
         let flows = if wants("flows") {
@@ -275,22 +296,28 @@ impl Plan {
             return Err(Error::Overflow {
                 what: "packets of one message".into(),
                 value: format!("{} bytes in packets of {payload}", self.bytes),
-                limit: format!("{} packets; use fidelity \"analytic\"", u32::MAX),
+                limit: format!("{} packets; use fidelity \"flow\" or \"analytic\"", u32::MAX),
             });
         }
-        let (Some(available), true) = (spec.memory_limit, self.packet) else {
+        let (Some(available), true) = (spec.memory_limit, self.packet || self.flow) else {
             return Ok(());
         };
         let needed = self.memory_bytes();
         if needed <= available {
             return Ok(());
         }
-        if spec.fidelity == "auto" && spec.record.is_empty() {
+        if spec.fidelity == "auto" {
+            let from = if self.packet { "packets" } else { "flows" };
+            self.flow = self.packet && self.prediction.messages <= FLOW_BUDGET;
             self.packet = false;
-            self.warnings.push(format!(
-                "fidelity: analytic, because packets need about {needed} bytes and {available} are allowed"
-            ));
-            return Ok(());
+            self.flow &= self.memory_bytes() <= available;
+            if self.flow || spec.record.is_empty() {
+                self.warnings.push(format!(
+                    "fidelity: {}, because {from} need about {needed} bytes and {available} are allowed",
+                    self.fidelity()
+                ));
+                return Ok(());
+            }
         }
         let flows = spec.record.iter().any(|r| r == "flows");
         Err(Error::Memory {
@@ -309,7 +336,7 @@ impl Plan {
     /// Runs it.
     ///
     /// # Errors
-    /// Those of [`run`].
+    /// Those of [`run`] and [`flow::run`].
     pub fn run(self, control: &Control) -> Result<Outcome> {
         let wants = |table: &str| self.effective.record.iter().any(|r| r == table);
         // of the stack at this size, not of the choice: rows with different protocols share one bound
@@ -325,22 +352,20 @@ impl Plan {
             placement: &self.placement,
         };
         let bound = lower_bound(&self.fabric, demand, &protocols);
-        let (time_fs, record) = if self.packet {
-            let record = run(
-                &Job {
-                    fabric: &self.fabric,
-                    schedule: &*self.schedule,
-                    placement: &self.placement,
-                    folding: &self.folding,
-                    protocol: &self.protocol,
-                    seed: self.effective.seed,
-                    threads: self.effective.threads,
-                    record_flows: wants("flows"),
-                    record_links: wants("links") || wants("switches"),
-                    time_limit_fs: self.effective.time_limit_fs,
-                },
-                control,
-            )?;
+        let (time_fs, record) = if self.packet || self.flow {
+            let job = Job {
+                fabric: &self.fabric,
+                schedule: &*self.schedule,
+                placement: &self.placement,
+                folding: &self.folding,
+                protocol: &self.protocol,
+                seed: self.effective.seed,
+                threads: self.effective.threads,
+                record_flows: wants("flows"),
+                record_links: wants("links") || wants("switches"),
+                time_limit_fs: self.effective.time_limit_fs,
+            };
+            let record = if self.packet { run(&job, control)? } else { flow::run(&job, control)? };
             (record.finish_fs, Some(record))
         } else {
             (self.prediction.time_fs.max(bound.time_fs), None)

@@ -1,4 +1,4 @@
-//! No packet run is ever faster than its lower bound: random fabrics, collectives, algorithms, placements.
+//! No packet or flow run is ever faster than its lower bound: random fabrics, collectives, algorithms, placements.
 
 mod common;
 use common::*;
@@ -45,7 +45,7 @@ fn machine(kind: u8, a: u32, b: u32, fast: u64) -> SystemSpec {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
     #[test]
-    fn bound_is_never_above_packets(
+    fn bound_is_never_above_packets_or_flows(
         kind in 0u8..9, a in 2u32..6, b in 2u32..5, fast in 1u64..9, collective in 0usize..10, algorithm in 0usize..12,
         log in 0u32..19, odd: u16, root: u32, ranks: u32, turn: u32, policy in 0usize..5, hbm in 0u64..3, overhead in 0u32..200,
         launch in 0u64..2_000_000_000, seed: u64,
@@ -71,10 +71,13 @@ proptest! {
             "root": root % ranks, "ranks": ranks, "placement": placement, "seed": seed, "fidelity": "packet", "threads": 1,
             "stack": StackSpec { name: "s".into(), protocols: vec![protocol], protocol: "auto".into(), algorithms: Default::default() },
         });
-        let spec = RunSpec::from_json(&text.to_string()).unwrap();
-        match simulate(&spec, &Control::default()) {
-            Ok(o) => prop_assert!(o.bound.time_fs <= o.time_fs, "{:?} above {} fs", o.bound, o.time_fs),
-            Err(e) => prop_assert_eq!(e.code(), "algorithm", "{}", e),
+        let mut spec = RunSpec::from_json(&text.to_string()).unwrap();
+        for fidelity in ["packet", "flow"] {
+            spec.fidelity = fidelity.into();
+            match simulate(&spec, &Control::default()) {
+                Ok(o) => prop_assert!(o.bound.time_fs <= o.time_fs, "{}: {:?} above {} fs", fidelity, o.bound, o.time_fs),
+                Err(e) => prop_assert_eq!(e.code(), "algorithm", "{}", e),
+            }
         }
     }
 }

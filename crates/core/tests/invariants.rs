@@ -6,14 +6,15 @@ use common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Block, Collective, Message, Params, Recv, Schedule, Target};
 use supernode_core::error::Error;
+use supernode_core::record::{LinkRecord, Record};
 use supernode_core::spec::*;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn bytes_are_conserved_and_links_keep_their_rate((spec, params) in jobs(), seed: u64) {
-        let run = Run { seed, ..Run::default() };
+    fn bytes_are_conserved_and_links_keep_their_rate((spec, params) in jobs(), seed: u64, fluid: bool) {
+        let run = Run { seed, fluid, ..Run::default() };
         let r = run.collective(&spec, &params).unwrap();
         let in_network = params.algorithm == Algorithm::InNetwork;
         if !in_network {
@@ -36,6 +37,28 @@ proptest! {
             prop_assert_eq!(r.flows.iter().map(|f| f.bytes).sum::<u64>(), r.received_bytes);
         }
         prop_assert!(r.flows.iter().all(|f| f.start_fs <= f.end_fs && f.end_fs <= r.finish_fs));
+    }
+
+    #[test]
+    fn flows_carry_what_packets_carry((spec, params) in jobs(), seed: u64) {
+        let of = |fluid| Run { seed, fluid, ..Run::default() }.collective(&spec, &params).unwrap();
+        let (packets, flows) = (of(false), of(true));
+        let sum = |r: &Record, what: fn(&LinkRecord) -> u64| r.links.iter().map(what).sum::<u64>();
+        prop_assert_eq!(packets.packet_hops, flows.packet_hops);
+        prop_assert_eq!(sum(&packets, |l| l.payload_bytes), sum(&flows, |l| l.payload_bytes));
+        prop_assert_eq!(sum(&packets, |l| l.wire_bytes), sum(&flows, |l| l.wire_bytes));
+        prop_assert_eq!(packets.links.len(), flows.links.len());
+        let single = |n: &NetworkSpec| matches!(n.routing, RoutingSpec::DModK | RoutingSpec::SModK | RoutingSpec::Ecmp);
+        if spec.networks.iter().all(single) && params.algorithm != Algorithm::InNetwork {
+            // the same paths: every single link
+            let carried = |r: &Record| r.links.iter().map(|l| (l.vertex, l.port, l.wire_bytes, l.packets)).collect::<Vec<_>>();
+            prop_assert_eq!(carried(&packets), carried(&flows));
+        }
+        for (p, f) in packets.ranks.iter().zip(&flows.ranks) {
+            prop_assert_eq!((p.sent_bytes, p.received_bytes), (f.sent_bytes, f.received_bytes));
+            prop_assert_eq!((p.sent_messages, p.received_messages), (f.sent_messages, f.received_messages));
+        }
+        prop_assert_eq!(&flows, &of(true));
     }
 
     #[test]

@@ -11,7 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["routing"],
     &["symmetry"],
     &["engine", "bound"],
-    &["analytic"],
+    &["analytic", "flow"],
     &["stack"],
     &["simulate"],
     &["results"],

@@ -20,7 +20,7 @@ __all__ = ["build_system", "overrides_of", "with_run_options"]
 # (keyword of simulate, type, flags, help)
 _TABLE: tuple[tuple[str, Any, tuple[str, ...], str], ...] = (
     ("algorithm", str, ("--algorithm", "--algo"), "Algorithm; bench takes several, with commas."),
-    ("fidelity", str, ("--fidelity",), "auto, packet or analytic."),
+    ("fidelity", str, ("--fidelity",), "auto, packet, flow or analytic."),
     ("stack", str, ("--stack",), "Software stack; 'none' costs nothing."),
     ("protocol", str, ("--protocol",), "Protocol of the stack."),
     ("routing", str, ("--routing",), "d_mod_k, s_mod_k, ecmp, spray_round_robin or spray_random."),

@@ -19,7 +19,7 @@ use crate::units::Fs;
 
 /// Messages of a rank that can be under way at once, as a library's and a NIC's queues bound them. A message beyond waits
 /// for one before it to have left completely.
-const OPEN_MESSAGES: usize = 256;
+pub(crate) const OPEN_MESSAGES: usize = 256;
 
 /// Injection side of one port.
 #[derive(Debug, Default)]

@@ -226,7 +226,7 @@ fn classes(fabric: &Fabric, protocol: &ProtocolSpec) -> (Vec<Class>, Vec<u16>) {
 
 /// Bytes on the wire of a packet of `payload` bytes.
 #[inline]
-pub(super) fn wire_bytes(payload: u32, overhead: u32, protocol: &ProtocolSpec) -> u32 {
+pub(crate) fn wire_bytes(payload: u32, overhead: u32, protocol: &ProtocolSpec) -> u32 {
     let body = if protocol.wire_num == protocol.wire_den {
         payload
     } else {

@@ -25,6 +25,8 @@ mod switch;
 mod tables;
 mod wake;
 
+pub(crate) use injection::OPEN_MESSAGES;
+pub(crate) use layout::wire_bytes;
 use paths::Paths;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 

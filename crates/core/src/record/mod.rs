@@ -1,15 +1,17 @@
 //! What a run leaves behind: plain rows, one type a table, before anything becomes Arrow.
 //!
+//! A flow run fills the same rows; what fluids do not have is zero: queues, stalls and waits of links.
+//!
 //! **Invariant.** Rows are in the order of their ids (rank, vertex and port, source), independent of threads.
 
 use crate::units::Fs;
 
-/// Everything recorded by one packet-level run.
+/// Everything recorded by one packet-level or flow-level run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// When the last rank finished.
     pub finish_fs: Fs,
-    /// Time windows simulated (empty ones are jumped over). Like threads and bytes a fact about the run, not a result:
+    /// Time windows simulated (empty ones are jumped over); of flows, instants at which something happened. Like threads and bytes a fact about the run, not a result:
     /// credits between shards can open a window of their own.
     pub windows: u64,
     /// Packets sent over links, counted once a link.

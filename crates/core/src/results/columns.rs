@@ -70,7 +70,7 @@ pub const SUMMARY: &[Column] = &[
     column("collective", Kind::Text, "", "canonical name of the collective"),
     column("algorithm", Kind::Text, "", "algorithm that ran"),
     column("protocol", Kind::Text, "", "protocol of the software stack that ran"),
-    column("fidelity", Kind::Text, "", "packet or analytic"),
+    column("fidelity", Kind::Text, "", "packet, flow or analytic"),
     column("ranks", Kind::U32, "", "ranks that took part"),
     column("size_bytes", Kind::U64, "B", "nccl-tests' size column, rounded as nccl-tests does"),
     column(
@@ -94,7 +94,7 @@ pub const SUMMARY: &[Column] = &[
     column("bound_kind", Kind::Text, "", "what sets the bound: injection, bisection, latency or memory"),
     column("efficiency", Kind::F64, "1", "bound over time"),
     column("bottleneck", Kind::Text, "", "what kept this run from being faster"),
-    column("packet_hops", Kind::U64, "", "packets counted once a link; 0 if not simulated by packets"),
+    column("packet_hops", Kind::U64, "", "packets counted once a link; 0 if the run is analytic"),
     column("seed", Kind::U64, "", "seed of every random choice"),
 ];
 
@@ -125,9 +125,19 @@ pub const LINKS: &[Column] = &[
     column("packets", Kind::U64, "", "packets carried"),
     column("busy_ns", Kind::F64, "ns", "time spent sending"),
     column("utilisation", Kind::F64, "1", "busy_ns over the time of the run"),
-    column("queue_max_packets", Kind::U32, "packets", "most packets that waited at once"),
-    column("queue_mean_packets", Kind::F64, "packets", "packets waiting, averaged over the time of the run"),
-    column("stall_ns", Kind::F64, "ns", "time that a packet was ready and the link idle for lack of credits"),
+    column("queue_max_packets", Kind::U32, "packets", "most packets that waited at once; 0 for flows"),
+    column(
+        "queue_mean_packets",
+        Kind::F64,
+        "packets",
+        "packets waiting, averaged over the time of the run; 0 for flows",
+    ),
+    column(
+        "stall_ns",
+        Kind::F64,
+        "ns",
+        "time that a packet was ready and the link idle for lack of credits; 0 for flows",
+    ),
     column("multiplicity", Kind::U64, "", "links that the row stands for: one, unless the run was folded"),
 ];
 
@@ -141,8 +151,18 @@ pub const SWITCHES: &[Column] = &[
     column("packets", Kind::U64, "", "packets that it sent on"),
     column("ports_used", Kind::U32, "", "output ports that carried anything"),
     column("utilisation_max", Kind::F64, "1", "utilisation of its busiest output port"),
-    column("queue_max_packets", Kind::U32, "packets", "most packets that waited at one of its output ports"),
-    column("stall_ns", Kind::F64, "ns", "sum over its output ports of the time stalled for lack of credits"),
+    column(
+        "queue_max_packets",
+        Kind::U32,
+        "packets",
+        "most packets that waited at one of its output ports; 0 for flows",
+    ),
+    column(
+        "stall_ns",
+        Kind::F64,
+        "ns",
+        "sum over its output ports of the time stalled for lack of credits; 0 for flows",
+    ),
     column("multiplicity", Kind::U64, "", "switches that the row stands for: one, unless the run was folded"),
 ];
 

@@ -36,7 +36,7 @@ pub fn table(outcome: &Outcome, name: &str, expand: bool) -> Result<RecordBatch>
     if !tables(outcome).contains(&name) {
         let expected = match outcome.record {
             Some(_) => format!("it was not recorded: put {name:?} into record"),
-            None => "an analytic run has only the summary: use fidelity \"packet\"".into(),
+            None => "an analytic run has only the summary: use fidelity \"packet\" or \"flow\"".into(),
         };
         return Err(Error::spec("record", format!("{name:?}"), expected));
     }

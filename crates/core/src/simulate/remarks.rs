@@ -35,6 +35,7 @@ impl Plan {
         say(in_order && spec.placement.is_some(), idle("placement", "it is the default, rank i on accelerator i"));
         let random = |net: &Network| matches!(net.spec.routing, RoutingSpec::Ecmp | RoutingSpec::SprayRandom);
         say(spec.seed != 0 && !self.fabric.networks.iter().any(random), idle("seed", "no network routes at random"));
+        let unseen = if self.flow { ", which flows do not see" } else { "" };
         let budget = spec.packet_budget != crate::spec::DEFAULT_PACKET_BUDGET && spec.fidelity != "auto";
         say(budget, idle("packet_budget", "it decides for fidelity \"auto\" only"));
         for net in &self.fabric.networks {
@@ -48,12 +49,13 @@ impl Plan {
                 say(
                     slow > 1.02,
                     format!(
-                        "{level}: a buffer of {buffer} bytes is less than a round trip holds; links reach {share:.0} % of their rate"
+                        "{level}: a buffer of {buffer} bytes is less than a round trip holds; links reach {share:.0} % of their rate{unseen}"
                     ),
                 );
             }
         }
-        if !self.packet {
+        say(self.flow && spec.threads > 1, idle("threads", "flows are simulated by one"));
+        if !self.packet && !self.flow {
             let why = "the run is analytic";
             say(!spec.record.is_empty(), idle("record", why));
             say(spec.threads > 1, idle("threads", why));

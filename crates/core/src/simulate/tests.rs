@@ -88,11 +88,24 @@ fn auto_fidelity_follows_the_budget() {
     // 8 x 7 messages of 128 KiB = 32 packets over 2 links each; folded, one rank's
     for (fold, ranks) in [(false, 8), (true, 1)] {
         let hops = ranks * 7 * 32 * 2;
-        for (budget, expected) in [(hops, "packet"), (hops - 1, "analytic")] {
+        for (budget, expected) in [(hops, "packet"), (hops - 1, "flow")] {
             (s.packet_budget, s.fold) = (budget, fold);
             assert_eq!(Plan::new(&s).unwrap().fidelity(), expected, "{fold} {budget}");
         }
     }
+    // 2048 x 2047 messages are beyond the budget of flows, 256 x 255 are not
+    s.system.accelerators = 2048;
+    s.system.networks[0].span = 2048;
+    s.system.networks[0].topology =
+        crate::spec::TopologySpec::Clos { down: vec![2048], up: vec![1], parallel: vec![1], rails: 1 };
+    s.ranks = None;
+    (s.packet_budget, s.fold) = (1, true);
+    assert_eq!(Plan::new(&s).unwrap().fidelity(), "analytic");
+    s.algorithm = "pairwise".into();
+    s.ranks = Some(256);
+    let o = simulate(&s, &Control::default()).unwrap();
+    assert_eq!((o.fidelity.as_str(), o.effective.fidelity.as_str()), ("flow", "flow"));
+    assert!(o.time_fs >= o.bound.time_fs && o.record.is_some());
 }
 
 #[test]

@@ -56,7 +56,7 @@ pub struct RunSpec {
     pub levels: Option<Vec<u32>>,
     /// Software costs.
     pub stack: StackSpec,
-    /// `packet`, `analytic` or `auto`.
+    /// `packet`, `flow`, `analytic` or `auto`.
     #[serde(default = "auto")]
     pub fidelity: String,
     /// With `auto`: packet fidelity up to this many packet-hops.

@@ -24,7 +24,7 @@ const MAX_THREADS: u32 = 1024;
 /// Names of the detail tables.
 pub const TABLES: [&str; 4] = ["ranks", "links", "switches", "flows"];
 /// Names of the fidelities.
-pub const FIDELITIES: [&str; 3] = ["auto", "packet", "analytic"];
+pub const FIDELITIES: [&str; 4] = ["auto", "packet", "flow", "analytic"];
 
 /// Checks every field of a specification.
 ///

@@ -7,6 +7,7 @@ use supernode_core::collective::{Algorithm, Collective, Params, Schedule, build}
 use supernode_core::engine::{Control, Job, run};
 use supernode_core::error::Result;
 use supernode_core::fabric::Fabric;
+use supernode_core::flow;
 use supernode_core::record::Record;
 use supernode_core::spec::*;
 use supernode_core::symmetry::Folding;
@@ -72,6 +73,7 @@ pub(crate) struct Run {
     pub(crate) time_limit_fs: Option<u64>,
     pub(crate) flows: bool,
     pub(crate) fold: bool,
+    pub(crate) fluid: bool,
 }
 
 impl Default for Run {
@@ -84,6 +86,7 @@ impl Default for Run {
             time_limit_fs: None,
             flows: true,
             fold: false,
+            fluid: false,
         }
     }
 }
@@ -105,7 +108,7 @@ impl Run {
             record_links: true,
             time_limit_fs: self.time_limit_fs,
         };
-        run(&job, &Control::default())
+        if self.fluid { flow::run(&job, &Control::default()) } else { run(&job, &Control::default()) }
     }
 
     pub(crate) fn collective(&self, spec: &SystemSpec, params: &Params) -> Result<Record> {

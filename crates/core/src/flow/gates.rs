@@ -1,0 +1,258 @@
+//! Gates: the sets of first hops of a rank, each of which sends one message after the other.
+//!
+//! **Model.** A gate is a port, or the set of ports over which a policy sprays. As in the packet engine a rank opens
+//! messages in order, earlier lanes first, whenever a gate has nothing to send, and at most [`OPEN_MESSAGES`] at once; a
+//! message waits in the queue of its gate for those before it. A gate goes on to the next when its links have on average
+//! sent all of the one before, so that messages of few packets fill it one beside the other.
+//!
+//! **Invariant.** Which message a gate takes next is the order of opening; nothing that has begun is overtaken.
+//!
+//! **Cost.** O(gates) a message. **Limits.** Shares of a message on the ports of one gate end together.
+
+use std::collections::VecDeque;
+
+use super::routes::Route;
+use super::run::Run;
+use crate::collective::{MAX_LANES, Target};
+use crate::engine::OPEN_MESSAGES;
+use crate::units::Fs;
+
+/// A gate of a rank.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    /// Messages and branches that wait.
+    waiting: VecDeque<(u32, u32)>,
+    /// Something is leaving.
+    pub(super) busy: bool,
+    /// When its links would be through with all that was given to them, had nothing held it back.
+    pub(super) busy_until: f64,
+    /// Wire bytes that have left and wait in the buffer behind its links, at most.
+    pub(super) stored: f64,
+}
+
+/// What a message is to the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MessageKind {
+    /// From rank to rank.
+    Unicast { to: u32 },
+    /// To the switches, as a part of a sum.
+    Contribution { sum: u32 },
+    /// From the switches to the root, once all contributions are there: those not begun, those not sent.
+    Sum { to_begin: u32, to_send: u32 },
+    /// To the switches, which replicate it.
+    Multicast,
+}
+
+/// A message, from when it is opened until it has arrived everywhere.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    pub(super) kind: MessageKind,
+    /// Sender; the root for a sum.
+    pub(super) rank: u32,
+    pub(super) lane: u32,
+    /// Step of the receiver.
+    pub(super) step: u32,
+    pub(super) bytes: u64,
+    /// When the step that sends it began.
+    pub(super) start: Fs,
+    pub(super) network: usize,
+    pub(super) reduce: bool,
+    /// Branches that have not left completely, and those that are not through the network.
+    pub(super) branches: u32,
+    pub(super) under_way: u32,
+    /// Places where it has not arrived.
+    pub(super) arrivals: u32,
+    /// From when the fluid has left: until the last packet has, and until it is stored.
+    pub(super) tail: Fs,
+    pub(super) latency: Fs,
+    /// All of it has left its sources.
+    pub(super) sent: bool,
+    /// Receivers whose downlink is through before the sources are.
+    pub(super) ahead: Vec<u32>,
+}
+
+/// A flow: a message or branch on its way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    pub(super) message: u32,
+    /// Receiver of what comes out of the switches; otherwise the gate through which the flow leaves.
+    pub(super) place: Place,
+    /// Wire bytes left when its rate changed last.
+    pub(super) rest: f64,
+    pub(super) since: Fs,
+    pub(super) rate: f64,
+    pub(super) version: u32,
+    /// Its next event is when so much is left.
+    pub(super) until: f64,
+    pub(super) stage: Stage,
+}
+
+/// How far a flow is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Stage {
+    /// It leaves its sender; the sender's links alone need until then.
+    Leaving { free_at: Fs },
+    /// The links are free, and it leaves as soon as what is left fits into the buffer behind them.
+    Held,
+    /// All of it has left; so much was in the buffer then.
+    Stored { bytes: f64 },
+}
+
+/// Where a flow starts.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    /// At a gate.
+    Gate(usize),
+    /// At the switches, to this rank.
+    Downlink(u32),
+}
+
+impl Run<'_> {
+    fn gate(&self, rank: u32, gate: u32) -> usize {
+        rank as usize * self.resources.gates.len() + gate as usize
+    }
+
+    /// True if a gate has nothing to send.
+    fn idle(&self, index: usize) -> bool {
+        !self.gates[index].busy && self.gates[index].waiting.is_empty()
+    }
+
+    /// Opens messages for all gates that have nothing to send.
+    pub(super) fn refill_all(&mut self, rank: u32) {
+        for gate in 0..self.resources.gates.len() as u32 {
+            if self.ranks[rank as usize].programs.is_empty() {
+                return;
+            }
+            self.refill(rank, gate);
+        }
+    }
+
+    /// Opens messages until this gate has something to send or nothing is left to open.
+    pub(super) fn refill(&mut self, rank: u32, gate: u32) {
+        let index = self.gate(rank, gate);
+        while self.idle(index) && self.ranks[rank as usize].open < OPEN_MESSAGES {
+            let Some(program) = self.ranks[rank as usize].programs.front_mut() else {
+                return;
+            };
+            let (lane, step, next, start) = (program.lane, program.step, program.next, program.start);
+            program.next += 1;
+            if program.next == program.sends {
+                self.ranks[rank as usize].programs.pop_front();
+            }
+            self.open(rank, lane, step, next, start);
+        }
+    }
+
+    fn open(&mut self, rank: u32, lane: u32, step: u32, i: u32, start: Fs) {
+        let sent = self.job.schedule.send(rank, lane, step, i);
+        let mut message = Message {
+            kind: MessageKind::Multicast,
+            rank,
+            lane,
+            step: sent.recv_step,
+            bytes: sent.bytes,
+            start,
+            network: self.network_of(rank, sent.to),
+            reduce: false,
+            branches: 1,
+            under_way: 1,
+            arrivals: 1,
+            tail: 0,
+            latency: 0,
+            sent: false,
+            ahead: vec![],
+        };
+        match sent.to {
+            Target::Rank(to) => {
+                message.kind = MessageKind::Unicast { to };
+                message.reduce = self.job.schedule.recvs(to, lane, sent.recv_step).reduce;
+            }
+            Target::SwitchReduce { root } => {
+                message.kind = MessageKind::Contribution { sum: self.sum_of(&message, root) }
+            }
+            Target::SwitchMulticast => message.arrivals = self.job.schedule.ranks(),
+        }
+        let id = self.keep(message);
+        let state = &mut self.ranks[rank as usize];
+        state.open += 1;
+        state.stats.sent_messages += 1;
+        let mut routes = std::mem::take(&mut self.routes);
+        self.route(id, &mut routes);
+        let parts = routes.len() as u32;
+        let carries = |b: u32| parts < 2 || self.share_of(id, b, parts).is_some();
+        let used: Vec<u32> = (0..parts).filter(|&b| carries(b)).collect();
+        let branches = used.len().max(1) as u32;
+        (self.messages[id as usize].branches, self.messages[id as usize].under_way) = (branches, branches);
+        if used.is_empty() {
+            // to itself: nothing to send
+            self.branch_through(id);
+            self.branch_left(id);
+        }
+        for branch in used {
+            let route = &routes[branch as usize];
+            let index = self.gate(rank, route.gate);
+            if self.idle(index) {
+                self.launch(id, branch, parts, route, index);
+            } else {
+                self.gates[index].waiting.push_back((id, branch));
+            }
+        }
+        self.routes = routes;
+    }
+
+    /// Keeps a message in a place that is free.
+    pub(super) fn keep(&mut self, message: Message) -> u32 {
+        if let Some(id) = self.free_messages.pop() {
+            self.messages[id as usize] = message;
+            return id;
+        }
+        self.messages.push(message);
+        self.messages.len() as u32 - 1
+    }
+
+    fn route(&self, id: u32, routes: &mut Vec<Route>) {
+        let Message { kind, rank, lane, step, network, .. } = self.messages[id as usize];
+        let here = self.job.placement[rank as usize];
+        if let MessageKind::Unicast { to } = kind {
+            let tag = step << MAX_LANES.trailing_zeros() | lane;
+            self.resources.unicast(self.job, here, self.job.placement[to as usize], tag, routes);
+        } else {
+            routes.clear();
+            routes.push(self.resources.up_to_switches(self.job, network, here));
+        }
+    }
+
+    /// Bytes of one of several branches; whole packets, so that a short message may leave a branch empty.
+    pub(super) fn share_of(&self, id: u32, branch: u32, branches: u32) -> Option<u64> {
+        let Message { rank, lane, step, bytes, network, .. } = self.messages[id as usize];
+        let payload = u64::from(self.job.fabric.networks[network].spec.payload);
+        let packets = bytes.div_ceil(payload).max(1);
+        let (n, turn) = (u64::from(branches), u64::from(rank) + u64::from(lane) + u64::from(step));
+        let i = (u64::from(branch) + turn) % n;
+        let (from, to) = (packets * i / n, packets * (i + 1) / n);
+        (to > from).then(|| (to * payload).min(bytes).saturating_sub(from * payload))
+    }
+
+    /// Lets the next message of a gate go.
+    pub(super) fn pump(&mut self, index: usize) {
+        let mut routes = std::mem::take(&mut self.routes);
+        while !self.gates[index].busy
+            && let Some((id, branch)) = self.gates[index].waiting.pop_front()
+        {
+            self.route(id, &mut routes);
+            if let Some(route) = routes.get(branch as usize) {
+                self.launch(id, branch, routes.len() as u32, route, index);
+            }
+        }
+        self.routes = routes;
+    }
+
+    /// A message has arrived at one of its places.
+    pub(super) fn arrived(&mut self, id: u32) {
+        let message = &mut self.messages[id as usize];
+        message.arrivals -= 1;
+        if message.arrivals == 0 {
+            self.free_messages.push(id);
+        }
+    }
+}

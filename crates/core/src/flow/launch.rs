@@ -1,0 +1,91 @@
+//! A message begins to leave: what it occupies, how fast it can go, and what is booked for it.
+//!
+//! **Model.** A flow takes its rate of every link or set of links on its path (of the planes of a set of ports, their
+//! share), once its payload of the sender's memory, and once (stored) or three times (combined) of the receiver's, whose
+//! copy or reduce channels it takes, too.
+//!
+//! **Invariant.** What links carry is booked once a message, when it begins. **Cost.** O(resources of the path).
+
+use super::fair::Use;
+use super::gates::{Message, MessageKind, Part, Place, Stage};
+use super::routes::{Hop, Route};
+use super::run::{Run, What};
+use super::timing::{Timing, accesses, timing};
+use crate::units::{Fs, NEVER};
+
+impl Run<'_> {
+    /// A message or branch begins to leave.
+    pub(super) fn launch(&mut self, id: u32, branch: u32, branches: u32, route: &Route, index: usize) {
+        let Message { kind, rank, bytes: all, network, reduce, .. } = self.messages[id as usize];
+        let bytes = if branches > 1 { self.share_of(id, branch, branches).unwrap_or(0) } else { all };
+        let here = self.job.placement[rank as usize];
+        let net = &self.job.fabric.networks[network];
+        let t = timing(self.job, net, &route.stages, bytes, reduce);
+        let mut uses = vec![];
+        self.occupy(&route.hops, &t, bytes, &mut uses);
+        self.serve(here, 0, 1, bytes, t.wire, &mut uses);
+        if let MessageKind::Unicast { to } = kind {
+            self.store(to, bytes, reduce, t.wire, &mut uses);
+        }
+        let latency = route.latency.saturating_add(t.extra);
+        let message = &mut self.messages[id as usize];
+        message.latency = message.latency.max(latency);
+        message.tail = message.tail.max(t.tail);
+        let state = &mut self.gates[index];
+        state.busy = true;
+        let mut free_at = NEVER;
+        // switches take in-network traffic whatever happens behind them
+        if matches!(kind, MessageKind::Unicast { .. }) {
+            let rate = self.resources.gates[index % self.resources.gates.len()].all();
+            state.busy_until = state.busy_until.max(self.now as f64) + t.wire as f64 / rate;
+            free_at = state.busy_until.ceil() as Fs;
+        }
+        self.flow(id, Place::Gate(index), &uses, &t, free_at);
+        if kind.contributes() {
+            self.contribution_begins(id);
+        } else if kind == MessageKind::Multicast {
+            self.multicast_begins(id);
+        }
+    }
+
+    /// Starts a flow. Its sender's links alone would be through with it at `free_at`.
+    pub(super) fn flow(&mut self, message: u32, place: Place, uses: &[Use], t: &Timing, free_at: Fs) {
+        let id = self.fair.start(uses) as usize;
+        let version = self.parts.get(id).map_or(0, |old| old.version.wrapping_add(1));
+        let stage = Stage::Leaving { free_at };
+        let part = Part { message, place, rest: t.wire as f64, since: self.now, rate: 0.0, version, until: 0.0, stage };
+        if id < self.parts.len() {
+            self.parts[id] = part;
+        } else {
+            self.parts.push(part);
+        }
+        if t.wire == 0 {
+            // nothing to send: it has left at once, whatever its rate
+            self.at(self.now, What::End { part: id as u32, version });
+        }
+    }
+
+    /// Adds links to what a flow uses and books what they carry.
+    pub(super) fn occupy(&mut self, hops: &[Hop], t: &Timing, bytes: u64, uses: &mut Vec<Use>) {
+        for hop in hops {
+            let weight = f64::from(hop.to - hop.from) / f64::from(hop.of);
+            uses.push(Use { resource: hop.resource, weight });
+            self.packet_hops += self.carried[hop.resource as usize].add(hop, bytes, t.wire, t.packets);
+        }
+    }
+
+    /// Adds a server of an accelerator: `times` accesses a payload byte.
+    fn serve(&self, accelerator: u32, server: usize, times: u32, bytes: u64, wire: u64, uses: &mut Vec<Use>) {
+        if let Some(first) = self.resources.servers[server].filter(|_| wire > 0) {
+            let weight = f64::from(times) * bytes as f64 / wire as f64;
+            uses.push(Use { resource: first + accelerator, weight });
+        }
+    }
+
+    /// Adds what storing or combining at a rank takes.
+    pub(super) fn store(&self, rank: u32, bytes: u64, reduce: bool, wire: u64, uses: &mut Vec<Use>) {
+        let there = self.job.placement[rank as usize];
+        self.serve(there, 0, accesses(reduce), bytes, wire, uses);
+        self.serve(there, if reduce { 2 } else { 1 }, 1, bytes, wire, uses);
+    }
+}

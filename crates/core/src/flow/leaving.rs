@@ -1,0 +1,148 @@
+//! How a flow leaves: its sender is through before the flow is, if the buffer behind its first links takes the rest.
+//!
+//! **Model.** A flow that is held back further on (several senders to one receiver, a narrow tier) goes at its fair rate,
+//! but its sender's links go on at theirs until the buffer behind them is full, as with credits. So a message counts as
+//! sent, and the gate turns to the next one, when the links alone would be through with everything given to them so far
+//! *and* what the network has not carried yet fits into that buffer beside what earlier messages left there. From then on
+//! the flow uses the links further on only (where routers pass other traffic over the first links, those too); it arrives
+//! when the network is through with it.
+//!
+//! Senders of equal messages to one receiver would leave it in the same instant, meet again at the next receiver and never
+//! part. Packets do part: credits come back in eighths of the buffer, at another time for each sender, and who is ahead
+//! gains with every message. So up to an eighth of the buffer, another part for each sender, counts as not announced.
+//!
+//! **Invariant.** What has been sent never exceeds what the links could send. Memory stays occupied to the end.
+//!
+//! **Cost.** Two more events, only for flows that are held back. **Limits.** Buffers further on add nothing.
+
+use super::gates::{Message, MessageKind, Part, Place, Stage};
+use super::run::{Run, What};
+
+/// Freed bytes are announced in eighths of the buffer, as in the packet engine.
+const CREDIT_UPDATES: f64 = 8.0;
+/// Multiples of this fill the interval from 0 to 1 evenly, whatever their number.
+const GOLDEN: f64 = 0.618_033_988_749_895;
+
+impl Run<'_> {
+    /// A flow has come to where its next event is.
+    pub(super) fn reach(&mut self, id: u32) {
+        let part = &mut self.parts[id as usize];
+        part.rest = (part.rest - part.rate * (self.now - part.since) as f64).max(part.until);
+        part.since = self.now;
+        if part.until > 0.0 {
+            self.leave(id);
+        } else {
+            self.end(id);
+        }
+    }
+
+    /// The links of a flow that is held back are through with it: it leaves if the buffer takes the rest.
+    pub(super) fn links_free(&mut self, id: u32) {
+        let part = &self.parts[id as usize];
+        let rest = part.rest - part.rate * (self.now - part.since) as f64;
+        let room = self.room_behind(part);
+        if rest <= room {
+            self.leave(id);
+            return;
+        }
+        let part = &mut self.parts[id as usize];
+        (part.rest, part.since, part.until, part.stage) = (rest, self.now, room, Stage::Held);
+        self.plan(id);
+    }
+
+    /// Bytes that the buffer behind the first links of a flow can take.
+    fn room_behind(&self, part: &Part) -> f64 {
+        let Place::Gate(index) = part.place else {
+            return 0.0;
+        };
+        let network = &self.job.fabric.networks[self.messages[part.message as usize].network];
+        let links = self.resources.gates[index % self.resources.gates.len()].links;
+        let buffer = network.spec.buffer.map_or(f64::INFINITY, |b| b as f64 * f64::from(links));
+        // what comes back is announced in parts, and not for all senders at once
+        let phase = (f64::from(self.messages[part.message as usize].rank) * GOLDEN).fract();
+        let buffer = buffer * (1.0 - phase / CREDIT_UPDATES);
+        (buffer - self.gates[index].stored).max(0.0)
+    }
+
+    /// All of a flow has left its sender, the network carries on.
+    fn leave(&mut self, id: u32) {
+        let part = &mut self.parts[id as usize];
+        part.rest = (part.rest - part.rate * (self.now - part.since) as f64).max(0.0);
+        (part.since, part.until, part.stage) = (self.now, 0.0, Stage::Stored { bytes: part.rest });
+        let Part { message, place, rest, .. } = *part;
+        if !self.job.fabric.networks[self.messages[message as usize].network].is_direct() {
+            self.fair.release_first(id);
+        }
+        self.plan(id);
+        if let Place::Gate(index) = place {
+            self.gates[index].stored += rest;
+            self.free_gate(index, message);
+        }
+    }
+
+    /// The last byte of a flow is through.
+    fn end(&mut self, id: u32) {
+        let Part { message, place, stage, .. } = self.parts[id as usize];
+        self.parts[id as usize].version = self.parts[id as usize].version.wrapping_add(1);
+        self.fair.finish(id);
+        match place {
+            Place::Downlink(rank) => self.downlink_through(message, rank),
+            Place::Gate(index) => {
+                self.branch_through(message);
+                if let Stage::Stored { bytes } = stage {
+                    let gate = &mut self.gates[index];
+                    gate.stored = (gate.stored - bytes).max(0.0);
+                } else {
+                    self.free_gate(index, message);
+                }
+            }
+        }
+    }
+
+    /// A gate is through with a flow and takes the next.
+    fn free_gate(&mut self, index: usize, message: u32) {
+        self.gates[index].busy = false;
+        self.branch_left(message);
+        self.pump(index);
+        let gates = self.resources.gates.len();
+        self.refill((index / gates) as u32, (index % gates) as u32);
+    }
+
+    /// The network is through with a branch; with the last one the message arrives.
+    pub(super) fn branch_through(&mut self, id: u32) {
+        let message = &mut self.messages[id as usize];
+        message.under_way -= 1;
+        let (under_way, kind, latency) = (message.under_way, message.kind, message.latency);
+        if let (0, MessageKind::Unicast { to }) = (under_way, kind) {
+            self.at(self.now.saturating_add(latency), What::Arrival { message: id, rank: to });
+        }
+    }
+
+    /// A branch has left; the last one frees a place among the open messages.
+    pub(super) fn branch_left(&mut self, id: u32) {
+        let message = &mut self.messages[id as usize];
+        message.branches -= 1;
+        if message.branches > 0 {
+            return;
+        }
+        message.sent = true;
+        let Message { kind, rank, lane, bytes, tail, latency, .. } = *message;
+        self.count_sent(rank, bytes);
+        match kind {
+            MessageKind::Multicast => self.multicast_sent(id),
+            MessageKind::Contribution { sum } => {
+                self.contribution_sent(sum, latency);
+                self.free_messages.push(id);
+            }
+            MessageKind::Unicast { .. } | MessageKind::Sum { .. } => {}
+        }
+        self.ranks[rank as usize].open -= 1;
+        let left = self.now.saturating_add(tail);
+        let state = self.lane(rank, lane);
+        state.sends_left -= 1;
+        state.latest = state.latest.max(left);
+        self.settle(rank, lane);
+        // a place among the open messages is free: any idle gate may have waited for it
+        self.refill_all(rank);
+    }
+}

@@ -1,0 +1,300 @@
+//! Resources of a fabric: links, or sets of links that are loaded alike, and the memory, copy and reduce channels.
+//!
+//! **Model.** A network under a single-path policy has a resource for every directed link. A network that sprays has one
+//! for each set of links that spraying loads alike: all ports of an accelerator out, all into it, all links up from a
+//! subtree, all links down into it (planes into which accelerators have the same number of links count together, others
+//! apart, by their share of the packets), or the parallel links between two neighbours of a direct network.
+//!
+//! **Invariant.** Every link belongs to exactly one resource ([`Resources::home`]), whose capacity is that of its links.
+//!
+//! **Cost.** O(1) words a resource, and at most one resource a link. **Limits.** Within a set all links carry the same.
+
+use super::check::checked;
+use crate::engine::Job;
+use crate::error::{Error, Result};
+use crate::fabric::clos::Clos;
+use crate::fabric::{Network, Place, Shape, Vertex};
+use crate::routing::climb::Climb;
+use crate::routing::tree::TierRoute;
+use crate::spec::RoutingSpec;
+use crate::units::BitRate;
+
+/// A set of first hops of an accelerator that sends one message after the other.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GateKind {
+    /// Bytes a femtosecond of one link, and links.
+    pub(super) link: f64,
+    pub(super) links: u32,
+}
+
+impl GateKind {
+    /// Bytes a femtosecond of all links.
+    pub(super) fn all(self) -> f64 {
+        self.link * f64::from(self.links)
+    }
+}
+
+/// Planes that are loaded alike.
+#[derive(Clone, Debug)]
+pub(super) struct Bundle {
+    pub(super) planes: Vec<usize>,
+    /// Its part of the accelerator's ports: from, to.
+    pub(super) from: u32,
+    pub(super) to: u32,
+    /// First resource by tier (from 1): up groups, then down groups.
+    pub(super) first: Vec<u32>,
+}
+
+/// How links of a network become resources.
+#[derive(Clone, Debug)]
+pub(super) enum Layout {
+    /// Parallel links of direct networks, `bundle` together.
+    Direct { first: u32, bundle: u32 },
+    /// Every link of a tree by itself: accelerators' ports, then switches' ports.
+    Links { first: u32, switch_ports: Vec<u32>, tiers: Vec<Vec<TierRoute>>, climbs: Vec<Climb> },
+    /// Sets of links of a tree.
+    Sets { up: u32, down: u32, bundles: Vec<Bundle> },
+}
+
+/// One network.
+#[derive(Clone, Debug)]
+pub(super) struct Net {
+    pub(super) layout: Layout,
+    pub(super) first_gate: u32,
+    pub(super) first_switch: Vertex,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Resources {
+    pub(super) nets: Vec<Net>,
+    /// Bytes a femtosecond of each resource.
+    pub(super) capacity: Vec<f64>,
+    /// Resources from here on are shared by many.
+    pub(super) first_shared: u32,
+    pub(super) gates: Vec<GateKind>,
+    /// First memory, copy and reduce server, by accelerator; `None` where they are no limit.
+    pub(super) servers: [Option<u32>; 3],
+    /// Network of in-network operations.
+    pub(super) switch_network: Option<usize>,
+}
+
+/// Bytes a femtosecond.
+pub(super) fn speed(rate: BitRate) -> f64 {
+    rate.0 as f64 / 8e15
+}
+
+fn sprays(net: &Network) -> bool {
+    matches!(net.spec.routing, RoutingSpec::SprayRoundRobin | RoutingSpec::SprayRandom)
+}
+
+fn too_many() -> Error {
+    Error::Overflow {
+        what: "links of the fabric".into(),
+        value: "2^32 or more".into(),
+        limit: format!("{} at flow fidelity", u32::MAX),
+    }
+}
+
+/// Numbers resources one after the other.
+struct Numbering {
+    capacity: Vec<f64>,
+}
+
+impl Numbering {
+    fn take(&mut self, count: u64, capacity: f64) -> Result<u32> {
+        let first = self.capacity.len() as u64;
+        if first + count >= u64::from(u32::MAX) {
+            return Err(too_many());
+        }
+        self.capacity.resize((first + count) as usize, capacity);
+        Ok(first as u32)
+    }
+}
+
+impl Resources {
+    /// Numbers the resources of a job's fabric and checks that every rank can be reached.
+    pub(super) fn new(job: &Job) -> Result<Self> {
+        let fabric = job.fabric;
+        let switch_network = checked(job)?;
+        let accelerators = u64::from(fabric.accelerators());
+        let mut numbers = Numbering { capacity: vec![] };
+        let (mut nets, mut gates) = (vec![], vec![]);
+        let mut switch = fabric.accelerators();
+        for net in &fabric.networks {
+            let first_gate = gates.len() as u32;
+            let link = speed(net.link(0).rate);
+            let layout = match &net.planes[0].shape {
+                Shape::Direct(d) => {
+                    let bundle = if sprays(net) { d.links } else { 1 };
+                    let sets = d.ports() / bundle;
+                    let first = numbers.take(accelerators * u64::from(sets), 0.0)?;
+                    for set in 0..sets {
+                        let rate = speed(net.link(d.dimension(set * bundle)).rate);
+                        gates.push(GateKind { link: rate, links: bundle });
+                        let all = numbers.capacity[first as usize..].iter_mut().skip(set as usize);
+                        all.step_by(sets as usize).for_each(|c| *c = rate * f64::from(bundle));
+                    }
+                    Layout::Direct { first, bundle }
+                }
+                Shape::Clos(_) if sprays(net) => {
+                    gates.push(GateKind { link, links: net.ports });
+                    let all = link * f64::from(net.ports);
+                    let up = numbers.take(accelerators, all)?;
+                    Layout::Sets { up, down: numbers.take(accelerators, all)?, bundles: vec![] }
+                }
+                Shape::Clos(_) => {
+                    gates.resize(gates.len() + net.ports as usize, GateKind { link, links: 1 });
+                    let first = numbers.take(accelerators * u64::from(net.ports), link)?;
+                    let climbs = net.planes.iter().filter_map(|p| tree(&p.shape)).map(|t| Climb::new(t, &[])).collect();
+                    Layout::Links { first, switch_ports: vec![], tiers: vec![], climbs }
+                }
+            };
+            nets.push(Net { layout, first_gate, first_switch: switch });
+            let copy: u32 = net.planes.iter().map(|p| tree(&p.shape).map_or(0, Clos::switches)).sum();
+            switch += net.copies * copy;
+        }
+        let device = &fabric.spec.device;
+        let mut servers = [None; 3];
+        for (server, rate) in servers.iter_mut().zip([device.hbm_rate, device.copy_rate, device.reduce_rate]) {
+            if let Some(rate) = rate {
+                *server = Some(numbers.take(accelerators, speed(rate))?);
+            }
+        }
+        let first_shared = numbers.capacity.len() as u32;
+        for (net, here) in fabric.networks.iter().zip(&mut nets) {
+            match &mut here.layout {
+                Layout::Direct { .. } => {}
+                Layout::Links { switch_ports, tiers, .. } => {
+                    links(job, net, here.first_switch, switch_ports, tiers, &mut numbers)?
+                }
+                Layout::Sets { bundles, .. } => *bundles = sets(net, &mut numbers)?,
+            }
+        }
+        Ok(Self { nets, capacity: numbers.capacity, first_shared, gates, servers, switch_network })
+    }
+
+    /// The resource of a port's outgoing link, which of the links of that resource it is, and how many those are.
+    pub(super) fn home(&self, job: &Job, vertex: Vertex, port: u32) -> Option<(u32, u32, u32)> {
+        let fabric = job.fabric;
+        match fabric.place(vertex) {
+            Place::Accelerator(a) => {
+                let network = fabric.network_of_port(port);
+                let net = &fabric.networks[network];
+                let local = port - net.first_port;
+                Some(match &self.nets[network].layout {
+                    Layout::Direct { first, bundle } => {
+                        (first + a * (net.ports / bundle) + local / bundle, local % bundle, *bundle)
+                    }
+                    Layout::Links { first, .. } => (first + a * net.ports + local, 0, 1),
+                    Layout::Sets { up, .. } => (up + a, local, net.ports),
+                })
+            }
+            Place::Switch { network, copy, plane, index } => {
+                let net = &fabric.networks[network];
+                let tree = tree(&net.planes[plane].shape)?;
+                match &self.nets[network].layout {
+                    Layout::Direct { .. } => None,
+                    Layout::Links { switch_ports, .. } => {
+                        Some((switch_ports[(vertex - self.nets[network].first_switch) as usize] + port, 0, 1))
+                    }
+                    Layout::Sets { down, bundles, .. } => {
+                        let (tier, a, b) = tree.locate(index);
+                        let t = &tree.tiers()[tier];
+                        let downs = t.down * t.parallel;
+                        if tier == 0 && port < downs {
+                            let (member, link) = net.member(plane, a * t.down + port);
+                            let there = copy * net.span + member;
+                            return Some((down + there, net.planes[plane].first_link + link, net.ports));
+                        }
+                        let bundle = bundles.iter().find(|b| b.planes.contains(&plane))?;
+                        let nth = bundle.planes.iter().position(|&p| p == plane)? as u32;
+                        // of the links between a subtree and the tier above: this plane's, this switch's, this port's
+                        let (upper, direction, group, within) = if port >= downs {
+                            let above = &tree.tiers()[tier + 1];
+                            (tier + 1, 0, a, b * above.up * above.parallel + port - downs)
+                        } else {
+                            (tier, 1, a * t.down + port / t.parallel, b * t.parallel + port % t.parallel)
+                        };
+                        let links = up_links(tree, upper - 1, 1);
+                        let resource =
+                            bundle.first[upper - 1] + (direction * net.copies + copy) * groups(tree, upper) + group;
+                        Some((resource, nth * links + within, links * bundle.planes.len() as u32))
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn tree(shape: &Shape) -> Option<&Clos> {
+    match shape {
+        Shape::Clos(tree) => Some(tree),
+        Shape::Direct(_) => None,
+    }
+}
+
+/// Subtrees under the switches of a tier (at least 1).
+pub(super) fn groups(tree: &Clos, tier: usize) -> u32 {
+    tree.positions() / tree.tiers()[tier].child_positions
+}
+
+/// Links from a subtree of tier `tier` to the tier above, over a number of planes.
+pub(super) fn up_links(tree: &Clos, tier: usize, planes: usize) -> u32 {
+    let (t, above) = (&tree.tiers()[tier], &tree.tiers()[tier + 1]);
+    t.child_twins * t.up * above.up * above.parallel * planes as u32
+}
+
+/// Numbers every link out of a tree's switches.
+fn links(
+    job: &Job,
+    net: &Network,
+    first: Vertex,
+    switch_ports: &mut Vec<u32>,
+    tiers: &mut Vec<Vec<TierRoute>>,
+    numbers: &mut Numbering,
+) -> Result<()> {
+    let trees = || net.planes.iter().filter_map(|p| tree(&p.shape));
+    *tiers = trees().map(|t| (0..t.tiers().len()).map(|tier| TierRoute::new(t, tier)).collect()).collect();
+    let switches: u32 = trees().map(Clos::switches).sum::<u32>() * net.copies;
+    for vertex in first..first + switches {
+        let Place::Switch { plane, index, .. } = job.fabric.place(vertex) else {
+            continue;
+        };
+        let Shape::Clos(tree) = &net.planes[plane].shape else {
+            continue;
+        };
+        let (tier, ..) = tree.locate(index);
+        let t = &tree.tiers()[tier];
+        let (downs, all) = (t.down * t.parallel, tree.ports(tier));
+        switch_ports.push(numbers.take(downs.into(), speed(net.link(tier).rate))?);
+        if all > downs {
+            numbers.take(u64::from(all - downs), speed(net.link(tier + 1).rate))?;
+        }
+    }
+    Ok(())
+}
+
+/// Numbers the sets of links between tiers that spraying loads alike.
+fn sets(net: &Network, numbers: &mut Numbering) -> Result<Vec<Bundle>> {
+    let mut bundles: Vec<Bundle> = vec![];
+    let mut links: Vec<u32> = net.planes.iter().map(|p| p.links).collect();
+    links.sort_unstable();
+    links.dedup();
+    let mut from = 0;
+    for &count in &links {
+        let planes: Vec<usize> = (0..net.planes.len()).filter(|&p| net.planes[p].links == count).collect();
+        let Some(tree) = tree(&net.planes[planes[0]].shape) else {
+            continue;
+        };
+        let mut first = vec![];
+        for tier in 1..tree.tiers().len() {
+            let capacity = f64::from(up_links(tree, tier - 1, planes.len())) * speed(net.link(tier).rate);
+            first.push(numbers.take(2 * u64::from(net.copies) * u64::from(groups(tree, tier)), capacity)?);
+        }
+        let to = from + count * planes.len() as u32;
+        bundles.push(Bundle { planes, from, to, first });
+        from = to;
+    }
+    Ok(bundles)
+}

@@ -1,0 +1,218 @@
+//! The event loop: all events of an instant, then the rates that they change.
+//!
+//! **Model.** Four kinds of events, in this order within an instant: a message arrives, the latency of a step is over, a
+//! flow is through or has left, the links of a sender are free. When an instant has no more events, rates are brought up to date, which moves the ends of
+//! the flows concerned; an end that was moved stays in the heap, is recognised by its version, and is cleared away when
+//! such have become many.
+//!
+//! **Invariant.** Times are whole femtoseconds and ties are broken by kind and number, so a run is the same every time. A
+//! flow's rest is a float that is only looked at when its rate changes; its end is rounded up.
+//!
+//! **Cost.** O(log events) an event, plus the rates.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::atomic::Ordering;
+
+use super::fair::{Change, Fair};
+use super::gates::{Gate, Message, Part, Place, Stage};
+use super::in_network::Downlink;
+use super::ranks::{Lane, Rank, unfinished};
+use super::resources::Resources;
+use super::routes::Route;
+use super::tables::{self, Carried};
+use super::timing::duration;
+use crate::engine::{Control, Job};
+use crate::error::{Error, Result};
+use crate::record::{FlowRecord, Record};
+use crate::units::{Fs, MAX_TIME_FS, NEVER};
+
+/// Events in the heap for each flow before those that are void are cleared away.
+const CROWDED: usize = 8;
+
+/// What happens, by order within an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum What {
+    /// A message has arrived and is stored.
+    Arrival { message: u32, rank: u32 },
+    /// The latency of a lane's step is over.
+    Start { rank: u32, lane: u32 },
+    /// A flow is through, or has left its sender.
+    End { part: u32, version: u32 },
+    /// The sender's links are through with a flow that is held back further on.
+    LinksFree { part: u32, version: u32 },
+}
+
+/// State of a run.
+pub(super) struct Run<'a> {
+    pub(super) job: &'a Job<'a>,
+    pub(super) control: &'a Control,
+    pub(super) resources: Resources,
+    pub(super) fair: Fair,
+    pub(super) now: Fs,
+    events: BinaryHeap<Reverse<(Fs, What)>>,
+    pub(super) ranks: Vec<Rank>,
+    pub(super) lanes: Vec<Lane>,
+    pub(super) gates: Vec<Gate>,
+    pub(super) messages: Vec<Message>,
+    pub(super) free_messages: Vec<u32>,
+    /// Flows under way, by their number in `fair`.
+    pub(super) parts: Vec<Part>,
+    /// Sums under way by (root, lane, step): their messages.
+    pub(super) sums: BTreeMap<(u32, u32, u32), u32>,
+    pub(super) downlinks: Vec<Downlink>,
+    pub(super) carried: Vec<Carried>,
+    pub(super) flows: Vec<FlowRecord>,
+    pub(super) routes: Vec<Route>,
+    pub(super) packet_hops: u64,
+    pub(super) unfinished: u32,
+}
+
+/// See [`super::run`].
+pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
+    let resources = Resources::new(job)?;
+    let fair = Fair::new(resources.capacity.clone(), resources.first_shared);
+    let ranks = job.schedule.ranks();
+    let mut run = Run {
+        job,
+        control,
+        fair,
+        now: 0,
+        events: BinaryHeap::new(),
+        ranks: vec![],
+        lanes: vec![],
+        gates: (0..ranks as usize * resources.gates.len()).map(|_| Gate::default()).collect(),
+        messages: vec![],
+        free_messages: vec![],
+        parts: vec![],
+        sums: BTreeMap::new(),
+        downlinks: vec![],
+        carried: vec![Carried::default(); resources.capacity.len()],
+        flows: vec![],
+        routes: vec![],
+        packet_hops: 0,
+        unfinished: ranks,
+        resources,
+    };
+    run.seat();
+    let instants = run.drive()?;
+    if let Some(error) = unfinished(&run) {
+        return Err(error);
+    }
+    let mut record = tables::record(&mut run);
+    if record.finish_fs > MAX_TIME_FS {
+        return Err(clock(record.finish_fs));
+    }
+    record.windows = instants;
+    Ok(record)
+}
+
+/// The simulated clock would pass its end.
+fn clock(now: Fs) -> Error {
+    let (value, limit) = (format!("{} ns", now / 1_000_000), format!("{} ns", MAX_TIME_FS / 1_000_000));
+    Error::Overflow { what: "simulated time".into(), value, limit }
+}
+
+impl Run<'_> {
+    /// Something will happen.
+    pub(super) fn at(&mut self, time: Fs, what: What) {
+        self.events.push(Reverse((time.min(NEVER - 1), what)));
+    }
+
+    /// Handles events until none is left; the number of instants with events.
+    fn drive(&mut self) -> Result<u64> {
+        let limit = self.job.time_limit_fs.unwrap_or(MAX_TIME_FS).min(MAX_TIME_FS);
+        let mut instants = 0;
+        while let Some(time) = self.next_instant() {
+            if time > limit {
+                let (time_ns, ns) = (time / 1_000_000, limit / 1_000_000);
+                let limit_text = format!("simulated time limit {ns} ns");
+                return Err(if limit == MAX_TIME_FS {
+                    clock(time)
+                } else {
+                    Error::Timeout { time_ns, limit: limit_text }
+                });
+            }
+            if self.control.cancel.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted { time_ns: self.now / 1_000_000 });
+            }
+            self.control.now_fs.fetch_max(time, Ordering::Relaxed);
+            self.now = time;
+            instants += 1;
+            while let Some(&Reverse((next, what))) = self.events.peek() {
+                if next > time {
+                    break;
+                }
+                self.events.pop();
+                if !void(&self.parts, what) {
+                    self.handle(what);
+                }
+            }
+            self.share();
+        }
+        Ok(instants)
+    }
+
+    /// Time of the next event that is not void.
+    fn next_instant(&mut self) -> Option<Fs> {
+        while let Some(&Reverse((time, what))) = self.events.peek() {
+            if !void(&self.parts, what) {
+                return Some(time);
+            }
+            self.events.pop();
+        }
+        None
+    }
+
+    fn handle(&mut self, what: What) {
+        match what {
+            What::Arrival { message, rank } => self.arrive(message, rank),
+            What::Start { rank, lane } => self.start(rank, lane),
+            What::End { part, .. } => self.reach(part),
+            What::LinksFree { part, .. } => self.links_free(part),
+        }
+    }
+
+    /// Brings rates up to date, and with them the ends of flows.
+    fn share(&mut self) {
+        let now = self.now;
+        self.fair.resolve();
+        for i in 0..self.fair.changed().len() {
+            let Change { flow, before, rate } = self.fair.changed()[i];
+            let part = &mut self.parts[flow as usize];
+            part.rest -= before * (now - part.since) as f64;
+            (part.since, part.rate) = (now, rate);
+            self.plan(flow);
+        }
+        if self.events.len() > CROWDED * (self.parts.len() + self.messages.len() + self.lanes.len()) + 1024 {
+            let parts = &self.parts;
+            self.events.retain(|Reverse((_, what))| !void(parts, *what));
+        }
+    }
+
+    /// Puts the next event of a flow into the heap; the one before is void.
+    pub(super) fn plan(&mut self, flow: u32) {
+        let now = self.now;
+        let part = &mut self.parts[flow as usize];
+        part.version = part.version.wrapping_add(1);
+        let version = part.version;
+        if part.rate == 0.0 && part.rest > part.until {
+            return; // it has no rate yet
+        }
+        let end = now.saturating_add(duration(part.rest - part.until, part.rate)).min(NEVER - 1);
+        if let (Stage::Leaving { free_at }, Place::Gate { .. }) = (part.stage, part.place)
+            && end > free_at.saturating_add(1)
+        {
+            self.events.push(Reverse((free_at.max(now), What::LinksFree { part: flow, version })));
+        }
+        self.events.push(Reverse((end, What::End { part: flow, version })));
+    }
+}
+
+/// True for an event of a flow that has been planned anew since.
+fn void(parts: &[Part], what: What) -> bool {
+    match what {
+        What::End { part, version } | What::LinksFree { part, version } => parts[part as usize].version != version,
+        What::Arrival { .. } | What::Start { .. } => false,
+    }
+}

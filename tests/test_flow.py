@@ -1,0 +1,94 @@
+"""Flow fidelity from Python: closed forms, agreement with packets, tables, and what auto chooses."""
+
+import threading
+
+import polars as pl
+import pytest
+
+import supernode as sn
+from conftest import ALPHA_FS, FS_PER_BYTE, star
+from supernode.errors import SimulationTimeout
+from supernode.system import System
+
+TABLES = ["ranks", "links", "switches", "flows"]
+
+
+def flow(system: System | str, collective: str, **options: object) -> sn.Result:
+    result = sn.simulate(system, collective, fidelity="flow", **options)  # type: ignore[arg-type]
+    assert result.fidelity == "flow"
+    assert result.bound * 1e6 <= result.time_fs
+    return result
+
+
+def test_closed_forms() -> None:
+    ring = flow(star(8), "all_reduce", size=8 * 65_536, algorithm="ring", lanes=1, dtype="int8")
+    assert ring.time_fs == 14 * (ALPHA_FS + 65_536 * FS_PER_BYTE)
+    direct = flow(star(8), "all_to_all", size=8 * 4096, algorithm="direct", lanes=1, dtype="int8")
+    assert direct.time_fs == ALPHA_FS + 7 * 4096 * FS_PER_BYTE
+
+
+@pytest.mark.parametrize(
+    ("system", "collective", "algorithm"),
+    [("nvl72", "all_reduce", "ring"), ("nvl72", "all_to_all", "direct"), ("hgx-h100:2", "all_reduce", "hierarchical")],
+)
+def test_long_flows_agree_with_packets(system: str, collective: str, algorithm: str) -> None:
+    packet = sn.simulate(system, collective, size="64 MiB", algorithm=algorithm, fidelity="packet")
+    assert flow(system, collective, size="64 MiB", algorithm=algorithm).time_ns == pytest.approx(
+        packet.time_ns, rel=0.01
+    )
+
+
+def test_tables_are_those_of_packets_without_queues() -> None:
+    options = {"size": "4 MiB", "algorithm": "direct", "record": TABLES}
+    packet = sn.simulate("nvl72", "all_to_all", fidelity="packet", **options)  # type: ignore[arg-type]
+    found = flow("nvl72", "all_to_all", **options)
+    assert found.tables() == packet.tables()
+    for table, column in [
+        ("ranks", "received_bytes"),
+        ("links", "wire_bytes"),
+        ("switches", "bytes"),
+        ("flows", "bytes"),
+    ]:
+        sums = [pl.DataFrame(r.expand(table)).get_column(column).sum() for r in (packet, found)]
+        assert sums[0] == sums[1]
+    links = found.to_polars("links")
+    assert links.schema == packet.to_polars("links").schema
+    assert links.select(pl.col("queue_max_packets", "queue_mean_packets", "stall_ns").sum()).row(0) == (0, 0.0, 0.0)
+    assert links.get_column("utilisation").max() <= 1.0  # type: ignore[operator]
+    ends = found.to_polars("flows")
+    assert (ends.get_column("end_ns") >= ends.get_column("start_ns")).all()
+    assert found.summary["packet_hops"].to_pylist() == packet.summary["packet_hops"].to_pylist()
+    assert found.bottleneck
+
+
+def test_the_same_run_gives_the_same_tables() -> None:
+    first, second = (
+        flow("hgx-h100:2", "all_to_all", size="1 MiB", algorithm="direct", record=TABLES) for _ in range(2)
+    )
+    for table in TABLES:
+        assert first.table(table).equals(second.table(table))
+
+
+def test_auto_takes_flows_where_packets_do_not_fit() -> None:
+    result = sn.simulate("nvl72", "all_to_all", size="64 MiB", algorithm="direct", packet_budget=1000)
+    assert result.fidelity == "flow"
+    assert sn.simulate("nvl72", "all_to_all", size="1 MiB", algorithm="direct").fidelity == "packet"
+
+
+def test_threads_have_no_effect_and_time_limits_do() -> None:
+    result = flow(star(8), "all_reduce", size="1 MiB", threads=2)
+    assert any("threads has no effect" in w for w in result.warnings)
+    with pytest.raises(SimulationTimeout):
+        flow(star(8), "all_reduce", size="64 MiB", time_limit="10 us")
+
+
+def test_progress_is_told() -> None:
+    seen: list[int] = []
+    done = threading.Event()
+
+    def tell(_now_ns: int, delivered: int, _total: int) -> None:
+        seen.append(delivered)
+        done.set()
+
+    flow("nvl72:2", "all_to_all", size="64 MiB", algorithm="direct", progress=tell)
+    assert not done.is_set() or max(seen) > 0
