@@ -320,6 +320,7 @@ impl Plan {
                     record_flows: wants("flows"),
                     record_links: wants("links") || wants("switches"),
                     time_limit_fs: self.effective.time_limit_fs,
+                    skip: self.effective.skip,
                 },
                 control,
             )?;

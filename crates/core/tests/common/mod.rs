@@ -68,11 +68,20 @@ pub(crate) struct Run {
     pub(crate) protocol: ProtocolSpec,
     pub(crate) time_limit_fs: Option<u64>,
     pub(crate) flows: bool,
+    pub(crate) skip: bool,
 }
 
 impl Default for Run {
     fn default() -> Self {
-        Self { threads: 1, seed: 0, placement: None, protocol: no_stack(), time_limit_fs: None, flows: true }
+        Self {
+            threads: 1,
+            seed: 0,
+            placement: None,
+            protocol: no_stack(),
+            time_limit_fs: None,
+            flows: true,
+            skip: true,
+        }
     }
 }
 
@@ -90,6 +99,7 @@ impl Run {
             record_flows: self.flows,
             record_links: true,
             time_limit_fs: self.time_limit_fs,
+            skip: self.skip,
         };
         run(&job, &Control::default())
     }

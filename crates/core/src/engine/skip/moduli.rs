@@ -1,0 +1,67 @@
+//! After how many steps of a selector, and after how many packets of a rank, the paths begin again.
+//!
+//! A tree reads digits of the selector, so a selector that advanced by a multiple of the product of all its choices takes
+//! the same paths. A new message starts where the count of packets sent says: its rotation repeats with the number of first
+//! hops, its selector advances by one each time round.
+
+use crate::fabric::{Fabric, Network, Shape};
+use crate::spec::RoutingSpec;
+
+/// Numbers of one network; zero where there is none below 2^32.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Modulus {
+    /// Selectors that differ by this take the same path; zero on direct networks, whose packets carry fixed ones.
+    pub(super) selector: u32,
+    /// Messages opened so many packets later spread alike.
+    pub(super) packets: u32,
+    /// Routes depend on the step by a hash.
+    pub(super) hashed: bool,
+    /// No packet goes the way of the one before.
+    pub(super) random: bool,
+}
+
+/// Of all networks.
+pub(super) fn moduli(fabric: &Fabric) -> Vec<Modulus> {
+    fabric.networks.iter().map(of).collect()
+}
+
+fn of(net: &Network) -> Modulus {
+    let (mut selector, mut packets) = (1, 1);
+    for plane in &net.planes {
+        match &plane.shape {
+            Shape::Clos(tree) => {
+                selector = common(selector, plane.links);
+                for tier in tree.tiers() {
+                    let choices = tier.digit.checked_mul(tier.up).and_then(|n| n.checked_mul(tier.parallel));
+                    selector = common(selector, choices.unwrap_or(0));
+                }
+            }
+            Shape::Direct(direct) => {
+                selector = 0;
+                packets = 2 * direct.links;
+            }
+        }
+    }
+    let counts = net.spec.routing == RoutingSpec::SprayRoundRobin;
+    if !net.is_direct() {
+        packets = net.ports.checked_mul(selector).unwrap_or(0);
+    }
+    Modulus {
+        selector,
+        packets: if counts { packets } else { 1 },
+        hashed: matches!(net.spec.routing, RoutingSpec::Ecmp | RoutingSpec::SprayRandom),
+        random: net.spec.routing == RoutingSpec::SprayRandom,
+    }
+}
+
+/// Least common multiple, zero if there is none below 2^32.
+pub(super) fn common(a: u32, b: u32) -> u32 {
+    if a == 0 || b == 0 {
+        return 0;
+    }
+    let (mut x, mut y) = (a, b);
+    while y > 0 {
+        (x, y) = (y, x % y);
+    }
+    (a / x).checked_mul(b).unwrap_or(0)
+}
