@@ -153,3 +153,133 @@ fn a_long_message_is_skipped_inside() {
         assert!(skipping.packet_hops > 4 * 2 * 16384 * 9 / 10, "{skipping:?}");
     }
 }
+
+#[test]
+fn a_time_limit_stops_a_run_that_skips() {
+    let params = Params::new(Collective::SendRecv, Algorithm::Direct, 4, 1 << 30);
+    let full = plain(true, 1).collective(&switched(4), &params).expect("a run");
+    for limit in [full.finish_fs / 3, full.finish_fs - 1_000_000_000] {
+        for skip in [false, true] {
+            let run = Run { time_limit_fs: Some(limit), ..plain(skip, 1) };
+            let error = run.collective(&switched(4), &params).expect_err("too little time");
+            assert!(matches!(error, Error::Timeout { .. }), "{error}");
+        }
+    }
+    // credits still travel when the last rank has finished
+    let run = Run { time_limit_fs: Some(full.finish_fs + 10 * LATENCY), ..plain(true, 2) };
+    assert_eq!(run.collective(&switched(4), &params).expect("enough time").finish_fs, full.finish_fs);
+}
+
+#[test]
+fn a_clock_that_would_pass_its_end_is_an_error() {
+    let mut spec = switched(4);
+    spec.networks[0].links[0].rate = BitRate(1_000_000);
+    let params = Params::new(Collective::SendRecv, Algorithm::Direct, 4, 1 << 32);
+    let error = plain(true, 1).collective(&spec, &params).expect_err("five hours are not enough");
+    assert!(matches!(error, Error::Overflow { .. }), "{error}");
+}
+
+#[test]
+fn a_run_that_skips_can_be_stopped() {
+    let control = supernode_core::engine::Control::default();
+    control.cancel.store(true, std::sync::atomic::Ordering::Relaxed);
+    let params = Params::new(Collective::SendRecv, Algorithm::Direct, 4, 1 << 30);
+    let schedule = build(&params).expect("a schedule");
+    let fabric = supernode_core::fabric::Fabric::new(&switched(4)).expect("a fabric");
+    let job = supernode_core::engine::Job {
+        fabric: &fabric,
+        schedule: &*schedule,
+        placement: &[0, 1, 2, 3],
+        protocol: &no_stack(),
+        seed: 0,
+        threads: 2,
+        record_flows: false,
+        record_links: false,
+        time_limit_fs: None,
+        skip: true,
+    };
+    let error = supernode_core::engine::run(&job, &control).expect_err("stopped");
+    assert!(matches!(error, Error::Interrupted { .. }), "{error}");
+}
+
+#[test]
+fn what_cannot_be_skipped_says_why() {
+    let params = Params::new(Collective::AllReduce, Algorithm::Ring, 16, 16 * 32 * 1024);
+    let reason = |spec: &SystemSpec, run: Run| {
+        let skipping = run.collective(spec, &params).expect("a run").skipping;
+        assert_eq!(skipping.jumps, 0, "{skipping:?}");
+        skipping.reason.unwrap_or_default()
+    };
+    assert!(reason(&switched(16), plain(false, 1)).contains("off"));
+    assert!(reason(&switched(16), Run { flows: true, ..plain(true, 1) }).contains("flows"));
+    let mut spec = switched(16);
+    spec.networks[0].routing = RoutingSpec::SprayRandom;
+    assert!(reason(&spec, plain(true, 1)).contains("random"));
+}
+
+/// All that a schedule says of a step, seen from that step.
+fn meaning(s: &dyn Schedule, rank: u32, lane: u32, step: u32) -> impl PartialEq + std::fmt::Debug {
+    let sends: Vec<_> = (0..s.sends(rank, lane, step))
+        .map(|i| s.send(rank, lane, step, i))
+        .map(|m| (m.to, m.bytes, i64::from(m.recv_step) - i64::from(step)))
+        .collect();
+    (sends, s.recvs(rank, lane, step))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(400), ..ProptestConfig::default() })]
+
+    #[test]
+    fn alike_steps_are_alike(
+        collective in 0usize..10, algorithm: prop::sample::Index, shape in prop::collection::vec(1u32..5, 1..4),
+        open: bool, pieces in 0u64..9, more in 0u64..3, lanes in 0u32..5,
+    ) {
+        let ranks = shape.iter().product::<u32>();
+        let bytes = (pieces * 24 * u64::from(ranks) + more) * 4;
+        let mut params = Params::new(Collective::ALL[collective], Algorithm::Ring, ranks, bytes);
+        params.dims = shape.clone();
+        params.wrap = vec![!open; shape.len()];
+        params.levels = shape;
+        params.lanes = (lanes > 0).then_some(lanes);
+        let valid = valid_algorithms(&params, true);
+        prop_assume!(!valid.is_empty());
+        params.algorithm = valid[algorithm.index(valid.len())];
+        let s = build(&params).expect("a schedule");
+        for lane in 0..s.lanes() {
+            let last = (0..ranks).map(|rank| s.steps(rank, lane)).max().unwrap_or(0);
+            for step in 0..last {
+                let alike = s.alike(lane, step);
+                prop_assert!(alike.contains(&step));
+                if alike.len() == 1 {
+                    continue;
+                }
+                for other in alike.clone() {
+                    prop_assert_eq!(s.alike(lane, other), alike.clone());
+                    for rank in 0..ranks {
+                        prop_assert!(other < s.steps(rank, lane), "{:?}", params);
+                        prop_assert_eq!(
+                            meaning(&*s, rank, lane, other), meaning(&*s, rank, lane, step), "{:?} {} {}", params, step, other
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rings_and_buckets_have_alike_steps() {
+    let alike = |algorithm, collective, shape: &[u32], step| {
+        let ranks = shape.iter().product();
+        let mut params = Params::new(collective, algorithm, ranks, 4 * 24 * u64::from(ranks));
+        (params.dims, params.levels) = (shape.to_vec(), shape.to_vec());
+        build(&params).expect("a schedule").alike(0, step)
+    };
+    assert_eq!(alike(Algorithm::Ring, Collective::AllReduce, &[8], 3), 0..7);
+    assert_eq!(alike(Algorithm::Ring, Collective::AllReduce, &[8], 7), 7..14);
+    assert_eq!(alike(Algorithm::Ring, Collective::AllGather, &[8], 6), 0..7);
+    assert_eq!(alike(Algorithm::TorusBucket, Collective::AllReduce, &[4, 3], 1), 0..3);
+    assert_eq!(alike(Algorithm::TorusBucket, Collective::AllReduce, &[4, 3], 4), 3..5);
+    assert_eq!(alike(Algorithm::Hierarchical, Collective::AllGather, &[4, 3], 0), 0..2);
+    assert_eq!(alike(Algorithm::Hierarchical, Collective::AllGather, &[4, 3], 2), 2..5);
+}

@@ -54,7 +54,10 @@ pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
         barrier: Barrier::new(threads),
         mailbox: [mailbox(), mailbox()],
         next: [slots(), slots()],
-        meeting: Meeting::new(threads),
+        meeting: Meeting::new(
+            threads,
+            shards.iter().position(|s| s.endpoints.iter().any(|e| e.rank == 0)).unwrap_or(0),
+        ),
     };
     let (end, windows, skipping, images) = std::thread::scope(|scope| {
         let (mine, others) = shards.split_at_mut(1);
@@ -206,7 +209,7 @@ fn windows(
                 std::mem::swap(&mut *exchange.mailbox[parity][to][id].lock().unwrap_or_else(|e| e.into_inner()), mail);
             }
         }
-        if let Some(skipper) = &skipper {
+        if let Some(skipper) = &mut skipper {
             skipper.report(shard, &exchange.meeting, parity);
         }
         exchange.next[parity][id].store(next, Ordering::Release);

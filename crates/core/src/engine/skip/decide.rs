@@ -38,14 +38,14 @@ impl Refusal {
     }
 }
 
-/// The whole number of periods that can be jumped, at least one.
+/// The whole number of periods that can be jumped, at least one, and the packets that all links together carry in them.
 pub(super) fn decide(
     job: &Job,
     moduli: &[Modulus],
     verdicts: Vec<Verdict>,
     time: Fs,
     period: Fs,
-) -> Result<u64, Refusal> {
+) -> Result<(u64, u64), Refusal> {
     let Some(all) = verdicts.into_iter().reduce(merge).filter(|all| all.repeats) else {
         return Err(Refusal::Differs);
     };
@@ -80,7 +80,7 @@ pub(super) fn decide(
     if drifts.windows(2).any(|pair| pair[0].0 == pair[1].0) {
         return Err(Refusal::Differs);
     }
-    if room == 0 { Err(Refusal::Short) } else { Ok(room) }
+    if room == 0 { Err(Refusal::Short) } else { Ok((room, room.saturating_mul(all.hops))) }
 }
 
 /// What two shards found together.

@@ -18,24 +18,37 @@ pub(super) struct Notice {
     pub(super) spent: u64,
     /// Words of a snapshot.
     pub(super) words: u64,
-    /// Current step of rank 0's lane 0, from the shard that has it; and when it began.
+    /// From the shard that has rank 0.
+    pub(super) lead: Lead,
+}
+
+/// Where rank 0 stands: all shards look at the state at its pace.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lead {
+    /// Current step of lane 0, and when it began.
     pub(super) step: u64,
     pub(super) begun: u64,
-    /// When rank 0 last sent a packet and has another to send.
+    /// When the first port with something to send sent a packet last; zero if there is none.
     pub(super) left: u64,
+    /// Time in which it sends so many packets that a period may be over; zero if it keeps no pace.
+    pub(super) stride: u64,
+    /// Whether its message is long enough for something to be skipped.
+    pub(super) long: u64,
 }
 
 /// Where notices and verdicts are laid down.
 #[derive(Debug)]
 pub(in crate::engine) struct Meeting {
-    notices: [Vec<[AtomicU64; 6]>; 2],
+    notices: [Vec<[AtomicU64; 8]>; 2],
     verdicts: Vec<Mutex<Verdict>>,
+    /// The shard that has rank 0.
+    leader: usize,
 }
 
 impl Meeting {
-    pub(in crate::engine) fn new(shards: usize) -> Self {
+    pub(in crate::engine) fn new(shards: usize, leader: usize) -> Self {
         let notices = || (0..shards).map(|_| Default::default()).collect();
-        Self { notices: [notices(), notices()], verdicts: (0..shards).map(|_| Mutex::default()).collect() }
+        Self { notices: [notices(), notices()], verdicts: (0..shards).map(|_| Mutex::default()).collect(), leader }
     }
 
     pub(super) fn shards(&self) -> usize {
@@ -43,8 +56,10 @@ impl Meeting {
     }
 
     pub(super) fn report(&self, parity: usize, shard: usize, notice: Notice) {
-        let Notice { hops, spent, words, step, begun, left } = notice;
-        for (slot, value) in self.notices[parity][shard].iter().zip([hops, spent, words, step, begun, left]) {
+        let Notice { hops, spent, words, lead: Lead { step, begun, left, stride, long } } = notice;
+        for (slot, value) in
+            self.notices[parity][shard].iter().zip([hops, spent, words, step, begun, left, stride, long])
+        {
             slot.store(value, Ordering::Release);
         }
     }
@@ -52,15 +67,15 @@ impl Meeting {
     /// The notices of all shards together.
     pub(super) fn read(&self, parity: usize) -> Notice {
         let mut all = Notice::default();
-        for notice in &self.notices[parity] {
-            let [hops, spent, words, step, begun, left] = notice.each_ref().map(|slot| slot.load(Ordering::Acquire));
+        for (shard, notice) in self.notices[parity].iter().enumerate() {
+            let [hops, spent, words, step, begun, left, stride, long] =
+                notice.each_ref().map(|slot| slot.load(Ordering::Acquire));
             all.hops += hops;
             all.spent += spent;
             all.words += words;
-            // zero from all shards but one
-            all.step += step;
-            all.begun += begun;
-            all.left += left;
+            if self.leader == shard {
+                all.lead = Lead { step, begun, left, stride, long };
+            }
         }
         all
     }

@@ -40,21 +40,18 @@ use super::shard::Shard;
 use super::wake::Wake;
 use super::{Control, Job};
 use crate::record::Skipping;
+use crate::spec::RoutingSpec;
 use crate::units::{Fs, NEVER};
 use compare::{Compare, Verdict};
 use decide::{Refusal, decide};
 use jump::Jump;
 pub(super) use meeting::Meeting;
-use meeting::Notice;
+use meeting::{Lead, Notice};
 use moduli::{Modulus, moduli};
 use pace::{Budget, Tracker};
 use visit::Save;
 
-/// Windows between the beginning of a step and the look at it: more than one, so that it is still to come when a window
-/// in which the step began has been simulated.
-const AFTER: u64 = 2;
-/// What a look costs at least, in words: for each shard's part in the meeting.
-const LOOK: u64 = 16;
+/// Words that a meeting of several shards costs each.
 const MEETING: u64 = 128;
 
 /// Skipping as one shard does it. All shards do the same at the same windows.
@@ -65,13 +62,15 @@ pub(super) struct Skipper<'a> {
     window: Fs,
     /// The clock's limit.
     limit: Fs,
-    /// Index of rank 0 among this shard's endpoints.
-    leader: Option<usize>,
+    /// Index of rank 0 among this shard's endpoints, and its first port.
+    leader: Option<(usize, u32)>,
     /// The step that the beat was last counted at, and when the look at it is due.
     step: u64,
     due: Option<Fs>,
     /// When the look inside messages is due.
     next: Option<Fs>,
+    /// Packets that rank 0 had sent at the last report, when the last of them left, and by which port.
+    paced: (u64, Fs, u32),
     /// A jump has led to another step.
     landed: bool,
     /// From step to step, and inside messages.
@@ -87,17 +86,18 @@ pub(super) struct Skipper<'a> {
 impl<'a> Skipper<'a> {
     /// `None` if skipping is off or cannot find anything.
     pub(super) fn new(job: &'a Job<'a>, shard: &Shard, id: usize, window: Fs, limit: Fs) -> Option<Self> {
-        let moduli = moduli(job.fabric);
-        if unable(job, &moduli).is_some() {
+        if unable(job).is_some() {
             return None;
         }
+        let moduli = moduli(job.fabric, shard.layout);
         Some(Self {
             job,
             id,
             moduli,
             window,
             limit,
-            leader: shard.endpoints.iter().position(|e| e.rank == 0),
+            leader: leader(shard),
+            paced: (0, 0, 0),
             step: 0,
             due: None,
             next: None,
@@ -124,47 +124,71 @@ impl<'a> Skipper<'a> {
     ) -> (Fs, Fs) {
         let all = meeting.read(parity);
         self.budget.book(all.hops, all.spent);
-        if all.step > self.step {
+        if all.lead.step > self.step {
             self.inside.forget();
+            self.next = None;
             // a step that a jump led to began long before
             if !std::mem::take(&mut self.landed) {
-                let due = all.begun.saturating_add(AFTER * self.window);
-                self.due.get_or_insert(due);
+                self.due.get_or_insert(all.lead.begun.saturating_add(self.window));
             }
-            self.step = all.step;
+            self.step = all.lead.step;
         }
-        let words = all.words.max(1);
         let by = match self.due {
             Some(due) if due <= now => {
                 self.due = None;
-                self.look(true, shard, (meeting, barrier), (due, now), words, control)
+                self.look(true, shard, (meeting, barrier), (due, now), &all, control)
             }
             Some(_) => 0,
-            None => {
-                let at = self.next.take().filter(|&next| next <= now).unwrap_or(now);
-                self.look(false, shard, (meeting, barrier), (at, now), words, control)
-            }
+            None => match self.next.take() {
+                Some(next) if next > now => {
+                    self.next = Some(next);
+                    0
+                }
+                next => self.look(false, shard, (meeting, barrier), (next.unwrap_or(now), now), &all, control),
+            },
         };
         let now = now + by;
-        // a window that ends when rank 0 is as far into sending a packet as it was at the last look
-        let next = if by > 0 { 0 } else { all.left.saturating_add(self.window) };
-        self.next = Some(next).filter(|&next| next > now && self.due.is_none());
+        if self.next.is_none() && self.due.is_none() && by == 0 {
+            // when rank 0 is as far into sending a packet as it was at the last look
+            let next = self.inside.next(now).unwrap_or_else(|| all.lead.left.saturating_add(self.window));
+            self.next = Some(next).filter(|&next| next > now && self.budget.solvent(all.words));
+        }
         let end = now.saturating_add(self.window);
-        (now, end.min(self.due.unwrap_or(NEVER)).min(self.next.unwrap_or(NEVER)))
+        let looks = [self.due, self.next].into_iter().flatten();
+        (now, looks.filter(|&look| look > now).fold(end, Fs::min))
     }
 
     /// To be called after a window, before the barrier.
-    pub(super) fn report(&self, shard: &Shard, meeting: &Meeting, parity: usize) {
-        let (step, begun, left) = match self.leader {
-            Some(leader) => {
-                let leader = &shard.endpoints[leader];
-                let busy = leader.queues.iter().find(|q| !q.shares.is_empty());
-                (leader.lanes.first().map_or(0, |l| u64::from(l.step)), leader.begun, busy.map_or(0, |q| q.ready))
-            }
-            None => (0, 0, 0),
+    pub(super) fn report(&mut self, shard: &Shard, meeting: &Meeting, parity: usize) {
+        let lead = self.leader.map_or_else(Lead::default, |leader| self.lead(shard, leader));
+        meeting.report(parity, self.id, Notice { hops: shard.hops, spent: self.spent, words: self.words, lead });
+    }
+
+    /// Where rank 0 stands.
+    fn lead(&mut self, shard: &Shard, (leader, base): (usize, u32)) -> Lead {
+        let leader = &shard.endpoints[leader];
+        let mut lead = Lead {
+            step: leader.lanes.first().map_or(0, |l| u64::from(l.step)),
+            begun: leader.begun,
+            ..Lead::default()
         };
-        let notice = Notice { hops: shard.hops, spent: self.spent, words: self.words, step, begun, left };
-        meeting.report(parity, self.id, notice);
+        let busy = leader.queues.iter().zip(base..).find_map(|(q, port)| Some((q.ready, port, q.shares.front()?)));
+        let Some((left, port, share)) = busy else {
+            return lead;
+        };
+        lead.left = left;
+        let message = &leader.messages[share.message as usize];
+        let stride = u64::from(self.moduli[usize::from(message.network)].stride);
+        let rest = message.packets.saturating_sub(message.spread.packet(u32::from(share.hop), share.group).0);
+        lead.long = u64::from(u64::from(rest) > 3 * stride * u64::from(message.spread.choices));
+        let packets = shard.stats[port as usize].packets;
+        let (before, when, of) = std::mem::replace(&mut self.paced, (packets, left, port));
+        let (sent, took) = (packets.wrapping_sub(before), left.wrapping_sub(when));
+        if of == port && sent > 0 && when > leader.begun && took.is_multiple_of(sent) {
+            let time = (took / sent).saturating_mul(stride);
+            lead.stride = time * (self.window / time.max(1)).max(1);
+        }
+        lead
     }
 
     /// Compares the state at `at` with the kept one and jumps, or keeps this one. Returns how far it jumped.
@@ -174,14 +198,15 @@ impl<'a> Skipper<'a> {
         shard: &mut Shard,
         (meeting, barrier): (&Meeting, &Barrier),
         (at, now): (Fs, Fs),
-        words: u64,
+        all: &Notice,
         control: &Control,
     ) -> Fs {
+        let words = all.words.max(1);
         let tracker = if by_steps { &mut self.steps } else { &mut self.inside };
         if let Some(before) = tracker.at.filter(|_| self.budget.solvent(words)) {
             let mut compare = Compare::new(at, &tracker.image, self.job.schedule.lanes());
             let seen = walk::walk(shard, &self.moduli, &mut compare);
-            self.spent += LOOK + compare.at as u64 + if meeting.shards() > 1 { MEETING } else { 0 };
+            self.spent += Budget::look(self.words) + compare.at as u64 + if meeting.shards() > 1 { MEETING } else { 0 };
             let repeats = seen.is_ok() && compare.at == compare.saved.len();
             let mut verdict = Verdict { repeats, ..compare.verdict };
             if !repeats {
@@ -192,23 +217,28 @@ impl<'a> Skipper<'a> {
             let verdicts = meeting.confer(barrier, self.id, verdict);
             let period = at - before;
             match decide(self.job, &self.moduli, verdicts, self.limit.saturating_sub(now), period) {
-                Ok(periods) => return self.jump(by_steps, shard, at, (period, periods), control),
+                Ok((periods, hops)) => {
+                    self.budget.succeeded(hops, words);
+                    return self.jump(by_steps, shard, at, (period, periods), control);
+                }
                 Err(refusal) => {
                     self.refusal = if refusal == Refusal::Differs { self.refusal } else { refusal };
                     tracker.looked();
                 }
             }
         }
-        if tracker.due() && self.budget.affords(words) {
+        let worth = by_steps || all.lead.left == 0 || all.lead.long > 0;
+        let stride = if by_steps { 0 } else { all.lead.stride };
+        if worth && tracker.due() && tracker.ready(by_steps || stride > 0) && self.budget.affords(words) {
             if tracker.at.is_some() {
                 self.budget.failed();
             }
             tracker.image.clear();
             // saving cannot fail: there is nothing to differ from
             let _ = walk::walk(shard, &self.moduli, &mut Save { now: at, image: &mut tracker.image });
-            tracker.renew(at);
+            tracker.renew(at, stride);
             self.words = tracker.image.len() as u64;
-            self.spent += LOOK + self.words;
+            self.spent += self.words;
         }
         0
     }
@@ -233,9 +263,11 @@ impl<'a> Skipper<'a> {
         shard.wake.advance(by);
         self.spent += jump.at as u64;
         let hops = jump.hops;
-        self.steps.forget();
+        // a snapshot from step to step stays what the state was, however the state came to where it is
+        if by_steps {
+            self.steps.forget();
+        }
         self.inside.forget();
-        self.budget.succeeded();
         if self.id == 0 {
             self.tally.jumps += 1;
             self.tally.periods += periods;
@@ -255,12 +287,19 @@ impl<'a> Skipper<'a> {
     }
 }
 
+/// Where rank 0 sits, if it does here: its place among the endpoints, and its first port.
+fn leader(shard: &Shard) -> Option<(usize, u32)> {
+    let leader = shard.endpoints.iter().position(|e| e.rank == 0)?;
+    let lp = shard.endpoint_of.iter().position(|&seat| seat as usize == leader)?;
+    Some((leader, shard.ports_of(lp as u32).0))
+}
+
 /// Why skipping cannot find anything, if so.
-fn unable(job: &Job, moduli: &[Modulus]) -> Option<&'static str> {
+fn unable(job: &Job) -> Option<&'static str> {
     if !job.skip {
         return Some("it is off");
     }
-    if moduli.iter().all(|m| m.random) {
+    if job.fabric.networks.iter().all(|n| n.spec.routing == RoutingSpec::SprayRandom) {
         return Some("packets are sprayed at random, which never repeats");
     }
     None
@@ -268,7 +307,7 @@ fn unable(job: &Job, moduli: &[Modulus]) -> Option<&'static str> {
 
 /// Why nothing was tried.
 pub(super) fn untried(job: &Job) -> Skipping {
-    Skipping { reason: unable(job, &moduli(job.fabric)), ..Skipping::default() }
+    Skipping { reason: unable(job), ..Skipping::default() }
 }
 
 impl Wake {

@@ -4,6 +4,7 @@
 //! the same paths. A new message starts where the count of packets sent says: its rotation repeats with the number of first
 //! hops, its selector advances by one each time round.
 
+use crate::engine::layout::{Class, Layout};
 use crate::fabric::{Fabric, Network, Shape};
 use crate::spec::RoutingSpec;
 
@@ -14,18 +15,27 @@ pub(super) struct Modulus {
     pub(super) selector: u32,
     /// Messages opened so many packets later spread alike.
     pub(super) packets: u32,
+    /// Packets of one port after which paths and the announcing of credits begin again, as far as they alone go; a guess
+    /// at a period that costs nothing if it is wrong.
+    pub(super) stride: u32,
     /// Routes depend on the step by a hash.
     pub(super) hashed: bool,
-    /// No packet goes the way of the one before.
-    pub(super) random: bool,
 }
+
+/// A longer stride is no better guess than any.
+const LONGEST_STRIDE: u32 = 1 << 12;
 
 /// Of all networks.
-pub(super) fn moduli(fabric: &Fabric) -> Vec<Modulus> {
-    fabric.networks.iter().map(of).collect()
+pub(super) fn moduli(fabric: &Fabric, layout: &Layout) -> Vec<Modulus> {
+    fabric
+        .networks
+        .iter()
+        .zip(0u8..)
+        .map(|(net, n)| of(net, layout.classes.iter().filter(|c| c.network == n)))
+        .collect()
 }
 
-fn of(net: &Network) -> Modulus {
+fn of<'a>(net: &Network, classes: impl Iterator<Item = &'a Class>) -> Modulus {
     let (mut selector, mut packets) = (1, 1);
     for plane in &net.planes {
         match &plane.shape {
@@ -46,11 +56,13 @@ fn of(net: &Network) -> Modulus {
     if !net.is_direct() {
         packets = net.ports.checked_mul(selector).unwrap_or(0);
     }
+    let credits = classes.filter(|c| c.buffer.is_some()).map(|c| c.quantum.div_ceil(c.full_wire.max(1)));
+    let stride = credits.fold(selector.max(1), common);
     Modulus {
         selector,
+        stride: if (1..=LONGEST_STRIDE).contains(&stride) { stride } else { 1 },
         packets: if counts { packets } else { 1 },
         hashed: matches!(net.spec.routing, RoutingSpec::Ecmp | RoutingSpec::SprayRandom),
-        random: net.spec.routing == RoutingSpec::SprayRandom,
     }
 }
 

@@ -14,10 +14,16 @@
 const EARNED: u64 = 4;
 /// Snapshots given up until the share halves.
 const PATIENCE: u32 = 6;
+/// Snapshots that may be owed: for a comparison under way, and after a success for another like it.
+const DEBT: i64 = 4;
 /// The share halves so often at most.
 const LEAST: u32 = 10;
 /// Looks until the first snapshot is replaced.
-const FIRST: u32 = 4;
+const FIRST: u32 = 1;
+/// Looks that the first snapshot may be put off.
+const WAIT: u32 = 3;
+/// A look costs at least this fraction of a snapshot, for it cuts windows short.
+const LOOK: u64 = 16;
 
 /// One kept snapshot and how long it is kept.
 #[derive(Debug)]
@@ -27,16 +33,22 @@ pub(super) struct Tracker {
     pub(super) at: Option<u64>,
     looks: u32,
     limit: u32,
+    /// Snapshots since the last forgotten one.
+    round: u32,
+    /// Times that the first snapshot was put off.
+    waited: u32,
+    /// Time between looks, if they are so regular.
+    stride: Option<u64>,
 }
 
 impl Tracker {
     pub(super) fn new() -> Self {
-        Self { image: vec![], at: None, looks: 0, limit: FIRST }
+        Self { image: vec![], at: None, looks: 0, limit: FIRST, round: 0, waited: 0, stride: None }
     }
 
     /// The snapshot is of no use any more.
     pub(super) fn forget(&mut self) {
-        (self.at, self.looks, self.limit) = (None, 0, FIRST);
+        *self = Self { image: std::mem::take(&mut self.image), ..Self::new() };
     }
 
     /// Counts a look that found nothing.
@@ -49,12 +61,27 @@ impl Tracker {
         self.at.is_none() || self.looks >= self.limit
     }
 
-    /// A new snapshot was taken.
-    pub(super) fn renew(&mut self, at: u64) {
+    /// True if a snapshot is worth taking now: the first one waits a little for a stride.
+    pub(super) fn ready(&mut self, paced: bool) -> bool {
+        self.waited += 1;
+        paced || self.round > 0 || self.waited > WAIT
+    }
+
+    /// A new snapshot was taken. Most are looked at in strides, if there are any: where the guess that is in them is right,
+    /// they find the period at once.
+    pub(super) fn renew(&mut self, at: u64, stride: u64) {
         if self.at.is_some() {
             self.limit = self.limit.saturating_mul(2);
         }
         (self.at, self.looks) = (Some(at), 0);
+        self.stride = Some(stride).filter(|&stride| stride > 0 && self.round % 4 < 3);
+        self.round += 1;
+    }
+
+    /// When the next look after `now` is due, if they are regular.
+    pub(super) fn next(&self, now: u64) -> Option<u64> {
+        let (at, stride) = (self.at?, self.stride?);
+        Some(at + (now.saturating_sub(at) / stride + 1) * stride)
     }
 }
 
@@ -65,6 +92,8 @@ pub(super) struct Budget {
     spent: u64,
     balance: i64,
     failures: u32,
+    /// Something was skipped already.
+    proven: bool,
 }
 
 impl Budget {
@@ -77,19 +106,29 @@ impl Budget {
 
     /// A snapshot of about `words` can be afforded.
     pub(super) fn affords(&self, words: u64) -> bool {
-        self.balance >= words as i64
+        let credit = if self.proven && self.failures == 0 { -DEBT } else { 1 };
+        self.balance >= credit * words as i64
     }
 
     /// A comparison can be afforded: most end at once, so only debt stands in the way.
     pub(super) fn solvent(&self, words: u64) -> bool {
-        self.balance >= -(words as i64)
+        self.balance >= -(DEBT * words as i64)
+    }
+
+    /// What a look costs that ends at once.
+    pub(super) fn look(words: u64) -> u64 {
+        words / LOOK + 1
     }
 
     pub(super) fn failed(&mut self) {
         self.failures = self.failures.saturating_add(1);
     }
 
-    pub(super) fn succeeded(&mut self) {
+    /// So many packets over links were skipped, which is worth another few snapshots of `words`.
+    pub(super) fn succeeded(&mut self, hops: u64, words: u64) {
+        let most = (DEBT * words as i64).max(self.balance);
+        self.balance = self.balance.saturating_add_unsigned(hops).min(most);
         self.failures = 0;
+        self.proven = true;
     }
 }
