@@ -145,6 +145,21 @@ fn a_ring_over_many_ranks_skips_steps() {
 }
 
 #[test]
+fn rings_on_a_torus_and_over_two_networks_skip_steps() {
+    let spec = system(32, vec![network("torus", 32, torus(&[32]), vec![1])]);
+    for algorithm in [Algorithm::Ring, Algorithm::TorusBucket] {
+        let params = Params { dims: vec![32], ..Params::new(Collective::AllGather, algorithm, 32, 32 * 32 * 1024) };
+        let skipping = agree(plain, &spec, &params);
+        assert!(skipping.packet_hops > 31 * 32 * 8 / 3, "{algorithm} {skipping:?}");
+    }
+    let host = network("host", 4, clos(&[4], &[1]), vec![1, 1]);
+    let spec = system(32, vec![host, network("pod", 32, clos(&[8, 4], &[1, 2]), vec![1])]);
+    let params = Params::new(Collective::AllReduce, Algorithm::Ring, 32, 32 * 64 * 1024);
+    let skipping = agree(plain, &spec, &params);
+    assert!(skipping.jumps > 0, "{skipping:?}");
+}
+
+#[test]
 fn a_long_message_is_skipped_inside() {
     let params = Params::new(Collective::SendRecv, Algorithm::Direct, 4, 64 << 20);
     for flows in [false, true] {

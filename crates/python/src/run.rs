@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3_arrow::PyTable;
 use supernode_core::collective::{Algorithm, Collective};
 use supernode_core::error::{Error, Result};
+use supernode_core::record::Skipping;
 use supernode_core::results;
 use supernode_core::simulate::{self as core, Outcome, Plan};
 
@@ -36,6 +37,8 @@ impl Run {
         let o = &self.outcome;
         let (hops, windows, threads, state) =
             o.record.as_ref().map_or((0, 0, 0, 0), |r| (r.packet_hops, r.windows, r.threads, r.state_bytes));
+        let analytic = Skipping { reason: Some("the run is analytic"), ..Skipping::default() };
+        let skipping = o.record.as_ref().map_or(analytic, |r| r.skipping);
         serde_json::json!({
             "algorithm": o.algorithm,
             "protocol": o.protocol,
@@ -47,6 +50,13 @@ impl Run {
             "windows": windows,
             "threads": threads,
             "state_bytes": state,
+            "skipping": {
+                "jumps": skipping.jumps,
+                "periods": skipping.periods,
+                "time_fs": skipping.time_fs,
+                "packet_hops": skipping.packet_hops,
+                "reason": skipping.reason,
+            },
             "wall_s": self.wall_s,
             "warnings": o.warnings,
             "effective": o.effective,

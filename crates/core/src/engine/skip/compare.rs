@@ -173,7 +173,7 @@ impl Visit for Compare<'_> {
         let end = u64::from(packets);
         Self::check(advance > 0 && ahead < end)?;
         self.limit((end - 1 - ahead) / advance);
-        if modulus > 0 { self.drift(was, selector, label, modulus) } else { Ok(()) }
+        modulus.map_or(Ok(()), |modulus| self.drift(was, selector, label, modulus))
     }
 
     fn selector(&mut self, selector: &mut u32, label: u64, modulus: u32) -> Seen {

@@ -13,6 +13,8 @@ use crate::spec::RoutingSpec;
 pub(super) struct Modulus {
     /// Selectors that differ by this take the same path; zero on direct networks, whose packets carry fixed ones.
     pub(super) selector: u32,
+    /// Packets carry a fixed selector, not the spread's.
+    pub(super) direct: bool,
     /// Messages opened so many packets later spread alike.
     pub(super) packets: u32,
     /// Packets of one port after which paths and the announcing of credits begin again, as far as they alone go; a guess
@@ -60,6 +62,7 @@ fn of<'a>(net: &Network, classes: impl Iterator<Item = &'a Class>) -> Modulus {
     let stride = credits.fold(selector.max(1), common);
     Modulus {
         selector,
+        direct: net.is_direct(),
         stride: if (1..=LONGEST_STRIDE).contains(&stride) { stride } else { 1 },
         packets: if counts { packets } else { 1 },
         hashed: matches!(net.spec.routing, RoutingSpec::Ecmp | RoutingSpec::SprayRandom),

@@ -26,8 +26,8 @@ pub(super) struct Course {
     pub(super) packets: u32,
     /// Label of its packets.
     pub(super) label: u64,
-    /// Selectors repeat with this number; zero: on a direct network, where packets do not carry the spread's selector.
-    pub(super) modulus: u32,
+    /// Selectors repeat with this number; `None` on a direct network, where packets do not carry the spread's selector.
+    pub(super) modulus: Option<u32>,
 }
 
 /// See the module.

@@ -144,7 +144,8 @@ fn endpoint<V: Visit>(
         for share in &mut queue.shares {
             let message = &mut messages[share.message as usize];
             let id = &mut ids[share.message as usize];
-            let modulus = moduli[usize::from(message.network)].selector;
+            let net = &moduli[usize::from(message.network)];
+            let modulus = (!net.direct).then_some(net.selector);
             if *id == 0 {
                 known += 1;
                 *id = known;
@@ -222,7 +223,7 @@ fn lanes<V: Visit>(e: &mut Endpoint, v: &mut V) -> Seen {
 }
 
 /// An open message.
-fn open<V: Visit>(m: &mut Message, modulus: u32, v: &mut V) -> Seen {
+fn open<V: Visit>(m: &mut Message, modulus: Option<u32>, v: &mut V) -> Seen {
     v.same(u64::from(m.spread.choices) | u64::from(m.spread.rotation) << 32)?;
     let kind = match m.spread.kind {
         Kind::Single => 0,
@@ -238,7 +239,9 @@ fn open<V: Visit>(m: &mut Message, modulus: u32, v: &mut V) -> Seen {
     v.same(u64::from(m.slot) | u64::from(m.packets) << 32)?;
     v.same(u64::from(m.src))?;
     let label = label(m);
-    v.start(&mut m.spread.selector, label, modulus)?;
+    if let Some(modulus) = modulus {
+        v.start(&mut m.spread.selector, label, modulus)?;
+    }
     v.tag(&mut m.tag)?;
     v.unsent(&mut m.left)
 }
