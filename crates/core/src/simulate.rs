@@ -248,7 +248,9 @@ impl Plan {
         // a flow is a row at its start and one at its end, and then a row of the table
         let flows = if wants("flows") { self.prediction.messages.saturating_mul(2 * 48 + 48) } else { 0 };
         let links = if wants("links") || wants("switches") { d.directed_links * 250 } else { 0 };
-        state.saturating_add(flows).saturating_add(links)
+        // two copies for skipping, each about as large as the state
+        let copies = if self.effective.skip { (2 * state).min(512 << 20) } else { 0 };
+        state.saturating_add(copies).saturating_add(flows).saturating_add(links)
     }
 
     /// Holds the run against the memory limit, and its messages against the engine's packet counter.

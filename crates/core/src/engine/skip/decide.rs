@@ -2,6 +2,8 @@
 //!
 //! **Invariant.** A pure function of the verdicts, so every shard comes to the same decision.
 
+use std::num::NonZeroU32;
+
 use super::compare::Verdict;
 use super::moduli::Modulus;
 use crate::engine::Job;
@@ -19,6 +21,8 @@ pub(super) enum Refusal {
     Hashed,
     /// Steps ahead are not like those of the period.
     Unlike,
+    /// It is too large to keep a copy of.
+    Large,
     /// Something comes to its end within a period.
     Short,
 }
@@ -33,6 +37,7 @@ impl Refusal {
             }
             Refusal::Hashed => "routes are hashes of the step or of the packet, which never repeat",
             Refusal::Unlike => "the state repeats, but the steps ahead are not like those of the period",
+            Refusal::Large => "the state is too large to keep copies of it",
             Refusal::Short => "the state repeats, but too late for another period before a message or step ends",
         }
     }
@@ -49,31 +54,17 @@ pub(super) fn decide(
     let Some(all) = verdicts.into_iter().reduce(merge).filter(|all| all.repeats) else {
         return Err(Refusal::Differs);
     };
-    let steps = all.steps.unwrap_or(0);
-    if period == 0 || all.inside == (steps > 0) {
+    let steps = all.steps.and_then(NonZeroU32::new);
+    if period == 0 || all.inside == steps.is_some() {
         // no progress at all, or of both kinds at once
         return Err(Refusal::Differs);
     }
     let mut room = all.room.min(time / period);
-    if steps > 0 {
-        let hashed = moduli.iter().zip(0u32..).any(|(m, n)| m.hashed && all.used >> n.min(31) & 1 == 1);
-        if hashed {
-            return Err(Refusal::Hashed);
-        }
-        if job.record_flows {
-            return Err(Refusal::Flows);
-        }
-        if all.mixed {
-            return Err(Refusal::Unlike);
-        }
-        for (&(first, last), lane) in all.lanes.iter().zip(0..).filter(|((first, last), _)| first <= last) {
-            let alike = job.schedule.alike(lane, first);
-            let ahead = alike.end.checked_sub(last + 1).ok_or(Refusal::Unlike)?;
-            room = room.min(u64::from(ahead / steps));
-        }
+    if let Some(steps) = steps {
+        room = room.min(ahead(job, moduli, &all, steps)?);
     }
     // within a run of alike steps, labels differ by step only and their selectors advance alike
-    let key = |label: u64| if steps > 0 { label << (32 - LANE_BITS) } else { label };
+    let key = |label: u64| if steps.is_some() { label << (32 - LANE_BITS) } else { label };
     let mut drifts: Vec<(u64, u32)> = all.drifts.iter().map(|&(label, by)| (key(label), by)).collect();
     drifts.sort_unstable();
     drifts.dedup();
@@ -81,6 +72,25 @@ pub(super) fn decide(
         return Err(Refusal::Differs);
     }
     if room == 0 { Err(Refusal::Short) } else { Ok((room, room.saturating_mul(all.hops))) }
+}
+
+/// How many periods of `steps` steps each the schedule allows.
+fn ahead(job: &Job, moduli: &[Modulus], all: &Verdict, steps: NonZeroU32) -> Result<u64, Refusal> {
+    if moduli.iter().zip(0u32..).any(|(m, n)| m.hashed && all.used >> n.min(31) & 1 == 1) {
+        return Err(Refusal::Hashed);
+    }
+    if job.record_flows {
+        return Err(Refusal::Flows);
+    }
+    if all.mixed {
+        return Err(Refusal::Unlike);
+    }
+    let mut room = u64::MAX;
+    for (&(first, last), lane) in all.lanes.iter().zip(0..).filter(|((first, last), _)| first <= last) {
+        let left = job.schedule.alike(lane, first).end.checked_sub(last + 1).ok_or(Refusal::Unlike)?;
+        room = room.min(u64::from(left / steps));
+    }
+    Ok(room)
 }
 
 /// What two shards found together.

@@ -18,11 +18,13 @@
 //! - *the count of packets sent* advances by whole turns of first hops and paths, so that new messages spread alike;
 //! - *statistics* are sums, which grow by the same amount each period, and longest queues, which do not change.
 //!
-//! **Looking.** At the start of a window everything before it has happened and nothing after. Inside messages any window
-//! will do ([`pace`] says which). From step to step, windows end at a fixed time after rank 0's lane 0 began a step, because
-//! otherwise windows and steps would have to repeat at once. Windows may end early: no result depends on where they end.
+//! **Looking.** At the start of a window everything before it has happened and nothing after. Windows are made to end a fixed
+//! time after rank 0's lane 0 began a step, and inside messages a fixed time after rank 0 sent a packet, because otherwise
+//! windows and state would have to repeat at once. They may end early: no result depends on where they end. [`pace`] says
+//! when a look pays.
 //!
-//! **Cost.** Nothing in the hot loop; a fixed share of the work where nothing repeats, which fades; two snapshots of memory.
+//! **Cost.** Nothing in the hot loop; a fixed share of the work where nothing repeats, which fades; two snapshots of memory,
+//! 256 MiB each at most.
 //! **Limits.** States that repeat in a permuted form are not recognised (chunks that follow each other in lanes of their
 //! own, rotated shifts), nor a whole message as part of a period of messages.
 
@@ -51,6 +53,8 @@ use moduli::{Modulus, moduli};
 use pace::{Budget, Tracker};
 use visit::Save;
 
+/// Words of a snapshot at most: two of 256 MiB.
+const MOST: u64 = 1 << 25;
 /// Words that a meeting of several shards costs each.
 const MEETING: u64 = 128;
 
@@ -229,7 +233,9 @@ impl<'a> Skipper<'a> {
         }
         let worth = by_steps || all.lead.left == 0 || all.lead.long > 0;
         let stride = if by_steps { 0 } else { all.lead.stride };
-        if worth && tracker.due() && tracker.ready(by_steps || stride > 0) && self.budget.affords(words) {
+        if words > MOST {
+            self.refusal = Refusal::Large;
+        } else if worth && tracker.due() && tracker.ready(by_steps || stride > 0) && self.budget.affords(words) {
             if tracker.at.is_some() {
                 self.budget.failed();
             }

@@ -100,7 +100,7 @@ impl Budget {
     /// Books what all shards have sent and looked at so far.
     pub(super) fn book(&mut self, hops: u64, spent: u64) {
         let share = (self.failures / PATIENCE).min(LEAST);
-        self.balance += ((hops - self.hops) * EARNED >> share) as i64 - (spent - self.spent) as i64;
+        self.balance += (((hops - self.hops) * EARNED) >> share) as i64 - (spent - self.spent) as i64;
         (self.hops, self.spent) = (hops, spent);
     }
 
