@@ -134,10 +134,10 @@ class Result:
 
     @property
     def skipping(self) -> dict[str, Any]:
-        """What was jumped over because the state of the fabric repeated: a fact about the run, on which no table depends.
+        """What was jumped over because the state repeated: a fact about the run, on which no table depends.
 
-        ``jumps``, ``periods`` jumped over, simulated ``time_ns`` and ``packet_hops`` in them, and ``reason``: why there was
-        no jump, or ``None``.
+        ``jumps``, ``periods`` jumped over, simulated ``time_ns`` and ``packet_hops`` in them, and ``reason``: why there
+        was no jump, or ``None``.
         """
         found = dict(self._meta["skipping"])
         return {"jumps": found["jumps"], "periods": found["periods"], "time_ns": found["time_fs"] / 1e6,
