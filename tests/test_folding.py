@@ -25,8 +25,8 @@ def simulate(options: dict[str, Any], **changes: Any) -> sn.Result:
 @settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(runs())
 def test_folded_is_full(options: dict[str, Any]) -> None:
-    folded = simulate(options, record=RECORDS, fold=True)
-    full = simulate(options, record=RECORDS, fold=False)
+    folded = simulate(options, record=RECORDS, fold=True, skip=True)
+    full = simulate(options, record=RECORDS, fold=False, skip=False)
     assert folded.summary.equals(full.summary)
     assert not full.folding["applied"]
     for name in RECORDS:

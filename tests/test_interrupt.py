@@ -19,7 +19,7 @@ import supernode as sn
 system = sn.System("s").scale_up(count=64, fabric=sn.Switched(bandwidth="1 GB/s", latency="100 ns", payload=256))
 print("ready", flush=True)
 try:
-    sn.all_to_all(system, size="4 GiB", fidelity="packet", progress=False)
+    sn.all_to_all(system, size="4 GiB", fidelity="packet", progress=False, skip=False)
     print("finished", flush=True)
 except KeyboardInterrupt:
     print(f"stopped {time.time()}", flush=True)
@@ -44,7 +44,7 @@ def test_ctrl_c_stops_within_a_fifth_of_a_second() -> None:
 
 def test_ctrl_c_on_the_command_line_is_130() -> None:
     command = [sys.executable, "-m", "supernode", "bench", "all_to_all", "cloudmatrix384", "--sizes", "16 GiB",
-               "--fidelity", "packet", "--stack", "none", "--no-fold"]  # fmt: skip
+               "--fidelity", "packet", "--stack", "none", "--no-fold", "--no-skip"]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         time.sleep(3.0)
         os.kill(process.pid, signal.SIGINT)
@@ -57,7 +57,7 @@ def test_a_wall_clock_limit() -> None:
     slow = star(64, payload=256)
     start = time.monotonic()
     with pytest.raises(SimulationTimeout, match=r"wall-clock timeout of 0\.3 s"):
-        sn.all_to_all(slow, size="4 GiB", fidelity="packet", timeout=0.3)
+        sn.all_to_all(slow, size="4 GiB", fidelity="packet", timeout=0.3, skip=False)
     assert time.monotonic() - start < 2.0
     assert sn.all_reduce(slow, size=1024).time_fs > 0
 

@@ -57,6 +57,7 @@ def simulate(
     packet_budget: int | None = None,
     time_limit: Quantity | None = None,
     memory_limit: Quantity | None = None,
+    skip: bool = True,
     timeout: float | None = None,
     progress: ProgressOption = None,
 ) -> Result:
@@ -116,6 +117,8 @@ def simulate(
         Simulated time after which the run stops with :class:`~supernode.errors.SimulationTimeout`: ``"1 s"``.
     memory_limit
         Bytes that the run and its tables may occupy: ``"8 GiB"``.
+    skip
+        Jump over whole periods of a state that repeats. Exact: no result depends on it, see :attr:`Result.skipping`.
     timeout
         The same for wall-clock time, in seconds.
     progress

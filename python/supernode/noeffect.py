@@ -25,6 +25,8 @@ def no_effect(spec: RunSpec, given: Mapping[str, Any]) -> list[str]:
         found.append(f"protocol={given['protocol']!r} has no effect: stack {spec.stack.name} has only one")
     if given.get("flow_control") == "unlimited" and spec.fidelity == "analytic":
         found.append("flow_control='unlimited' has no effect: the run is analytic")
+    if "skip" in given and spec.fidelity == "analytic":
+        found.append(f"skip={given['skip']!r} has no effect: the run is analytic")
     return found
 
 

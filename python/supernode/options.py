@@ -27,6 +27,7 @@ __all__ = [
     "parse_progress",
     "parse_record",
     "parse_seconds",
+    "parse_switch",
     "parse_whole",
 ]
 
@@ -63,6 +64,7 @@ class RunOptions(TypedDict, total=False):
     packet_budget: int | None
     time_limit: Quantity | None
     memory_limit: Quantity | None
+    skip: bool
     timeout: float | None
     progress: ProgressOption
 
@@ -141,6 +143,13 @@ def parse_seconds(value: float, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
         raise SpecError(f"{what}: {value!r} is not valid; it must be a number of seconds above 0")
     return float(value)
+
+
+def parse_switch(value: object, what: str) -> bool:
+    """Return a yes or no."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise SpecError(f"{what}: {value!r} is not valid; it must be True or False")
 
 
 def parse_progress(value: ProgressOption) -> ProgressOption:

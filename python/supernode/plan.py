@@ -28,6 +28,7 @@ from supernode.options import (
     parse_progress,
     parse_record,
     parse_seconds,
+    parse_switch,
     parse_whole,
 )
 from supernode.spec import Clos, RunSpec, StackSpec
@@ -124,6 +125,7 @@ def make_plan(system: SystemLike, collective: Collective | str, size: Quantity |
         threads=parse_whole(given.get("threads", 0), "threads", high=4096),
         record=parse_record(given.get("record", ())),
         time_limit_fs=None if given.get("time_limit") is None else parse_time(given["time_limit"], "time_limit"),
+        skip=parse_switch(given.get("skip", True), "skip"),
         memory_limit=None if given.get("memory_limit") is None else parse_size(given["memory_limit"], "memory_limit"),
     )
     if given.get("packet_budget") is not None:

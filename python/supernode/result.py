@@ -144,6 +144,17 @@ class Result:
         return self._plan.spec.seed
 
     @property
+    def skipping(self) -> dict[str, Any]:
+        """What was jumped over because the state repeated: a fact about the run, on which no table depends.
+
+        ``jumps``, ``periods`` jumped over, simulated ``time_ns`` and ``packet_hops`` in them, and ``reason``: why there
+        was no jump, or ``None``.
+        """
+        found = dict(self._meta["skipping"])
+        return {"jumps": found["jumps"], "periods": found["periods"], "time_ns": found["time_fs"] / 1e6,
+                "packet_hops": found["packet_hops"], "reason": found["reason"]}  # fmt: skip
+
+    @property
     def versions(self) -> dict[str, str]:
         """Versions of supernode and of what it was built with."""
         return core.versions()

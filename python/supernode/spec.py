@@ -142,6 +142,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     threads: int = 0
     record: list[str] = []
     time_limit_fs: int | None = None
+    skip: bool = True
     memory_limit: int | None = None
 
 

@@ -148,6 +148,7 @@ fn main() {
         record_flows: false,
         record_links: false,
         time_limit_fs: None,
+        skip: false,
     };
     let start = Instant::now();
     let record = flow::run(&job, &Control::default()).expect("a run");

@@ -1,8 +1,8 @@
 //! Time and memory a packet-hop: a random permutation on a three-tier fat tree.
 //!
-//! `cargo run --release --example hops -- [hosts] [MiB] [threads] [routing] [pattern]`; routing is `spray`, `dmodk` or
+//! `cargo run --release --example hops -- [hosts] [MiB] [threads] [routing] [pattern] [skip]`; routing is `spray`, `dmodk` or
 //! `ecmp`; the pattern is `random` (one cycle over all hosts in random order) or `shift` (half way round, so that
-//! destination routing spreads evenly).
+//! destination routing spreads evenly); `skip` jumps over periods that repeat.
 #![allow(clippy::disallowed_methods)] // it measures wall time
 
 use std::time::Instant;
@@ -107,6 +107,7 @@ fn main() {
         record_flows: false,
         record_links: false,
         time_limit_fs: None,
+        skip: args.get(6).is_some_and(|a| a == "skip"),
     };
     let record = run(&job, &Control::default()).expect("a run");
     let wall = start.elapsed();

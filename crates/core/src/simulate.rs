@@ -286,7 +286,9 @@ impl Plan {
             0
         };
         let links = if wants("links") || wants("switches") { d.directed_links * 250 } else { 0 };
-        state.saturating_add(flows).saturating_add(links)
+        // two copies for skipping, each about as large as the state
+        let copies = if self.effective.skip { (2 * state).min(512 << 20) } else { 0 };
+        state.saturating_add(copies).saturating_add(flows).saturating_add(links)
     }
 
     /// Holds the run against the memory limit, and its messages against the engine's packet counter.
@@ -364,6 +366,7 @@ impl Plan {
                 record_flows: wants("flows"),
                 record_links: wants("links") || wants("switches"),
                 time_limit_fs: self.effective.time_limit_fs,
+                skip: self.effective.skip,
             };
             let record = if self.packet { run(&job, control)? } else { flow::run(&job, control)? };
             (record.finish_fs, Some(record))

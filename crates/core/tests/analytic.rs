@@ -61,6 +61,7 @@ fn compare(spec: &SystemSpec, params: &Params, protocol: &ProtocolSpec) -> Row {
         record_flows: false,
         record_links: false,
         time_limit_fs: None,
+        skip: false,
     };
     let packet = run(&job, &Control::default()).unwrap().finish_fs;
     let scene =

@@ -272,6 +272,7 @@ fn a_caller_can_stop_it() {
         record_flows: false,
         record_links: false,
         time_limit_fs: None,
+        skip: false,
     };
     let control = Control::default();
     control.cancel.store(true, std::sync::atomic::Ordering::Relaxed);

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3_arrow::PyTable;
 use supernode_core::collective::{Algorithm, Collective};
 use supernode_core::error::{Error, Result};
+use supernode_core::record::Skipping;
 use supernode_core::results;
 use supernode_core::simulate::{self as core, Outcome, Plan};
 
@@ -40,6 +41,8 @@ impl Run {
             true => o.folding.group().digits().iter().map(|d| serde_json::json!([d.stride, d.size])).collect(),
             false => vec![],
         };
+        let analytic = Skipping { reason: Some("the run is analytic"), ..Skipping::default() };
+        let skipping = o.record.as_ref().map_or(analytic, |r| r.skipping);
         serde_json::json!({
             "algorithm": o.algorithm,
             "protocol": o.protocol,
@@ -57,6 +60,13 @@ impl Run {
                 "classes": o.folding.simulated(),
                 "digits": digits,
                 "reason": o.folding.reason(),
+            },
+            "skipping": {
+                "jumps": skipping.jumps,
+                "periods": skipping.periods,
+                "time_fs": skipping.time_fs,
+                "packet_hops": skipping.packet_hops,
+                "reason": skipping.reason,
             },
             "wall_s": self.wall_s,
             "warnings": o.warnings,

@@ -20,6 +20,7 @@ use super::layout::{Part, add_mod, sub_mod};
 use super::names::Collective;
 use super::program::{Expect, Move, Program};
 use crate::radix::Digit;
+use std::ops::Range;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -166,5 +167,12 @@ impl Program for Buckets {
         let before = self.along(lane, dim, self.digit(rank, dim), self.dims[dim] - 1);
         let part = self.part(rank, lane, before, &turn);
         if turn.gather { Expect::copy(part) } else { Expect::reduce(part) }
+    }
+
+    /// The ring steps of one dimension: as many pieces each to the same neighbour.
+    fn alike(&self, lane: u32, step: u32) -> Range<u32> {
+        let turn = self.turn(lane, step);
+        let first = step - turn.t;
+        first..first + self.dims[self.dim(lane, turn.index)] - 1
     }
 }

@@ -40,6 +40,7 @@ pub use names::{Algorithm, Collective};
 
 use crate::radix::Digit;
 use std::fmt::Debug;
+use std::ops::Range;
 
 /// What happens to arriving data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -118,6 +119,12 @@ pub trait Schedule: Send + Sync + Debug {
     fn blocks(&self, rank: u32, lane: u32, step: u32, i: u32, out: &mut Vec<Block>);
     /// Payload bytes of a block.
     fn block_bytes(&self, block: Block) -> u64;
+    /// Steps around `step` that are known to be alike for every rank: all of them have the step and do the same in each,
+    /// that is, as many messages with the same targets and bytes, to a step as far ahead, and the same to receive. Alike
+    /// is an equivalence: every step of the range gives the same range.
+    fn alike(&self, _lane: u32, step: u32) -> Range<u32> {
+        step..step.saturating_add(1)
+    }
 }
 
 /// Largest number of lanes a schedule may have (10 bits of a packet's tag).

@@ -9,6 +9,7 @@ use super::layout::{Cut, Part};
 use super::{Block, Message, Op, Recv, Schedule, Target};
 use crate::radix::Digit;
 use std::fmt::Debug;
+use std::ops::Range;
 
 /// One message in terms of pieces.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +73,10 @@ pub(super) trait Program: Send + Sync + Debug {
     fn symmetry(&self) -> Vec<Digit> {
         vec![]
     }
+    /// See [`Schedule::alike`], provided that all pieces of a lane weigh the same.
+    fn alike(&self, _lane: u32, step: u32) -> Range<u32> {
+        step..step.saturating_add(1)
+    }
 }
 
 /// A program on a cut buffer.
@@ -122,6 +127,20 @@ impl<P: Program> Schedule for Laid<P> {
 
     fn block_bytes(&self, block: Block) -> u64 {
         self.cut.block_bytes(block)
+    }
+
+    fn alike(&self, lane: u32, step: u32) -> Range<u32> {
+        if self.even(lane) { self.program.alike(lane, step) } else { step..step.saturating_add(1) }
+    }
+}
+
+impl<P> Laid<P> {
+    /// True if all pieces of a lane weigh the same. Pieces do not grow with their number, so the first and the last tell.
+    fn even(&self, lane: u32) -> bool {
+        let Part::Span { len, .. } = self.cut.all() else {
+            return false;
+        };
+        self.cut.bytes(&Part::one(0), lane) == self.cut.bytes(&Part::one(len.saturating_sub(1)), lane)
     }
 }
 

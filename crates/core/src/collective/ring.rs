@@ -25,6 +25,7 @@ use super::layout::{Cut, Part, add_mod, sub_mod};
 use super::names::Collective;
 use super::program::{Expect, Move, Program};
 use crate::radix::Digit;
+use std::ops::Range;
 
 /// The order in which a lane visits the ranks.
 #[derive(Debug)]
@@ -171,6 +172,15 @@ impl Program for Ring {
         let part = self.piece(lane, before, step);
         let reduces = self.collective != Collective::AllGather && step < self.half();
         if reduces { Expect::reduce(part) } else { Expect::copy(part) }
+    }
+
+    /// Every step sends one piece to the same successor; an all-reduce reduces in its first half and stores in its second.
+    fn alike(&self, _: u32, step: u32) -> Range<u32> {
+        match (self.chain(), self.collective == Collective::AllReduce && step >= self.half()) {
+            (true, _) => step..step.saturating_add(1),
+            (false, false) => 0..self.half(),
+            (false, true) => self.half()..2 * self.half(),
+        }
     }
 }
 

@@ -165,6 +165,7 @@ impl Shard<'_> {
         let (held, in_port, in_channel) = (buffered(&packet), packet.in_port(), packet.channel());
         let stats = &mut self.stats[(base + p) as usize];
         stats.packets += 1;
+        self.hops += 1;
         stats.payload += u64::from(packet.payload());
         stats.wire += u64::from(wire);
         stats.busy += busy;

@@ -20,6 +20,9 @@ use crate::collective::Recv;
 use crate::record::{FlowRecord, RankRecord};
 use crate::units::{Fs, NEVER, Serializer};
 
+/// Rows of the table of flows, from the last, among which an arriving packet looks for that of its message.
+pub(super) const FLOWS_LOOKED_AT: usize = 64;
+
 /// A rank and its queues.
 #[derive(Debug, Default)]
 pub(super) struct Endpoint {
@@ -27,23 +30,25 @@ pub(super) struct Endpoint {
     pub(super) accelerator: u32,
     pub(super) lanes: Vec<Lane>,
     /// Steps whose latency runs: (time, lane), latest first.
-    starts: Vec<(Fs, u32)>,
+    pub(super) starts: Vec<(Fs, u32)>,
     /// Steps whose messages are not all opened yet, in order of lane.
     pub(super) programs: VecDeque<Program>,
     pub(super) messages: Vec<Message>,
     pub(super) free_messages: Vec<u32>,
     /// Progress that arrived for steps not begun yet.
-    early: Vec<(u32, i64, Fs)>,
+    pub(super) early: Vec<(u32, i64, Fs)>,
     /// What each port has to inject, in order.
     pub(super) queues: Vec<Queue>,
     pub(super) opened: bool,
     /// The port that goes first where several could: in-network operations turn the ports from rank to rank.
     pub(super) first_port: usize,
     pub(super) sent_packets: u32,
-    lanes_left: u32,
-    memory_free: Fs,
-    copy_free: Fs,
-    reduce_free: Fs,
+    pub(super) lanes_left: u32,
+    pub(super) memory_free: Fs,
+    pub(super) copy_free: Fs,
+    pub(super) reduce_free: Fs,
+    /// When the current step of lane 0 began: what skipping keeps its beat by.
+    pub(super) begun: Fs,
     pub(super) stats: RankRecord,
     pub(super) flow_starts: Vec<FlowRecord>,
     pub(super) flow_ends: Vec<FlowRecord>,
@@ -52,13 +57,13 @@ pub(super) struct Endpoint {
 /// Where a lane's program stands.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Lane {
-    step: u32,
-    steps: u32,
+    pub(super) step: u32,
+    pub(super) steps: u32,
     pub(super) sends_left: u32,
-    recv_left: i64,
+    pub(super) recv_left: i64,
     /// Latest completion of anything that the step waits for.
     pub(super) latest: Fs,
-    reduce: bool,
+    pub(super) reduce: bool,
 }
 
 /// A step whose messages are being handed to the ports.
@@ -126,6 +131,9 @@ impl Endpoint {
             state.reduce = reduce;
             state.sends_left = job.schedule.sends(self.rank, lane, step);
             state.latest = time;
+            if lane == 0 {
+                self.begun = time;
+            }
             self.stats.received_messages += u64::from(messages);
             if let Some(i) = self.early.iter().position(|e| e.0 == tag(lane, step)) {
                 let (_, progress, done) = self.early.swap_remove(i);
@@ -232,7 +240,7 @@ impl Endpoint {
         };
         let row = FlowRecord { src, dst, lane, step, bytes: u64::from(packet.payload()), start_fs: 0, end_fs: done };
         let same = |f: &&mut FlowRecord| (f.src, f.dst, f.lane, f.step) == (src, dst, lane, step);
-        match self.flow_ends.iter_mut().rev().take(64).find(same) {
+        match self.flow_ends.iter_mut().rev().take(FLOWS_LOOKED_AT).find(same) {
             Some(old) => (old.bytes, old.end_fs) = (old.bytes + row.bytes, old.end_fs.max(done)),
             None => self.flow_ends.push(row),
         }

@@ -32,32 +32,32 @@ pub(super) struct Queue {
 /// One port's share of a message.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Share {
-    message: u32,
-    group: u32,
+    pub(super) message: u32,
+    pub(super) group: u32,
     /// On a direct network, the way left behind the first hop.
-    way: u32,
-    hop: u16,
-    channel: u8,
+    pub(super) way: u32,
+    pub(super) hop: u16,
+    pub(super) channel: u8,
 }
 
 /// An open message.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Message {
-    spread: Spread,
-    bytes: u64,
+    pub(super) spread: Spread,
+    pub(super) bytes: u64,
     /// Place at the leaves of what is simulated.
-    slot: u32,
+    pub(super) slot: u32,
     /// Place that its paths go by.
-    by: u32,
+    pub(super) by: u32,
     /// How far its destination's links are turned against those here.
-    turned: u32,
-    packets: u32,
-    left: u32,
-    tag: u32,
-    label: u32,
-    lane: u32,
-    network: u8,
-    flags: u8,
+    pub(super) turned: u32,
+    pub(super) packets: u32,
+    pub(super) left: u32,
+    pub(super) tag: u32,
+    pub(super) label: u32,
+    pub(super) lane: u32,
+    pub(super) network: u8,
+    pub(super) flags: u8,
 }
 
 /// A packet that a port could inject next.

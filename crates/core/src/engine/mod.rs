@@ -20,6 +20,7 @@ mod rings;
 mod run;
 mod scratch;
 mod shard;
+mod skip;
 mod sums;
 mod switch;
 mod tables;
@@ -60,6 +61,8 @@ pub struct Job<'a> {
     pub record_links: bool,
     /// Simulated time after which the run stops with [`crate::Error::Timeout`].
     pub time_limit_fs: Option<Fs>,
+    /// Jump over whole periods of a repeating state, exactly (see [`crate::record::Skipping`]).
+    pub skip: bool,
 }
 
 /// Shared with the caller while a run is under way.

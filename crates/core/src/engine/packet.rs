@@ -18,11 +18,11 @@ pub(super) struct Packet {
     /// In a queue: when it is ready to leave. On a wire: when its head arrives.
     pub(super) time: Fs,
     /// Destination position in the plane (on a direct network the way left), and above it the selector.
-    route: u64,
+    pub(super) route: u64,
     /// Kind of message, and above it the tag.
-    label: u64,
+    pub(super) label: u64,
     /// Payload bytes, wire bytes, input port, channel, flags and above them the tier where it turns.
-    meta: u64,
+    pub(super) meta: u64,
 }
 
 /// The last packet of its message (it may arrive before others).
@@ -200,7 +200,7 @@ pub(super) struct Credit {
     pub(super) channel: u32,
 }
 
-const LANE_BITS: u32 = 10;
+pub(super) const LANE_BITS: u32 = 10;
 
 /// A step and lane in one word; steps compare first.
 #[inline(always)]

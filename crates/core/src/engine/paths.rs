@@ -53,7 +53,8 @@ pub(super) struct PathNet {
     simulated_rails: Rails,
     /// Places beneath one switch of each tier.
     tiers: Vec<u32>,
-    climbs: Vec<Climb>,
+    /// How packets climb each plane's tree.
+    pub(super) climbs: Vec<Climb>,
 }
 
 /// A port into a tree: its plane, how many links that has, and which of them it is.

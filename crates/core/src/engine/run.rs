@@ -14,9 +14,10 @@ use super::endpoint::Endpoint;
 use super::layout::{Layout, UNPLUGGED};
 use super::mail::Mail;
 use super::shard::Shard;
+use super::skip::{Meeting, Skipper, untried};
 use super::{Control, Job, Paths, tables};
 use crate::error::{Error, Result};
-use crate::record::Record;
+use crate::record::{Record, Skipping};
 use crate::units::{Fs, MAX_TIME_FS, NEVER};
 
 /// What the shards share during a run.
@@ -26,6 +27,7 @@ struct Exchange {
     mailbox: [Vec<Vec<Mutex<Vec<Mail>>>>; 2],
     /// `next[parity][shard]`: earliest event of each shard.
     next: [Vec<AtomicU64>; 2],
+    meeting: Meeting,
 }
 
 /// How the loop ended.
@@ -48,15 +50,33 @@ pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
     let limit = job.time_limit_fs.unwrap_or(MAX_TIME_FS).min(MAX_TIME_FS);
     let mailbox = || (0..threads).map(|_| (0..threads).map(|_| Mutex::new(vec![])).collect()).collect();
     let slots = || shards.iter().map(|s| AtomicU64::new(s.next())).collect::<Vec<_>>();
-    let exchange =
-        Exchange { barrier: Barrier::new(threads), mailbox: [mailbox(), mailbox()], next: [slots(), slots()] };
-    let (end, windows) = std::thread::scope(|scope| {
+    let exchange = Exchange {
+        barrier: Barrier::new(threads),
+        mailbox: [mailbox(), mailbox()],
+        next: [slots(), slots()],
+        meeting: Meeting::new(
+            threads,
+            shards.iter().position(|s| s.endpoints.iter().any(|e| e.rank == 0)).unwrap_or(0),
+        ),
+    };
+    let (end, windows, skipping, images) = std::thread::scope(|scope| {
         let (mine, others) = shards.split_at_mut(1);
-        for (i, shard) in others.iter_mut().enumerate() {
-            let (exchange, window) = (&exchange, layout.window);
-            scope.spawn(move || drive(shard, i + 1, exchange, window, limit, control));
+        let others: Vec<_> = others
+            .iter_mut()
+            .enumerate()
+            .map(|(i, shard)| {
+                let (exchange, window) = (&exchange, layout.window);
+                scope.spawn(move || drive(shard, i + 1, exchange, window, limit, control))
+            })
+            .collect();
+        let (end, windows, mut skipping, mut images) = drive(&mut mine[0], 0, &exchange, layout.window, limit, control);
+        for other in others {
+            // a panic there is a panic here, as it is when a scope ends
+            let (_, _, more, bytes) = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            skipping.packet_hops += more.packet_hops;
+            images += bytes;
         }
-        drive(&mut mine[0], 0, &exchange, layout.window, limit, control)
+        (end, windows, skipping, images)
     });
 
     let last = shards.iter().map(|s| s.last_event).max().unwrap_or(0);
@@ -82,7 +102,8 @@ pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
     }
     record.windows = windows;
     record.threads = threads as u32;
-    record.state_bytes = layout.bytes() + shards.iter().map(Shard::bytes).sum::<u64>();
+    record.skipping = Skipping { packet_hops: skipping.packet_hops * record.multiplicity, ..skipping };
+    record.state_bytes = layout.bytes() + shards.iter().map(Shard::bytes).sum::<u64>() + images;
     Ok(record)
 }
 
@@ -134,11 +155,28 @@ fn seat(job: &Job, paths: &Paths, layout: &Layout, shards: &mut [Shard]) {
     }
 }
 
-fn drive(shard: &mut Shard, id: usize, exchange: &Exchange, window: Fs, limit: Fs, control: &Control) -> (End, u64) {
+/// How the loop ended, windows, what this shard skipped and the bytes that it took.
+type Driven = (End, u64, Skipping, u64);
+
+fn drive(shard: &mut Shard, id: usize, exchange: &Exchange, window: Fs, limit: Fs, control: &Control) -> Driven {
+    let mut skipper = Skipper::new(shard.job, shard, id, window, limit);
+    let (end, windows) = windows(shard, id, exchange, (window, limit), control, skipper.as_mut());
+    let (skipping, bytes) = skipper.map_or_else(|| (untried(shard.job), 0), Skipper::finish);
+    (end, windows, skipping, bytes)
+}
+
+fn windows(
+    shard: &mut Shard,
+    id: usize,
+    exchange: &Exchange,
+    (window, limit): (Fs, Fs),
+    control: &Control,
+    mut skipper: Option<&mut Skipper>,
+) -> (End, u64) {
     let mut windows = 0;
     let mut parity = 0;
     loop {
-        let now = exchange.next[parity].iter().map(|n| n.load(Ordering::Acquire)).min().unwrap_or(NEVER);
+        let mut now = exchange.next[parity].iter().map(|n| n.load(Ordering::Acquire)).min().unwrap_or(NEVER);
         // every shard sees the same numbers, so all of them leave in the same round
         if now == NEVER {
             return (End::Quiet, windows);
@@ -155,7 +193,11 @@ fn drive(shard: &mut Shard, id: usize, exchange: &Exchange, window: Fs, limit: F
             mail.clear();
         }
         let cancelled = || control.cancel.load(Ordering::Relaxed);
-        shard.window(now, now.saturating_add(window), cancelled);
+        let mut end = now.saturating_add(window);
+        if let Some(skipper) = &mut skipper {
+            (now, end) = skipper.beat(shard, (&exchange.meeting, &exchange.barrier), parity, now, control);
+        }
+        shard.window(now, end, cancelled);
         windows += 1;
         control.delivered_bytes.fetch_add(std::mem::take(&mut shard.delivered), Ordering::Relaxed);
         control.now_fs.fetch_max(now, Ordering::Relaxed);
@@ -167,6 +209,9 @@ fn drive(shard: &mut Shard, id: usize, exchange: &Exchange, window: Fs, limit: F
                 // the box was emptied two windows ago: its list comes back to be filled again
                 std::mem::swap(&mut *exchange.mailbox[parity][to][id].lock().unwrap_or_else(|e| e.into_inner()), mail);
             }
+        }
+        if let Some(skipper) = &mut skipper {
+            skipper.report(shard, &exchange.meeting, parity);
         }
         exchange.next[parity][id].store(next, Ordering::Release);
         exchange.barrier.wait();

@@ -106,6 +106,8 @@ pub(super) struct Shard<'a> {
     pub(super) delivered: u64,
     /// Time of the last event that this shard saw.
     pub(super) last_event: Fs,
+    /// Packets that left a port of this shard.
+    pub(super) hops: u64,
 }
 
 impl<'a> Shard<'a> {
@@ -148,6 +150,7 @@ impl<'a> Shard<'a> {
             scratch: Scratch::new(most_ports),
             delivered: 0,
             last_event: 0,
+            hops: 0,
         };
         shard.plug();
         shard

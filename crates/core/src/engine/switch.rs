@@ -100,7 +100,7 @@ impl Shard<'_> {
         let words = words[lp as usize] as usize..words[lp as usize + 1] as usize;
         let out_bits = &mut out_bits[words];
         let classes = &layout.classes[..];
-        let (mut next, mut last) = (NEVER, 0);
+        let (mut next, mut last, mut hops) = (NEVER, 0, 0);
         for (w, word) in out_bits.iter_mut().enumerate() {
             let mut bits = *word;
             while bits != 0 {
@@ -193,6 +193,7 @@ impl Shard<'_> {
                 if sent == 0 {
                     continue;
                 }
+                hops += u64::from(sent);
                 stats.packets += u64::from(sent);
                 stats.wire += wires;
                 stats.payload += payloads;
@@ -210,6 +211,7 @@ impl Shard<'_> {
             }
         }
         self.last_event = self.last_event.max(last);
+        self.hops += hops;
         next
     }
 

@@ -26,12 +26,29 @@ pub struct Record {
     pub sent_bytes: u64,
     /// Payload bytes that ranks received.
     pub received_bytes: u64,
+    /// What was jumped over instead of being simulated. A fact about the run, too.
+    pub skipping: Skipping,
     /// One row a rank.
     pub ranks: Vec<RankRecord>,
     /// One row a connected output port that carried something; all of them if links are recorded.
     pub links: Vec<LinkRecord>,
     /// One row a message, if flows are recorded.
     pub flows: Vec<FlowRecord>,
+}
+
+/// Exact cycle skipping: what a run jumped over because its state repeated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skipping {
+    /// Jumps.
+    pub jumps: u64,
+    /// Periods jumped over.
+    pub periods: u64,
+    /// Simulated time jumped over.
+    pub time_fs: Fs,
+    /// Packets sent over links in that time, counted once a link.
+    pub packet_hops: u64,
+    /// Why there was no jump.
+    pub reason: Option<&'static str>,
 }
 
 /// What one rank did.

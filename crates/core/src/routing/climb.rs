@@ -81,6 +81,23 @@ impl Climb {
         self.selector(position, count, turn) + group % (u32::MAX / self.paths) * self.paths
     }
 
+    /// Number of different selectors.
+    pub fn paths(&self) -> u32 {
+        self.paths
+    }
+
+    /// Counts that differ by this take the same path from anywhere; zero if there is no such number below 2^32.
+    pub fn period(&self) -> u32 {
+        let (mut below, mut period) = (1u64, 1u64);
+        for step in &self.tiers {
+            let kept = step.places.digits().iter().filter(|p| !step.folded.digits().contains(p));
+            // what is folded away stands below a kept place without changing it
+            period = kept.map(|p| below.saturating_mul(p.end().into())).max().unwrap_or(period);
+            below = below.saturating_mul(step.choices.into());
+        }
+        u32::try_from(period).unwrap_or(0)
+    }
+
     /// The choices of a packet that goes by this position and counter and turns at tier `turn`, as one number.
     #[inline]
     pub fn selector(&self, position: u32, mut count: u32, turn: u8) -> u32 {
@@ -118,6 +135,18 @@ mod tests {
             let mut seen: Vec<u32> = (0..paths).map(|c| climb.selector(x % tree.positions(), c, 2)).collect();
             seen.sort_unstable();
             prop_assert_eq!(seen, (0..paths).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn counts_a_period_apart_take_one_path(x in 0u32..64, count in 0u32..1000, by in 0u32..5, low: bool) {
+            let tree = Clos::new(&[8, 8], &[1, 4], &[1, 2]).unwrap();
+            let digit = if low { Digit { stride: 1, size: 4 } } else { Digit { stride: 4, size: 2 } };
+            let folded = Clos::new(if low { &[2, 8] } else { &[4, 8] }, if low { &[1, 1] } else { &[1, 4] }, &[1, if low { 2 } else { 1 }]).unwrap();
+            let whole = Climb::new(&tree, &[vec![digit]]);
+            prop_assert_eq!(whole.period(), 8);
+            let climb = whole.fold(&folded, &[vec![digit]]);
+            prop_assert_eq!(climb.period(), if low { 8 } else { 4 });
+            prop_assert_eq!(climb.selector(x, count, 1), climb.selector(x, count + by * climb.period(), 1));
         }
 
         #[test]

@@ -77,6 +77,9 @@ pub struct RunSpec {
     /// Simulated time after which the run stops with an error.
     #[serde(default)]
     pub time_limit_fs: Option<Fs>,
+    /// Jump over whole periods of a repeating state; exact.
+    #[serde(default = "yes")]
+    pub skip: bool,
     /// Bytes that the run and its tables may occupy.
     #[serde(default)]
     pub memory_limit: Option<u64>,

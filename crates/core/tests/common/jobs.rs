@@ -75,5 +75,6 @@ pub(crate) fn jobs() -> impl Strategy<Value = (SystemSpec, Params)> {
 /// A record without the facts about the run that are no results.
 pub(crate) fn comparable(mut record: Record) -> Record {
     (record.threads, record.state_bytes, record.windows) = (0, 0, 0);
+    record.skipping = Default::default();
     record
 }

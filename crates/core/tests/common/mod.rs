@@ -74,6 +74,7 @@ pub(crate) struct Run {
     pub(crate) flows: bool,
     pub(crate) fold: bool,
     pub(crate) fluid: bool,
+    pub(crate) skip: bool,
 }
 
 impl Default for Run {
@@ -87,6 +88,7 @@ impl Default for Run {
             flows: true,
             fold: false,
             fluid: false,
+            skip: true,
         }
     }
 }
@@ -107,6 +109,7 @@ impl Run {
             record_flows: self.flows,
             record_links: true,
             time_limit_fs: self.time_limit_fs,
+            skip: self.skip,
         };
         if self.fluid { flow::run(&job, &Control::default()) } else { run(&job, &Control::default()) }
     }

@@ -1,0 +1,251 @@
+//! Is the state what it was, but for progress, and how far may that progress go?
+//!
+//! Words that must repeat are compared exactly; for counters the difference is taken and judged: see [`super`] for why each
+//! rule suffices. The walk ends at the first word that differs, so a look that finds nothing costs little.
+//!
+//! **Invariant.** [`Verdict::room`] periods more can pass without any counter of this shard coming to its end.
+
+use super::visit::{Course, Differs, Seen, Visit, meta, open_from};
+use crate::engine::packet::{LANE_BITS, Packet, untag};
+use crate::engine::shard::PortStats;
+use crate::record::FlowRecord;
+use crate::routing::policy::{Kind, Path};
+use crate::units::Fs;
+
+/// What a shard found. Shards find it each for their part, and decide together.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Verdict {
+    /// The state repeats here.
+    pub(super) repeats: bool,
+    /// Steps that every open lane advanced by; `None` if there is none here.
+    pub(super) steps: Option<u32>,
+    /// Something inside a message or a step advanced.
+    pub(super) inside: bool,
+    /// Periods that may follow, as far as counters inside messages and selectors go.
+    pub(super) room: u64,
+    /// Of each lane: the first step in the old state and the last in the new one.
+    pub(super) lanes: Vec<(u32, u32)>,
+    /// By label: how far selectors advanced.
+    pub(super) drifts: Vec<(u64, u32)>,
+    /// Networks used, as bits.
+    pub(super) used: u32,
+    /// Some rank uses several networks for messages of one label.
+    pub(super) mixed: bool,
+    /// Packets sent over links.
+    pub(super) hops: u64,
+}
+
+/// Room for selectors and packet counts: far from where they would wrap.
+const WRAP: u32 = 1 << 31;
+
+/// Compares the state with a saved one.
+#[derive(Debug)]
+pub(super) struct Compare<'a> {
+    pub(super) now: Fs,
+    pub(super) saved: &'a [u64],
+    pub(super) at: usize,
+    pub(super) verdict: Verdict,
+}
+
+impl<'a> Compare<'a> {
+    pub(super) fn new(now: Fs, saved: &'a [u64], lanes: u32) -> Self {
+        let lanes = vec![(u32::MAX, 0); lanes as usize];
+        Self { now, saved, at: 0, verdict: Verdict { lanes, room: u64::MAX, ..Verdict::default() } }
+    }
+
+    #[inline(always)]
+    fn next(&mut self) -> Seen<u64> {
+        let word = self.saved.get(self.at).copied().ok_or(Differs)?;
+        self.at += 1;
+        Ok(word)
+    }
+
+    #[inline(always)]
+    fn check(ok: bool) -> Seen {
+        if ok { Ok(()) } else { Err(Differs) }
+    }
+
+    /// All steps must advance alike; notes which steps were touched.
+    #[inline(always)]
+    fn advance(&mut self, lane: u32, before: u32, after: u32) -> Seen {
+        let by = after.checked_sub(before).ok_or(Differs)?;
+        Self::check(*self.verdict.steps.get_or_insert(by) == by)?;
+        let touched = self.verdict.lanes.get_mut(lane as usize).ok_or(Differs)?;
+        *touched = (touched.0.min(before), touched.1.max(after));
+        Ok(())
+    }
+
+    fn limit(&mut self, room: u64) {
+        self.verdict.room = self.verdict.room.min(room);
+    }
+
+    /// A count advanced by whole turns.
+    fn turns(&mut self, before: u32, after: u32, modulus: u32) -> Seen {
+        let by = after.checked_sub(before).ok_or(Differs)?;
+        if by > 0 {
+            Self::check(modulus > 0 && by.is_multiple_of(modulus) && after < WRAP)?;
+            self.limit(u64::from((WRAP - after) / by));
+        }
+        Ok(())
+    }
+
+    /// A selector advanced: whole turns of the paths, and all of a label alike.
+    #[inline(always)]
+    fn drift(&mut self, before: u32, after: u32, label: u64, modulus: u32) -> Seen {
+        self.turns(before, after, modulus)?;
+        let by = after - before;
+        if self.verdict.drifts.last() != Some(&(label, by)) {
+            self.verdict.drifts.push((label, by));
+        }
+        Ok(())
+    }
+}
+
+impl Visit for Compare<'_> {
+    fn now(&self) -> Fs {
+        self.now
+    }
+
+    #[inline(always)]
+    fn same(&mut self, word: u64) -> Seen {
+        let saved = self.next()?;
+        Self::check(saved == word)
+    }
+
+    #[inline(always)]
+    fn time(&mut self, time: &mut Fs) -> Seen {
+        self.same(time.wrapping_sub(self.now))
+    }
+
+    #[inline(always)]
+    fn due(&mut self, time: &mut Fs) -> Seen {
+        self.same(time.saturating_sub(self.now))
+    }
+
+    fn shift(&mut self, _: &mut Fs) {}
+
+    #[inline(always)]
+    fn sum(&mut self, _: &mut u64) -> Seen {
+        self.next().map(|_| ())
+    }
+
+    fn step(&mut self, lane: u32, step: &mut u32) -> Seen {
+        let before = self.next()? as u32;
+        self.advance(lane, before, *step)
+    }
+
+    fn tag(&mut self, tag: &mut u32) -> Seen {
+        let ((was, before), (lane, after)) = (untag(self.next()? as u32), untag(*tag));
+        Self::check(was == lane)?;
+        self.advance(lane, before, after)
+    }
+
+    fn left(&mut self, left: &mut i64) -> Seen {
+        let by = (self.next()? as i64).checked_sub(*left).ok_or(Differs)?;
+        Self::check(by >= 0)?;
+        if by > 0 {
+            self.verdict.inside = true;
+            // a step is complete at zero, which none of the periods may come to
+            self.limit((*left - 1).max(0) as u64 / by as u64);
+        }
+        Ok(())
+    }
+
+    fn progress(&mut self, progress: &mut i64) -> Seen {
+        let by = progress.checked_sub(self.next()? as i64).ok_or(Differs)?;
+        self.verdict.inside |= by != 0;
+        Self::check(by >= 0)
+    }
+
+    fn unsent(&mut self, left: &mut u32) -> Seen {
+        let before = self.next()? as u32;
+        self.verdict.inside |= before != *left;
+        Self::check(before >= *left)
+    }
+
+    fn group(&mut self, group: &mut u32, course: &Course) -> Seen {
+        let before = self.next()? as u32;
+        let by = group.checked_sub(before).ok_or(Differs)?;
+        if by == 0 {
+            return Ok(());
+        }
+        let Course { spread, hop, packets, label, modulus } = *course;
+        Self::check(!matches!(spread.kind, Kind::Random(_)))?;
+        self.verdict.inside = true;
+        let (first, number) = (spread.number(hop, before), spread.number(hop, *group));
+        let advance = u64::from(number.checked_sub(first).ok_or(Differs)?);
+        // the packet offered next, and the one after it, stay full ones before the last
+        let ahead = u64::from(number) + 2 * u64::from(spread.choices);
+        let end = u64::from(packets);
+        Self::check(advance > 0 && ahead < end)?;
+        self.limit((end - 1 - ahead) / advance);
+        let Some(modulus) = modulus else {
+            return Ok(());
+        };
+        // what the selectors of its packets are made of
+        let (was, selector) = match (spread.kind, spread.path) {
+            (Kind::Numbered, _) => (first, number),
+            (_, Path::Hash(_)) => (0, 0),
+            (kind, _) => {
+                let turns = if kind == Kind::Single { 1 } else { modulus.groups };
+                Self::check(turns > 0 && by.is_multiple_of(turns))?;
+                let numbered = |group: u32| group.checked_mul(modulus.paths).ok_or(Differs);
+                (numbered(before)?, numbered(*group)?)
+            }
+        };
+        self.drift(was, selector, label, modulus.selector)
+    }
+
+    fn selector(&mut self, selector: &mut u32, label: u64, modulus: u32) -> Seen {
+        let before = self.next()? as u32;
+        self.drift(before, *selector, label, modulus)
+    }
+
+    fn count(&mut self, count: &mut u32, modulus: u32) -> Seen {
+        if self.verdict.steps == Some(0) {
+            // the same message, whose packets advance as its groups do
+            return self.same(u64::from(*count));
+        }
+        let before = self.next()? as u32;
+        self.turns(before, *count, modulus)
+    }
+
+    fn sent(&mut self, packets: &mut u32, modulus: impl Fn() -> u32) -> Seen {
+        let before = self.next()? as u32;
+        let modulus = if before == *packets { 1 } else { modulus() };
+        self.turns(before, *packets, modulus)
+    }
+
+    #[inline(always)]
+    fn packet(&mut self, packet: &mut Packet, flying: bool, modulus: u32) -> Seen {
+        let &[time, route, label, last] =
+            self.saved.get(self.at..self.at + 4).and_then(|s| s.first_chunk::<4>()).ok_or(Differs)?;
+        self.at += 4;
+        let alike = time == packet.time.wrapping_sub(self.now)
+            && route as u32 == packet.dst()
+            && last == meta(packet, flying)
+            && label << (32 - LANE_BITS) == packet.label << (32 - LANE_BITS);
+        Self::check(alike)?;
+        let (lane, before) = untag((label >> 32) as u32);
+        self.advance(lane, before, untag(packet.tag()).1)?;
+        self.drift((route >> 32) as u32, packet.selector(), packet.label, modulus)
+    }
+
+    fn port(&mut self, stats: &mut PortStats) -> Seen<bool> {
+        let sent = stats.packets.wrapping_sub(self.next()?);
+        self.verdict.hops += sent;
+        self.at += 5;
+        Ok(sent > 0)
+    }
+
+    fn flows(&mut self, _: &mut Vec<FlowRecord>) -> Seen {
+        let before = self.next()? as usize;
+        self.at += before - open_from(before);
+        Ok(())
+    }
+
+    fn used(&mut self, networks: u32, distinct: impl Fn() -> bool) {
+        self.verdict.used |= networks;
+        self.verdict.mixed |= networks.count_ones() > 1 && !distinct();
+    }
+}

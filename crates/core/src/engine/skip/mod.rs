@@ -1,0 +1,326 @@
+//! Exact cycle skipping: a state that repeats but for progress is moved ahead by whole periods instead of being simulated.
+//!
+//! **Why it is exact.** Let `S(t)` be the state at `t`: everything that later events depend on. Let `T` move a state ahead:
+//! add `P` to its times, `s` to its steps, and fixed amounts to its counters. If `T` commutes with simulating (an event of
+//! `T S` is that of `S`, moved) and `S(t + P) = T S(t)`, then `S(t + 2P) = T S(t + P)`, and so on: `k` periods are `k` times
+//! `T`. Times and counters are whole numbers, so equality is equality. What an event depends on, and why `T` does not
+//! change it as long as no limit is passed:
+//!
+//! - *times* are compared with each other only;
+//! - *steps*: `s` is the same for all lanes that are not through, so labels keep their order; all steps from the first that the
+//!   old state touches to the last that a skipped period touches are *alike* ([`crate::collective::Schedule::alike`]), so the
+//!   schedule says the same for them. Then nothing inside a message may have advanced;
+//! - *inside messages* (`s = 0`): all packets are full and none is the last one while the numbers stay below the end, so
+//!   they differ by their selector only; no step comes to its end while something is left to receive;
+//! - *selectors* advance by whole turns of the paths, and those of one label all by the same, so that routes repeat and ties
+//!   (by label, then selector) fall alike. Random spraying is a hash of the packet's number, and never repeats; ECMP is one of
+//!   the step, and repeats inside messages only;
+//! - *the count of packets sent* advances by whole turns of first hops and paths, so that new messages spread alike;
+//! - *statistics* are sums, which grow by the same amount each period, and longest queues, which do not change.
+//!
+//! **Looking.** At the start of a window everything before it has happened and nothing after. Windows are made to end a fixed
+//! time after rank 0's lane 0 began a step, and inside messages a fixed time after rank 0 sent a packet, because otherwise
+//! windows and state would have to repeat at once. They may end early: no result depends on where they end. [`pace`] says
+//! when a look pays.
+//!
+//! **Cost.** Nothing in the hot loop; a fixed share of the work where nothing repeats, which fades; two snapshots of memory,
+//! 256 MiB each at most.
+//! **Limits.** States that repeat in a permuted form are not recognised (chunks that follow each other in lanes of their
+//! own, rotated shifts), nor a whole message as part of a period of messages.
+
+mod compare;
+mod decide;
+mod jump;
+mod meeting;
+mod moduli;
+mod pace;
+mod visit;
+mod walk;
+
+use super::barrier::Barrier;
+use super::shard::Shard;
+use super::wake::Wake;
+use super::{Control, Job};
+use crate::record::Skipping;
+use crate::spec::RoutingSpec;
+use crate::units::{Fs, NEVER};
+use compare::{Compare, Verdict};
+use decide::{Refusal, decide};
+use jump::Jump;
+pub(super) use meeting::Meeting;
+use meeting::{Lead, Notice};
+use moduli::{Modulus, moduli};
+use pace::{Budget, Tracker};
+use visit::Save;
+
+/// Words of a snapshot at most: two of 256 MiB.
+const MOST: u64 = 1 << 25;
+/// Words that a meeting of several shards costs each.
+const MEETING: u64 = 128;
+
+/// Skipping as one shard does it. All shards do the same at the same windows.
+pub(super) struct Skipper<'a> {
+    job: &'a Job<'a>,
+    id: usize,
+    moduli: Vec<Modulus>,
+    window: Fs,
+    /// The clock's limit.
+    limit: Fs,
+    /// Index of rank 0 among this shard's endpoints, and its first port.
+    leader: Option<(usize, u32)>,
+    /// The step that the beat was last counted at, and when the look at it is due.
+    step: u64,
+    due: Option<Fs>,
+    /// When the look inside messages is due.
+    next: Option<Fs>,
+    /// Packets that rank 0 had sent at the last report, when the last of them left, and by which port.
+    paced: (u64, Fs, u32),
+    /// A jump has led to another step.
+    landed: bool,
+    /// From step to step, and inside messages.
+    steps: Tracker,
+    inside: Tracker,
+    budget: Budget,
+    spent: u64,
+    words: u64,
+    refusal: Refusal,
+    tally: Skipping,
+}
+
+impl<'a> Skipper<'a> {
+    /// `None` if skipping is off or cannot find anything.
+    pub(super) fn new(job: &'a Job<'a>, shard: &Shard, id: usize, window: Fs, limit: Fs) -> Option<Self> {
+        if unable(job).is_some() {
+            return None;
+        }
+        let moduli = moduli(job.simulated(), shard.layout, shard.paths);
+        Some(Self {
+            job,
+            id,
+            moduli,
+            window,
+            limit,
+            leader: leader(shard),
+            paced: (0, 0, 0),
+            step: 0,
+            due: None,
+            next: None,
+            landed: false,
+            steps: Tracker::new(),
+            inside: Tracker::new(),
+            budget: Budget::default(),
+            spent: 0,
+            words: (shard.ports.len() * 8 + shard.endpoints.len() * 24) as u64,
+            refusal: Refusal::Differs,
+            tally: Skipping::default(),
+        })
+    }
+
+    /// To be called before a window begins at `now`, when all mail is in. Returns when it begins, after a jump, and the time
+    /// that it must not pass.
+    pub(super) fn beat(
+        &mut self,
+        shard: &mut Shard,
+        (meeting, barrier): (&Meeting, &Barrier),
+        parity: usize,
+        now: Fs,
+        control: &Control,
+    ) -> (Fs, Fs) {
+        let all = meeting.read(parity);
+        self.budget.book(all.hops, all.spent);
+        if all.lead.step > self.step {
+            self.inside.forget();
+            self.next = None;
+            // a step that a jump led to began long before
+            if !std::mem::take(&mut self.landed) {
+                self.due.get_or_insert(all.lead.begun.saturating_add(self.window));
+            }
+            self.step = all.lead.step;
+        }
+        let by = match self.due {
+            Some(due) if due <= now => {
+                self.due = None;
+                self.look(true, shard, (meeting, barrier), (due, now), &all, control)
+            }
+            Some(_) => 0,
+            None => match self.next.take() {
+                Some(next) if next > now => {
+                    self.next = Some(next);
+                    0
+                }
+                next => self.look(false, shard, (meeting, barrier), (next.unwrap_or(now), now), &all, control),
+            },
+        };
+        let now = now + by;
+        if self.next.is_none() && self.due.is_none() && by == 0 {
+            // when rank 0 is as far into sending a packet as it was at the last look
+            let next = self.inside.next(now).unwrap_or_else(|| all.lead.left.saturating_add(self.window));
+            self.next = Some(next).filter(|&next| next > now && self.budget.solvent(all.words));
+        }
+        let end = now.saturating_add(self.window);
+        let looks = [self.due, self.next].into_iter().flatten();
+        (now, looks.filter(|&look| look > now).fold(end, Fs::min))
+    }
+
+    /// To be called after a window, before the barrier.
+    pub(super) fn report(&mut self, shard: &Shard, meeting: &Meeting, parity: usize) {
+        let lead = self.leader.map_or_else(Lead::default, |leader| self.lead(shard, leader));
+        meeting.report(parity, self.id, Notice { hops: shard.hops, spent: self.spent, words: self.words, lead });
+    }
+
+    /// Where rank 0 stands.
+    fn lead(&mut self, shard: &Shard, (leader, base): (usize, u32)) -> Lead {
+        let leader = &shard.endpoints[leader];
+        let mut lead = Lead {
+            step: leader.lanes.first().map_or(0, |l| u64::from(l.step)),
+            begun: leader.begun,
+            ..Lead::default()
+        };
+        let busy = leader.queues.iter().zip(base..).find_map(|(q, port)| Some((q.ready, port, q.shares.front()?)));
+        let Some((left, port, share)) = busy else {
+            return lead;
+        };
+        lead.left = left;
+        let message = &leader.messages[share.message as usize];
+        let stride = u64::from(self.moduli[usize::from(message.network)].stride);
+        let rest = message.packets.saturating_sub(message.spread.number(u32::from(share.hop), share.group));
+        lead.long = u64::from(u64::from(rest) > 3 * stride * u64::from(message.spread.choices));
+        let packets = shard.stats[port as usize].packets;
+        let (before, when, of) = std::mem::replace(&mut self.paced, (packets, left, port));
+        let (sent, took) = (packets.wrapping_sub(before), left.wrapping_sub(when));
+        if of == port && sent > 0 && when > leader.begun && took.is_multiple_of(sent) {
+            let time = (took / sent).saturating_mul(stride);
+            lead.stride = time * (self.window / time.max(1)).max(1);
+        }
+        lead
+    }
+
+    /// Compares the state at `at` with the kept one and jumps, or keeps this one. Returns how far it jumped.
+    fn look(
+        &mut self,
+        by_steps: bool,
+        shard: &mut Shard,
+        (meeting, barrier): (&Meeting, &Barrier),
+        (at, now): (Fs, Fs),
+        all: &Notice,
+        control: &Control,
+    ) -> Fs {
+        let words = all.words.max(1);
+        let tracker = if by_steps { &mut self.steps } else { &mut self.inside };
+        if let Some(before) = tracker.at.filter(|_| self.budget.solvent(words)) {
+            let mut compare = Compare::new(at, &tracker.image, self.job.schedule.lanes());
+            let seen = walk::walk(shard, &self.moduli, &mut compare);
+            self.spent += Budget::look(self.words) + compare.at as u64 + if meeting.shards() > 1 { MEETING } else { 0 };
+            let repeats = seen.is_ok() && compare.at == compare.saved.len();
+            let mut verdict = Verdict { repeats, ..compare.verdict };
+            if !repeats {
+                verdict = Verdict::default();
+            }
+            verdict.drifts.sort_unstable();
+            verdict.drifts.dedup();
+            let verdicts = meeting.confer(barrier, self.id, verdict);
+            let period = at - before;
+            match decide(self.job, &self.moduli, verdicts, self.limit.saturating_sub(now), period) {
+                Ok((periods, hops)) => {
+                    self.budget.succeeded(hops, words);
+                    return self.jump(by_steps, shard, at, (period, periods), control);
+                }
+                Err(refusal) => {
+                    self.refusal = if refusal == Refusal::Differs { self.refusal } else { refusal };
+                    tracker.looked();
+                }
+            }
+        }
+        let worth = by_steps || all.lead.left == 0 || all.lead.long > 0;
+        let stride = if by_steps { 0 } else { all.lead.stride };
+        if words > MOST {
+            self.refusal = Refusal::Large;
+        } else if worth && tracker.due() && tracker.ready(by_steps || stride > 0) && self.budget.affords(words) {
+            if tracker.at.is_some() {
+                self.budget.failed();
+            }
+            tracker.image.clear();
+            // saving cannot fail: there is nothing to differ from
+            let _ = walk::walk(shard, &self.moduli, &mut Save { now: at, image: &mut tracker.image });
+            tracker.renew(at, stride);
+            self.words = tracker.image.len() as u64;
+            self.spent += self.words;
+        }
+        0
+    }
+
+    /// Moves this shard ahead. Every shard does so, each by itself.
+    fn jump(
+        &mut self,
+        by_steps: bool,
+        shard: &mut Shard,
+        at: Fs,
+        (period, periods): (Fs, u64),
+        control: &Control,
+    ) -> Fs {
+        let tracker = if by_steps { &mut self.steps } else { &mut self.inside };
+        let by = period * periods;
+        let mut jump = Jump { now: at, by, periods, saved: &tracker.image, at: 0, hops: 0 };
+        let received = |shard: &Shard| shard.endpoints.iter().map(|e| e.stats.received_bytes).sum::<u64>();
+        let before = received(shard);
+        let moved = walk::walk(shard, &self.moduli, &mut jump);
+        debug_assert!(moved.is_ok() && jump.at == tracker.image.len());
+        shard.delivered += received(shard) - before;
+        shard.wake.advance(by);
+        self.spent += jump.at as u64;
+        let hops = jump.hops;
+        // a snapshot from step to step stays what the state was, however the state came to where it is
+        if by_steps {
+            self.steps.forget();
+        }
+        self.inside.forget();
+        if self.id == 0 {
+            self.tally.jumps += 1;
+            self.tally.periods += periods;
+            self.tally.time_fs += by;
+            control.now_fs.fetch_max(at + by, std::sync::atomic::Ordering::Relaxed);
+        }
+        self.tally.packet_hops += hops;
+        self.landed = by_steps;
+        by
+    }
+
+    /// What this shard skipped, and bytes of memory.
+    pub(super) fn finish(self) -> (Skipping, u64) {
+        let reason = if self.tally.jumps == 0 { Some(self.refusal.text()) } else { None };
+        let bytes = 8 * (self.steps.image.capacity() + self.inside.image.capacity()) as u64;
+        (Skipping { reason, ..self.tally }, bytes)
+    }
+}
+
+/// Where rank 0 sits, if it does here: its place among the endpoints, and its first port.
+fn leader(shard: &Shard) -> Option<(usize, u32)> {
+    let leader = shard.endpoints.iter().position(|e| e.rank == 0)?;
+    let lp = shard.endpoint_of.iter().position(|&seat| seat as usize == leader)?;
+    Some((leader, shard.ports_of(lp as u32).0))
+}
+
+/// Why skipping cannot find anything, if so.
+fn unable(job: &Job) -> Option<&'static str> {
+    if !job.skip {
+        return Some("it is off");
+    }
+    if job.fabric.networks.iter().all(|n| n.spec.routing == RoutingSpec::SprayRandom) {
+        return Some("packets are sprayed at random, which never repeats");
+    }
+    None
+}
+
+/// Why nothing was tried.
+pub(super) fn untried(job: &Job) -> Skipping {
+    Skipping { reason: unable(job), ..Skipping::default() }
+}
+
+impl Wake {
+    /// Moves all times ahead.
+    fn advance(&mut self, by: Fs) {
+        for time in self.lps.iter_mut().chain(&mut self.blocks).filter(|time| **time != NEVER) {
+            *time = time.saturating_add(by);
+        }
+    }
+}

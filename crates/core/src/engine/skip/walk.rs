@@ -1,0 +1,297 @@
+//! Every word of a shard's state, named by kind, in a fixed order.
+//!
+//! **What is the state.** Whatever a later event can depend on. Left out, because nothing depends on it or it follows from
+//! the rest: when LPs are visited next, bits that say where something waits, numbers of open messages and of free ones, the
+//! longest queue (a maximum over a period is one over several), and the input port of packets on a wire. Made alike, because
+//! windows decide how it is kept: credits that came in count as free buffer whether they were looked at or not, and times
+//! that can only be compared with later ones count as now once they have passed. A link's `free_at` and the age of what waits
+//! for it keep their exact values while something waits: statistics are made of them.
+//!
+//! **Cost.** A pass over all ports, a few words for each that was ever used, four words a packet.
+
+use super::moduli::Modulus;
+use super::visit::{Course, Seen, Visit};
+use crate::collective::Schedule;
+use crate::engine::endpoint::Endpoint;
+use crate::engine::injection::Message;
+use crate::engine::layout::{Class, Layout, Node, UNPLUGGED};
+use crate::engine::packet::{Credit, Packet};
+use crate::engine::paths::PathNet;
+use crate::engine::rings::Rings;
+use crate::engine::shard::{Fifo, Shard};
+use crate::routing::policy::{Kind, Path};
+
+/// Passes over a shard.
+pub(super) fn walk<V: Visit>(shard: &mut Shard, moduli: &[Modulus], v: &mut V) -> Seen {
+    let mut ids = vec![];
+    for lp in 0..shard.lps {
+        let used = ports(shard, lp, moduli, v)?;
+        let seat = shard.endpoint_of[lp as usize];
+        if seat != UNPLUGGED {
+            endpoint(shard.job.schedule, &mut shard.endpoints[seat as usize], moduli, used, &mut ids, v)?;
+        }
+    }
+    sums(shard, moduli, v)?;
+    v.due(&mut shard.last_event)
+}
+
+/// Ports of an LP. Returns the networks that they sent into since, as bits.
+fn ports<V: Visit>(shard: &mut Shard, lp: u32, moduli: &[Modulus], v: &mut V) -> Seen<u32> {
+    let (base, count) = shard.ports_of(lp);
+    let seat = shard.endpoint_of[lp as usize];
+    let Shard { layout, paths, fifos, packets, credits, endpoints, first_lp, .. } = shard;
+    let layout: &Layout = layout;
+    let router = matches!(layout.nodes[(*first_lp + lp) as usize], Node::Accelerator);
+    let mut used = 0;
+    for p in 0..count {
+        let (port, stats) = (&mut shard.ports[(base + p) as usize], &mut shard.stats[(base + p) as usize]);
+        if port.peer == UNPLUGGED {
+            continue;
+        }
+        let class = &layout.classes[port.class as usize];
+        let channels = u32::from(class.channels);
+        let transit = if router && paths.direct[class.network as usize].is_some() { channels } else { 0 };
+        let (own, end) = (port.fifo as usize, (port.fifo + channels + transit) as usize);
+        let proxy = port.peer_lp == UNPLUGGED;
+        let (far, far_end) = (port.in_fifo as usize, (port.in_fifo + if proxy { channels } else { 0 }) as usize);
+        let filled = |fifo: &Fifo| fifo.ring.len() > 0;
+        let silent = stats.packets == 0 && port.owed == [0; 2] && !port.blocked;
+        if silent && !fifos[own..end].iter().any(filled) && !fifos[far..far_end].iter().any(filled) {
+            continue;
+        }
+        let waits = fifos[own..end].iter().any(|f| f.ring.len() > f.flying)
+            || seat != UNPLUGGED && endpoints[seat as usize].has_work(p);
+        v.same(u64::from(base + p) << 2 | u64::from(port.blocked) << 1 | u64::from(waits))?;
+        v.same(u64::from(port.owed[0]) | u64::from(port.owed[1]) << 32)?;
+        if waits {
+            v.time(&mut port.free_at)?
+        } else {
+            v.due(&mut port.free_at)?
+        }
+        let modulus = moduli[class.network as usize].selector;
+        for (i, fifo) in fifos[own..end].iter_mut().enumerate() {
+            if class.buffer.is_some() && (i as u32) < channels {
+                room(fifo, credits, v)?;
+            }
+            queue(fifo, packets, modulus, v)?;
+        }
+        for fifo in &mut fifos[far..far_end] {
+            queue(fifo, packets, modulus, v)?;
+        }
+        if v.port(stats)? {
+            used |= network_bit(class);
+        }
+    }
+    Ok(used)
+}
+
+fn network_bit(class: &Class) -> u32 {
+    1u32.checked_shl(u32::from(class.network)).unwrap_or(1 << 31)
+}
+
+/// Packets of a queue.
+#[inline(always)]
+fn queue<V: Visit>(fifo: &Fifo, packets: &mut Rings<Packet>, modulus: u32, v: &mut V) -> Seen {
+    let flying = fifo.flying;
+    v.same(u64::from(fifo.ring.len()) | u64::from(flying) << 32)?;
+    for i in 0..fifo.ring.len() {
+        v.packet(packets.get_mut(&fifo.ring, i), i < flying, modulus)?;
+    }
+    Ok(())
+}
+
+/// Buffer free at the far end, and credits on their way.
+fn room<V: Visit>(fifo: &mut Fifo, credits: &mut Rings<Credit>, v: &mut V) -> Seen {
+    let (mut free, mut due) = (u64::from(fifo.available), 0);
+    while due < fifo.credits.len() && credits.get(&fifo.credits, due).time < v.now() {
+        let credit = credits.get_mut(&fifo.credits, due);
+        free += u64::from(credit.bytes);
+        v.shift(&mut credit.time);
+        due += 1;
+    }
+    v.same(free)?;
+    v.same(u64::from(fifo.credits.len() - due))?;
+    for i in due..fifo.credits.len() {
+        let credit = credits.get_mut(&fifo.credits, i);
+        v.time(&mut credit.time)?;
+        v.same(u64::from(credit.bytes) | u64::from(credit.channel) << 32)?;
+    }
+    v.shift(&mut fifo.last_credit);
+    Ok(())
+}
+
+/// A rank: its lanes, what it has begun to send, and its memory.
+fn endpoint<V: Visit>(
+    schedule: &dyn Schedule,
+    e: &mut Endpoint,
+    moduli: &[Modulus],
+    used: u32,
+    ids: &mut Vec<u32>,
+    v: &mut V,
+) -> Seen {
+    lanes(e, v)?;
+    v.same((e.messages.len() - e.free_messages.len()) as u64 | u64::from(e.lanes_left) << 32)?;
+    ids.clear();
+    ids.resize(e.messages.len(), 0);
+    let mut known = 0;
+    let Endpoint { queues, messages, .. } = e;
+    for queue in queues.iter_mut() {
+        v.same(queue.shares.len() as u64)?;
+        if queue.shares.is_empty() {
+            continue;
+        }
+        v.time(&mut queue.ready)?;
+        for share in &mut queue.shares {
+            let message = &mut messages[share.message as usize];
+            let id = &mut ids[share.message as usize];
+            let net = &moduli[usize::from(message.network)];
+            let modulus = (!net.direct).then_some(*net);
+            if *id == 0 {
+                known += 1;
+                *id = known;
+                open(message, net.groups, v)?;
+            }
+            v.same(u64::from(*id) | u64::from(share.hop) << 32 | u64::from(share.channel) << 48)?;
+            v.same(u64::from(share.way))?;
+            let course = Course {
+                spread: message.spread,
+                hop: u32::from(share.hop),
+                packets: message.packets,
+                label: label(message),
+                modulus,
+            };
+            v.group(&mut share.group, &course)?;
+        }
+    }
+    v.due(&mut e.memory_free)?;
+    v.due(&mut e.copy_free)?;
+    v.due(&mut e.reduce_free)?;
+    v.shift(&mut e.begun);
+    let (rank, lanes) = (e.rank, &e.lanes);
+    v.used(used, || {
+        let open = lanes.iter().zip(0..).filter(|(l, _)| l.step < l.steps);
+        open.into_iter().all(|(l, lane)| schedule.sends(rank, lane, l.step) <= 1)
+    });
+    v.sent(&mut e.sent_packets, || {
+        let mine = moduli.iter().zip(0u32..).filter(|(_, n)| used >> n.min(&31) & 1 == 1);
+        mine.fold(1, |all, (m, _)| super::moduli::common(all, m.packets))
+    })?;
+    let s = &mut e.stats;
+    for sum in [
+        &mut s.sent_bytes,
+        &mut s.received_bytes,
+        &mut s.sent_messages,
+        &mut s.received_messages,
+        &mut s.memory_busy_fs,
+        &mut s.copy_busy_fs,
+        &mut s.reduce_busy_fs,
+    ] {
+        v.sum(sum)?;
+    }
+    v.flows(&mut e.flow_ends)
+}
+
+/// Where the lanes stand.
+fn lanes<V: Visit>(e: &mut Endpoint, v: &mut V) -> Seen {
+    for (l, lane) in e.lanes.iter_mut().zip(0..) {
+        let open = l.step < l.steps;
+        v.same(u64::from(open) | u64::from(l.reduce) << 1 | u64::from(l.sends_left) << 2)?;
+        if open {
+            v.step(lane, &mut l.step)?;
+            v.left(&mut l.recv_left)?;
+            v.due(&mut l.latest)?;
+        }
+    }
+    v.same(e.starts.len() as u64 | (e.programs.len() as u64) << 16 | (e.early.len() as u64) << 32)?;
+    for (time, lane) in &mut e.starts {
+        v.time(time)?;
+        v.same(u64::from(*lane))?;
+    }
+    for program in &mut e.programs {
+        v.same(u64::from(program.lane) | u64::from(program.next) << 32)?;
+        v.same(u64::from(program.sends))?;
+        v.step(program.lane, &mut program.step)?;
+        v.due(&mut program.start)?;
+    }
+    // only looked up, so any order will do
+    e.early.sort_unstable_by_key(|early| early.0);
+    for (tag, progress, done) in &mut e.early {
+        v.tag(tag)?;
+        v.progress(progress)?;
+        v.due(done)?;
+    }
+    Ok(())
+}
+
+/// An open message.
+fn open<V: Visit>(m: &mut Message, groups: u32, v: &mut V) -> Seen {
+    v.same(u64::from(m.spread.choices) | u64::from(m.spread.rotation) << 32)?;
+    let kind = match m.spread.kind {
+        Kind::Single => 0,
+        Kind::RoundRobin => 1,
+        Kind::Numbered => 2,
+        Kind::Random(key) => {
+            v.same(key)?;
+            3
+        }
+    };
+    v.same(kind | u64::from(m.flags) << 8 | u64::from(m.network) << 16 | u64::from(m.lane) << 32)?;
+    v.same(m.bytes)?;
+    v.same(u64::from(m.slot) | u64::from(m.packets) << 32)?;
+    v.same(u64::from(m.label) | u64::from(m.turned) << 32)?;
+    v.same(u64::from(m.by))?;
+    match &mut m.spread.path {
+        Path::Source(count) => v.count(count, groups)?,
+        Path::Hash(hash) => v.same(u64::from(*hash))?,
+        Path::Destination => v.same(0)?,
+    }
+    v.tag(&mut m.tag)?;
+    v.unsent(&mut m.left)
+}
+
+/// Label of a message's packets.
+fn label(m: &Message) -> u64 {
+    u64::from(m.label) | u64::from(m.tag) << 32
+}
+
+/// In-network sums under way, in the order of their keys.
+fn sums<V: Visit>(shard: &mut Shard, moduli: &[Modulus], v: &mut V) -> Seen {
+    v.same(shard.sums.len() as u64)?;
+    if shard.sums.is_empty() {
+        return Ok(());
+    }
+    let mut all: Vec<_> = shard.sums.drain().collect();
+    all.sort_unstable_by_key(|sum| sum.0);
+    let mut seen = Ok(());
+    for ([lp, dst, tag, selector], (count, time)) in &mut all {
+        if seen.is_err() {
+            break;
+        }
+        let Node::Switch { kind, .. } = shard.layout.nodes[(shard.first_lp + *lp) as usize] else {
+            continue;
+        };
+        let kind = &shard.layout.kinds[kind as usize];
+        // its contributions have the label of the root, which is where the sum will go
+        let root = shard.paths.networks[usize::from(kind.network)].rank_at(kind.plane, *dst);
+        let label = u64::from(shard.job.folding.label(root, root)) | u64::from(*tag) << 32;
+        let modulus = moduli[usize::from(kind.network)].selector;
+        seen = v
+            .same(u64::from(*lp) | u64::from(*dst) << 32)
+            .and_then(|()| v.same(u64::from(*count)))
+            .and_then(|()| v.selector(selector, label, modulus))
+            .and_then(|()| v.tag(tag))
+            .and_then(|()| v.due(time));
+    }
+    shard.sums.extend(all);
+    seen
+}
+
+impl PathNet {
+    /// The rank at a position of a plane, if all ranks share one copy.
+    fn rank_at(&self, plane: u16, position: u32) -> u32 {
+        let slot = position / self.plane_links[usize::from(plane)].max(1);
+        let at = |rank: &usize| self.group.get(*rank).is_some_and(|member| member.slot == slot);
+        let rank = Some(slot as usize).filter(at).or_else(|| (0..self.group.len()).find(at));
+        rank.map_or(0, |rank| self.group[rank].rank)
+    }
+}
