@@ -81,20 +81,24 @@ impl Shard<'_> {
                 }
                 times[p] = self.candidate(endpoint, base, p as u32, end, &mut candidates[p]);
             }
-            if endpoint != UNPLUGGED && self.endpoints[endpoint as usize].take_opened() {
-                for p in 0..ports {
-                    if self.endpoints[endpoint as usize].has_work(p) {
-                        self.out_bits[(word + p / 64) as usize] |= 1 << (p % 64);
-                        times[p as usize] = self.candidate(endpoint, base, p, end, &mut candidates[p as usize]);
-                    }
-                }
+            while endpoint != UNPLUGGED
+                && let Some(p) = self.endpoints[endpoint as usize].opened.pop()
+            {
+                self.out_bits[(word + p / 64) as usize] |= 1 << (p % 64);
+                times[p as usize] = self.candidate(endpoint, base, p, end, &mut candidates[p as usize]);
             }
         }
-        for p in 0..ports {
-            if times[p as usize] == NEVER && !self.ports[(base + p) as usize].blocked {
-                self.out_bits[(word + p / 64) as usize] &= !(1 << (p % 64));
-            } else if self.ports[(base + p) as usize].blocked {
-                next = next.min(self.credit_in_sight(base + p, end));
+        for w in 0..ports.div_ceil(64) {
+            // a port that waits for something has its bit set, so no other needs to be looked at
+            let mut bits = self.out_bits[(word + w) as usize];
+            while bits != 0 {
+                let p = w * 64 + bits.trailing_zeros();
+                bits &= bits - 1;
+                if self.ports[(base + p) as usize].blocked {
+                    next = next.min(self.credit_in_sight(base + p, end));
+                } else if times[p as usize] == NEVER {
+                    self.out_bits[(word + w) as usize] &= !(1 << (p % 64));
+                }
             }
         }
         self.announce(base, false);

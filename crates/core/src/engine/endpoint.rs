@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 
 use super::injection::{Message, Queue, Share};
 use super::packet::{Packet, tag, untag};
+use super::prefetch::prefetch;
 use super::{Job, Paths};
 use crate::collective::Recv;
 use crate::record::{FlowRecord, RankRecord};
@@ -39,7 +40,8 @@ pub(super) struct Endpoint {
     pub(super) early: Vec<(u32, i64, Fs)>,
     /// What each port has to inject, in order.
     pub(super) queues: Vec<Queue>,
-    pub(super) opened: bool,
+    /// Ports that were idle and have something to inject now.
+    pub(super) opened: Vec<u32>,
     /// The port that goes first where several could: in-network operations turn the ports from rank to rank.
     pub(super) first_port: usize,
     pub(super) sent_packets: u32,
@@ -98,6 +100,31 @@ impl Endpoint {
             endpoint.begin(job, paths, lane, job.protocol.launch_fs);
         }
         endpoint
+    }
+
+    /// Asks for the fields that a visit begins with.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        prefetch(self);
+        prefetch(&self.queues);
+        prefetch(&self.memory_free);
+    }
+
+    /// Asks for what they point to.
+    #[inline]
+    pub(super) fn prefetch_lists(&self) {
+        if let Some(lane) = self.lanes.first() {
+            prefetch(lane);
+        }
+        if let Some(queue) = self.queues.first() {
+            prefetch(queue);
+        }
+        if let Some(message) = self.messages.first() {
+            prefetch(message);
+        }
+        if let Some(start) = self.starts.first() {
+            prefetch(start);
+        }
     }
 
     /// True when every lane is through.

@@ -168,7 +168,7 @@ impl Endpoint {
             let queue = &mut self.queues[port as usize];
             if queue.shares.is_empty() {
                 queue.ready = queue.ready.max(start).max(now);
-                self.opened = true;
+                self.opened.push(port);
             }
             queue.shares.push_back(Share { message: id, group: 0, way, hop: hop as u16, channel });
         }
@@ -258,10 +258,5 @@ impl Endpoint {
         if self.queues[port as usize].shares.is_empty() {
             self.refill(job, paths, port, time);
         }
-    }
-
-    /// True once after something was put before an idle port.
-    pub(super) fn take_opened(&mut self) -> bool {
-        std::mem::take(&mut self.opened)
     }
 }

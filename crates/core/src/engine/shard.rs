@@ -22,6 +22,9 @@ use super::wake::{BLOCK, Wake};
 use super::{Job, Paths};
 use crate::units::{Fs, NEVER};
 
+/// Visits between asking for what one loads first, for what that leads to, and the visit itself.
+const AHEAD: usize = 3;
+
 /// Output side and input side of a port.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))] // one cache line
@@ -273,19 +276,63 @@ impl<'a> Shard<'a> {
                 return;
             }
             self.wake.blocks[block] = NEVER;
+            // a visit is a chain of loads; those of the visits to come are asked for while this one goes on
+            let mut due = [0u32; BLOCK + 2 * AHEAD];
+            let mut count = 0;
             for lp in (block * BLOCK) as u32..((block + 1) * BLOCK).min(self.lps as usize) as u32 {
                 let wake = self.wake.lps[lp as usize];
                 if wake >= end {
                     self.wake.blocks[block] = self.wake.blocks[block].min(wake);
-                    continue;
+                } else {
+                    self.wake.lps[lp as usize] = NEVER;
+                    due[count] = lp;
+                    count += 1;
                 }
-                self.wake.lps[lp as usize] = NEVER;
+            }
+            due[..count.min(AHEAD)].iter().for_each(|&lp| self.approach(lp));
+            for i in 0..count {
+                let lp = due[i];
+                if i + 2 * AHEAD < count {
+                    self.approach(due[i + 2 * AHEAD]);
+                }
+                if i + AHEAD < count {
+                    self.reach(due[i + AHEAD]);
+                }
                 let next = match self.layout.nodes[(self.first_lp + lp) as usize] {
                     Node::Accelerator => self.accelerator(lp, start, end),
                     Node::Switch { kind, first, copy } => self.switch(lp, kind, first, copy, end),
                 };
                 self.wake.lower(lp, next);
             }
+        }
+    }
+
+    /// Asks for what a visit loads first.
+    #[inline]
+    fn approach(&self, lp: u32) {
+        let word = self.words[lp as usize];
+        prefetch(&self.in_bits[word as usize]);
+        prefetch(&self.ports[self.ports_of(lp).0 as usize]);
+        if let Some(endpoint) = self.endpoints.get(self.endpoint_of[lp as usize] as usize) {
+            endpoint.prefetch();
+        }
+    }
+
+    /// Asks for what those loads lead to.
+    #[inline]
+    fn reach(&self, lp: u32) {
+        let (base, ports) = self.ports_of(lp);
+        if ports > 64 {
+            return;
+        }
+        let mut bits = self.in_bits[self.words[lp as usize] as usize];
+        while bits != 0 {
+            let port = &self.ports[(base + bits.trailing_zeros()) as usize];
+            bits &= bits - 1;
+            prefetch(&self.fifos[port.in_fifo as usize]);
+        }
+        if let Some(endpoint) = self.endpoints.get(self.endpoint_of[lp as usize] as usize) {
+            endpoint.prefetch_lists();
         }
     }
 

@@ -106,8 +106,8 @@ impl<'a> Skipper<'a> {
             due: None,
             next: None,
             landed: false,
-            steps: Tracker::new(),
-            inside: Tracker::new(),
+            steps: Tracker::new(job.folding.simulated()),
+            inside: Tracker::new(0),
             budget: Budget::default(),
             spent: 0,
             words: (shard.ports.len() * 8 + shard.endpoints.len() * 24) as u64,
@@ -236,7 +236,7 @@ impl<'a> Skipper<'a> {
         if words > MOST {
             self.refusal = Refusal::Large;
         } else if worth && tracker.due() && tracker.ready(by_steps || stride > 0) && self.budget.affords(words) {
-            if tracker.at.is_some() {
+            if tracker.at.is_some() && tracker.overdue() {
                 self.budget.failed();
             }
             tracker.image.clear();

@@ -6,7 +6,8 @@
 //!
 //! **Snapshots.** One is kept and compared with at every look. It is replaced after as many looks as a limit says that
 //! doubles each time (Brent, BIT 20, 1980): so a period of any length after a start of any length is found within a few times
-//! their sum.
+//! their sum. What goes round a ring of all ranks comes back after as many steps as there are ranks: once the limit is past
+//! the first transients, it goes there at once.
 //!
 //! **Invariant.** Decided by packets sent and words looked at, never by a clock; all shards count the same.
 
@@ -20,10 +21,12 @@ const DEBT: i64 = 4;
 const LEAST: u32 = 10;
 /// Looks until the first snapshot is replaced.
 const FIRST: u32 = 1;
+/// Looks until a snapshot is replaced from which on a natural period is waited for.
+const SETTLED: u32 = 64;
 /// Looks that the first snapshot may be put off.
 const WAIT: u32 = 3;
 /// A look costs at least this fraction of a snapshot, for it cuts windows short.
-const LOOK: u64 = 16;
+const LOOK: u64 = 256;
 
 /// One kept snapshot and how long it is kept.
 #[derive(Debug)]
@@ -39,16 +42,19 @@ pub(super) struct Tracker {
     waited: u32,
     /// Time between looks, if they are so regular.
     stride: Option<u64>,
+    /// Looks that a natural period takes, if there is one.
+    natural: u32,
 }
 
 impl Tracker {
-    pub(super) fn new() -> Self {
-        Self { image: vec![], at: None, looks: 0, limit: FIRST, round: 0, waited: 0, stride: None }
+    /// `natural`: looks that a natural period takes, if there is one.
+    pub(super) fn new(natural: u32) -> Self {
+        Self { image: vec![], at: None, looks: 0, limit: FIRST, round: 0, waited: 0, stride: None, natural }
     }
 
     /// The snapshot is of no use any more.
     pub(super) fn forget(&mut self) {
-        *self = Self { image: std::mem::take(&mut self.image), ..Self::new() };
+        *self = Self { image: std::mem::take(&mut self.image), ..Self::new(self.natural) };
     }
 
     /// Counts a look that found nothing.
@@ -59,6 +65,11 @@ impl Tracker {
     /// True if a new snapshot is due.
     pub(super) fn due(&self) -> bool {
         self.at.is_none() || self.looks >= self.limit
+    }
+
+    /// True if the natural period, if there is one, was waited for in vain.
+    pub(super) fn overdue(&self) -> bool {
+        self.limit > self.natural
     }
 
     /// True if a snapshot is worth taking now: the first one waits a little for a stride.
@@ -72,6 +83,9 @@ impl Tracker {
     pub(super) fn renew(&mut self, at: u64, stride: u64) {
         if self.at.is_some() {
             self.limit = self.limit.saturating_mul(2);
+            if self.limit > SETTLED && self.limit <= self.natural {
+                self.limit = self.natural + 1;
+            }
         }
         (self.at, self.looks) = (Some(at), 0);
         self.stride = Some(stride).filter(|&stride| stride > 0 && self.round % 4 < 3);
