@@ -26,6 +26,7 @@ pub use expand::upward;
 pub use place::Seat;
 
 use crate::collective::{Schedule, Target};
+use crate::fabric::direct::{Dim, Dimension};
 use crate::fabric::{Fabric, Shape};
 use crate::radix::{Digit, Radix};
 use crate::spec::RoutingSpec;
@@ -289,14 +290,18 @@ fn seats(fabric: &Fabric, ranks: u32, group: &Radix) -> Vec<Vec<(Seat, Digit)>> 
 }
 
 /// Rings with virtual channels have a place that is unlike the others: the dateline. It cannot be told from the others as
-/// long as no message goes farther than to the next place of a ring; otherwise their digits are dropped.
+/// long as no message goes farther than to the next place of a ring; otherwise their digits are dropped. The same goes for
+/// rings where messages that go half way round turn one way or the other by name.
 fn level(fabric: &Fabric, schedule: &dyn Schedule, ranks: u32, digits: &mut Vec<Digit>) -> Result<(), String> {
     for net in &fabric.networks[..used(fabric, ranks)] {
         let Shape::Direct(direct) = &net.planes[0].shape else {
             continue;
         };
         let inside = |d: &Digit| matches!(place::seat(net, ranks, *d), Ok(Seat::Dimension(_)));
-        if !direct.dateline || !digits.iter().any(inside) {
+        let halved = |d: &Dim| matches!(d.kind, Dimension::Line { size, wrap: true } if size % 2 == 0);
+        // which way round half a ring goes by name, unless both are taken in turn
+        let named = net.spec.routing != RoutingSpec::SprayRoundRobin && direct.dims.iter().any(halved);
+        if !(direct.dateline || named) || !digits.iter().any(inside) {
             continue;
         }
         let near = |from: u32, to: u32| {
@@ -304,19 +309,20 @@ fn level(fabric: &Fabric, schedule: &dyn Schedule, ranks: u32, digits: &mut Vec<
             let way = direct.way(x, y);
             direct.dims.iter().all(|d| {
                 let (size, ahead) = (d.kind.size(), way / d.unit % d.kind.size());
-                !matches!(d.kind, crate::fabric::direct::Dimension::Line { wrap: true, .. })
-                    || ahead <= 1
-                    || ahead == size - 1
+                !matches!(d.kind, Dimension::Line { wrap: true, .. }) || ahead <= 1 || ahead == size - 1
             })
         };
         let inner = fabric.networks.iter().take_while(|n| n.span < net.span).last().map_or(1, |n| n.span);
         let here = |from: u32, to: u32| from / net.span == to / net.span && (inner == 1 || from / inner != to / inner);
         if !all_near(schedule, &Radix::new(digits.clone()), |from, to| !here(from, to) || near(from, to)) {
             digits.retain(|d| !inside(d));
-            return Err(format!(
-                "messages go round rings of network {}, whose virtual channels change at one place",
-                net.spec.name
-            ));
+            let name = &net.spec.name;
+            return Err(match direct.dateline {
+                true => {
+                    format!("messages go round rings of network {name}, whose virtual channels change at one place")
+                }
+                false => format!("half way round rings of network {name} messages turn left or right by name"),
+            });
         }
     }
     Ok(())

@@ -8,7 +8,7 @@
 //! **Invariant.** A digit that is accepted is an automorphism of fabric and routes that moves every port in use.
 //! **Cost.** O(tiers or dimensions).
 
-use crate::fabric::direct::{Dimension, Direct};
+use crate::fabric::direct::Direct;
 use crate::fabric::{Network, Shape};
 use crate::radix::Digit;
 use crate::spec::RoutingSpec;
@@ -69,11 +69,8 @@ fn dimension(net: &Network, direct: &Direct, ranks: u32, digit: Digit) -> Result
     if !direct.dims[dim].relative() {
         return Err(format!("dimension {dim} of network {name} is a line with two different ends"));
     }
-    let halved =
-        |d: &crate::fabric::direct::Dim| matches!(d.kind, Dimension::Line { size, wrap: true } if size % 2 == 0);
-    let several = direct.links > 1 || direct.dims.iter().any(halved);
-    if several && net.spec.routing != RoutingSpec::SprayRoundRobin {
-        return Err(format!("routing {} picks among parallel paths of network {name} by name", policy(net)));
+    if direct.links > 1 && net.spec.routing != RoutingSpec::SprayRoundRobin {
+        return Err(format!("routing {} picks among parallel links of network {name} by name", policy(net)));
     }
     Ok(Seat::Dimension(dim))
 }
