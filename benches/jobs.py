@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import supernode as sn
+
+EVERY_PACKET: dict[str, Any] = {"fidelity": "packet", "fold": False, "skip": False, "progress": False}
 
 
 class Jobs:
@@ -21,7 +24,7 @@ class Jobs:
             radix=64, link="400 Gbit/s", link_latency="500 ns", trunk_latency="500 ns", switch_latency="300 ns"
         )
         system = sn.System("clos").scale_out(tree, count=1024)
-        sn.all_to_all(system, size="8 MiB", fidelity="packet", algorithm="direct", progress=False)
+        sn.all_to_all(system, size="8 MiB", algorithm="direct", **EVERY_PACKET)
 
     def time_import(self) -> None:
         """A new interpreter that imports supernode."""
@@ -33,4 +36,4 @@ class Jobs:
             radix=64, link="400 Gbit/s", link_latency="500 ns", trunk_latency="500 ns", switch_latency="300 ns"
         )
         system = sn.System("clos").scale_out(tree, count=2048)
-        sn.send_recv(system, size="1 KiB", fidelity="packet", algorithm="direct", progress=False)
+        sn.send_recv(system, size="1 KiB", algorithm="direct", **EVERY_PACKET)

@@ -177,3 +177,11 @@ def test_a_closed_pipe_is_silent() -> None:
     command = f"{sys.executable} -m supernode show cloudmatrix384 | head -n 1"
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False, timeout=60)
     assert done.stderr == ""
+
+
+def test_self_check_is_a_flag() -> None:
+    common = ("bench", "all_reduce", "hgx-h100", "-b", "1M", "-e", "1M", "--algo", "ring", "--self-check", "--fidelity")
+    checked, idle = (supernode(*common, fidelity) for fidelity in ("packet", "analytic"))
+    assert (checked.returncode, idle.returncode) == (0, 0), checked.stderr + idle.stderr
+    assert "self_check" not in checked.stderr
+    assert "warning: self_check=True has no effect" in idle.stderr

@@ -33,8 +33,8 @@ class Run:
     @property
     def meta_json(self) -> str:
         """JSON object: algorithm, protocol, fidelity, bound_fs, bound_kind, bottleneck, packet_hops, windows, threads,
-        state_bytes, folding (object), skipping (jumps, periods, time_fs, packet_hops, reason), wall_s, warnings (list of str), effective
-        (the whole effective specification)."""
+        state_bytes, folding (object), skipping (jumps, periods, time_fs, packet_hops, reason), wall_s, warnings (list
+        of str), effective (the whole effective specification)."""
     def table(self, name: str, expand: bool = False) -> pa.Table:
         """One of ``summary``, ``ranks``, ``links``, ``switches``, ``flows``; ``expand``: one row each, not a class."""
     def tables(self) -> list[str]: ...

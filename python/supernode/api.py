@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol, Unpack
 
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from supernode.execute import execute
 from supernode.options import ProgressOption, RunOptions
 from supernode.plan import Plan, make_plan
 from supernode.result import Result
+from supernode.selfcheck import self_check as check_itself
 from supernode.system import SystemLike
 from supernode.units import Quantity
 
@@ -58,6 +60,7 @@ def simulate(
     time_limit: Quantity | None = None,
     memory_limit: Quantity | None = None,
     skip: bool = True,
+    self_check: bool = False,
     timeout: float | None = None,
     progress: ProgressOption = None,
 ) -> Result:
@@ -119,8 +122,11 @@ def simulate(
         Bytes that the run and its tables may occupy: ``"8 GiB"``.
     skip
         Jump over whole periods of a state that repeats. Exact: no result depends on it, see :attr:`Result.skipping`.
+    self_check
+        After a run that was folded or skipped, compare a small random case of it with the same case in full, bit for
+        bit; :class:`~supernode.errors.InternalError` if they differ. See :attr:`Result.self_check`.
     timeout
-        The same for wall-clock time, in seconds.
+        Seconds of wall-clock time after which the run stops in the same way as at ``time_limit``.
     progress
         ``True`` for a progress bar on the error stream, ``False`` for none, ``None`` for one if that is a terminal and
         the run takes longer than about a second, or a function of simulated time in ns, bytes delivered and bytes in
@@ -151,7 +157,11 @@ def simulate(
 def run_plan(plan: Plan) -> Result:
     """Run a plan."""
     run, wall_s = execute(plan)
-    return Result(run, plan, wall_s)
+    result = Result(run, plan, wall_s)
+    if not plan.self_check:
+        return result
+    found, warning = check_itself(plan, result)
+    return Result(run, replace(plan, warnings=(*plan.warnings, warning)) if warning else plan, wall_s, found)
 
 
 def _given(options: dict[str, Any]) -> RunOptions:

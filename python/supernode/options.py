@@ -65,6 +65,7 @@ class RunOptions(TypedDict, total=False):
     time_limit: Quantity | None
     memory_limit: Quantity | None
     skip: bool
+    self_check: bool
     timeout: float | None
     progress: ProgressOption
 

@@ -61,6 +61,8 @@ class Plan:
         Wall-clock limit in seconds.
     progress
         How progress is shown.
+    self_check
+        Whether a small case is run in full for comparison.
     """
 
     system: System
@@ -71,6 +73,7 @@ class Plan:
     warnings: tuple[str, ...]
     timeout: float | None
     progress: ProgressOption
+    self_check: bool = False
 
     def with_size(self, size: int) -> Plan:
         """Return the plan of another size."""
@@ -140,6 +143,7 @@ def make_plan(system: SystemLike, collective: Collective | str, size: Quantity |
         warnings=(*_assumed(machine, stack, stack_spec, [n.kind for n in networks]), *notes),
         timeout=None if given.get("timeout") is None else parse_seconds(given["timeout"], "timeout"),
         progress=parse_progress(given.get("progress")),
+        self_check=parse_switch(given.get("self_check", False), "self_check"),
     )
 
 

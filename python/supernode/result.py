@@ -33,13 +33,17 @@ class Result:
     ``pyarrow.Table``; those of ``record=[...]`` exist only if they were asked for.
     """
 
-    def __init__(self, run: core.Run, plan: Plan, wall_s: float) -> None:
+    def __init__(self, run: core.Run, plan: Plan, wall_s: float, self_check: dict[str, Any] | None = None) -> None:
         self._run = run
         self._plan = plan
         self._meta: dict[str, Any] = msgspec.json.decode(run.meta_json)
         self._tables: dict[str, pa.Table] = {}
         #: Seconds of wall-clock time that the run took.
         self.wall_s = wall_s
+        #: What ``self_check=True`` compared: ``ranks``, ``levels``, ``size_bytes`` and ``packet_hops`` of the small
+        #: case, whether it was ``folded`` and ``skipped``, and the tables ``compared``, which were equal. ``None`` if
+        #: it was not asked for or had no effect.
+        self.self_check = self_check
 
     @property
     def time_fs(self) -> int:
@@ -175,6 +179,7 @@ class Result:
             "seed": self.seed,
             "versions": self.versions,
             "wall_s": self.wall_s,
+            "self_check": self.self_check,
         }
 
     @property

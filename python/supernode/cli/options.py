@@ -40,6 +40,7 @@ _TABLE: tuple[tuple[str, Any, tuple[str, ...], str], ...] = (
     ("time_limit", str, ("--time-limit",), "Simulated time at which to stop, e.g. '1 s'."),
     ("memory_limit", str, ("--memory-limit",), "Memory that a run may take, e.g. '8 GiB'."),
     ("skip", bool, ("--skip/--no-skip",), "Jump over periods that repeat; exact."),
+    ("self_check", bool, ("--self-check/--no-self-check",), "Compare a small case with the same in full."),
     ("timeout", float, ("--timeout",), "Wall-clock seconds at which to stop."),
     ("progress", bool, ("--progress/--no-progress",), "Progress bar on stderr."),
 )

@@ -1,0 +1,56 @@
+"""The jobs with goals run, in small."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "benches" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+GOALS = load("goals")
+TRACKED = [
+    (f"{kind.__name__}.{name}", function)
+    for _, kind in inspect.getmembers(GOALS, inspect.isclass)
+    for name, function in inspect.getmembers(kind, inspect.isfunction)
+    if name.startswith("track_")
+]
+
+
+@pytest.mark.parametrize(("job", "parameters"), GOALS.SMALL)
+def test_each_job_runs_in_small(job: str, parameters: dict[str, Any]) -> None:
+    GOALS.JOBS[job](**parameters)
+
+
+def test_every_job_has_a_small_one() -> None:
+    assert {job for job, _ in GOALS.SMALL} == set(GOALS.JOBS)
+
+
+def test_a_job_is_measured_in_a_process_of_its_own() -> None:
+    job, parameters = GOALS.SMALL[1]
+    seconds, peak = GOALS.measure(job, **parameters)
+    assert 0 < seconds < 60
+    assert 1 << 24 < peak < 1 << 33
+
+
+def test_growth_is_a_ratio() -> None:
+    assert GOALS.growth("hgx-h100", "64 KiB", "1 MiB", repeat=1) > 0
+
+
+@pytest.mark.parametrize(("name", "function"), TRACKED)
+def test_each_tracked_value_states_its_goal(name: str, function: Any) -> None:
+    assert re.search(r"Goal: (at most )?\d+|No goal", function.__doc__), name
+    assert function.unit in ("s", "GiB", "1"), name
