@@ -47,14 +47,23 @@ def test_run_a_job(tmp_path: Path) -> None:
     job = tmp_path / "job.toml"
     job.write_text(
         'system = { preset = "hgx-h100", switch_latency = "200 ns" }\n'
-        'collective = "all_to_all"\nsize = "1 MiB"\nrecord = ["links", "ranks"]\nfidelity = "packet"\n'
+        'collective = "all_to_all"\nsize = "1 MiB"\nrecord = ["levels", "links", "ranks"]\nfidelity = "packet"\n'
     )
     done = supernode("run", str(job), "-o", str(tmp_path / "res"))
     assert done.returncode == 0, done.stderr
     assert "hgx-h100[switch_latency=200 ns]" in done.stdout
     assert {p.name for p in (tmp_path / "res").iterdir()} == {
-        "summary.parquet", "links.parquet", "ranks.parquet", "meta.json",
+        "summary.parquet", "levels.parquet", "links.parquet", "ranks.parquet", "meta.json",
     }  # fmt: skip
+
+
+def test_a_run_too_large_says_what_would_need_less() -> None:
+    options = ["-b", "1M", "-e", "1M", "--fidelity", "packet", "--no-fold", "--record", "levels,links"]
+    done = supernode("bench", "all_to_all", "nvl72", *options, "--memory-limit", "64 KiB")
+    assert done.returncode == 1, done.stderr
+    assert "65536 are allowed" in done.stderr
+    assert "record levels instead of links" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_systems_and_show() -> None:

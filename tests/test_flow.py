@@ -10,7 +10,7 @@ from conftest import ALPHA_FS, FS_PER_BYTE, star
 from supernode.errors import SimulationTimeout
 from supernode.system import System
 
-TABLES = ["ranks", "links", "switches", "flows"]
+TABLES = ["ranks", "levels", "links", "switches", "flows"]
 
 
 def flow(system: System | str, collective: str, **options: object) -> sn.Result:
@@ -45,6 +45,7 @@ def test_tables_are_those_of_packets_without_queues() -> None:
     assert found.tables() == packet.tables()
     for table, column in [
         ("ranks", "received_bytes"),
+        ("levels", "wire_bytes"),
         ("links", "wire_bytes"),
         ("switches", "bytes"),
         ("flows", "bytes"),

@@ -13,7 +13,7 @@ from conftest import star
 from strategies import runs
 from supernode.errors import SpecError
 
-RECORDS = ["ranks", "links", "switches", "flows"]
+RECORDS = ["ranks", "levels", "links", "switches", "flows"]
 CASES = int(os.environ.get("SUPERNODE_CASES", "250"))
 
 
@@ -32,6 +32,9 @@ def test_folded_is_full(options: dict[str, Any]) -> None:
     for name in RECORDS:
         assert folded.expand(name).equals(full.expand(name)), name
         assert full.expand(name).equals(full.table(name)), name
+        if name == "levels":  # sums over the whole machine, folded or not
+            assert folded.levels.equals(full.levels)
+            continue
         assert sum(folded.table(name)["multiplicity"].to_pylist()) <= full.table(name).num_rows
 
 

@@ -15,7 +15,7 @@ from strategies import runs
 from supernode.errors import SpecError
 
 CASES = int(os.environ.get("SKIP_CASES", "100"))
-TABLES = ["ranks", "links", "switches"]
+TABLES = ["ranks", "levels", "links", "switches"]
 
 
 def star(count: int, **parameters: Any) -> sn.System:

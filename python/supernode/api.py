@@ -90,7 +90,8 @@ def simulate(
     flow_control
         ``"credit"``: lossless, with the system's buffers. ``"unlimited"``: output queues without end.
     record
-        Detail tables to keep: any of ``"ranks"``, ``"links"``, ``"switches"``, ``"flows"``.
+        Detail tables to keep: any of ``"ranks"``, ``"levels"`` (links summed up by network, level and direction),
+        ``"links"``, ``"switches"``, ``"flows"``.
     fold
         Where fabric, routes and schedule have a symmetry, simulate only one of each class of accelerators and links.
         Results are the same to the last femtosecond; tables then have one row a class and a ``multiplicity``, and
@@ -119,7 +120,9 @@ def simulate(
     time_limit
         Simulated time after which the run stops with :class:`~supernode.errors.SimulationTimeout`: ``"1 s"``.
     memory_limit
-        Bytes that the run and its tables may occupy: ``"8 GiB"``.
+        Bytes that the run and its tables may occupy: ``"8 GiB"``. By default 80 % of what is free, on the machine or
+        within the limits of the control groups around the process. A run that would need more raises
+        :class:`~supernode.errors.MemoryLimitError` before it starts, with what would need less.
     skip
         Jump over whole periods of a state that repeats. Exact: no result depends on it, see :attr:`Result.skipping`.
     self_check

@@ -34,7 +34,7 @@ __all__ = [
 FIDELITIES = ("auto", "packet", "flow", "analytic")
 FLOW_CONTROLS = ("credit", "unlimited")
 #: Tables that have to be asked for; ``summary`` is always there.
-RECORDS = ("ranks", "links", "switches", "flows")
+RECORDS = ("ranks", "levels", "links", "switches", "flows")
 
 #: ``None``: a bar on a terminal when a run takes longer than about a second. A function gets the simulated time in ns,
 #: bytes delivered and bytes in all.

@@ -193,6 +193,11 @@ class Result:
         return self.table("ranks")
 
     @property
+    def levels(self) -> pa.Table:
+        """One row a network, level and direction: sums over the links in use there, of the whole machine."""
+        return self.table("levels")
+
+    @property
     def links(self) -> pa.Table:
         """One row a directed link, or a class of links if the run was folded."""
         return self.table("links")
@@ -220,7 +225,7 @@ class Result:
         Parameters
         ----------
         name
-            Any of ``"ranks"``, ``"links"``, ``"switches"``, ``"flows"``.
+            Any of ``"ranks"``, ``"links"``, ``"switches"``, ``"flows"``; ``"levels"`` are sums, and stay as they are.
 
         Raises
         ------

@@ -11,6 +11,7 @@
 //! **Cost.** That of choosing plus that of the run. **Limits.** Estimates of packet-hops and memory come from a sample of
 //! ranks and are good to some ten percent.
 
+mod memory;
 mod remarks;
 
 use crate::analytic::Prediction;
@@ -263,76 +264,6 @@ impl Plan {
     /// Packet-hops that a packet run will simulate, estimated.
     pub fn packet_hops(&self) -> u64 {
         self.prediction.packet_hops / self.folding.multiplicity()
-    }
-
-    /// Bytes of memory that a packet or flow run and its tables will need, estimated.
-    pub fn memory_bytes(&self) -> u64 {
-        let d = describe(self.folding.quotient().unwrap_or(&self.fabric));
-        let ranks = u64::from(self.folding.simulated());
-        // packets of 32 bytes on the wires and in the buffers, some forty a busy link
-        let traffic = 32 * self.packet_hops().min(40 * d.directed_links);
-        let state = if self.flow {
-            // messages opened, and what is kept of a link or a set of links
-            let open = (self.prediction.messages / ranks.max(1)).clamp(1, 256);
-            ranks * (open * 400 + u64::from(self.fabric.accelerator_ports()) * 64) + d.directed_links * 120
-        } else {
-            d.state_bytes + traffic
-        } + ranks * u64::from(self.schedule.lanes()) * 64;
-        let wants = |table: &str| self.effective.record.iter().any(|r| r == table);
-        // a flow is a row at its start and one at its end, and then a row of the table
-        let flows = if wants("flows") {
-            (self.prediction.messages / self.folding.multiplicity()).saturating_mul(2 * 48 + 48)
-        } else {
-            0
-        };
-        let links = if wants("links") || wants("switches") { d.directed_links * 250 } else { 0 };
-        // two copies for skipping, each about as large as the state
-        let copies = if self.effective.skip { (2 * state).min(512 << 20) } else { 0 };
-        state.saturating_add(copies).saturating_add(flows).saturating_add(links)
-    }
-
-    /// Holds the run against the memory limit, and its messages against the engine's packet counter.
-    fn fit(&mut self, spec: &RunSpec) -> Result<()> {
-        let payload = self.fabric.networks.iter().map(|n| n.spec.payload).min().unwrap_or(1).max(1);
-        if self.packet && self.bytes / u64::from(payload) >= u64::from(u32::MAX) {
-            return Err(Error::Overflow {
-                what: "packets of one message".into(),
-                value: format!("{} bytes in packets of {payload}", self.bytes),
-                limit: format!("{} packets; use fidelity \"flow\" or \"analytic\"", u32::MAX),
-            });
-        }
-        let (Some(available), true) = (spec.memory_limit, self.packet || self.flow) else {
-            return Ok(());
-        };
-        let needed = self.memory_bytes();
-        if needed <= available {
-            return Ok(());
-        }
-        if spec.fidelity == "auto" {
-            let from = if self.packet { "packets" } else { "flows" };
-            self.flow = self.packet && self.prediction.messages <= FLOW_BUDGET;
-            self.packet = false;
-            self.flow &= self.memory_bytes() <= available;
-            if self.flow || spec.record.is_empty() {
-                self.warnings.push(format!(
-                    "fidelity: {}, because {from} need about {needed} bytes and {available} are allowed",
-                    self.fidelity()
-                ));
-                return Ok(());
-            }
-        }
-        let flows = spec.record.iter().any(|r| r == "flows");
-        Err(Error::Memory {
-            what: if flows { "the run with its table flows".into() } else { "the run".into() },
-            needed,
-            available,
-            hint: if flows {
-                "leave flows out of record, or use fewer ranks"
-            } else {
-                "use fidelity \"analytic\" or fewer ranks"
-            }
-            .into(),
-        })
     }
 
     /// Runs it.

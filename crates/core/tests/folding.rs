@@ -28,7 +28,7 @@ fn agree(spec: &SystemSpec, params: &Params, seed: u64, flows: bool, skip: bool)
     let (full, folded) = (comparable(run(false, false)), run(true, skip));
     let expanded = Record {
         ranks: folding.ranks(&folded),
-        links: folding.links(&fabric, &folded, true),
+        links: folding.links(&fabric, &folded),
         flows: folding.flows(&folded),
         multiplicity: 1,
         ..comparable(folded)
@@ -37,6 +37,7 @@ fn agree(spec: &SystemSpec, params: &Params, seed: u64, flows: bool, skip: bool)
     for (a, b) in full.ranks.iter().zip(&expanded.ranks) {
         assert_eq!(a, b, "{spec:?} {params:?}");
     }
+    assert_eq!(full.levels, expanded.levels, "{spec:?} {params:?}");
     for (a, b) in full.links.iter().zip(&expanded.links) {
         assert_eq!(a, b, "{spec:?} {params:?}");
     }

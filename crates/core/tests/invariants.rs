@@ -6,8 +6,29 @@ use common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Block, Collective, Message, Params, Recv, Schedule, Target};
 use supernode_core::error::Error;
-use supernode_core::record::{LinkRecord, Record};
+use supernode_core::record::{LevelRecord, LinkRecord, Record};
 use supernode_core::spec::*;
+
+/// The links that carried something, summed up from their rows.
+fn levels(links: &[LinkRecord]) -> Vec<LevelRecord> {
+    let mut rows = std::collections::BTreeMap::new();
+    for l in links.iter().filter(|l| l.packets > 0 || l.wire_bytes > 0) {
+        let new = LevelRecord { network: l.network, tier: l.tier, up: l.up, ..LevelRecord::default() };
+        let row = rows.entry((l.network, l.tier, !l.up)).or_insert(new);
+        *row = LevelRecord {
+            links: row.links + 1,
+            payload_bytes: row.payload_bytes + l.payload_bytes,
+            wire_bytes: row.wire_bytes + l.wire_bytes,
+            packets: row.packets + l.packets,
+            busy_max_fs: row.busy_max_fs.max(l.busy_fs),
+            busy_fs: row.busy_fs + u128::from(l.busy_fs),
+            stall_fs: row.stall_fs + u128::from(l.stall_fs),
+            queue_max: row.queue_max.max(l.queue_max),
+            ..*row
+        };
+    }
+    rows.into_values().collect()
+}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
@@ -32,6 +53,7 @@ proptest! {
             prop_assert!(l.busy_fs <= r.finish_fs, "{:?}", l);
             prop_assert!(link.rate.time(l.wire_bytes) <= l.busy_fs, "above its rate: {:?}", l);
         }
+        prop_assert_eq!(&r.levels, &levels(&r.links));
         // the flows table adds up to what was received
         if !in_network {
             prop_assert_eq!(r.flows.iter().map(|f| f.bytes).sum::<u64>(), r.received_bytes);

@@ -17,7 +17,7 @@ fn threads_leave_no_trace() {
         let protocol = ProtocolSpec { step_fs: vec![0], ..no_stack() };
         let text = serde_json::json!({
             "system": machine, "collective": "all_gather", "algorithm": "direct", "bytes": 40_000, "fidelity": "packet",
-            "record": ["ranks", "links", "switches", "flows"],
+            "record": ["ranks", "levels", "links", "switches", "flows"],
             "stack": StackSpec { name: "none".into(), protocols: vec![protocol], protocol: "auto".into(), algorithms: Default::default() },
         });
         let mut spec = RunSpec::from_json(&text.to_string()).unwrap();

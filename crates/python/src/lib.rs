@@ -9,6 +9,7 @@
 
 mod door;
 mod errors;
+mod memory;
 mod run;
 
 use pyo3::prelude::*;

@@ -14,7 +14,7 @@ use supernode_core::results;
 use supernode_core::simulate::{self as core, Outcome, Plan};
 
 use crate::door::{self, Watch};
-use crate::errors;
+use crate::{errors, memory};
 
 /// The result of one simulation.
 #[pyclass(frozen, module = "supernode._core")]
@@ -124,7 +124,8 @@ pub(crate) fn simulate(
     let (outcome, wall_s) = door::enter(py, &watch, move |shared| {
         let mut spec = core::parse(&spec_json, placement)?;
         let asked = spec.memory_limit;
-        spec.memory_limit = asked.or_else(available_memory);
+        // a run too large for the machine is an error and not the end of the interpreter
+        spec.memory_limit = asked.or_else(memory::allowed);
         let plan = Plan::new(&spec)?;
         shared.total_bytes.store(plan.expected_bytes(), Ordering::Relaxed);
         let mut outcome = plan.run(&shared.control)?;
@@ -132,13 +133,6 @@ pub(crate) fn simulate(
         Ok(outcome)
     })?;
     Ok(Run { outcome, wall_s })
-}
-
-/// Memory that the machine could give, so that a run too large for it is an error and not the end of the interpreter.
-fn available_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
 fn quick<T: Send + 'static>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send + 'static) -> PyResult<T> {

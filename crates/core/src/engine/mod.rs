@@ -57,7 +57,7 @@ pub struct Job<'a> {
     pub threads: u32,
     /// Keep one row a message.
     pub record_flows: bool,
-    /// Keep rows of links that carried nothing, too.
+    /// Keep one row a link; sums by level are always kept.
     pub record_links: bool,
     /// Simulated time after which the run stops with [`crate::Error::Timeout`].
     pub time_limit_fs: Option<Fs>,

@@ -6,8 +6,8 @@
 use super::Job;
 use super::layout::{Layout, UNPLUGGED};
 use super::shard::Shard;
-use crate::record::{FlowRecord, LinkRecord, Record};
-use crate::symmetry::upward;
+use crate::record::{FlowRecord, Levels, LinkRecord, Record};
+use crate::symmetry::first_upward;
 
 /// Rows of a finished run.
 pub(super) fn record(job: &Job, layout: &Layout, shards: &[Shard]) -> Record {
@@ -20,9 +20,15 @@ pub(super) fn record(job: &Job, layout: &Layout, shards: &[Shard]) -> Record {
     }
     record.ranks.sort_unstable_by_key(|r| r.rank);
     record.packet_hops = shards.iter().flat_map(|s| &s.stats).map(|s| s.packets).sum::<u64>() * record.multiplicity;
-    for vertex in 0..job.simulated().vertices() {
-        links_of(job, layout, shards, vertex, &mut record.links);
+    let mut levels = Levels::default();
+    if job.record_links {
+        // exactly as many as there can be: growing by doubling would take up to twice that
+        record.links.reserve_exact(shards.iter().map(|s| s.stats.len()).sum());
     }
+    for vertex in 0..job.simulated().vertices() {
+        links_of(job, layout, shards, vertex, (&mut levels, &mut record.links));
+    }
+    record.levels = levels.finish(record.multiplicity);
     record.links.sort_unstable_by_key(|l| (l.vertex, l.port));
     if job.record_flows {
         record.flows = flows(shards);
@@ -30,25 +36,27 @@ pub(super) fn record(job: &Job, layout: &Layout, shards: &[Shard]) -> Record {
     record
 }
 
-fn links_of(job: &Job, layout: &Layout, shards: &[Shard], vertex: u32, rows: &mut Vec<LinkRecord>) {
+/// Counts the links that leave a vertex into their levels; a row each if links are recorded.
+fn links_of(job: &Job, layout: &Layout, shards: &[Shard], vertex: u32, into: (&mut Levels, &mut Vec<LinkRecord>)) {
+    let (levels, rows) = into;
     let lp = layout.lp[vertex as usize];
     let shard = &shards[layout.cuts.partition_point(|&cut| cut <= lp) - 1];
     let (base, ports) = shard.ports_of(lp - shard.first_lp);
+    let upward = first_upward(job.simulated(), vertex);
     for port in 0..ports {
         let stats = &shard.stats[(base + port) as usize];
         let slot = &shard.ports[(base + port) as usize];
-        if slot.peer == UNPLUGGED || (stats.packets == 0 && !job.record_links) {
+        if slot.peer == UNPLUGGED {
             continue;
         }
         let class = &layout.classes[slot.class as usize];
-        let (vertex, port) = job.folding.representative(job.fabric, (vertex, port));
-        rows.push(LinkRecord {
+        let mut link = LinkRecord {
             vertex,
             port,
-            peer: job.fabric.peer(vertex, port).map_or(vertex, |end| end.vertex),
+            peer: vertex,
             network: u32::from(class.network),
             tier: u32::from(class.tier),
-            up: upward(job.fabric, vertex, port),
+            up: port >= upward,
             payload_bytes: stats.payload,
             wire_bytes: stats.wire,
             packets: stats.packets,
@@ -56,7 +64,14 @@ fn links_of(job: &Job, layout: &Layout, shards: &[Shard], vertex: u32, rows: &mu
             stall_fs: stats.stall,
             wait_fs: stats.wait,
             queue_max: stats.queue_max,
-        });
+        };
+        levels.add(&link);
+        if job.record_links {
+            // names are worked out for rows that are kept only
+            (link.vertex, link.port) = job.folding.representative(job.fabric, (vertex, port));
+            link.peer = job.fabric.peer(link.vertex, link.port).map_or(link.vertex, |end| end.vertex);
+            rows.push(link);
+        }
     }
 }
 

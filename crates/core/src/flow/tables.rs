@@ -6,8 +6,8 @@
 
 use super::routes::Hop;
 use super::run::Run;
-use crate::fabric::{Place, Shape};
-use crate::record::{FlowRecord, LinkRecord, Record};
+use crate::record::{FlowRecord, Levels, LinkRecord, Record};
+use crate::symmetry::first_upward;
 
 /// What a resource carried.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,9 +47,11 @@ pub(super) fn record(run: &mut Run) -> Record {
         record.sent_bytes += rank.stats.sent_bytes;
         record.received_bytes += rank.stats.received_bytes;
     }
+    let mut levels = Levels::default();
     for vertex in 0..run.job.fabric.vertices() {
-        links_of(run, vertex, &mut record.links);
+        links_of(run, vertex, &mut levels, &mut record.links);
     }
+    record.levels = levels.finish(1);
     record.flows = merged(std::mem::take(&mut run.flows));
     record.state_bytes = run.fair.bytes()
         + (run.parts.capacity() * size_of::<super::gates::Part>()
@@ -61,8 +63,10 @@ pub(super) fn record(run: &mut Run) -> Record {
     record
 }
 
-fn links_of(run: &Run, vertex: u32, rows: &mut Vec<LinkRecord>) {
+/// Counts the links that leave a vertex into their levels; a row each if links are recorded.
+fn links_of(run: &Run, vertex: u32, levels: &mut Levels, rows: &mut Vec<LinkRecord>) {
     let fabric = run.job.fabric;
+    let upward = first_upward(fabric, vertex);
     for port in 0..fabric.ports(vertex) {
         let Some((end, (resource, index, links))) =
             fabric.peer(vertex, port).zip(run.resources.home(run.job, vertex, port))
@@ -70,32 +74,23 @@ fn links_of(run: &Run, vertex: u32, rows: &mut Vec<LinkRecord>) {
             continue;
         };
         let carried = run.carried[resource as usize].of(index, links);
-        if carried.wire == 0 && carried.packets == 0 && !run.job.record_links {
-            continue;
-        }
-        let up = match fabric.place(vertex) {
-            Place::Accelerator(_) => true,
-            Place::Switch { network, plane, index, .. } => match &fabric.networks[network].planes[plane].shape {
-                Shape::Clos(tree) => {
-                    let tier = &tree.tiers()[tree.locate(index).0];
-                    port >= tier.down * tier.parallel
-                }
-                Shape::Direct(_) => true,
-            },
-        };
-        rows.push(LinkRecord {
+        let link = LinkRecord {
             vertex,
             port,
             peer: end.vertex,
             network: end.network as u32,
             tier: end.tier as u32,
-            up,
+            up: port >= upward,
             payload_bytes: carried.payload,
             wire_bytes: carried.wire,
             packets: carried.packets,
             busy_fs: fabric.networks[end.network].link(end.tier).rate.time(carried.wire),
             ..LinkRecord::default()
-        });
+        };
+        levels.add(&link);
+        if run.job.record_links {
+            rows.push(link);
+        }
     }
 }
 

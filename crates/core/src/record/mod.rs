@@ -4,6 +4,11 @@
 //!
 //! **Invariant.** Rows are in the order of their ids (rank, vertex and port, source), independent of threads.
 
+mod levels;
+
+pub use levels::LevelRecord;
+pub(crate) use levels::Levels;
+
 use crate::units::Fs;
 
 /// Everything recorded by one packet-level or flow-level run.
@@ -30,7 +35,9 @@ pub struct Record {
     pub skipping: Skipping,
     /// One row a rank.
     pub ranks: Vec<RankRecord>,
-    /// One row a connected output port that carried something; all of them if links are recorded.
+    /// One row a network, tier or dimension, and direction in use: links summed up, all that each stands for.
+    pub levels: Vec<LevelRecord>,
+    /// One row a connected output port, if links are recorded.
     pub links: Vec<LinkRecord>,
     /// One row a message, if flows are recorded.
     pub flows: Vec<FlowRecord>,

@@ -112,6 +112,32 @@ pub const RANKS: &[Column] = &[
     column("multiplicity", Kind::U64, "", "ranks that the row stands for: one, unless the run was folded"),
 ];
 
+/// One row a network, level and direction: the links in use there together.
+pub const LEVELS: &[Column] = &[
+    column("network", Kind::Text, "", "network that the links belong to"),
+    column("level", Kind::U32, "", "tier (1: next to the accelerators) or dimension (from 1)"),
+    column("direction", Kind::Text, "", "up: from an accelerator or towards the roots of a tree; down: the other way"),
+    column(
+        "links",
+        Kind::U64,
+        "",
+        "directed links in use, which are those that carried something, of the whole machine",
+    ),
+    column("bytes", Kind::U64, "B", "payload carried, summed over these links"),
+    column("wire_bytes", Kind::U64, "B", "bytes carried with headers and protocol expansion, summed"),
+    column("packets", Kind::U64, "", "packets carried, counted once a link"),
+    column("busy_max_ns", Kind::F64, "ns", "time that the busiest of these links spent sending"),
+    column("utilisation_max", Kind::F64, "1", "busy_max_ns over the time of the run"),
+    column(
+        "utilisation_mean",
+        Kind::F64,
+        "1",
+        "time spent sending over the time of the run, averaged over the links in use; idle links do not count",
+    ),
+    column("queue_max_packets", Kind::U32, "packets", "most packets that waited at once at one link; 0 for flows"),
+    column("stall_ns", Kind::F64, "ns", "sum over these links of the time stalled for lack of credits; 0 for flows"),
+];
+
 /// One row a directed link.
 pub const LINKS: &[Column] = &[
     column("link", Kind::U64, "", "id: sending vertex times 2^16 plus its port"),
@@ -180,8 +206,14 @@ pub const FLOWS: &[Column] = &[
 ];
 
 /// All tables by name.
-pub const TABLES: [(&str, &[Column]); 5] =
-    [("summary", SUMMARY), ("ranks", RANKS), ("links", LINKS), ("switches", SWITCHES), ("flows", FLOWS)];
+pub const TABLES: [(&str, &[Column]); 6] = [
+    ("summary", SUMMARY),
+    ("ranks", RANKS),
+    ("levels", LEVELS),
+    ("links", LINKS),
+    ("switches", SWITCHES),
+    ("flows", FLOWS),
+];
 
 /// The Arrow schema of a list of columns; unit and meaning stand in the fields' metadata.
 pub fn schema(columns: &[Column]) -> SchemaRef {

@@ -14,7 +14,7 @@ use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, 
 use crate::collective::Collective;
 use crate::error::{Error, Result};
 use crate::fabric::Place;
-use crate::record::{FlowRecord, LinkRecord, RankRecord};
+use crate::record::{FlowRecord, LevelRecord, LinkRecord, RankRecord};
 use crate::simulate::Outcome;
 use crate::units::Fs;
 
@@ -47,9 +47,11 @@ pub fn table(outcome: &Outcome, name: &str, expand: bool) -> Result<RecordBatch>
         ("ranks", Some(record)) => ranks(outcome, &record.ranks, each),
         ("flows", Some(record)) if expand => flows(&folding.flows(record), each),
         ("flows", Some(record)) => flows(&record.flows, each),
-        ("links", Some(record)) if expand => links(outcome, &folding.links(&outcome.fabric, record, true), each),
+        // sums over all that each link stands for: there is nothing to expand
+        ("levels", Some(record)) => levels(outcome, &record.levels),
+        ("links", Some(record)) if expand => links(outcome, &folding.links(&outcome.fabric, record), each),
         ("links", Some(record)) => links(outcome, &record.links, each),
-        ("switches", Some(record)) if expand => switches(outcome, &folding.links(&outcome.fabric, record, true), false),
+        ("switches", Some(record)) if expand => switches(outcome, &folding.links(&outcome.fabric, record), false),
         ("switches", Some(record)) => switches(outcome, &record.links, true),
         _ => summary(outcome),
     };
@@ -131,6 +133,28 @@ fn ranks(o: &Outcome, rows: &[RankRecord], each: u64) -> Vec<ArrayRef> {
         f64s(rows.iter().map(|r| ns(r.memory_busy_fs))),
         f64s(rows.iter().map(|r| share(r.memory_busy_fs, o.time_fs))),
         u64s(rows.iter().map(|_| each)),
+    ]
+}
+
+fn levels(o: &Outcome, rows: &[LevelRecord]) -> Vec<ArrayRef> {
+    let name = |r: &LevelRecord| o.fabric.networks[r.network as usize].spec.name.clone();
+    let mean = |r: &LevelRecord| match o.time_fs {
+        0 => 0.0,
+        time => r.busy_fs as f64 / (u128::from(r.links) * u128::from(time)) as f64,
+    };
+    vec![
+        text(rows.iter().map(name)),
+        u32s(rows.iter().map(|r| r.tier + 1)),
+        text(rows.iter().map(|r| if r.up { "up" } else { "down" })),
+        u64s(rows.iter().map(|r| r.links)),
+        u64s(rows.iter().map(|r| r.payload_bytes)),
+        u64s(rows.iter().map(|r| r.wire_bytes)),
+        u64s(rows.iter().map(|r| r.packets)),
+        f64s(rows.iter().map(|r| ns(r.busy_max_fs))),
+        f64s(rows.iter().map(|r| share(r.busy_max_fs, o.time_fs))),
+        f64s(rows.iter().map(mean)),
+        u32s(rows.iter().map(|r| r.queue_max)),
+        f64s(rows.iter().map(|r| r.stall_fs as f64 / 1e6)),
     ]
 }
 

@@ -2,7 +2,7 @@
 use super::*;
 use crate::bound::Bound;
 use crate::fabric::Fabric;
-use crate::record::{FlowRecord, RankRecord};
+use crate::record::{FlowRecord, LevelRecord, RankRecord};
 use crate::spec::RunSpec;
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
@@ -40,6 +40,14 @@ fn outcome(record: &[&str]) -> Outcome {
         link,
         LinkRecord { port: 1, peer: 1, packets: 0, busy_fs: 0, ..link },
     ];
+    let level = LevelRecord {
+        links: 4,
+        busy_max_fs: 512_000_000,
+        busy_fs: 4 * 256_000_000,
+        stall_fs: 1_500_000,
+        ..LevelRecord::default()
+    };
+    let levels = vec![LevelRecord { up: true, ..level }, level];
     let flows =
         vec![FlowRecord { src: 0, dst: 1, lane: 0, step: 0, bytes: 512, start_fs: 1_000_000, end_fs: 3_000_000 }];
     let ranks = (0..2).map(|rank| RankRecord { rank, accelerator: rank, ..RankRecord::default() }).collect();
@@ -47,6 +55,7 @@ fn outcome(record: &[&str]) -> Outcome {
         finish_fs: 1_024_000_000,
         packet_hops: 4,
         ranks,
+        levels,
         links,
         flows,
         ..crate::record::Record::default()
@@ -76,8 +85,8 @@ fn float(batch: &RecordBatch, column: &str) -> Vec<f64> {
 
 #[test]
 fn every_table_has_its_columns() {
-    let o = outcome(&["ranks", "links", "switches", "flows"]);
-    assert_eq!(tables(&o), ["summary", "ranks", "links", "switches", "flows"]);
+    let o = outcome(&["ranks", "levels", "links", "switches", "flows"]);
+    assert_eq!(tables(&o), ["summary", "ranks", "levels", "links", "switches", "flows"]);
     for (name, list) in columns::TABLES {
         let batch = table(&o, name, false).unwrap();
         let names: Vec<_> = batch.schema().fields().iter().map(|f| f.name().clone()).collect();
@@ -88,12 +97,17 @@ fn every_table_has_its_columns() {
 
 #[test]
 fn values_are_in_their_units() {
-    let o = outcome(&["links", "switches", "flows"]);
+    let o = outcome(&["levels", "links", "switches", "flows"]);
     let summary = table(&o, "summary", false).unwrap();
     assert_eq!(float(&summary, "time_ns"), [1024.0]);
     assert_eq!(float(&summary, "efficiency"), [0.5]);
     // nccl-tests: count of an all-gather is a rank's piece, 1024 B / 4 B / 2 ranks
     assert_eq!(summary.column_by_name("count").unwrap().as_primitive::<UInt64Type>().value(0), 128);
+    let levels = table(&o, "levels", false).unwrap();
+    assert_eq!(float(&levels, "utilisation_max"), [0.5; 2]);
+    assert_eq!(float(&levels, "utilisation_mean"), [0.25; 2]);
+    assert_eq!(float(&levels, "stall_ns"), [1.5; 2]);
+    assert_eq!(levels, table(&o, "levels", true).unwrap());
     let links = table(&o, "links", false).unwrap();
     assert_eq!(float(&links, "utilisation"), [0.5, 0.5, 0.0]);
     assert_eq!(float(&links, "queue_mean_packets"), [0.25; 3]);

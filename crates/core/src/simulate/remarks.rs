@@ -1,12 +1,12 @@
 //! What an outcome says in words: options without effect, and what kept the run from being faster.
 //!
-//! **Invariant.** An option that was given and changed nothing is named, with the reason. **Cost.** O(networks + links).
+//! **Invariant.** An option that was given and changed nothing is named, with the reason. **Cost.** O(networks + ranks).
 
 use super::Plan;
 use crate::analytic::leg::slowdown;
 use crate::collective::Collective;
 use crate::fabric::Network;
-use crate::record::{LinkRecord, RankRecord, Record};
+use crate::record::{LevelRecord, RankRecord, Record};
 use crate::spec::{RoutingSpec, RunSpec};
 use crate::units::Fs;
 
@@ -68,8 +68,9 @@ impl Plan {
     pub(super) fn bottleneck(&self, record: &Record) -> String {
         let most = |of: fn(&RankRecord) -> Fs| record.ranks.iter().map(of).max().unwrap_or(0);
         let mut busiest = (0, String::new());
-        if let Some(l) = record.links.iter().max_by_key(|l| (l.busy_fs, std::cmp::Reverse((l.vertex, l.port)))) {
-            busiest = (l.busy_fs, self.class(l));
+        // the first of equals: those next to the accelerators, on their way up
+        if let Some(l) = record.levels.iter().rev().max_by_key(|l| l.busy_max_fs) {
+            busiest = (l.busy_max_fs, self.class(l));
         }
         for (busy, name) in [
             (most(|r| r.memory_busy_fs), "memory"),
@@ -87,7 +88,7 @@ impl Plan {
         if self.prediction.software_fs > self.prediction.latency_fs { "software".into() } else { "latency".into() }
     }
 
-    fn class(&self, link: &LinkRecord) -> String {
+    fn class(&self, link: &LevelRecord) -> String {
         let net = &self.fabric.networks[link.network as usize];
         if net.is_direct() {
             return format!("{} dimension {} links", net.spec.name, link.tier + 1);

@@ -72,6 +72,92 @@ fn what_cannot_be_done_is_a_typed_error() {
     assert!(plan.fidelity() == "analytic" && plan.warnings[0].contains("1000 are allowed"), "{:?}", plan.warnings);
 }
 
+/// The error of a run with a memory limit.
+fn too_large(s: &RunSpec) -> String {
+    let error = Plan::new(s).map(|_| ()).unwrap_err();
+    assert_eq!(error.code(), "memory", "{error}");
+    error.to_string()
+}
+
+/// Ranks on one switch, all to all, with 1 MiB allowed.
+fn wide(ranks: u32, record: &[&str], fidelity: &str) -> RunSpec {
+    let mut s = spec(r#""collective": "all_to_all", "bytes": 65536, "algorithm": "direct", "memory_limit": 1048576"#);
+    (s.system.accelerators, s.bytes) = (ranks, u64::from(ranks) * 64);
+    s.system.networks[0].span = ranks;
+    s.system.networks[0].topology =
+        crate::spec::TopologySpec::Clos { down: vec![ranks], up: vec![1], parallel: vec![1], rails: 1 };
+    s.ranks = None;
+    s.record = record.iter().map(|r| r.to_string()).collect();
+    (s.fidelity, s.fold) = (fidelity.into(), false);
+    s
+}
+
+#[test]
+fn what_would_need_less_is_named_in_order() {
+    let mut s = wide(4096, &["levels", "links", "flows"], "packet");
+    let text = too_large(&s);
+    let remedies =
+        ["fold=True (", "leave flows out", "record levels instead of links", "fidelity \"analytic\"", "fewer ranks"];
+    let found: Vec<_> = remedies.iter().map(|r| text.find(r)).collect();
+    assert!(found.iter().all(Option::is_some) && found.is_sorted(), "{text}");
+    assert!(text.starts_with("the run with its tables links, flows needs about "), "{text}");
+    // folded, it fits
+    s.fold = true;
+    assert!(Plan::new(&s).unwrap().folding.applied());
+}
+
+#[test]
+fn only_what_helps_is_named() {
+    // nothing recorded: fewer rows help nothing
+    let text = too_large(&wide(4096, &["levels", "ranks"], "packet"));
+    assert!(text.contains("fold=True") && !text.contains("record"), "{text}");
+    // flows do not fold, packets do
+    let text = too_large(&wide(8192, &["levels"], "flow"));
+    assert!(text.contains("fidelity \"packet\" with fold=True (") && !text.contains("record"), "{text}");
+    // flows need less than packets where few messages meet many links
+    let mut s = wide(4096, &[], "packet");
+    s.algorithm = "pairwise".into();
+    assert!(too_large(&s).contains("fidelity \"flow\" ("));
+    // a broadcast has no symmetry
+    let mut s = wide(8192, &["links"], "packet");
+    (s.collective, s.algorithm) = ("broadcast".into(), "binomial".into());
+    let text = too_large(&s);
+    assert!(!text.contains("fold=True") && text.contains("record levels instead of links"), "{text}");
+    // folded already
+    let mut s = wide(8192, &["flows"], "packet");
+    (s.fold, s.memory_limit) = (true, Some(1000));
+    let text = too_large(&s);
+    assert!(!text.contains("fold=True") && text.contains("leave flows out"), "{text}");
+}
+
+#[test]
+fn memory_is_checked_before_anything_large_is_made() {
+    let mut s = wide(1 << 20, &["flows"], "packet");
+    s.memory_limit = Some(1 << 30);
+    let start = std::time::Instant::now();
+    let text = too_large(&s);
+    assert!(text.contains("fold=True") && start.elapsed().as_secs() < 10, "{text} {:?}", start.elapsed());
+}
+
+#[test]
+fn rows_of_links_count_only_if_they_are_kept() {
+    let bytes = |record: &[&str]| {
+        let mut s = wide(1024, record, "packet");
+        s.memory_limit = None;
+        Plan::new(&s).unwrap().memory_bytes()
+    };
+    assert_eq!(bytes(&["levels", "ranks"]), bytes(&[]));
+    assert!(bytes(&["links"]) > bytes(&[]) && bytes(&["links"]) == bytes(&["switches"]));
+}
+
+#[test]
+fn bytes_are_read_by_people() {
+    let texts = [(0, "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (3 << 30, "3 GiB"), (u64::MAX, "16777216.0 TiB")];
+    for (bytes, text) in texts {
+        assert_eq!(memory::binary(bytes), text);
+    }
+}
+
 #[test]
 fn slow_reduce_channels_are_named() {
     let mut s = spec(r#""collective": "all_reduce", "bytes": 16777216, "algorithm": "ring""#);

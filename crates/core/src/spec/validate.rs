@@ -22,7 +22,7 @@ const MAX_PACKET: u64 = 65_535;
 /// More worker threads than any machine that runs one process has use for.
 const MAX_THREADS: u32 = 1024;
 /// Names of the detail tables.
-pub const TABLES: [&str; 4] = ["ranks", "links", "switches", "flows"];
+pub const TABLES: [&str; 5] = ["ranks", "levels", "links", "switches", "flows"];
 /// Names of the fidelities.
 pub const FIDELITIES: [&str; 4] = ["auto", "packet", "flow", "analytic"];
 

@@ -31,8 +31,8 @@ impl Folding {
         rows
     }
 
-    /// One row a connected output port that carried something; all of them if `idle`.
-    pub fn links(&self, fabric: &Fabric, record: &Record, idle: bool) -> Vec<LinkRecord> {
+    /// One row a connected output port, if links were recorded.
+    pub fn links(&self, fabric: &Fabric, record: &Record) -> Vec<LinkRecord> {
         let Some(quotient) = &self.quotient else {
             return record.links.clone();
         };
@@ -51,9 +51,6 @@ impl Folding {
             for port in 0..fabric.ports(vertex) {
                 let class = self.class_of(fabric, (vertex, port));
                 let row = class.and_then(|(v, p)| record.links.get(row_of[first[v as usize] + p as usize]));
-                if row.is_none() && !idle {
-                    continue;
-                }
                 // a class in use has no unplugged members; a port without a class may be unplugged
                 let Some(end) = fabric.peer(vertex, port) else {
                     continue;
@@ -95,14 +92,19 @@ impl Folding {
 
 /// True if a port leads from an accelerator or up a tree.
 pub fn upward(fabric: &Fabric, vertex: u32, port: u32) -> bool {
+    port >= first_upward(fabric, vertex)
+}
+
+/// The first port of a vertex that leads from an accelerator or up a tree; so do all after it.
+pub fn first_upward(fabric: &Fabric, vertex: u32) -> u32 {
     match fabric.place(vertex) {
-        Place::Accelerator(_) => true,
+        Place::Accelerator(_) => 0,
         Place::Switch { network, plane, index, .. } => match &fabric.networks[network].planes[plane].shape {
             Shape::Clos(tree) => {
                 let tier = &tree.tiers()[tree.locate(index).0];
-                port >= tier.down * tier.parallel
+                tier.down * tier.parallel
             }
-            Shape::Direct(_) => true,
+            Shape::Direct(_) => 0,
         },
     }
 }

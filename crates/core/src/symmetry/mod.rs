@@ -22,7 +22,7 @@ mod expand;
 mod place;
 mod quotient;
 
-pub use expand::upward;
+pub use expand::{first_upward, upward};
 pub use place::Seat;
 
 use crate::collective::{Schedule, Target};

@@ -1,0 +1,78 @@
+"""Runs too large for memory say so before they start, and links summed up stay small at any scale."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import supernode as sn
+from conftest import star
+from supernode.errors import MemoryLimitError
+
+
+def refused(**changes: Any) -> str:
+    options: dict[str, Any] = {"fold": False, "fidelity": "packet", "memory_limit": "1 MiB", **changes}
+    options = {"system": star(4096), "collective": "all_to_all", "size": "1 MiB", "algorithm": "direct", **options}
+    with pytest.raises(MemoryLimitError, match="1048576 are allowed") as caught:
+        sn.simulate(options.pop("system"), options.pop("collective"), **options)
+    return str(caught.value)
+
+
+def test_what_needs_less_is_named_in_order() -> None:
+    text = refused(record=["levels", "links", "flows"])
+    remedies = ["fold=True (", "leave flows out", "record levels instead", 'fidelity "analytic"', "fewer ranks"]
+    found = [text.find(remedy) for remedy in remedies]
+    assert -1 not in found, text
+    assert found == sorted(found), text
+
+
+def test_only_what_helps_is_named() -> None:
+    assert "record" not in refused(record=["levels"])
+    assert 'fidelity "flow" (' in refused(algorithm="pairwise")
+    assert "fold=True" not in refused(collective="broadcast", algorithm="binomial", record=["links"])
+    assert 'fidelity "packet" with fold=True (' in refused(fidelity="flow", system=star(8192))
+
+
+def test_the_check_comes_before_anything_large() -> None:
+    tree = sn.FatTree(
+        radix=256,
+        pod_leaves=128,
+        link="400 Gbit/s",
+        link_latency="100 ns",
+        trunk_latency="100 ns",
+        switch_latency="100 ns",
+    )
+    system = sn.System("million").scale_out(tree, count=1 << 20)
+    start = time.perf_counter()
+    with pytest.raises(MemoryLimitError, match="fold=True"):
+        sn.all_to_all(
+            system, size="64 MiB", algorithm="direct", fidelity="packet", fold=False, record="flows", memory_limit="1 GiB"
+        )
+    assert time.perf_counter() - start < 10  # one or two on an idle machine
+
+
+def test_levels_are_the_links_summed_up() -> None:
+    result = sn.all_reduce("hgx-h100:4", size="1 MiB", fidelity="packet", record=["levels", "links"], fold=True)
+    place = ["network", "level", "direction"]
+    each = pl.DataFrame(result.expand("links")).filter(pl.col("packets") > 0)
+    expected = each.group_by(place).agg(
+        pl.len().cast(pl.UInt64).alias("links"),
+        pl.col("bytes", "wire_bytes", "packets").sum(),
+        pl.col("busy_ns").max().alias("busy_max_ns"),
+        pl.col("utilisation").max().alias("utilisation_max"),
+        pl.col("utilisation").mean().alias("utilisation_mean"),
+        pl.col("queue_max_packets").max(),
+        pl.col("stall_ns").sum(),
+    )
+    found = result.to_polars("levels")
+    assert found.columns == expected.columns
+    assert_frame_equal(found.sort(place), expected.sort(place))
+    assert result.levels.equals(result.expand("levels"))
+    alone = sn.all_reduce("hgx-h100:4", size="1 MiB", fidelity="packet", record="levels", fold=False)
+    assert alone.tables() == ["summary", "levels"]
+    assert alone.levels.equals(result.levels)
+    assert alone.bottleneck == result.bottleneck
