@@ -7,9 +7,9 @@ full: with a row a message, and without, because messages that are told apart ca
 
 **The case.** Ranks are the first ones of the run, in a number that keeps its structure: whole leaves, rows, boards or
 units, or with ``levels`` a divisor of each. The size is what a number of packet-hops drawn at random needs. Candidates
-are tried in random order, those first that reach as many networks as the run, until one is folded and skipped as the
-run was; the first that is at least one of both is the next best. The generator is seeded by what names the run, so that
-the case can be made again.
+are tried in random order, those first that reach as many networks and tiers as the run, until one is folded and skipped
+as the run was; the first that is at least one of both is the next best. The generator is seeded by what names the run,
+so that the case can be made again.
 
 **Invariants.** No case has more than :data:`MOST_HOPS` packet-hops, so the full runs take about a second, and the time
 to build the machine. Machines of more than :data:`MOST_ACCELERATORS` have too many links to list them four times over:
@@ -46,13 +46,15 @@ from supernode.spec import Clos, NetworkSpec
 __all__ = ["MOST_ACCELERATORS", "MOST_HOPS", "self_check"]
 
 #: Packet-hops of a case, at most.
-MOST_HOPS = 1_000_000
+MOST_HOPS = 1_500_000
 #: Accelerators of a machine whose links are compared, at most.
 MOST_ACCELERATORS = 1 << 16
-#: Ranks of a case; up to the second number where no case of fewer is folded or skipped as the run was.
-_RANKS = (64, 1024)
-#: Ranks below which a case comes last.
-_TINY = 8
+#: Ranks of a case, at most.
+_MOST_RANKS = 1024
+#: Ranks of a case, as far as fewer do not show less, and more are not needed to reach a second leaf or unit.
+_RANKS = (8, 64)
+#: Parts of the machine that a case may have.
+_MULTIPLES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 #: Candidates that are tried.
 _TRIES = 16
 #: Tables without a row a message.
@@ -137,32 +139,29 @@ def _generator(plan: Plan, result: Result) -> np.random.Generator:
 
 
 def _candidates(plan: Plan, draw: np.random.Generator) -> Iterator[tuple[int, list[int] | None]]:
-    """Yield numbers of ranks, with levels if the run had any: in random order up to the first bound, then rising."""
-    found: dict[int, list[list[int] | None]] = {}
+    """Yield numbers of ranks, with levels if the run had any, in random order but for what shows most."""
+    blocks = _blocks(plan.spec.system.networks)
+    found: list[tuple[int, list[int] | None]] = []
     if plan.spec.levels:
-        for levels in product(*(_divisors(n) for n in plan.spec.levels)):
-            found.setdefault(prod(levels), []).append(list(levels))
+        found = [(prod(own), list(own)) for own in product(*(_divisors(n) for n in plan.spec.levels))]
     else:
-        for ranks in _sizes(plan.spec.system.networks, plan.ranks):
-            found[ranks] = [None]
-    few = [(n, levels) for n, several in found.items() if 2 <= n <= _RANKS[0] for levels in several]
-    more = [(n, levels) for n, several in sorted(found.items()) if _RANKS[0] < n <= _RANKS[1] for levels in several]
-    few = [few[i] for i in draw.permutation(len(few))]
-    networks = plan.spec.system.networks
+        counts = {block * k for block in (1, *blocks) for k in _MULTIPLES} | {plan.ranks}
+        found = [(n, None) for n in sorted(counts)]
+    found = [(n, levels) for n, levels in found if 2 <= n <= min(plan.ranks, _MOST_RANKS)]
 
-    def shortfall(pair: tuple[int, list[int] | None]) -> tuple[int, int, bool]:
-        """Count levels of one rank and networks that the case does not reach; tiny cases show little."""
-        idle = sum(pair[0] <= n.span < plan.ranks for n in networks)
-        return (0 if pair[1] is None else pair[1].count(1)), idle, pair[0] < _TINY
+    def shortfall(pair: tuple[int, list[int] | None]) -> tuple[int, int, int]:
+        """Count levels of one rank, and tiers and networks that the case does not reach; then prefer some ten ranks."""
+        n, levels = pair
+        idle = sum(n <= block < plan.ranks for block in blocks)
+        return (0 if levels is None else levels.count(1)), idle, n.bit_length() if n > _RANKS[1] else n < _RANKS[0]
 
-    few.sort(key=shortfall)
-    more.sort(key=shortfall)
-    yield from few[: _TRIES // 2] + more if more else few
+    mixed = [found[i] for i in draw.permutation(len(found))]
+    yield from sorted(mixed, key=shortfall)
 
 
-def _sizes(networks: list[NetworkSpec], ranks: int) -> set[int]:
-    """List numbers of ranks that fill whole parts of the machine."""
-    found = {ranks} if ranks <= _RANKS[1] else set()
+def _blocks(networks: list[NetworkSpec]) -> list[int]:
+    """List the sizes of whole parts of the machine: rows, leaves, pods, units."""
+    found: set[int] = set()
     below = 1
     for network in networks:
         topology = network.topology
@@ -170,15 +169,14 @@ def _sizes(networks: list[NetworkSpec], ranks: int) -> set[int]:
             steps = [topology.down[0] * topology.rails, *topology.down[1:]]
         else:
             steps = list(topology.dims)
-        blocks = [below * s for s in accumulate(steps, mul, initial=1)]
-        for block in [*blocks, network.span]:
-            found.update(block * k for k in (1, 2, 3, 4, 6, 8) if block * k <= min(ranks, _RANKS[1]))
+        whole = (below * s for s in accumulate(steps, mul))
+        found.update(min(block, network.span) for block in whole)
         below = network.span
-    return found
+    return sorted(found)
 
 
 def _divisors(number: int) -> list[int]:
-    return [d for d in range(1, min(number, _RANKS[0]) + 1) if number % d == 0]
+    return [d for d in range(1, min(number, _RANKS[1]) + 1) if number % d == 0]
 
 
 def _base(plan: Plan, result: Result, ranks: int, levels: list[int] | None) -> Plan:
