@@ -32,9 +32,9 @@ def test_what_needs_less_is_named_in_order() -> None:
 
 def test_only_what_helps_is_named() -> None:
     assert "record" not in refused(record=["levels"])
-    assert 'fidelity "flow" (' in refused(algorithm="pairwise")
+    assert 'fidelity "flow" (' in refused(collective="all_reduce", algorithm="recursive_doubling")
     assert "fold=True" not in refused(collective="broadcast", algorithm="binomial", record=["links"])
-    assert 'fidelity "packet" with fold=True (' in refused(fidelity="flow", system=star(8192))
+    assert 'fidelity "packet" with fold=True (' in refused(fidelity="flow", system=star(8192), size="4 MiB")
 
 
 def test_the_check_comes_before_anything_large() -> None:

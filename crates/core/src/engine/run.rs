@@ -96,14 +96,15 @@ pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
     if let Some(error) = super::diagnose::diagnose(&layout, &shards, last) {
         return Err(error);
     }
-    let mut record = tables::record(job, &layout, &shards);
+    let state_bytes = layout.bytes() + shards.iter().map(Shard::bytes).sum::<u64>() + images;
+    let mut record = tables::record(job, &layout, &mut shards);
     if record.finish_fs > MAX_TIME_FS {
         return Err(clock(record.finish_fs));
     }
     record.windows = windows;
     record.threads = threads as u32;
     record.skipping = Skipping { packet_hops: skipping.packet_hops * record.multiplicity, ..skipping };
-    record.state_bytes = layout.bytes() + shards.iter().map(Shard::bytes).sum::<u64>() + images;
+    record.state_bytes = state_bytes;
     Ok(record)
 }
 

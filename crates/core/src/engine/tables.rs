@@ -4,13 +4,14 @@
 //! any number of shards. In a folded run a row stands for its class, under the name of one of its members.
 
 use super::Job;
+use super::endpoint::Endpoint;
 use super::layout::{Layout, UNPLUGGED};
 use super::shard::Shard;
 use crate::record::{FlowRecord, Levels, LinkRecord, Record};
 use crate::symmetry::first_upward;
 
-/// Rows of a finished run.
-pub(super) fn record(job: &Job, layout: &Layout, shards: &[Shard]) -> Record {
+/// Rows of a finished run; those of messages leave their shards.
+pub(super) fn record(job: &Job, layout: &Layout, shards: &mut [Shard]) -> Record {
     let mut record = Record { multiplicity: job.folding.multiplicity(), ..Record::default() };
     for endpoint in shards.iter().flat_map(|s| &s.endpoints) {
         record.ranks.push(endpoint.stats);
@@ -75,11 +76,21 @@ fn links_of(job: &Job, layout: &Layout, shards: &[Shard], vertex: u32, into: (&m
     }
 }
 
+/// Rows of all endpoints in one list; each endpoint's are freed as they are copied, as millions would not fit twice.
+fn gather(shards: &mut [Shard], of: fn(&mut Endpoint) -> &mut Vec<FlowRecord>) -> Vec<FlowRecord> {
+    let lists = shards.iter_mut().flat_map(|s| &mut s.endpoints).map(of);
+    let mut lists: Vec<Vec<FlowRecord>> = lists.map(std::mem::take).collect();
+    let mut rows = Vec::with_capacity(lists.iter().map(Vec::len).sum());
+    for list in &mut lists {
+        rows.append(&mut std::mem::take(list));
+    }
+    rows
+}
+
 /// Joins where messages started with where they ended.
-fn flows(shards: &[Shard]) -> Vec<FlowRecord> {
+fn flows(shards: &mut [Shard]) -> Vec<FlowRecord> {
     let key = |f: &FlowRecord| (f.src, f.dst, f.lane, f.step);
-    let mut ends: Vec<FlowRecord> =
-        shards.iter().flat_map(|s| &s.endpoints).flat_map(|e| &e.flow_ends).copied().collect();
+    let mut ends = gather(shards, |e| &mut e.flow_ends);
     ends.sort_unstable();
     ends.dedup_by(|next, kept| {
         let same = key(next) == key(kept);
@@ -88,8 +99,7 @@ fn flows(shards: &[Shard]) -> Vec<FlowRecord> {
         }
         same
     });
-    let mut starts: Vec<FlowRecord> =
-        shards.iter().flat_map(|s| &s.endpoints).flat_map(|e| &e.flow_starts).copied().collect();
+    let mut starts = gather(shards, |e| &mut e.flow_starts);
     starts.sort_unstable_by_key(|f| (key(f), f.start_fs));
     starts.dedup_by_key(|f| key(f));
     let mut next = 0;

@@ -3,19 +3,26 @@
 //! **Model.** State of the engine (links, ranks, packets under way), copies of it for skipping, and the rows of the tables
 //! that were asked for, each at what it takes at its largest: while rows are made and while they become Arrow.
 //!
-//! **Invariant.** A remedy is named only if, by the same estimate, this run needs a tenth less with it. **Cost.** That of a
+//! **Invariant.** A remedy is named only if, by the same estimate, this run needs a twentieth less with it. **Cost.** That of a
 //! description: no walk over links or messages. **Limits.** Traffic comes from a sample of ranks.
 
 use super::{FLOW_BUDGET, Plan};
-use crate::bound::describe::describe;
+use crate::bound::describe::{Description, describe};
 use crate::error::{Error, Result};
+use crate::fabric::Fabric;
 use crate::spec::RunSpec;
 use crate::symmetry::Folding;
 
+/// Bytes of a packet in the engine.
+const PACKET: u64 = 32;
 /// Bytes of a link's row, and of its rows of the tables links and switches.
-const LINK_ROW: u64 = 250;
+const LINK_ROW: u64 = 270;
 /// Bytes of a message's two rows under way (its start and its end), of the copies that join them, and of its row of the table.
 const FLOW_ROW: u64 = 144;
+/// The same where messages are fluids: one row under way and one of the table.
+const FLUID_ROW: u64 = 100;
+/// Bytes of a message that is open where messages are fluids.
+const OPEN: u64 = 600;
 
 /// A way to run: everything that memory depends on besides the job itself.
 #[derive(Clone, Copy)]
@@ -45,20 +52,31 @@ impl Plan {
     fn needs(&self, way: Way) -> u64 {
         let d = describe(way.folding.quotient().unwrap_or(&self.fabric));
         let (ranks, each) = (u64::from(way.folding.simulated()), way.folding.multiplicity());
-        // packets of 32 bytes on the wires and in the buffers, some forty a busy link
-        let traffic = 32 * (self.prediction.packet_hops / each).min(40 * d.directed_links);
+        let traffic = PACKET * (self.prediction.packet_hops / each).min(under_way(&self.fabric, &d));
         let state = if way.flow {
             // messages opened, and what is kept of a link or a set of links
-            let open = (self.prediction.messages / ranks.max(1)).clamp(1, 256);
-            ranks * (open * 400 + u64::from(self.fabric.accelerator_ports()) * 64) + d.directed_links * 120
+            let ports = u64::from(self.fabric.accelerator_ports());
+            ranks * (self.open() * OPEN + ports * 64) + d.directed_links * 120
         } else {
             d.state_bytes + traffic
         } + ranks * u64::from(self.schedule.lanes()) * 64;
-        let flows = if way.flows { (self.prediction.messages / each).saturating_mul(FLOW_ROW) } else { 0 };
+        let row = if way.flow { FLUID_ROW } else { FLOW_ROW };
+        let flows = if way.flows { (self.prediction.messages / each).saturating_mul(row) } else { 0 };
         let links = if way.links { d.directed_links * LINK_ROW } else { 0 };
-        // two copies for skipping, each about as large as the state
-        let copies = if self.effective.skip && !way.flow { (2 * state).min(512 << 20) } else { 0 };
+        // two copies for skipping, of the part that is in use: measured, together half of the state
+        let copies = if self.effective.skip && !way.flow { (state / 2).min(512 << 20) } else { 0 };
         state.saturating_add(copies).saturating_add(flows).saturating_add(links)
+    }
+
+    /// Messages that a rank has open at once where they are fluids: those of a step, in every lane; of the first rank.
+    fn open(&self) -> u64 {
+        const LOOK: u32 = 64;
+        const MOST: u64 = 16;
+        let of = |lane| {
+            let steps = self.schedule.steps(0, lane).min(LOOK);
+            (0..steps).map(|step| u64::from(self.schedule.sends(0, lane, step))).max().unwrap_or(0)
+        };
+        (0..self.schedule.lanes().min(LOOK)).map(of).sum::<u64>().clamp(1, MOST)
     }
 
     /// Holds the run against the memory limit, and its messages against the engine's packet counter.
@@ -111,33 +129,52 @@ impl Plan {
     fn remedies(&self, needed: u64) -> String {
         let way = self.way();
         let mut found = vec![];
-        let mut offer = |remedy: &str, other: Way| {
+        let mut offer = |remedy: &str, other: Way, before: u64| {
             let left = self.needs(other);
-            if left < needed - needed / 10 {
+            if left < before - before / 20 {
                 found.push(format!("{remedy} (about {})", binary(left)));
             }
+            left
         };
         // what folding would leave of a packet run; a run that is folded already, or has no symmetry, stays what it is
         let placement = &self.placement;
         let folded = Folding::new(&self.fabric, &*self.schedule, placement, true);
         if !self.flow && !self.folding.applied() {
-            offer("fold=True", Way { folding: &folded, ..way });
+            offer("fold=True", Way { folding: &folded, ..way }, needed);
         }
+        // tables one after the other: of two that are large, either alone may be little
+        let mut kept = needed;
         if way.flows {
-            offer("leave flows out of record", Way { flows: false, ..way });
+            kept = offer("leave flows out of record", Way { flows: false, ..way }, kept);
         }
         if way.links {
-            offer("record levels instead of links and switches", Way { links: false, ..way });
+            let also = if way.flows { "and record" } else { "record" };
+            let remedy = format!("{also} levels instead of links and switches");
+            offer(&remedy, Way { flows: false, links: false, ..way }, kept);
         }
         if self.flow {
-            offer("fidelity \"packet\" with fold=True", Way { flow: false, folding: &folded, ..way });
+            offer("fidelity \"packet\" with fold=True", Way { flow: false, folding: &folded, ..way }, needed);
         } else {
             let whole = Folding::none(self.schedule.ranks(), String::new());
-            offer("fidelity \"flow\"", Way { flow: true, folding: &whole, ..way });
+            offer("fidelity \"flow\"", Way { flow: true, folding: &whole, ..way }, needed);
         }
         found.push("fidelity \"analytic\" (next to nothing, and no tables but the summary)".into());
         format!("to need less: {}; or fewer ranks on a smaller system", found.join(", "))
     }
+}
+
+/// Packets for which the links' queues have room when they are busy: those on the wire, and half a dozen that wait; rings
+/// grow by doubling, so up to twice that. Sums of traffic that collides over the whole machine come to as much.
+fn under_way(fabric: &Fabric, d: &Description) -> u64 {
+    let mut packets = 0;
+    for (net, counts) in fabric.networks.iter().zip(&d.networks) {
+        let wire = f64::from(net.spec.payload) + f64::from(net.spec.overhead);
+        for level in &counts.levels {
+            let flying = level.link_ns * level.link_gbps / wire.max(1.0);
+            packets += 2 * level.links * 2 * (flying as u64 + 6);
+        }
+    }
+    packets
 }
 
 /// Bytes as people read them.

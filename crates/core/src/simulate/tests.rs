@@ -116,8 +116,9 @@ fn only_what_helps_is_named() {
     assert!(text.contains("fidelity \"packet\" with fold=True (") && !text.contains("record"), "{text}");
     // flows need less than packets where few messages meet many links
     let mut s = wide(4096, &[], "packet");
-    s.algorithm = "pairwise".into();
-    assert!(too_large(&s).contains("fidelity \"flow\" ("));
+    (s.collective, s.algorithm, s.bytes) = ("all_reduce".into(), "recursive_doubling".into(), 1 << 20);
+    let text = too_large(&s);
+    assert!(text.contains("fidelity \"flow\" ("), "{text}");
     // a broadcast has no symmetry
     let mut s = wide(8192, &["links"], "packet");
     (s.collective, s.algorithm) = ("broadcast".into(), "binomial".into());
@@ -132,7 +133,16 @@ fn only_what_helps_is_named() {
 
 #[test]
 fn memory_is_checked_before_anything_large_is_made() {
-    let mut s = wide(1 << 20, &["flows"], "packet");
+    let mut s = wide(4096, &["flows"], "packet");
+    (s.system.accelerators, s.system.networks[0].span, s.bytes) = (1 << 20, 1 << 20, 64 << 20);
+    s.system.networks[0].topology = crate::spec::TopologySpec::Clos {
+        down: vec![128, 128, 64],
+        up: vec![1, 128, 128],
+        parallel: vec![1; 3],
+        rails: 1,
+    };
+    let (link, switch) = (s.system.networks[0].links[0].clone(), s.system.networks[0].switches[0].clone());
+    (s.system.networks[0].links, s.system.networks[0].switches) = (vec![link; 3], vec![switch; 3]);
     s.memory_limit = Some(1 << 30);
     let start = std::time::Instant::now();
     let text = too_large(&s);
