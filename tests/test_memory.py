@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import polars as pl
@@ -47,12 +46,16 @@ def test_the_check_comes_before_anything_large() -> None:
         switch_latency="100 ns",
     )
     system = sn.System("million").scale_out(tree, count=1 << 20)
-    start = time.perf_counter()
     with pytest.raises(MemoryLimitError, match="fold=True"):
         sn.all_to_all(
-            system, size="64 MiB", algorithm="direct", fidelity="packet", fold=False, record="flows", memory_limit="1 GiB"
+            system,
+            size="64 MiB",
+            algorithm="direct",
+            fidelity="packet",
+            fold=False,
+            record="flows",
+            memory_limit="1 GiB",
         )
-    assert time.perf_counter() - start < 10  # one or two on an idle machine
 
 
 def test_levels_are_the_links_summed_up() -> None:

@@ -10,6 +10,7 @@ import supernode as sn
 import supernode.selfcheck
 from conftest import star
 from supernode.errors import InternalError, SpecError
+from supernode.options import RECORDS
 from supernode.plan import Plan
 
 MESH = sn.System("mesh").scale_up(count=64, fabric=sn.FullMesh(dims=(8, 8), bandwidth="50 GB/s", latency="500 ns"))
@@ -37,7 +38,7 @@ def test_a_small_case_is_the_same_in_full(system: sn.System | str, collective: s
     assert found["folded"] or found["skipped"]
     assert 2 <= found["ranks"] <= 1024
     assert found["packet_hops"] <= supernode.selfcheck.MOST_HOPS
-    assert found["compared"] == ["summary", "ranks", "links", "switches", "flows"]
+    assert found["compared"] == ["summary", *RECORDS]
     assert result.meta["self_check"] == found
     again = sn.simulate(system, collective, fidelity="packet", self_check=True, **options)
     assert again.self_check == found

@@ -101,7 +101,7 @@ def self_check(plan: Plan, result: Result) -> tuple[dict[str, Any] | None, str]:
     if case is None:
         return None, "self_check=True has no effect: no small case of this run is folded or skipped"
     small = case.plan.spec.system.accelerators <= MOST_ACCELERATORS
-    records = [[r for r in names if small or r in ("ranks", "flows")] for names in (RECORDS, _PLAIN)]
+    records = [[r for r in names if small or r in ("ranks", "levels", "flows")] for names in (RECORDS, _PLAIN)]
     for record in records:
         _compare(case, record)
     spec = case.plan.spec
