@@ -38,7 +38,12 @@ _TABLE: tuple[tuple[str, Any, tuple[str, ...], str], ...] = (
     ("dtype", str, ("--dtype", "--datatype", "-d"), "Element type."),
     ("packet_budget", int, ("--packet-budget",), "Packet-hops up to which auto simulates packets."),
     ("time_limit", str, ("--time-limit",), "Simulated time at which to stop, e.g. '1 s'."),
-    ("memory_limit", str, ("--memory-limit",), "Memory that a run may take, e.g. '8 GiB'; by default 80 % of what is free."),
+    (
+        "memory_limit",
+        str,
+        ("--memory-limit",),
+        "Memory that a run may take, e.g. '8 GiB'; by default 80 % of what is free.",
+    ),
     ("skip", bool, ("--skip/--no-skip",), "Jump over periods that repeat; exact."),
     ("timeout", float, ("--timeout",), "Wall-clock seconds at which to stop."),
     ("progress", bool, ("--progress/--no-progress",), "Progress bar on stderr."),
