@@ -14,9 +14,9 @@ from supernode.errors import MemoryLimitError
 
 
 def refused(**changes: Any) -> str:
-    options: dict[str, Any] = {"fold": False, "fidelity": "packet", "memory_limit": "1 MiB", **changes}
+    options: dict[str, Any] = {"fold": False, "fidelity": "packet", "memory_limit": "3 MiB", **changes}
     options = {"system": star(4096), "collective": "all_to_all", "size": "1 MiB", "algorithm": "direct", **options}
-    with pytest.raises(MemoryLimitError, match="1048576 are allowed") as caught:
+    with pytest.raises(MemoryLimitError, match="3145728 are allowed") as caught:
         sn.simulate(options.pop("system"), options.pop("collective"), **options)
     return str(caught.value)
 

@@ -13,12 +13,14 @@ use crate::fabric::Fabric;
 use crate::spec::RunSpec;
 use crate::symmetry::Folding;
 
+/// Bytes that any run takes: threads, their arenas, and what is rounded up.
+const BASE: u64 = 2 << 20;
 /// Bytes of a packet in the engine.
 const PACKET: u64 = 32;
 /// Bytes of a link's row, and of its rows of the tables links and switches.
 const LINK_ROW: u64 = 270;
 /// Bytes of a message's two rows under way (its start and its end), of the copies that join them, and of its row of the table.
-const FLOW_ROW: u64 = 144;
+const FLOW_ROW: u64 = 180;
 /// The same where messages are fluids: one row under way and one of the table.
 const FLUID_ROW: u64 = 100;
 /// Bytes of a message that is open where messages are fluids.
@@ -65,7 +67,7 @@ impl Plan {
         let links = if way.links { d.directed_links * LINK_ROW } else { 0 };
         // two copies for skipping, of the part that is in use: measured, together half of the state
         let copies = if self.effective.skip && !way.flow { (state / 2).min(512 << 20) } else { 0 };
-        state.saturating_add(copies).saturating_add(flows).saturating_add(links)
+        (BASE + state).saturating_add(copies).saturating_add(flows).saturating_add(links)
     }
 
     /// Messages that a rank has open at once where they are fluids: those of a step, in every lane; of the first rank.
