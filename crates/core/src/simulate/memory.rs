@@ -4,19 +4,22 @@
 //! that were asked for, each at what it takes at its largest: while rows are made and while they become Arrow.
 //!
 //! **Invariant.** A remedy is named only if, by the same estimate, this run needs a twentieth less with it. **Cost.** That of a
-//! description: no walk over links or messages. **Limits.** Traffic comes from a sample of ranks.
+//! description: no walk over links or messages. **Limits.** Traffic comes from a sample of ranks. How
+//! far queues fill is not known before a run: where they stay short, the estimate is up to two or three times too high.
 
 use super::{FLOW_BUDGET, Plan};
 use crate::bound::describe::{Description, describe};
 use crate::error::{Error, Result};
-use crate::fabric::Fabric;
-use crate::spec::RunSpec;
+use crate::fabric::Network;
+use crate::spec::{RoutingSpec, RunSpec};
 use crate::symmetry::Folding;
 
 /// Bytes that any run takes: threads, their arenas, and what is rounded up.
 const BASE: u64 = 2 << 20;
 /// Bytes of a packet in the engine.
 const PACKET: u64 = 32;
+/// Packets that wait behind a link whose buffer is unlimited; there can be more.
+const UNLIMITED: u64 = 256;
 /// Bytes of a link's row, and of its rows of the tables links and switches.
 const LINK_ROW: u64 = 270;
 /// Bytes of a message's two rows under way (its start and its end), of the copies that join them, and of its row of the table.
@@ -54,11 +57,12 @@ impl Plan {
     fn needs(&self, way: Way) -> u64 {
         let d = describe(way.folding.quotient().unwrap_or(&self.fabric));
         let (ranks, each) = (u64::from(way.folding.simulated()), way.folding.multiplicity());
-        let traffic = PACKET * (self.prediction.packet_hops / each).min(under_way(&self.fabric, &d));
+        let traffic = PACKET * (self.prediction.packet_hops / each).min(self.under_way(&d));
         let state = if way.flow {
             // messages opened, and what is kept of a link or a set of links
             let ports = u64::from(self.fabric.accelerator_ports());
-            ranks * (self.open() * OPEN + ports * 64) + d.directed_links * 120
+            let link = if self.fabric.networks.iter().any(single_path) { 240 } else { 120 };
+            ranks * (self.open() * OPEN + ports * 64) + d.directed_links * link
         } else {
             d.state_bytes + traffic
         } + ranks * u64::from(self.schedule.lanes()) * 64;
@@ -68,6 +72,29 @@ impl Plan {
         // two copies for skipping, of the part that is in use: measured, together half of the state
         let copies = if self.effective.skip && !way.flow { (state / 2).min(512 << 20) } else { 0 };
         (BASE + state).saturating_add(copies).saturating_add(flows).saturating_add(links)
+    }
+
+    /// Packets for which the links' queues have room when they are busy: those on the wire, and those that wait, in rings
+    /// that grow by doubling. In order and sprayed, half a dozen wait; where paths or receivers collide, half the buffer
+    /// behind the link fills up, or all of it if every rank sends to many at once.
+    fn under_way(&self, d: &Description) -> u64 {
+        let (scattered, many) = (self.effective.placement.is_some(), self.open() > 1);
+        let mut packets = 0;
+        for (net, counts) in self.fabric.networks.iter().zip(&d.networks) {
+            let wire = u64::from(net.spec.payload) + u64::from(net.spec.overhead);
+            let buffer = net.spec.buffer.map_or(UNLIMITED, |b| (b / wire.max(1)).min(1 << 24));
+            for level in &counts.levels {
+                // links of a level: at most 2^24 packets each, so that nothing overflows
+                let flying = ((level.link_ns * level.link_gbps / wire.max(1) as f64) as u64).min(1 << 24);
+                let room = if scattered || single_path(net) {
+                    (flying + if many { buffer } else { buffer / 2 }).next_power_of_two()
+                } else {
+                    2 * (flying + 6)
+                };
+                packets += 2 * level.links * room;
+            }
+        }
+        packets
     }
 
     /// Messages that a rank has open at once where they are fluids: those of a step, in every lane; of the first rank.
@@ -165,18 +192,10 @@ impl Plan {
     }
 }
 
-/// Packets for which the links' queues have room when they are busy: those on the wire, and half a dozen that wait; rings
-/// grow by doubling, so up to twice that. Sums of traffic that collides over the whole machine come to as much.
-fn under_way(fabric: &Fabric, d: &Description) -> u64 {
-    let mut packets = 0;
-    for (net, counts) in fabric.networks.iter().zip(&d.networks) {
-        let wire = f64::from(net.spec.payload) + f64::from(net.spec.overhead);
-        for level in &counts.levels {
-            let flying = level.link_ns * level.link_gbps / wire.max(1.0);
-            packets += 2 * level.links * 2 * (flying as u64 + 6);
-        }
-    }
-    packets
+/// True if messages can meet on a link while others are idle: a tree of several tiers, and one path a message.
+fn single_path(net: &Network) -> bool {
+    let single = matches!(net.spec.routing, RoutingSpec::DModK | RoutingSpec::SModK | RoutingSpec::Ecmp);
+    single && !net.is_direct() && net.spec.links.len() > 1
 }
 
 /// Bytes as people read them.
