@@ -231,7 +231,10 @@ impl Plan {
         };
         if spec.fidelity == "auto" {
             plan.packet = plan.packet_hops() <= spec.packet_budget;
-            plan.flow = !plan.packet && plan.prediction.messages <= FLOW_BUDGET;
+            let fluid = flow::models(&plan.fabric, &*plan.schedule, &plan.placement).is_ok();
+            plan.flow = !plan.packet && fluid && plan.prediction.messages <= FLOW_BUDGET;
+        } else if plan.flow {
+            flow::models(&plan.fabric, &*plan.schedule, &plan.placement)?;
         }
         if !plan.packet && fold {
             plan.folding = Folding::none(plan.schedule.ranks(), "only packets are folded".into());

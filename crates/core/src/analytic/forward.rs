@@ -34,13 +34,12 @@ enum Event {
 struct Run<'a> {
     costs: &'a Costs<'a>,
     schedule: &'a dyn Schedule,
-    common: usize,
     lanes: u32,
     states: Vec<State>,
     /// Messages that came before their step began: how many, and when the last.
     early: BTreeMap<(u32, u32, u32), (i64, f64)>,
-    /// Contributions to sums in the switches by (root, lane, step).
-    sums: BTreeMap<(u32, u32, u32), (u32, f64)>,
+    /// Contributions to sums in the switches by (root if there is one, lane, step).
+    sums: BTreeMap<(Option<u32>, u32, u32), (u32, f64)>,
     /// What happens next: (time in fs as an integer, sequence, index of the event).
     order: BinaryHeap<Reverse<(u64, u64, u32)>>,
     events: Vec<Event>,
@@ -53,12 +52,11 @@ struct Run<'a> {
 }
 
 /// Time from the end of launch until all ranks are through, if only the first `lanes` lanes run.
-pub fn forward(costs: &Costs, schedule: &dyn Schedule, lanes: u32, common: usize) -> f64 {
+pub fn forward(costs: &Costs, schedule: &dyn Schedule, lanes: u32) -> f64 {
     let (n, ports) = (schedule.ranks() as usize, costs.ports());
     let mut run = Run {
         costs,
         schedule,
-        common,
         lanes,
         states: vec![State::default(); n * lanes as usize],
         early: BTreeMap::new(),
@@ -120,7 +118,7 @@ impl Run<'_> {
             *self.state(rank, lane) = State { step, left, latest };
             if sends > 0 {
                 let first = self.schedule.send(rank, lane, step, 0);
-                let network = self.costs.leg(rank, lane, &first, self.common).map_or(0, |leg| leg.network);
+                let network = self.costs.leg(rank, lane, &first).map_or(0, |leg| leg.network);
                 // counted as one more to wait for, until its messages have left
                 self.state(rank, lane).left += 1;
                 self.at(time + self.costs.step(network), Event::Start { rank, lane });
@@ -141,7 +139,7 @@ impl Run<'_> {
         let mut out = time;
         for i in 0..self.schedule.sends(rank, lane, step) {
             let message = self.schedule.send(rank, lane, step, i);
-            let Some(leg) = self.costs.leg(rank, lane, &message, self.common) else {
+            let Some(leg) = self.costs.leg(rank, lane, &message) else {
                 continue;
             };
             let free = &mut self.out_free[rank as usize * ports + leg.port];
@@ -156,12 +154,15 @@ impl Run<'_> {
             match message.to {
                 Target::Rank(rank) => self.at(arrival, Event::Arrival { rank, lane, step, bytes, leg }),
                 Target::SwitchReduce { root } => {
-                    let sum = self.sums.entry((root, lane, step)).or_insert((0, 0.0));
-                    *sum = (sum.0 + 1, sum.1.max(arrival));
-                    let (count, last) = *sum;
-                    if count == self.schedule.ranks() {
-                        self.sums.remove(&(root, lane, step));
+                    if let Some(last) = self.contribute((Some(root), lane, step), arrival) {
                         self.at(last, Event::Arrival { rank: root, lane, step, bytes, leg });
+                    }
+                }
+                Target::SwitchAllReduce => {
+                    if let Some(last) = self.contribute((None, lane, step), arrival) {
+                        for rank in 0..self.schedule.ranks() {
+                            self.at(last, Event::Arrival { rank, lane, step, bytes, leg });
+                        }
                     }
                 }
                 Target::SwitchMulticast => {
@@ -172,6 +173,18 @@ impl Run<'_> {
             }
         }
         self.done(rank, lane, out);
+    }
+
+    /// Adds to a sum; when it is complete, gives the last contribution's arrival.
+    fn contribute(&mut self, key: (Option<u32>, u32, u32), arrival: f64) -> Option<f64> {
+        let sum = self.sums.entry(key).or_insert((0, 0.0));
+        *sum = (sum.0 + 1, sum.1.max(arrival));
+        let (count, last) = *sum;
+        if count < self.schedule.ranks() {
+            return None;
+        }
+        self.sums.remove(&key);
+        Some(last)
     }
 
     /// A message's tail reaches its receiver.

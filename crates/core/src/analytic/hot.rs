@@ -20,7 +20,7 @@ pub const LANES: u32 = 8;
 const PORTS: u64 = 1 << 20;
 
 /// Femtoseconds of the busiest link of any direct network, all lanes, and its network and dimension.
-pub fn busiest(costs: &Costs, schedule: &dyn Schedule, common: usize) -> (f64, usize, usize) {
+pub fn busiest(costs: &Costs, schedule: &dyn Schedule) -> (f64, usize, usize) {
     let mut found = (0.0, 0, 0);
     let (lanes, weight) = sample(schedule.lanes(), LANES);
     for (network, net) in costs.fabric.networks.iter().enumerate() {
@@ -41,7 +41,7 @@ pub fn busiest(costs: &Costs, schedule: &dyn Schedule, common: usize) -> (f64, u
                     let Target::Rank(peer) = message.to else {
                         continue;
                     };
-                    let Some(leg) = costs.leg(rank, lane, &message, common).filter(|leg| leg.network == network) else {
+                    let Some(leg) = costs.leg(rank, lane, &message).filter(|leg| leg.network == network) else {
                         continue;
                     };
                     let copy = here - here % net.span;

@@ -14,6 +14,7 @@
 use crate::bound::path;
 use crate::collective::{Message, Target};
 use crate::fabric::{Fabric, Network, Shape};
+use crate::routing::aggregation::Aggregation;
 use crate::routing::{dimension_order, policy};
 use crate::spec::{ProtocolSpec, RoutingSpec};
 use crate::units::BitRate;
@@ -28,6 +29,8 @@ pub struct Costs<'a> {
     /// Software costs.
     pub protocol: &'a ProtocolSpec,
     seed: u64,
+    /// Where in-network operations happen.
+    aggregation: Option<Aggregation>,
     /// First port class of each network, and their number at the end.
     first: Vec<usize>,
     hbm: f64,
@@ -78,7 +81,8 @@ impl<'a> Costs<'a> {
         }
         let device = &fabric.spec.device;
         let [hbm, copy, reduce] = [device.hbm_rate, device.copy_rate, device.reduce_rate].map(fs_per_byte);
-        Costs { fabric, placement, protocol, seed, first, hbm, copy, reduce }
+        let aggregation = Aggregation::find(fabric, placement);
+        Costs { fabric, placement, protocol, seed, aggregation, first, hbm, copy, reduce }
     }
 
     /// Number of port classes.
@@ -111,15 +115,8 @@ impl<'a> Costs<'a> {
         bytes * if reduce { self.reduce } else { self.copy }
     }
 
-    /// The innermost network with all ranks in one copy: where in-network operations happen.
-    pub fn common_network(&self) -> usize {
-        let home = self.placement.first().copied().unwrap_or(0);
-        let spans = |net: &Network| self.placement.iter().all(|&a| a / net.span == home / net.span);
-        self.fabric.networks.iter().position(spans).unwrap_or(0)
-    }
-
-    /// Cost of a message of a rank; `None` if no network joins the two, or they are the same.
-    pub fn leg(&self, rank: u32, lane: u32, message: &Message, common: usize) -> Option<Leg> {
+    /// Cost of a message of a rank; `None` if no network joins the two, or can sum, or they are the same.
+    pub fn leg(&self, rank: u32, lane: u32, message: &Message) -> Option<Leg> {
         let here = self.placement[rank as usize];
         let (path, there) = match message.to {
             Target::Rank(peer) => {
@@ -130,8 +127,10 @@ impl<'a> Costs<'a> {
                 (path::between(self.fabric, here, there)?, there)
             }
             _ => {
-                let (wire_fs, latency_fs) = path::climb(&self.fabric.networks[common], 0);
-                (path::Path { network: common, meet: 0, links: 2, latency_fs, wire_fs }, here)
+                // up to the switch that completes it and down again; between switches many ranks share a packet
+                let Aggregation { network, top: meet, .. } = self.aggregation?;
+                let (wire_fs, latency_fs) = path::climb(&self.fabric.networks[network], meet);
+                (path::Path { network, meet, links: 2, latency_fs, wire_fs }, here)
             }
         };
         let net = &self.fabric.networks[path.network];

@@ -92,10 +92,9 @@ pub fn predict(scene: Scene<'_>) -> Prediction {
         return Prediction { time_fs: protocol.launch_fs, software_fs: protocol.launch_fs, ..Prediction::default() };
     }
     let costs = leg::Costs::new(fabric, placement, protocol, seed);
-    let common = costs.common_network();
-    let mut s = survey::survey(&costs, schedule, root, common);
+    let mut s = survey::survey(&costs, schedule, root);
     if s.lane_messages * f64::from(schedule.lanes().min(hot::LANES)) <= HOT && hot::applies(&costs) {
-        let (busy, network, dimension) = hot::busiest(&costs, schedule, common);
+        let (busy, network, dimension) = hot::busiest(&costs, schedule);
         if busy > s.busiest {
             (s.busiest, s.name) =
                 (busy, format!("{} dimension {} links", fabric.networks[network].spec.name, dimension + 1));
@@ -107,9 +106,9 @@ pub fn predict(scene: Scene<'_>) -> Prediction {
     let time = if s.messages <= FEW {
         // the chain knows ports only; where all walk in step, the tiers and dimensions of each step are known too
         let in_step = if s.even && lanes == 1 { walk } else { 0.0 };
-        forward::forward(&costs, schedule, lanes, common).max(resource).max(in_step)
+        forward::forward(&costs, schedule, lanes).max(resource).max(in_step)
     } else if s.lane_messages <= TREE * f64::from(schedule.ranks()) {
-        (forward::forward(&costs, schedule, 1, common) + s.busiest - s.lane_busiest).max(resource)
+        (forward::forward(&costs, schedule, 1) + s.busiest - s.lane_busiest).max(resource)
     } else {
         // sums that the switches form and what they replicate use the ports one after the other
         let after = if s.in_network { s.software + s.latency } else { s.farthest };

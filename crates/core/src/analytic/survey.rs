@@ -118,7 +118,7 @@ impl Loads {
 }
 
 /// Looks at a schedule.
-pub fn survey(costs: &Costs, schedule: &dyn Schedule, root: u32, common: usize) -> Survey {
+pub fn survey(costs: &Costs, schedule: &dyn Schedule, root: u32) -> Survey {
     let (n, lanes) = (schedule.ranks(), schedule.lanes());
     let probe =
         |rank: u32| u64::from(schedule.steps(rank, 0).max(1)) * u64::from(schedule.sends(rank, 0, 0).clamp(1, SENDS));
@@ -139,7 +139,7 @@ pub fn survey(costs: &Costs, schedule: &dyn Schedule, root: u32, common: usize) 
         let counts = i < even.len();
         let mut loads = Loads::new(costs.ports(), tiers);
         for &lane in &lane_list {
-            walk(costs, schedule, rank, lane, common, steps, &first, &mut loads, &mut found.farthest);
+            walk(costs, schedule, rank, lane, steps, &first, &mut loads, &mut found.farthest);
         }
         let share = 1.0 / (even.len() as f64 * lane_list.len() as f64);
         let chain = loads.chain / lane_list.len() as f64;
@@ -192,7 +192,6 @@ fn walk(
     schedule: &dyn Schedule,
     rank: u32,
     lane: u32,
-    common: usize,
     steps: u32,
     first: &[usize],
     loads: &mut Loads,
@@ -209,7 +208,7 @@ fn walk(
         busy.iter_mut().for_each(|b| *b = 0.0);
         for &i in &send_list {
             let message = schedule.send(rank, lane, step, i);
-            let Some(leg) = costs.leg(rank, lane, &message, common) else {
+            let Some(leg) = costs.leg(rank, lane, &message) else {
                 continue;
             };
             network = network.or(Some(leg.network));

@@ -59,6 +59,8 @@ pub struct Params {
     pub order: Vec<u32>,
     /// Wraparound by dimension; empty: all.
     pub wrap: Vec<bool>,
+    /// In-network: a tree of several tiers of switches sums, and sums of all go to all instead of to owners.
+    pub shared: bool,
     /// Independent lanes; the algorithm's usual number if absent.
     pub lanes: Option<u32>,
     /// Pipelined chunks of each lane, each a lane of its own in the schedule; the algorithm's usual number if absent.
@@ -79,6 +81,7 @@ impl Params {
             dims: Vec::new(),
             order: Vec::new(),
             wrap: Vec::new(),
+            shared: false,
             lanes: None,
             chunks: None,
         }
@@ -203,6 +206,8 @@ fn lanes(params: &Params) -> Result<(u32, u32)> {
         Algorithm::Ring => ring::rails(&params.levels, params.ranks),
         Algorithm::DoubleBinaryTree => 2,
         Algorithm::TorusBucket => torus::lanes(&params.dims).max(1),
+        // nobody waits for an owner: packets alone are a pipeline
+        Algorithm::InNetwork if params.shared && in_network::shares(params.collective) => 1,
         Algorithm::InNetwork => in_network::lanes(params.payload()),
         _ => 1,
     });
@@ -257,7 +262,7 @@ fn assemble(params: &Params) -> std::result::Result<Box<dyn Schedule>, Refusal> 
         Algorithm::Pairwise => lay(Pairwise::new(collective, order, &cut), cut),
         Algorithm::TorusBucket => lay(torus::program(collective, &params.dims, &params.wrap), cut),
         Algorithm::Hierarchical => lay(hierarchical::program(collective, &params.levels), cut),
-        Algorithm::InNetwork => lay(InNetwork::new(collective, params.root, &cut), cut),
+        Algorithm::InNetwork => lay(InNetwork::new(collective, params.root, params.shared, order, &cut), cut),
     })
 }
 
@@ -308,6 +313,7 @@ fn pieces(params: &Params) -> u32 {
         Algorithm::RecursiveDoubling => params.collective == Collective::AllReduce,
         Algorithm::Direct => params.collective == Collective::AllReduce,
         Algorithm::DoubleBinaryTree => true,
+        Algorithm::InNetwork => params.shared && params.collective == Collective::AllReduce,
         _ => false,
     };
     match params.collective {

@@ -90,8 +90,8 @@ struct Run<'a> {
     at: Vec<(u32, bool)>,
     holds: Vec<BTreeMap<Block, Ranks>>,
     inbox: Vec<BTreeMap<u32, Load>>,
-    /// By root and step.
-    sums: BTreeMap<(u32, u32), Sum>,
+    /// By root, if they have one, and step.
+    sums: BTreeMap<(Option<u32>, u32), Sum>,
     ready: VecDeque<u32>,
     seen: BTreeSet<Block>,
 }
@@ -196,11 +196,12 @@ impl<'a> Run<'a> {
                 (0..n).try_for_each(|to| self.deliver(to, message.recv_step, bytes, values.clone()))
             }
             Target::SwitchReduce { root } if root >= n => Err(format!("it is reduced to rank {root} of {n}")),
-            Target::SwitchReduce { root } => self.contribute(rank, root, message, values),
+            Target::SwitchReduce { root } => self.contribute(rank, Some(root), message, values),
+            Target::SwitchAllReduce => self.contribute(rank, None, message, values),
         }
     }
 
-    fn contribute(&mut self, rank: u32, root: u32, message: Message, values: Vec<(Block, Ranks)>) -> Found {
+    fn contribute(&mut self, rank: u32, root: Option<u32>, message: Message, values: Vec<(Block, Ranks)>) -> Found {
         let key = (root, message.recv_step);
         let sum = self.sums.entry(key).or_default();
         if sum.from.is_empty() {
@@ -210,7 +211,7 @@ impl<'a> Run<'a> {
             return Err(format!("it adds {} bytes to a reduction of {}", message.bytes, sum.bytes));
         }
         if !sum.from.insert(rank) {
-            return Err(format!("a second contribution to the same reduction to rank {root}"));
+            return Err(format!("a second contribution to the same reduction to {}", receiver(root)));
         }
         for (block, value) in values {
             let new = match sum.values.get(&block) {
@@ -221,7 +222,9 @@ impl<'a> Run<'a> {
         }
         if sum.from.len() == self.at.len() {
             let sum = self.sums.remove(&key).unwrap_or_default();
-            return self.deliver(root, message.recv_step, sum.bytes, sum.values.into_iter().collect());
+            let values: Vec<_> = sum.values.into_iter().collect();
+            let mut to = root.map_or(0..self.schedule.ranks(), |root| root..root + 1);
+            return to.try_for_each(|to| self.deliver(to, message.recv_step, sum.bytes, values.clone()));
         }
         Ok(())
     }
@@ -259,7 +262,8 @@ impl<'a> Run<'a> {
         }
         match self.sums.iter().next() {
             Some(((root, step), sum)) => Err(format!(
-                "the reduction to rank {root} step {step} lane {} has {} contributions of {}",
+                "the reduction to {} step {step} lane {} has {} contributions of {}",
+                receiver(*root),
                 self.lane,
                 sum.from.len(),
                 self.at.len()
@@ -289,7 +293,7 @@ impl<'a> Run<'a> {
                     let message = self.schedule.send(from, self.lane, later, i);
                     let to_rank = match message.to {
                         Target::Rank(to) | Target::SwitchReduce { root: to } => to == rank,
-                        Target::SwitchMulticast => true,
+                        Target::SwitchMulticast | Target::SwitchAllReduce => true,
                     };
                     if to_rank && message.recv_step == step {
                         return Some(from);
@@ -323,4 +327,9 @@ impl<'a> Run<'a> {
         }
         Ok(self.seen.iter().fold(0, |sum, &block| self.schedule.block_bytes(block).saturating_add(sum)))
     }
+}
+
+/// Who gets a sum, in words.
+fn receiver(root: Option<u32>) -> String {
+    root.map_or("all".into(), |root| format!("rank {root}"))
 }

@@ -6,23 +6,28 @@
 //! piece multicast to all, itself included. Reduce-scatter is step 0, all-gather step 1. Broadcast is one multicast of the
 //! root; reduce is one contribution of everyone. Barrier: an empty reduction to rank 0, then its empty multicast.
 //!
+//! Where a tree of several tiers of switches joins the ranks (`shared`), an all-reduce has no owners: every rank sends all
+//! its data once, in the same order; switches add on the way up, and what the topmost one has complete it replicates
+//! down to all, packet by packet. So does a barrier, with an empty message. The others are as above.
+//!
 //! **Invariant.** All ranks do alike, as owners that all ask at the same time make them: at any moment they contribute to
 //! different owners. A lane's sums are complete when its last contributions are there; lanes follow each other.
 //!
 //! **Cost** (p ranks, n bytes, L lanes): all-reduce two steps, Lp(p+1) messages, of which a rank sends n + n/p bytes and
 //! receives n/p + n. Reduce-scatter one step, Lp^2 messages, np bytes sent, n received. All-gather one step, Lp messages, n
-//! bytes sent, np received. Broadcast L, reduce Lp, barrier p + 1 messages.
+//! bytes sent, np received. Broadcast L, reduce Lp, barrier p + 1 messages. Shared: one step, Lp messages, of which a rank
+//! sends and receives n bytes.
 //!
 //! **Limits.** A sum is delivered as if stored (the owner's own share is among the contributions).
 //!
 //! **Source.** Graham et al.: Scalable hierarchical aggregation protocol (SHArP), COMHPC 2016; Klenk, Jiang, Thorson,
 //! Dennison: An in-network architecture for accelerating shared-memory multiprocessor collectives, ISCA 2020.
 
-use super::Target;
 use super::layout::{Cut, Part, add_mod};
 use super::names::Collective;
 use super::program::{Expect, Move, Program};
-use crate::radix::Digit;
+use super::{SwitchUse, Target};
+use crate::radix::{Digit, Radix};
 
 /// Bytes that are worth a lane of their own, and how many lanes such a short pipeline has at most.
 const LANE_BYTES: u64 = 256 << 10;
@@ -31,6 +36,11 @@ const FEW_LANES: u64 = 32;
 const LONG_LANE_BYTES: u64 = 4 << 20;
 /// Lanes by default, at most.
 const LANES: u64 = 256;
+
+/// True if a sum of everyone's contributions is all that the collective asks for.
+pub(super) fn shares(collective: Collective) -> bool {
+    matches!(collective, Collective::AllReduce | Collective::Barrier)
+}
 
 /// The usual number of lanes for a size.
 pub(super) fn lanes(bytes: u64) -> u32 {
@@ -45,6 +55,10 @@ pub(super) struct InNetwork {
     ranks: u32,
     root: u32,
     all: Part,
+    /// Sums of all go to all.
+    shared: bool,
+    /// Digits in which the fabric counts the ranks.
+    order: Radix,
 }
 
 /// What a step does.
@@ -57,16 +71,21 @@ enum Stage {
     Reduce,
     /// The root's data to everyone.
     Broadcast,
+    /// Contributions of everyone to a sum for everyone.
+    Shared,
 }
 
 impl InNetwork {
-    pub(super) fn new(collective: Collective, root: u32, cut: &Cut) -> Self {
+    /// With `shared`, all-reduce and barrier let sums go to all instead of to owners.
+    pub(super) fn new(collective: Collective, root: u32, shared: bool, order: Radix, cut: &Cut) -> Self {
         let root = if collective == Collective::Barrier { 0 } else { root };
-        InNetwork { collective, ranks: cut.ranks(), root, all: cut.all() }
+        let shared = shared && shares(collective);
+        InNetwork { collective, ranks: cut.ranks(), root, all: cut.all(), shared, order }
     }
 
     fn stage(&self, step: u32) -> Stage {
         match (self.collective, step) {
+            _ if self.shared => Stage::Shared,
             (Collective::AllGather, _) => Stage::Gather,
             (Collective::Broadcast, _) => Stage::Broadcast,
             (Collective::Reduce, _) | (Collective::Barrier, 0) => Stage::Reduce,
@@ -78,12 +97,14 @@ impl InNetwork {
 }
 
 impl Program for InNetwork {
-    fn in_network(&self) -> bool {
-        true
+    fn switches(&self) -> SwitchUse {
+        if self.shared { SwitchUse::Shared } else { SwitchUse::Owned }
     }
 
     fn symmetry(&self) -> Vec<Digit> {
         match self.collective {
+            // any renaming of the ranks would do
+            _ if self.shared => self.order.digits().to_vec(),
             Collective::AllReduce | Collective::AllGather | Collective::ReduceScatter => {
                 vec![Digit { stride: 1, size: self.ranks }]
             }
@@ -92,13 +113,13 @@ impl Program for InNetwork {
     }
 
     fn steps(&self, _: u32, _: u32) -> u32 {
-        1 + u32::from(matches!(self.collective, Collective::AllReduce | Collective::Barrier))
+        1 + u32::from(!self.shared && matches!(self.collective, Collective::AllReduce | Collective::Barrier))
     }
 
     fn sends(&self, rank: u32, _: u32, step: u32) -> u32 {
         match self.stage(step) {
             Stage::Scatter => self.ranks,
-            Stage::Gather | Stage::Reduce => 1,
+            Stage::Gather | Stage::Reduce | Stage::Shared => 1,
             Stage::Broadcast => u32::from(rank == self.root),
         }
     }
@@ -116,6 +137,8 @@ impl Program for InNetwork {
             }
             Stage::Reduce => (Target::SwitchReduce { root: self.root }, self.all),
             Stage::Broadcast => (Target::SwitchMulticast, self.all),
+            Stage::Shared if self.collective == Collective::Barrier => (Target::SwitchAllReduce, Part::one(rank)),
+            Stage::Shared => (Target::SwitchAllReduce, self.all),
         };
         Move { to, recv_step: step, part }
     }
@@ -125,7 +148,7 @@ impl Program for InNetwork {
             Stage::Scatter => Expect::copy(Part::one(rank)),
             Stage::Gather => Expect::copy(self.all).over(self.ranks),
             Stage::Reduce if rank != self.root => Expect::NOTHING,
-            Stage::Reduce | Stage::Broadcast => Expect::copy(self.all),
+            Stage::Reduce | Stage::Broadcast | Stage::Shared => Expect::copy(self.all),
         }
     }
 }

@@ -64,6 +64,20 @@ pub enum Target {
     },
     /// Replicated by the switches to every rank, the sender included.
     SwitchMulticast,
+    /// A contribution that the switches combine with the same message of every other rank; the sum arrives at every rank
+    /// once. All ranks send a contribution of the same size with the same (lane, recv_step).
+    SwitchAllReduce,
+}
+
+/// What a schedule asks of switches besides forwarding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SwitchUse {
+    /// Nothing.
+    Forward,
+    /// Sums and copies that belong to a rank each.
+    Owned,
+    /// Sums of all that go to all, and nothing else.
+    Shared,
 }
 
 /// One message of a step.
@@ -111,9 +125,9 @@ pub trait Schedule: Send + Sync + Debug {
     fn symmetry(&self) -> Vec<Digit> {
         vec![]
     }
-    /// True if switches combine or replicate messages.
-    fn in_network(&self) -> bool {
-        false
+    /// Whether switches combine or replicate messages, and for whom.
+    fn switches(&self) -> SwitchUse {
+        SwitchUse::Forward
     }
     /// Appends the blocks that message `i` carries, for the checker. Their [`Schedule::block_bytes`] sum to its bytes.
     fn blocks(&self, rank: u32, lane: u32, step: u32, i: u32, out: &mut Vec<Block>);

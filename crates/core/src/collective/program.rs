@@ -6,7 +6,7 @@
 //! **Invariant.** All calls are pure and do not allocate, save for listing blocks.
 
 use super::layout::{Cut, Part};
-use super::{Block, Message, Op, Recv, Schedule, Target};
+use super::{Block, Message, Op, Recv, Schedule, SwitchUse, Target};
 use crate::radix::Digit;
 use std::fmt::Debug;
 use std::ops::Range;
@@ -65,9 +65,9 @@ pub(super) trait Program: Send + Sync + Debug {
     fn sends(&self, rank: u32, lane: u32, step: u32) -> u32;
     fn send(&self, rank: u32, lane: u32, step: u32, i: u32) -> Move;
     fn recv(&self, rank: u32, lane: u32, step: u32) -> Expect;
-    /// See [`Schedule::in_network`].
-    fn in_network(&self) -> bool {
-        false
+    /// See [`Schedule::switches`].
+    fn switches(&self) -> SwitchUse {
+        SwitchUse::Forward
     }
     /// See [`Schedule::symmetry`].
     fn symmetry(&self) -> Vec<Digit> {
@@ -113,8 +113,8 @@ impl<P: Program> Schedule for Laid<P> {
         Recv { messages, bytes: u64::from(times) * self.cut.bytes(&part, lane), reduce: op == Op::Reduce }
     }
 
-    fn in_network(&self) -> bool {
-        self.program.in_network()
+    fn switches(&self) -> SwitchUse {
+        self.program.switches()
     }
 
     fn symmetry(&self) -> Vec<Digit> {

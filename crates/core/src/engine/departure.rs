@@ -7,7 +7,7 @@ use super::injection::Offer;
 use super::layout::{Class, UNPLUGGED};
 use super::mail::Mail;
 use super::packet::{MULTICAST, Packet, REDUCE};
-use super::shard::{Fifo, Shard, buffered};
+use super::shard::{Fifo, Shard};
 use crate::units::{Fs, NEVER};
 
 /// What a port could send next.
@@ -162,7 +162,7 @@ impl Shard<'_> {
         let wire = packet.wire();
         let out_channel = if source == INJECTION { packet.channel() } else { source - 1 };
         let busy = class.fs(wire);
-        let (held, in_port, in_channel) = (buffered(&packet), packet.in_port(), packet.channel());
+        let (held, in_port, in_channel) = (packet.buffered(), packet.in_port(), packet.channel());
         let stats = &mut self.stats[(base + p) as usize];
         stats.packets += 1;
         self.hops += 1;

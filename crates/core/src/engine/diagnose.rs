@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::layout::{Layout, UNPLUGGED};
-use super::shard::{Shard, buffered};
+use super::shard::Shard;
 use crate::error::Error;
 use crate::units::Fs;
 
@@ -116,7 +116,7 @@ fn waiting_queues(layout: &Layout, shards: &[Shard]) -> BTreeMap<Queue, Vec<Queu
                     }
                     for i in skip..fifo.ring.len() {
                         let packet = shard.packets.get(&fifo.ring, i);
-                        if buffered(packet) {
+                        if packet.buffered() {
                             let upstream = shard.ports[(base + u32::from(packet.in_port())) as usize].peer;
                             if upstream != UNPLUGGED {
                                 holders.entry((upstream, u32::from(packet.channel()))).or_default().push(queue);

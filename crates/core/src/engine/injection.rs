@@ -9,6 +9,7 @@
 use std::collections::VecDeque;
 
 use super::endpoint::{Endpoint, Program};
+use super::in_network::SHARED;
 use super::packet::{LAST, MULTICAST, Packet, REDUCE, tag, turn, turn_of};
 use super::{Job, Paths};
 use crate::collective::Target;
@@ -109,26 +110,30 @@ impl Endpoint {
             Target::SwitchReduce { root } => (job.placement[root as usize], folding.label(root, root), REDUCE, root),
             // each copy gets its own label where it is made
             Target::SwitchMulticast => (self.accelerator, self.rank, MULTICAST, self.rank),
+            Target::SwitchAllReduce => (self.accelerator, SHARED, REDUCE | MULTICAST, self.rank),
         };
         let (here, there) = (self.accelerator % net.span, target % net.span);
         let (from, towards) = (net.slot(here), net.slot(there));
         let place = folding.stands_for(target) % net.places;
         let direct = paths.direct[network].as_ref();
         let available = net.whole.as_ref().map_or(net.ports, |whole| dimension_order::choices(whole, here, there));
+        let climbs = net.beneath.is_some();
         let spread = match message.to {
             Target::Rank(_) => {
                 // ranks that do alike begin alike; others spread what they send at once to one place
                 let start = if folding.symmetric() { 0 } else { from.wrapping_mul(2) };
                 Spread::new(net.routing, available, from, towards, self.sent_packets, start, tag, job.seed)
             }
-            Target::SwitchReduce { root } => Spread::in_network(available, root),
-            Target::SwitchMulticast => Spread::in_network(available, self.rank),
+            Target::SwitchReduce { root } => Spread::in_network(available, root, climbs),
+            Target::SwitchMulticast => Spread::in_network(available, self.rank, climbs),
+            Target::SwitchAllReduce => Spread::in_network(available, lane, climbs),
         };
         self.sent_packets = self.sent_packets.wrapping_add(packets);
         let state = Message {
             spread,
             bytes: message.bytes,
-            slot: net.simulated_slot(place),
+            // a sum for all is nobody's: only the link counts
+            slot: if message.to == Target::SwitchAllReduce { 0 } else { net.simulated_slot(place) },
             turned: if folding.turns(network) { folding.turned(target) } else { 0 },
             by: if spread.path == Path::Destination { towards } else { from },
             packets,
@@ -137,7 +142,7 @@ impl Endpoint {
             label,
             lane,
             network: network as u8,
-            flags: flags | turn(net.turn(from, towards)),
+            flags: flags | turn(if flags != 0 && climbs { net.top } else { net.turn(from, towards) }),
         };
         let (simulated, way) = match &net.whole {
             Some(whole) => (folding.stands_for(self.accelerator) % net.places, whole.way(here, there)),

@@ -10,6 +10,7 @@ mod credits;
 mod departure;
 mod diagnose;
 mod endpoint;
+mod in_network;
 mod injection;
 mod layout;
 mod mail;

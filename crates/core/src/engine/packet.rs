@@ -9,7 +9,7 @@
 
 use crate::units::Fs;
 
-/// Input port of a packet that was injected here or made by the switch: no buffer upstream waits for its credit.
+/// Input port of a packet that was injected here.
 pub(super) const NO_PORT: u16 = u16::MAX;
 
 /// One packet at one hop, in four words: partial writes would cost more than the shifts.
@@ -31,6 +31,8 @@ pub(super) const LAST: u8 = 1;
 pub(super) const REDUCE: u8 = 2;
 /// To be replicated to every rank by the switch.
 pub(super) const MULTICAST: u8 = 4;
+/// Made here, or taken out of its buffer: nobody upstream waits for its credit.
+pub(super) const FREE: u8 = 8;
 /// Flags below this bit; above it stands the tier of switches at which a packet turns from up to down.
 const TURN: u32 = 4;
 
@@ -67,7 +69,7 @@ impl Packet {
             | u64::from(wire) << 16
             | u64::from(NO_PORT) << 32
             | u64::from(channel) << 48
-            | u64::from(flags) << 56;
+            | u64::from(flags | FREE) << 56;
         Self {
             time: 0,
             route: u64::from(dst) | u64::from(selector) << 32,
@@ -145,13 +147,20 @@ impl Packet {
             time,
             route: self.route,
             label: self.label,
-            meta: self.meta & !(0xFFFF << 32) | u64::from(in_port) << 32,
+            meta: self.meta & !(0xFFFF << 32 | u64::from(FREE) << 56) | u64::from(in_port) << 32,
         }
     }
 
+    /// True if it holds a buffer at the port it came in by.
+    #[inline(always)]
+    pub(super) fn buffered(&self) -> bool {
+        self.meta & u64::from(FREE) << 56 == 0
+    }
+
+    /// It came in by this port, and holds its buffer.
     #[inline(always)]
     pub(super) fn set_in_port(&mut self, port: u16) {
-        self.meta = self.meta & !(0xFFFF << 32) | u64::from(port) << 32;
+        self.meta = self.meta & !(0xFFFF << 32 | u64::from(FREE) << 56) | u64::from(port) << 32;
     }
 
     #[inline(always)]

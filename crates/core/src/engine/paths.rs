@@ -1,13 +1,15 @@
 //! What injection needs to know of each network, worked out once.
 //!
-//! **Invariant.** Every pair of ranks has a common network; in-network operations have one switch tier that joins all
+//! **Invariant.** Every pair of ranks has a common network; in-network operations have switches that add over all
 //! ranks. Both are checked here, before the run.
 
 use super::Job;
-use crate::collective::Target;
+use super::in_network::Beneath;
+use crate::collective::{SwitchUse, Target};
 use crate::error::{Error, Result};
 use crate::fabric::direct::Direct;
 use crate::fabric::{Network, Shape};
+use crate::routing::aggregation::{self, Aggregation};
 use crate::routing::climb::Climb;
 use crate::spec::RoutingSpec;
 use crate::units::{Fs, Serializer};
@@ -24,8 +26,10 @@ pub(super) struct Paths {
     pub(super) memory: Serializer,
     pub(super) copy: Serializer,
     pub(super) reduce: Serializer,
-    /// Network of in-network operations.
-    switch_network: Option<usize>,
+    /// Sums go to all and to nobody alone.
+    pub(super) shared: bool,
+    /// Where in-network operations happen.
+    aggregation: Option<Aggregation>,
 }
 
 /// One network as an endpoint sees it.
@@ -44,6 +48,8 @@ pub(super) struct PathNet {
     pub(super) plane_links: Vec<u32>,
     /// All ranks, where switches combine and replicate.
     pub(super) group: Vec<Member>,
+    /// Where in the tree they are, if sums climb one.
+    pub(super) beneath: Option<Beneath>,
     pub(super) group_copy: u32,
     pub(super) cut_through: bool,
     pub(super) router_latency: Fs,
@@ -51,6 +57,8 @@ pub(super) struct PathNet {
     pub(super) whole: Option<Direct>,
     rails: Rails,
     simulated_rails: Rails,
+    /// Tier at which in-network operations are complete.
+    pub(super) top: u8,
     /// Places beneath one switch of each tier.
     tiers: Vec<u32>,
     /// How packets climb each plane's tree.
@@ -147,15 +155,46 @@ impl PathNet {
             port_links,
             plane_links: simulated.planes.iter().map(|p| p.links).collect(),
             group: vec![],
+            beneath: None,
             group_copy: job.placement.first().map_or(0, |a| a / net.span),
             cut_through: net.switch(0).cut_through,
             router_latency: net.switch(0).latency_fs,
             whole,
             rails: Rails::new(net),
             simulated_rails: Rails::new(simulated),
+            top: 0,
             tiers,
             climbs: (0..net.planes.len()).filter_map(climb).collect(),
         }
+    }
+
+    /// Makes the network one of in-network operations: who takes part, and where they are in the tree.
+    fn gather(&mut self, job: &Job, at: Aggregation, shared: bool) {
+        let member = |rank: u32| {
+            let accelerator = job.placement[rank as usize];
+            Member {
+                slot: self.simulated_slot(job.folding.stands_for(accelerator) % self.places),
+                rank,
+                turned: job.folding.turned(accelerator),
+            }
+        };
+        // what goes to one owner after the other comes to the links of its class; what goes to all, once to each
+        self.group = match shared {
+            true => (0..job.folding.simulated()).map(|i| member(job.folding.rank(i))).collect(),
+            false => (0..job.schedule.ranks()).map(member).collect(),
+        };
+        if !at.tree {
+            return;
+        }
+        let simulated = &job.simulated().networks[at.network];
+        let Shape::Clos(tree) = &simulated.planes[0].shape else {
+            return;
+        };
+        let hosts = tree.tiers()[0].down / simulated.planes[0].links;
+        let leaves: Vec<u32> = self.group.iter().map(|m| m.slot / hosts).collect();
+        let downs: Vec<u32> = tree.tiers()[1..=at.top].iter().map(|t| t.down).collect();
+        self.beneath = Some(Beneath::new(&leaves, &downs));
+        self.top = at.top as u8;
     }
 
     /// Place of a member at the leaves.
@@ -192,27 +231,15 @@ impl Paths {
             let why = format!("no network has both in one copy; the networks span {} accelerators", spans.join(", "));
             return Err(Error::Unroutable { from: first.into(), to: other.into(), why });
         }
-        let in_switch = |i: &usize| {
-            let net = &fabric.networks[*i];
-            let one_tier = matches!(&net.planes[0].shape, Shape::Clos(tree) if tree.tiers().len() == 1);
-            together(*i) && one_tier && net.switch(0).in_network_reduce
-        };
-        let switch_network = (0..networks.len()).find(in_switch);
-        if switch_network.is_none() && job.schedule.in_network() {
-            return Err(Error::spec(
-                "algorithm",
-                "in_network",
-                "a network with in_network_reduce whose single switch tier joins all ranks",
-            ));
-        }
-        if let (Some(n), true) = (switch_network, job.schedule.in_network()) {
-            let net = &networks[n];
-            let member = |(rank, &a): (usize, &u32)| Member {
-                slot: net.simulated_slot(job.folding.stands_for(a) % net.places),
-                rank: rank as u32,
-                turned: job.folding.turned(a),
-            };
-            networks[n].group = job.placement.iter().enumerate().map(member).collect();
+        let switches = job.schedule.switches();
+        let aggregation = if switches == SwitchUse::Forward { None } else { Aggregation::find(fabric, job.placement) };
+        let shared = switches == SwitchUse::Shared;
+        match aggregation {
+            None if switches != SwitchUse::Forward => {
+                return Err(Error::spec("algorithm", "in_network", aggregation::WANTED));
+            }
+            Some(at) => networks[at.network].gather(job, at, shared),
+            None => {}
         }
         let rate = |r: Option<crate::units::BitRate>| r.map_or(Serializer::instant(), Serializer::new);
         let device = &fabric.spec.device;
@@ -228,7 +255,8 @@ impl Paths {
             memory: rate(device.hbm_rate),
             copy: rate(device.copy_rate),
             reduce: rate(device.reduce_rate),
-            switch_network,
+            shared,
+            aggregation,
         })
     }
 
@@ -243,7 +271,9 @@ impl Paths {
                     .position(|n| accelerator / n.span == other / n.span)
                     .unwrap_or(self.networks.len() - 1)
             }
-            Target::SwitchReduce { .. } | Target::SwitchMulticast => self.switch_network.unwrap_or(0),
+            Target::SwitchReduce { .. } | Target::SwitchMulticast | Target::SwitchAllReduce => {
+                self.aggregation.map_or(0, |at| at.network)
+            }
         }
     }
 }

@@ -103,7 +103,7 @@ pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
     }
     record.windows = windows;
     record.threads = threads as u32;
-    record.skipping = Skipping { packet_hops: skipping.packet_hops * record.multiplicity, ..skipping };
+    record.skipping = skipping;
     record.state_bytes = state_bytes;
     Ok(record)
 }

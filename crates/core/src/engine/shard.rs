@@ -13,7 +13,7 @@
 use super::endpoint::Endpoint;
 use super::layout::{Layout, Node, UNPLUGGED};
 use super::mail::{Mail, Outbox};
-use super::packet::{Credit, NO_PORT, Packet};
+use super::packet::{Credit, Packet};
 use super::prefetch::prefetch;
 use super::rings::{Ring, Rings};
 use super::scratch::Scratch;
@@ -361,10 +361,4 @@ impl<'a> Shard<'a> {
             + self.credits.bytes()
             + self.endpoints.iter().map(Endpoint::bytes).sum::<u64>()
     }
-}
-
-/// True for packets that hold a buffer at the port they came in by.
-#[inline(always)]
-pub(super) fn buffered(packet: &Packet) -> bool {
-    packet.in_port() != NO_PORT
 }

@@ -6,14 +6,14 @@
 //!
 //! **Invariant.** next departure = max(link free, packet ready, credit there). Nothing else delays a packet.
 //!
-//! **Limits.** An input faster than the output it feeds gets its credit up to one packet time early. No head-of-line blocking inside the crossbar, no internal speed-up limit. In-network sums are kept in a
-//! table without a size limit, and multicast copies do not hold the input buffer.
+//! **Limits.** An input faster than the output it feeds gets its credit up to one packet time early. No head-of-line blocking inside the crossbar, no
+//! internal speed-up limit. What the switch combines or replicates is in [`super::in_network`].
 
 use super::layout::{SwitchKind, UNPLUGGED};
 use super::mail::Mail;
-use super::packet::{LAST, MULTICAST, NO_PORT, Packet, REDUCE};
+use super::packet::{MULTICAST, REDUCE};
 use super::prefetch::prefetch;
-use super::shard::{Shard, buffered};
+use super::shard::Shard;
 use crate::units::{Fs, NEVER};
 
 impl Shard<'_> {
@@ -24,7 +24,7 @@ impl Shard<'_> {
         let (base, ports) = self.ports_of(lp);
         let left = self.gather(lp, base, ports, kind, first, end);
         while let Some(packet) = self.scratch.special.pop() {
-            self.in_network(lp, base, kind, first, copy, packet);
+            self.in_network((lp, base), kind, (first, copy), packet);
         }
         self.settle_queues();
         let next = self.serve(lp, base, ports, kind, end);
@@ -124,7 +124,6 @@ impl Shard<'_> {
                     let mut ready = packet.time;
                     if !kind.simple {
                         // store-and-forward waits for the tail; cut-through to a faster link, until it cannot run dry;
-                        // what the switch combined or replicated came by links like this one
                         let from = ports.get(usize::from(packet.in_port()));
                         let whole = from.map_or(class, |q| &classes[q.class as usize]).fs(wire);
                         ready += if kind.cut_through { whole.saturating_sub(class.fs(wire)) } else { whole };
@@ -167,7 +166,7 @@ impl Shard<'_> {
                     if time > ready {
                         stats.stall += time - ready;
                     }
-                    if buffered(packet) {
+                    if packet.buffered() {
                         scratch.free_buffer(u32::from(packet.in_port()), packet.channel(), wire, time);
                     }
                     packet.time = time + class.latency;
@@ -213,49 +212,5 @@ impl Shard<'_> {
         self.last_event = self.last_event.max(last);
         self.hops += hops;
         next
-    }
-
-    /// A packet that this switch combines or replicates.
-    #[cold]
-    fn in_network(&mut self, lp: u32, base: u32, kind: &SwitchKind, first: u32, copy: u32, mut packet: Packet) {
-        let q = u32::from(packet.in_port());
-        self.scratch.free_buffer(q, packet.channel(), packet.wire(), packet.time);
-        packet.time += kind.latency;
-        packet.set_in_port(NO_PORT);
-        if packet.flags() & REDUCE != 0 {
-            let key = [lp, packet.dst(), packet.tag(), packet.selector()];
-            let sum = self.sums.entry(key).or_insert((0, 0));
-            *sum = (sum.0 + 1, sum.1.max(packet.time));
-            if sum.0 < self.paths.ranks {
-                return;
-            }
-            packet.time = sum.1;
-            self.sums.remove(&key);
-            packet.set_flags(packet.flags() & LAST);
-            self.emit(lp, base, kind, first, packet);
-        } else {
-            packet.set_flags(packet.flags() & LAST);
-            let net = &self.paths.networks[kind.network as usize];
-            let links = net.plane_links[kind.plane as usize];
-            debug_assert_eq!(copy, net.group_copy);
-            let owner = packet.label();
-            // which of an accelerator's links it takes: its own, turned as far as the receiver is from the owner
-            let turns = self.job.folding.turns(kind.network.into());
-            let link = if turns { q % links + links } else { packet.selector() % links };
-            for member in &net.group {
-                let link = if turns { (link - member.turned) % links } else { link };
-                packet.set_dst(member.slot * links + link);
-                packet.set_label(self.job.folding.label(owner, member.rank));
-                self.emit(lp, base, kind, first, packet);
-            }
-        }
-    }
-
-    fn emit(&mut self, lp: u32, base: u32, kind: &SwitchKind, first: u32, packet: Packet) {
-        let o = kind.route.down(first, packet.dst(), packet.selector());
-        let fifo = self.ports[(base + o) as usize].fifo;
-        self.scratch.fresh(o, fifo);
-        self.packets.push(&mut self.fifos[fifo as usize].ring, packet);
-        self.out_bits[(self.words[lp as usize] + o / 64) as usize] |= 1 << (o % 64);
     }
 }

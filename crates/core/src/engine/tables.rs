@@ -20,7 +20,6 @@ pub(super) fn record(job: &Job, layout: &Layout, shards: &mut [Shard]) -> Record
         record.received_bytes += endpoint.stats.received_bytes * record.multiplicity;
     }
     record.ranks.sort_unstable_by_key(|r| r.rank);
-    record.packet_hops = shards.iter().flat_map(|s| &s.stats).map(|s| s.packets).sum::<u64>() * record.multiplicity;
     let mut levels = Levels::default();
     if job.record_links {
         // exactly as many as there can be: growing by doubling would take up to twice that
@@ -29,7 +28,8 @@ pub(super) fn record(job: &Job, layout: &Layout, shards: &mut [Shard]) -> Record
     for vertex in 0..job.simulated().vertices() {
         links_of(job, layout, shards, vertex, (&mut levels, &mut record.links));
     }
-    record.levels = levels.finish(record.multiplicity);
+    record.levels = levels.finish(|network, tier| job.folding.link_multiplicity(network, tier));
+    record.packet_hops = record.levels.iter().map(|level| level.packets).sum();
     record.links.sort_unstable_by_key(|l| (l.vertex, l.port));
     if job.record_flows {
         record.flows = flows(shards);

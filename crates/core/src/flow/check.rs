@@ -1,18 +1,19 @@
 //! What must hold before a run: ranks can reach each other, and in-network operations have their switches.
 //!
-//! **Invariant.** The refusals are those of the packet engine, so that a specification is valid at both fidelities or at
-//! neither. **Cost.** O(ranks x networks).
+//! **Invariant.** The refusals are those of the packet engine, and one more: sums that climb a tree.
+//! **Cost.** O(ranks x networks).
 
-use crate::collective::Target;
+use crate::collective::{Schedule, SwitchUse};
 use crate::engine::Job;
 use crate::error::{Error, Result};
-use crate::fabric::Shape;
+use crate::fabric::Fabric;
+use crate::routing::aggregation::{self, Aggregation};
 use crate::units::{BitRate, Fs, MAX_TIME_FS, NEVER};
 
 /// The network of in-network operations, if there is one.
 ///
 /// # Errors
-/// [`Error::Unroutable`]; [`Error::Spec`] for an in-network schedule without such a network; [`Error::Overflow`] for links
+/// [`Error::Unroutable`]; [`Error::Spec`] for an in-network schedule without such a network, or over a tree; [`Error::Overflow`] for links
 /// on which a packet takes longer than the clock runs.
 pub(super) fn checked(job: &Job) -> Result<Option<usize>> {
     let fabric = job.fabric;
@@ -32,20 +33,26 @@ pub(super) fn checked(job: &Job) -> Result<Option<usize>> {
             slow(&net.spec.name, link.rate, wire)?;
         }
     }
-    let in_switch = |&i: &usize| {
-        let net = &fabric.networks[i];
-        let one_tier = matches!(&net.planes[0].shape, Shape::Clos(tree) if tree.tiers().len() == 1);
-        together(i) && one_tier && net.switch(0).in_network_reduce
-    };
-    let found = (0..fabric.networks.len()).find(in_switch);
-    if found.is_none() && uses_switches(job) {
-        return Err(Error::spec(
-            "algorithm",
-            "in_network",
-            "a network with in_network_reduce whose single switch tier joins all ranks",
-        ));
+    models(fabric, job.schedule, job.placement)
+}
+
+/// The network of in-network operations, if there are any.
+///
+/// # Errors
+/// [`Error::Spec`] for operations that no network has, or that are not modelled as fluids.
+pub fn models(fabric: &Fabric, schedule: &dyn Schedule, placement: &[u32]) -> Result<Option<usize>> {
+    if schedule.switches() == SwitchUse::Forward {
+        return Ok(None);
     }
-    Ok(found)
+    match Aggregation::find(fabric, placement) {
+        None => Err(Error::spec("algorithm", "in_network", aggregation::WANTED)),
+        Some(at) if at.tree => Err(Error::spec(
+            "fidelity",
+            "flow",
+            "packet or analytic: sums that climb several tiers of switches are not modelled as fluids",
+        )),
+        Some(at) => Ok(Some(at.network)),
+    }
 }
 
 fn slow(network: &str, rate: BitRate, wire: u32) -> Result<()> {
@@ -57,15 +64,5 @@ fn slow(network: &str, rate: BitRate, wire: u32) -> Result<()> {
         what: format!("time of one packet on a link of network {network}"),
         value: format!("{wire} bytes at {} bit/s", rate.0),
         limit: format!("{} s", LONGEST / 1_000_000_000_000_000),
-    })
-}
-
-/// True if the first rank's first steps ask switches to combine or replicate.
-fn uses_switches(job: &Job) -> bool {
-    let s = job.schedule;
-    (0..s.lanes().min(4)).any(|lane| {
-        (0..s.steps(0, lane).min(8)).any(|step| {
-            (0..s.sends(0, lane, step).min(8)).any(|i| !matches!(s.send(0, lane, step, i).to, Target::Rank(_)))
-        })
     })
 }

@@ -170,7 +170,8 @@ impl Run<'_> {
             Target::SwitchReduce { root } => {
                 message.kind = MessageKind::Contribution { sum: self.sum_of(&message, root) }
             }
-            Target::SwitchMulticast => message.arrivals = self.job.schedule.ranks(),
+            // sums for all climb trees, which is refused before the run
+            Target::SwitchMulticast | Target::SwitchAllReduce => message.arrivals = self.job.schedule.ranks(),
         }
         let id = self.keep(message);
         let state = &mut self.ranks[rank as usize];

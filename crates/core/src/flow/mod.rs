@@ -34,6 +34,8 @@ mod run;
 mod tables;
 mod timing;
 
+pub use check::models;
+
 use crate::engine::{Control, Job};
 use crate::error::Result;
 use crate::record::Record;

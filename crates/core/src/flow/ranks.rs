@@ -120,7 +120,9 @@ impl Run<'_> {
                 let (here, there) = (self.job.placement[rank as usize], self.job.placement[peer as usize]);
                 self.job.fabric.network_between(here, there).unwrap_or(self.job.fabric.networks.len() - 1)
             }
-            Target::SwitchReduce { .. } | Target::SwitchMulticast => self.resources.switch_network.unwrap_or(0),
+            Target::SwitchReduce { .. } | Target::SwitchMulticast | Target::SwitchAllReduce => {
+                self.resources.switch_network.unwrap_or(0)
+            }
         }
     }
 

@@ -51,7 +51,7 @@ pub(super) fn record(run: &mut Run) -> Record {
     for vertex in 0..run.job.fabric.vertices() {
         links_of(run, vertex, &mut levels, &mut record.links);
     }
-    record.levels = levels.finish(1);
+    record.levels = levels.finish(|_, _| 1);
     record.flows = merged(std::mem::take(&mut run.flows));
     record.state_bytes = run.fair.bytes()
         + (run.parts.capacity() * size_of::<super::gates::Part>()

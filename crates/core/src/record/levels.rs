@@ -66,9 +66,11 @@ impl Levels {
         row.queue_max = row.queue_max.max(link.queue_max);
     }
 
-    /// The rows in the order of network, tier and direction, up first; each link stood for so many.
-    pub(crate) fn finish(mut self, multiplicity: u64) -> Vec<LevelRecord> {
+    /// The rows in the order of network, tier and direction, up first; `each` gives how many a link of a network and tier
+    /// stood for.
+    pub(crate) fn finish(mut self, each: impl Fn(u32, u32) -> u64) -> Vec<LevelRecord> {
         for row in &mut self.rows {
+            let multiplicity = each(row.network, row.tier);
             row.links *= multiplicity;
             row.payload_bytes *= multiplicity;
             row.wire_bytes *= multiplicity;
@@ -107,7 +109,7 @@ mod tests {
         ] {
             levels.add(&l);
         }
-        let rows = levels.finish(10);
+        let rows = levels.finish(|_, tier| if tier == 0 { 10 } else { 1 });
         assert_eq!(rows.iter().map(|r| (r.tier, r.up)).collect::<Vec<_>>(), [(0, true), (0, false), (1, true)]);
         let expected = LevelRecord {
             up: true,

@@ -49,8 +49,8 @@ pub fn table(outcome: &Outcome, name: &str, expand: bool) -> Result<RecordBatch>
         ("flows", Some(record)) => flows(&record.flows, each),
         // sums over all that each link stands for: there is nothing to expand
         ("levels", Some(record)) => levels(outcome, &record.levels),
-        ("links", Some(record)) if expand => links(outcome, &folding.links(&outcome.fabric, record), each),
-        ("links", Some(record)) => links(outcome, &record.links, each),
+        ("links", Some(record)) if expand => links(outcome, &folding.links(&outcome.fabric, record), false),
+        ("links", Some(record)) => links(outcome, &record.links, true),
         ("switches", Some(record)) if expand => switches(outcome, &folding.links(&outcome.fabric, record), false),
         ("switches", Some(record)) => switches(outcome, &record.links, true),
         _ => summary(outcome),
@@ -158,8 +158,9 @@ fn levels(o: &Outcome, rows: &[LevelRecord]) -> Vec<ArrayRef> {
     ]
 }
 
-fn links(o: &Outcome, rows: &[LinkRecord], each: u64) -> Vec<ArrayRef> {
+fn links(o: &Outcome, rows: &[LinkRecord], folded: bool) -> Vec<ArrayRef> {
     let (fabric, time) = (&o.fabric, o.time_fs);
+    let each = |r: &LinkRecord| if folded { o.folding.link_multiplicity(r.network, r.tier) } else { 1 };
     vec![
         u64s(rows.iter().map(|r| u64::from(r.vertex) << 16 | u64::from(r.port))),
         text(rows.iter().map(|r| fabric.name(r.vertex))),
@@ -175,7 +176,7 @@ fn links(o: &Outcome, rows: &[LinkRecord], each: u64) -> Vec<ArrayRef> {
         u32s(rows.iter().map(|r| r.queue_max)),
         f64s(rows.iter().map(|r| share(r.wait_fs, time))),
         f64s(rows.iter().map(|r| ns(r.stall_fs))),
-        u64s(rows.iter().map(|_| each)),
+        u64s(rows.iter().map(each)),
     ]
 }
 
@@ -200,7 +201,7 @@ fn switches(o: &Outcome, links: &[LinkRecord], folded: bool) -> Vec<ArrayRef> {
         }
         let Some(row) = rows.last_mut() else { continue };
         // so many of the switch's ports are of this link's class
-        let ports = if folded { o.folding.multiplicity() / row.each } else { 1 };
+        let ports = if folded { o.folding.link_multiplicity(link.network, link.tier) / row.each } else { 1 };
         row.ports += if link.packets > 0 { ports } else { 0 };
         row.sum.payload_bytes += link.payload_bytes * ports;
         row.sum.wire_bytes += link.wire_bytes * ports;

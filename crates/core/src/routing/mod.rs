@@ -8,6 +8,7 @@
 //! after the other), so routes are minimal and finite; under credit flow control trees are free of deadlock by up/down
 //! order and tori by dateline virtual channels.
 
+pub mod aggregation;
 pub mod climb;
 pub mod dimension_order;
 pub mod policy;

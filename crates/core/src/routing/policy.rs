@@ -37,8 +37,10 @@ pub enum Kind {
     RoundRobin,
     /// Rotation and path are hashes of this key and the group.
     Random(u64),
-    /// In-network operations: fixed rotation, the selector is the packet's number.
+    /// In-network operations of a single tier: fixed rotation, the selector is the packet's number.
     Numbered,
+    /// In-network operations of a tree: fixed rotation, the path advances with every group.
+    Climbing,
 }
 
 /// What the paths of a message up a tree go by.
@@ -87,9 +89,11 @@ impl Spread {
         }
     }
 
-    /// The spread of an in-network message: every rank deals its packets out alike, so that the parts of one sum meet.
-    pub fn in_network(available: u32, owner: u32) -> Self {
-        Spread { choices: available, rotation: owner % available, kind: Kind::Numbered, path: Path::Hash(0) }
+    /// The spread of an in-network message: every rank deals its packets out alike, so that the parts of one sum meet. The
+    /// sums of one owner (or of one lane, if they have none) begin at the same first hop, and up the same path of a `tree`.
+    pub fn in_network(available: u32, owner: u32, tree: bool) -> Self {
+        let kind = if tree { Kind::Climbing } else { Kind::Numbered };
+        Spread { choices: available, rotation: owner % available, kind, path: Path::Hash(owner / available) }
     }
 
     /// Number of the packet of `group` that leaves by first hop `hop`.
@@ -97,7 +101,7 @@ impl Spread {
     pub fn number(&self, hop: u32, group: u32) -> u32 {
         let rotation = match self.kind {
             Kind::Single => return group,
-            Kind::RoundRobin | Kind::Numbered => self.rotation,
+            Kind::RoundRobin | Kind::Numbered | Kind::Climbing => self.rotation,
             Kind::Random(key) => (mix(key ^ (u64::from(group) << 32)) >> 32) as u32 % self.choices,
         };
         let place = hop + self.choices - rotation;
@@ -114,6 +118,7 @@ impl Spread {
             }
             (Kind::RoundRobin, Path::Source(count)) => Path::Source(count.wrapping_add(group)),
             (Kind::Numbered, _) => Path::Hash(number),
+            (Kind::Climbing, Path::Hash(first)) => Path::Hash(first.wrapping_add(group)),
             (_, path) => path,
         }
     }

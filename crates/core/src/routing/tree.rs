@@ -52,6 +52,26 @@ impl TierRoute {
         a * self.span
     }
 
+    /// Its tier, counted from the accelerators.
+    pub fn tier(&self) -> usize {
+        self.tier.into()
+    }
+
+    /// Which subtree of its tier a switch with this first position stands over.
+    pub fn subtree(&self, first: u32) -> u32 {
+        first / self.span
+    }
+
+    /// True if this port of a switch leads up.
+    pub fn leads_up(&self, port: u32) -> bool {
+        port >= self.downs
+    }
+
+    /// Positions beneath a child.
+    pub fn below(&self) -> u32 {
+        self.child.by()
+    }
+
     /// Output port of a packet that came in by port `from` and turns at tier `turn`, towards position `dst`, at the switch
     /// whose first position is `first`.
     #[inline(always)]

@@ -16,6 +16,7 @@ use crate::collective::{Algorithm, Collective, Params, Schedule, build, valid_al
 use crate::error::{Error, Result};
 use crate::fabric::direct::Dimension;
 use crate::fabric::{Fabric, Shape};
+use crate::routing::aggregation::{self, Aggregation};
 use crate::spec::{ProtocolSpec, StackSpec, TopologySpec};
 use crate::symmetry;
 
@@ -89,6 +90,7 @@ impl Task<'_> {
         let mut params = Params::new(self.collective, algorithm, self.ranks(), self.bytes);
         (params.element, params.root) = (self.element, self.root);
         (params.lanes, params.chunks) = (self.lanes, self.chunks);
+        params.shared = algorithm == Algorithm::InNetwork && self.aggregation().is_some_and(|a| a.tree);
         if self.in_order() {
             params.levels = self.levels();
             if algorithm == Algorithm::Hierarchical {
@@ -139,15 +141,13 @@ impl Task<'_> {
         (net.span == self.ranks()).then_some(sides)
     }
 
-    /// True if one single-stage switch that can combine joins all ranks.
+    /// True if switches that can combine join all ranks.
     pub fn in_network(&self) -> bool {
-        let home = self.placement.first().copied().unwrap_or(0);
-        let joins = |net: &&crate::fabric::Network| self.placement.iter().all(|&a| a / net.span == home / net.span);
-        let Some(net) = self.fabric.networks.iter().find(joins) else {
-            return false;
-        };
-        let single = matches!(&net.planes[0].shape, Shape::Clos(tree) if tree.tiers().len() == 1);
-        single && net.switch(0).in_network_reduce
+        self.aggregation().is_some()
+    }
+
+    fn aggregation(&self) -> Option<Aggregation> {
+        Aggregation::find(self.fabric, self.placement)
     }
 
     /// The schedule of an algorithm.
@@ -165,7 +165,7 @@ impl Task<'_> {
                 algorithm: algorithm.name().into(),
                 collective: self.collective.name().into(),
                 ranks: self.ranks().into(),
-                why: "no single-stage switch that can combine joins all ranks".into(),
+                why: format!("it needs {}", aggregation::WANTED),
                 valid: list(false),
             });
         }

@@ -1,7 +1,7 @@
 //! Between the whole fabric and its quotient: which class a port belongs to, and a port of each class.
 //!
 //! **Invariant.** [`Folding::class_of`] of a [`Folding::representative`] is the class again, and every class has as many
-//! members as the group has shifts. **Cost.** A few divisions a digit.
+//! members as the group has shifts; in a tree of sums for all, [`Folding::link_multiplicity`]. **Cost.** A few divisions a digit.
 
 use super::Folding;
 use super::place::{Seat, across, in_positions};
@@ -152,7 +152,8 @@ impl Folding {
             }
             _ => None,
         });
-        let choices = |t: usize| Radix::new(self.tier(network, t).map(|d| in_positions(d, t, links)).collect());
+        let children = |t: usize| Radix::new(self.tier(network, t).map(|d| in_positions(d, t, links)).collect());
+        let choices = |t: usize| if self.sums == Some(network) { Radix::default() } else { children(t) };
         let parents = |t: usize| {
             let up = whole.tiers()[t + 1].up;
             let part = |d: &Digit| across(up, *d).map(|(parents, _)| Digit { stride: d.stride, size: parents });
@@ -162,7 +163,7 @@ impl Folding {
             whole,
             folded,
             above: Radix::new(above.collect()),
-            children: choices(tier),
+            children: children(tier),
             from: if tier == 0 { Radix::default() } else { choices(tier - 1) },
             up: choices(tier),
             parents: (0..tier).map(parents).collect(),

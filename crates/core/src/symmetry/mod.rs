@@ -11,6 +11,10 @@
 //! **Labels.** Ties between packets go by the *kind* of their message: the class of its source and where it goes seen from
 //! there. Kinds are the same in the whole and in the quotient, so both break ties alike.
 //!
+//! **Sums.** In a tree that forms sums of all for all, a shift may leave a link where it is, as long as it leaves its packets
+//! where they are, too: each link carries one packet of a sum, whoever contributes beneath. So there only the
+//! accelerators must move, uplinks are not folded, and a link stands for as many as there are subtrees like its own.
+//!
 //! **Invariants.** No proof, no folding: whatever is not recognised is simulated in full, with the reason in words. The
 //! group depends on the specification only, and is the same whether folding is asked for or not.
 //!
@@ -25,10 +29,11 @@ mod quotient;
 pub use expand::{first_upward, upward};
 pub use place::Seat;
 
-use crate::collective::{Schedule, Target};
+use crate::collective::{Schedule, SwitchUse, Target};
 use crate::fabric::direct::{Dim, Dimension};
 use crate::fabric::{Fabric, Shape};
 use crate::radix::{Digit, Radix};
+use crate::routing::aggregation::Aggregation;
 use crate::spec::RoutingSpec;
 
 /// Messages of the representatives that are looked at to see how far they go.
@@ -46,6 +51,8 @@ pub struct Folding {
     tops: Vec<usize>,
     /// The network whose planes turn with the ranks, and their number.
     turn: Option<(usize, u32)>,
+    /// The network whose tree forms sums of all for all.
+    sums: Option<usize>,
     /// Ties go by the kind of message; otherwise by the source.
     kinds: bool,
     /// What is simulated, if that is not everything.
@@ -67,22 +74,35 @@ impl Folding {
         }
         // in-network operations spread their packets in a way of their own, whatever the policy
         let mut own = fabric.clone();
-        if schedule.in_network() {
+        let switches = schedule.switches();
+        if switches != SwitchUse::Forward {
+            let at = Aggregation::find(fabric, placement);
+            if at.is_none_or(|at| at.network + 1 != used(fabric, ranks)) {
+                folding.reason = "sums are not formed in the innermost network that joins all ranks".into();
+                return folding;
+            }
+            if switches == SwitchUse::Owned && at.is_some_and(|at| at.tree) {
+                folding.reason = "sums that have an owner each climb a tree to it".into();
+                return folding;
+            }
+            folding.sums = at.filter(|_| switches == SwitchUse::Shared).map(|at| at.network);
             own.networks.iter_mut().for_each(|net| net.spec.routing = RoutingSpec::SprayRoundRobin);
         }
         let fabric = &own;
         let declared = schedule.symmetry();
         let (mut digits, mut refusals) = (vec![], vec![]);
         for digit in &declared {
-            match largest(fabric, ranks, *digit) {
+            match largest(fabric, ranks, folding.sums, *digit) {
                 Ok(digit) => digits.push(digit),
                 Err(refusal) => refusals.push(refusal),
             }
         }
-        if let Err(refusal) = level(fabric, schedule, ranks, &mut digits) {
+        if switches != SwitchUse::Shared
+            && let Err(refusal) = level(fabric, schedule, ranks, &mut digits)
+        {
             refusals.push(refusal);
         }
-        if schedule.in_network()
+        if switches == SwitchUse::Owned
             && let Err(refusal) = folding.turn_planes(fabric, &mut digits)
         {
             refusals.push(refusal);
@@ -94,7 +114,7 @@ impl Folding {
             folding.group = Radix::default();
         }
         folding.kinds = folding.group.order() > 1;
-        folding.seats = seats(fabric, ranks, &folding.group);
+        folding.seats = seats(fabric, ranks, folding.sums, &folding.group);
         folding.tops = fabric.networks[..used(fabric, ranks)].iter().map(|n| place::reach(n, ranks).0).collect();
         refusals.dedup();
         folding.reason = match (declared.is_empty(), folding.kinds) {
@@ -141,6 +161,7 @@ impl Folding {
             seats: vec![],
             tops: vec![],
             turn: None,
+            sums: None,
             kinds: false,
             quotient: None,
             reason,
@@ -160,6 +181,19 @@ impl Folding {
     /// How many things each simulated one stands for.
     pub fn multiplicity(&self) -> u64 {
         if self.applied() { self.group.order() } else { 1 }
+    }
+
+    /// How many links a simulated one of this network and tier stands for.
+    pub fn link_multiplicity(&self, network: u32, tier: u32) -> u64 {
+        let network = network as usize;
+        match self.sums {
+            // shifts within the subtree below leave it where it is
+            Some(sums) if self.applied() && sums == network => {
+                let below = (0..tier as usize).flat_map(|t| self.tier(network, t));
+                self.group.order() / below.map(|d| u64::from(d.size)).product::<u64>()
+            }
+            _ => self.multiplicity(),
+        }
     }
 
     /// Digits of the rank that are shifted.
@@ -255,12 +289,12 @@ impl Folding {
 
 /// The largest part of a digit that every network in use allows; its top part, as that is where a cyclic shift is one of
 /// whole parts.
-fn largest(fabric: &Fabric, ranks: u32, digit: Digit) -> Result<Digit, String> {
+fn largest(fabric: &Fabric, ranks: u32, sums: Option<usize>, digit: Digit) -> Result<Digit, String> {
     let mut first = None;
     for size in divisors(digit.size) {
         let part = Digit { stride: digit.stride * (digit.size / size), size };
-        let networks = &fabric.networks[..used(fabric, ranks)];
-        match networks.iter().try_for_each(|net| place::seat(net, ranks, part).map(|_| ())) {
+        let networks = &mut fabric.networks[..used(fabric, ranks)].iter().enumerate();
+        match networks.try_for_each(|(n, net)| place::seat(net, ranks, sums == Some(n), part).map(|_| ())) {
             Ok(()) => return Ok(part),
             Err(refusal) => first = first.or(Some(refusal)),
         }
@@ -283,10 +317,10 @@ fn used(fabric: &Fabric, ranks: u32) -> usize {
     last.map_or(fabric.networks.len(), |last| last + 1)
 }
 
-fn seats(fabric: &Fabric, ranks: u32, group: &Radix) -> Vec<Vec<(Seat, Digit)>> {
-    let networks = fabric.networks[..used(fabric, ranks)].iter();
-    let of = |net| group.digits().iter().filter_map(|&d| place::seat(net, ranks, d).ok().map(|s| (s, d))).collect();
-    networks.map(of).collect()
+fn seats(fabric: &Fabric, ranks: u32, sums: Option<usize>, group: &Radix) -> Vec<Vec<(Seat, Digit)>> {
+    let networks = fabric.networks[..used(fabric, ranks)].iter().enumerate();
+    let seat = |n: usize, net, d| place::seat(net, ranks, sums == Some(n), d).ok().map(|s| (s, d));
+    networks.map(|(n, net)| group.digits().iter().filter_map(|&d| seat(n, net, d)).collect()).collect()
 }
 
 /// Rings with virtual channels have a place that is unlike the others: the dateline. It cannot be told from the others as
@@ -297,7 +331,7 @@ fn level(fabric: &Fabric, schedule: &dyn Schedule, ranks: u32, digits: &mut Vec<
         let Shape::Direct(direct) = &net.planes[0].shape else {
             continue;
         };
-        let inside = |d: &Digit| matches!(place::seat(net, ranks, *d), Ok(Seat::Dimension(_)));
+        let inside = |d: &Digit| matches!(place::seat(net, ranks, false, *d), Ok(Seat::Dimension(_)));
         let halved = |d: &Dim| matches!(d.kind, Dimension::Line { size, wrap: true } if size % 2 == 0);
         // which way round half a ring goes by name, unless both are taken in turn
         let named = net.spec.routing != RoutingSpec::SprayRoundRobin && direct.dims.iter().any(halved);

@@ -39,8 +39,9 @@ pub(super) fn reach(net: &Network, ranks: u32) -> (usize, u32) {
     (tree.meet(0, last * links), last + 1)
 }
 
-/// Finds the seat of a digit that lies within the first `ranks` accelerators.
-pub(super) fn seat(net: &Network, ranks: u32, digit: Digit) -> Result<Seat, Refusal> {
+/// Finds the seat of a digit that lies within the first `ranks` accelerators; `sums`: the network's tree forms sums of all
+/// for all, so that its uplinks need not move.
+pub(super) fn seat(net: &Network, ranks: u32, sums: bool, digit: Digit) -> Result<Seat, Refusal> {
     let name = &net.spec.name;
     if digit.stride >= net.span {
         return match digit.stride % net.span {
@@ -53,7 +54,7 @@ pub(super) fn seat(net: &Network, ranks: u32, digit: Digit) -> Result<Seat, Refu
     }
     match &net.planes[0].shape {
         Shape::Direct(direct) => dimension(net, direct, ranks, digit),
-        Shape::Clos(_) => tier(net, ranks, digit),
+        Shape::Clos(_) => tier(net, ranks, sums, digit),
     }
 }
 
@@ -75,7 +76,7 @@ fn dimension(net: &Network, direct: &Direct, ranks: u32, digit: Digit) -> Result
     Ok(Seat::Dimension(dim))
 }
 
-fn tier(net: &Network, ranks: u32, digit: Digit) -> Result<Seat, Refusal> {
+fn tier(net: &Network, ranks: u32, sums: bool, digit: Digit) -> Result<Seat, Refusal> {
     let name = &net.spec.name;
     let Shape::Clos(tree) = &net.planes[0].shape else {
         return Err(format!("network {name} mixes trees with direct planes"));
@@ -93,6 +94,9 @@ fn tier(net: &Network, ranks: u32, digit: Digit) -> Result<Seat, Refusal> {
         return Err(format!("it straddles tiers of network {name}"));
     }
     let seat = Digit { stride: slots.stride / low(t), size: slots.size };
+    if sums {
+        return Ok(Seat::Tier(t, seat));
+    }
     routes(net, top)?;
     if t < top {
         for plane in &net.planes {

@@ -42,7 +42,9 @@ impl Folding {
     /// The digits of the choice among uplinks that are shifted, by tier, for a plane of so many links.
     pub fn uplinks(&self, network: usize, tiers: usize, links: u32) -> Vec<Vec<Digit>> {
         let of = |t: usize| match self.tops.get(network) {
-            Some(&top) if t < top => self.tier(network, t).map(|d| in_positions(d, t, links)).collect(),
+            Some(&top) if t < top && self.sums != Some(network) => {
+                self.tier(network, t).map(|d| in_positions(d, t, links)).collect()
+            }
             _ => vec![],
         };
         (0..tiers).map(of).collect()
@@ -98,7 +100,7 @@ impl Folding {
         };
         let above = &tree.tiers()[t + 1];
         let (mut parents, mut parallel) = (above.up, above.parallel);
-        for digit in self.tier(n, t) {
+        for digit in self.tier(n, t).filter(|_| self.sums != Some(n)) {
             let place = in_positions(digit, t, net.planes[0].links);
             let (over, along) = across(above.up, place).unwrap_or((1, 1));
             (parents, parallel) = (parents / over, parallel / along);

@@ -60,6 +60,17 @@ fn costs_are_the_closed_forms() {
             let got = (report.messages, report.bytes, u64::from(report.max_steps));
             assert_eq!(got, (messages, bytes, steps), "{algorithm} {collective} on {p}");
         }
+        // Sums for all that climb a tree: one contribution of n from everyone.
+        for (collective, bytes) in [(AllReduce, p * n), (Barrier, 0)] {
+            let shared = Params { shared: true, ..params(collective, InNetwork, p as u32, n) };
+            let report = prove(&shared);
+            assert_eq!(
+                (report.messages, report.bytes, report.max_steps, report.lanes),
+                (p, bytes, 1, 1),
+                "{collective}"
+            );
+            prove(&Params { lanes: Some(3), ..shared });
+        }
         // Chains: one lane, one message into every rank but the first, two steps inside.
         let report = prove(&params(Broadcast, Ring, p as u32, n));
         assert_eq!((report.messages, report.bytes), (p - 1, n * (p - 1)));

@@ -57,7 +57,9 @@ impl Schedule for Mutant {
                 (Fault::Peer, Target::SwitchReduce { root }) => {
                     message.to = Target::SwitchReduce { root: (root + 1) % self.ranks() };
                 }
-                (Fault::Peer, Target::SwitchMulticast) => message.to = Target::Rank((rank + 1) % self.ranks()),
+                (Fault::Peer, Target::SwitchMulticast | Target::SwitchAllReduce) => {
+                    message.to = Target::Rank((rank + 1) % self.ranks())
+                }
                 (Fault::Bytes, _) => message.bytes += 4,
                 (Fault::LateStep, _) => message.recv_step += 1,
                 _ => {}

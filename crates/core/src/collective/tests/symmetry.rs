@@ -31,7 +31,7 @@ fn alike(s: &dyn Schedule, group: &Radix, (x, y): (u32, u32), lane: u32, step: u
         a.to = match a.to {
             Target::Rank(to) => Target::Rank(group.add(to, by)),
             Target::SwitchReduce { root } => Target::SwitchReduce { root: group.add(root, by) },
-            Target::SwitchMulticast => Target::SwitchMulticast,
+            switches @ (Target::SwitchMulticast | Target::SwitchAllReduce) => switches,
         };
         assert_eq!(a, b, "{params:?}: rank {x} and {y}, lane {lane}, step {step}, message {i}");
     }
@@ -47,6 +47,8 @@ fn declared_symmetries_hold() {
                 let p =
                     Params { order, bytes: elements * 4, ..params(Collective::AllReduce, Algorithm::Ring, ranks, 0) };
                 found += pairs(&p).iter().map(hold_to_it).sum::<usize>();
+                let shared = Params { shared: true, algorithm: Algorithm::InNetwork, ..p };
+                assert_eq!(hold_to_it(&shared) > 0, ranks > 1);
             }
         }
     }

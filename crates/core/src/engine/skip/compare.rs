@@ -6,6 +6,7 @@
 //! **Invariant.** [`Verdict::room`] periods more can pass without any counter of this shard coming to its end.
 
 use super::visit::{Course, Differs, Seen, Visit, meta, open_from};
+use crate::engine::layout::Class;
 use crate::engine::packet::{LANE_BITS, Packet, untag};
 use crate::engine::shard::PortStats;
 use crate::record::FlowRecord;
@@ -185,6 +186,7 @@ impl Visit for Compare<'_> {
         // what the selectors of its packets are made of
         let (was, selector) = match (spread.kind, spread.path) {
             (Kind::Numbered, _) => (first, number),
+            (Kind::Climbing, _) => (before, *group),
             (_, Path::Hash(_)) => (0, 0),
             (kind, _) => {
                 let turns = if kind == Kind::Single { 1 } else { modulus.groups };
@@ -231,7 +233,7 @@ impl Visit for Compare<'_> {
         self.drift((route >> 32) as u32, packet.selector(), packet.label, modulus)
     }
 
-    fn port(&mut self, stats: &mut PortStats) -> Seen<bool> {
+    fn port(&mut self, stats: &mut PortStats, _: &Class) -> Seen<bool> {
         let sent = stats.packets.wrapping_sub(self.next()?);
         self.verdict.hops += sent;
         self.at += 5;

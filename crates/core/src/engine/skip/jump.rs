@@ -4,9 +4,11 @@
 //! counters by as many times what they did in one.
 
 use super::visit::{Course, Differs, Seen, Visit, open_from};
+use crate::engine::layout::Class;
 use crate::engine::packet::{LANE_BITS, Packet};
 use crate::engine::shard::PortStats;
 use crate::record::FlowRecord;
+use crate::symmetry::Folding;
 use crate::units::Fs;
 
 /// Moves the state ahead by `periods` times its difference from a saved one.
@@ -17,7 +19,8 @@ pub(super) struct Jump<'a> {
     pub(super) periods: u64,
     pub(super) saved: &'a [u64],
     pub(super) at: usize,
-    /// Packet-hops skipped here.
+    pub(super) folding: &'a Folding,
+    /// Packet-hops skipped here, all that each link stands for.
     pub(super) hops: u64,
 }
 
@@ -138,13 +141,13 @@ impl Visit for Jump<'_> {
         Ok(())
     }
 
-    fn port(&mut self, stats: &mut PortStats) -> Seen<bool> {
+    fn port(&mut self, stats: &mut PortStats, class: &Class) -> Seen<bool> {
         let before = stats.packets;
         let PortStats { payload, wire, packets, busy, stall, wait, .. } = stats;
         for sum in [packets, payload, wire, busy, stall, wait] {
             self.sum(sum)?;
         }
-        self.hops += stats.packets - before;
+        self.hops += (stats.packets - before) * self.folding.link_multiplicity(class.network.into(), class.tier.into());
         Ok(false)
     }
 

@@ -260,7 +260,7 @@ impl<'a> Skipper<'a> {
     ) -> Fs {
         let tracker = if by_steps { &mut self.steps } else { &mut self.inside };
         let by = period * periods;
-        let mut jump = Jump { now: at, by, periods, saved: &tracker.image, at: 0, hops: 0 };
+        let mut jump = Jump { now: at, by, periods, saved: &tracker.image, at: 0, folding: shard.job.folding, hops: 0 };
         let received = |shard: &Shard| shard.endpoints.iter().map(|e| e.stats.received_bytes).sum::<u64>();
         let before = received(shard);
         let moved = walk::walk(shard, &self.moduli, &mut jump);

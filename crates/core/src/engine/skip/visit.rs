@@ -7,6 +7,7 @@
 
 use super::moduli::Modulus;
 use crate::engine::endpoint::FLOWS_LOOKED_AT;
+use crate::engine::layout::Class;
 use crate::engine::packet::Packet;
 use crate::engine::shard::PortStats;
 use crate::record::FlowRecord;
@@ -65,8 +66,8 @@ pub(super) trait Visit {
     fn sent(&mut self, packets: &mut u32, modulus: impl Fn() -> u32) -> Seen;
     /// A packet; `modulus` as for selectors.
     fn packet(&mut self, packet: &mut Packet, flying: bool, modulus: u32) -> Seen;
-    /// Counters of a port; true if it sent something since.
-    fn port(&mut self, stats: &mut PortStats) -> Seen<bool>;
+    /// Counters of a port and the class of its link; true if it sent something since.
+    fn port(&mut self, stats: &mut PortStats, class: &Class) -> Seen<bool>;
     /// Rows of messages that end at a rank.
     fn flows(&mut self, rows: &mut Vec<FlowRecord>) -> Seen;
     /// Networks that a rank used since, as bits, and whether all its messages differ in label.
@@ -162,7 +163,7 @@ impl Visit for Save<'_> {
         Ok(())
     }
 
-    fn port(&mut self, stats: &mut PortStats) -> Seen<bool> {
+    fn port(&mut self, stats: &mut PortStats, _: &Class) -> Seen<bool> {
         let PortStats { payload, wire, packets, busy, stall, wait, .. } = *stats;
         self.image.extend_from_slice(&[packets, payload, wire, busy, stall, wait]);
         Ok(false)

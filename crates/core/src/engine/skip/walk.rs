@@ -13,6 +13,7 @@ use super::moduli::Modulus;
 use super::visit::{Course, Seen, Visit};
 use crate::collective::Schedule;
 use crate::engine::endpoint::Endpoint;
+use crate::engine::in_network::SHARED;
 use crate::engine::injection::Message;
 use crate::engine::layout::{Class, Layout, Node, UNPLUGGED};
 use crate::engine::packet::{Credit, Packet};
@@ -78,7 +79,7 @@ fn ports<V: Visit>(shard: &mut Shard, lp: u32, moduli: &[Modulus], v: &mut V) ->
         for fifo in &mut fifos[far..far_end] {
             queue(fifo, packets, modulus, v)?;
         }
-        if v.port(stats)? {
+        if v.port(stats, class)? {
             used |= network_bit(class);
         }
     }
@@ -230,6 +231,7 @@ fn open<V: Visit>(m: &mut Message, groups: u32, v: &mut V) -> Seen {
         Kind::Single => 0,
         Kind::RoundRobin => 1,
         Kind::Numbered => 2,
+        Kind::Climbing => 4,
         Kind::Random(key) => {
             v.same(key)?;
             3
@@ -271,9 +273,14 @@ fn sums<V: Visit>(shard: &mut Shard, moduli: &[Modulus], v: &mut V) -> Seen {
             continue;
         };
         let kind = &shard.layout.kinds[kind as usize];
-        // its contributions have the label of the root, which is where the sum will go
-        let root = shard.paths.networks[usize::from(kind.network)].rank_at(kind.plane, *dst);
-        let label = u64::from(shard.job.folding.label(root, root)) | u64::from(*tag) << 32;
+        // its contributions have the label of the root, which is where the sum will go, or that of sums for all
+        let label = if shard.paths.shared {
+            SHARED
+        } else {
+            let root = shard.paths.networks[usize::from(kind.network)].rank_at(kind.plane, *dst);
+            shard.job.folding.label(root, root)
+        };
+        let label = u64::from(label) | u64::from(*tag) << 32;
         let modulus = moduli[usize::from(kind.network)].selector;
         seen = v
             .same(u64::from(*lp) | u64::from(*dst) << 32)

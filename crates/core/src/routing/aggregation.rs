@@ -1,0 +1,48 @@
+//! Trees of switches that sum and replicate: which network does it for a set of ranks, and how far up.
+//!
+//! **Model.** Contributions to one sum go the same way up from everywhere, by the number of the packet. Each switch
+//! waits for one from every child that has ranks beneath and sends the sum on; the lowest tier over all ranks completes
+//! it, and from there it goes to its root, or copies of it down to all.
+//!
+//! **Invariant.** All switches that a sum can meet are able to add. **Cost.** O(ranks). **Limits.** One network: sums
+//! do not go on from one network to the next.
+//!
+//! **Source.** Graham et al.: Scalable hierarchical aggregation protocol (SHArP), COMHPC 2016.
+
+use crate::fabric::{Fabric, Network, Shape};
+
+/// See the module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Aggregation {
+    /// Network that sums.
+    pub network: usize,
+    /// Lowest tier of switches over all ranks.
+    pub top: usize,
+    /// The network has more than one tier, so that sums climb.
+    pub tree: bool,
+}
+
+/// What a network must have, for messages about one that lacks it.
+pub const WANTED: &str = "a network that joins all ranks by switches with in_network_reduce";
+
+impl Aggregation {
+    /// The innermost network that can sum for these accelerators, if there is one.
+    pub fn find(fabric: &Fabric, placement: &[u32]) -> Option<Self> {
+        let home = placement.first().copied().unwrap_or(0);
+        let able = |(network, net): (usize, &Network)| {
+            let together = placement.iter().all(|a| a / net.span == home / net.span);
+            let Shape::Clos(tree) = &net.planes[0].shape else {
+                return None;
+            };
+            // the cheap half first: most networks do not sum
+            if !net.switch(0).in_network_reduce || !together {
+                return None;
+            }
+            let at = |a: u32| net.position(0, a % net.span, 0);
+            let top = placement.iter().map(|&a| tree.meet(at(home), at(a))).max().unwrap_or(0);
+            let sums = (0..=top).all(|tier| net.switch(tier).in_network_reduce);
+            sums.then_some(Self { network, top, tree: tree.tiers().len() > 1 })
+        };
+        fabric.networks.iter().enumerate().find_map(able)
+    }
+}
