@@ -3,9 +3,11 @@
 //! **Model.** One record batch a table, columns as [`columns`] lists them. Rows come from the plain rows of
 //! [`crate::record`], in their order (rank, vertex and port, flow), so tables are the same for any number of threads.
 //!
-//! **Cost.** One pass over the rows a table, made only when asked for. **Limits.** An analytic run has only a summary.
+//! **Cost.** One pass over the rows a table, made only when asked for. A table larger than is allowed is an error before its first
+//! row. **Limits.** An analytic run has only a summary.
 
 pub mod columns;
+mod size;
 
 use std::sync::Arc;
 
@@ -24,12 +26,13 @@ pub fn tables(outcome: &Outcome) -> Vec<&'static str> {
     columns::TABLES.iter().map(|t| t.0).filter(|&name| name == "summary" || recorded(name)).collect()
 }
 
-/// Makes a table. A folded run has one row a class; `expand` gives each member of each class its own.
+/// Makes a table. A folded run has one row a class; `expand` gives each member of each class its own. `limit` is what its
+/// making may take, in bytes.
 ///
 /// # Errors
-/// [`Error::Spec`] if there is no such table, or it was not recorded.
-pub fn table(outcome: &Outcome, name: &str, expand: bool) -> Result<RecordBatch> {
-    let Some((_, list)) = columns::TABLES.iter().find(|t| t.0 == name) else {
+/// [`Error::Spec`] if there is no such table, or it was not recorded; [`Error::Memory`] if it needs more than the limit.
+pub fn table(outcome: &Outcome, name: &str, expand: bool, limit: Option<u64>) -> Result<RecordBatch> {
+    let Some((name, list)) = columns::TABLES.iter().find(|t| t.0 == name).copied() else {
         let names: Vec<_> = columns::TABLES.iter().map(|t| t.0).collect();
         return Err(Error::spec("table", format!("{name:?}"), format!("one of {}", names.join(", "))));
     };
@@ -41,6 +44,11 @@ pub fn table(outcome: &Outcome, name: &str, expand: bool) -> Result<RecordBatch>
         return Err(Error::spec("record", format!("{name:?}"), expected));
     }
     let folding = &outcome.folding;
+    // a run in full has one row each already
+    let expand = expand && folding.applied();
+    if let (Some(limit), Some(record)) = (limit, &outcome.record) {
+        size::fit(outcome, record, (name, list), expand, limit)?;
+    }
     let each = if expand { 1 } else { folding.multiplicity() };
     let arrays = match (name, &outcome.record) {
         ("ranks", Some(record)) if expand => ranks(outcome, &folding.ranks(record), each),
@@ -51,8 +59,8 @@ pub fn table(outcome: &Outcome, name: &str, expand: bool) -> Result<RecordBatch>
         ("levels", Some(record)) => levels(outcome, &record.levels),
         ("links", Some(record)) if expand => links(outcome, &folding.links(&outcome.fabric, record), each),
         ("links", Some(record)) => links(outcome, &record.links, each),
-        ("switches", Some(record)) if expand => switches(outcome, &folding.links(&outcome.fabric, record), false),
-        ("switches", Some(record)) => switches(outcome, &record.links, true),
+        ("switches", Some(record)) if expand => switches(outcome, folding.each_link(&outcome.fabric, record), false),
+        ("switches", Some(record)) => switches(outcome, record.links.iter().copied(), true),
         _ => summary(outcome),
     };
     RecordBatch::try_new(columns::schema(list), arrays).map_err(|e| Error::Internal(format!("table {name}: {e}")))
@@ -64,6 +72,10 @@ fn ns(fs: Fs) -> f64 {
 
 fn share(part: Fs, whole: Fs) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+fn direction(up: bool) -> &'static str {
+    if up { "up" } else { "down" }
 }
 
 fn text<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> ArrayRef {
@@ -145,7 +157,7 @@ fn levels(o: &Outcome, rows: &[LevelRecord]) -> Vec<ArrayRef> {
     vec![
         text(rows.iter().map(name)),
         u32s(rows.iter().map(|r| r.tier + 1)),
-        text(rows.iter().map(|r| if r.up { "up" } else { "down" })),
+        text(rows.iter().map(|r| direction(r.up))),
         u64s(rows.iter().map(|r| r.links)),
         u64s(rows.iter().map(|r| r.payload_bytes)),
         u64s(rows.iter().map(|r| r.wire_bytes)),
@@ -166,7 +178,7 @@ fn links(o: &Outcome, rows: &[LinkRecord], each: u64) -> Vec<ArrayRef> {
         text(rows.iter().map(|r| fabric.name(r.peer))),
         text(rows.iter().map(|r| fabric.networks[r.network as usize].spec.name.as_str())),
         u32s(rows.iter().map(|r| r.tier + 1)),
-        text(rows.iter().map(|r| if r.up { "up" } else { "down" })),
+        text(rows.iter().map(|r| direction(r.up))),
         u64s(rows.iter().map(|r| r.payload_bytes)),
         u64s(rows.iter().map(|r| r.wire_bytes)),
         u64s(rows.iter().map(|r| r.packets)),
@@ -190,10 +202,10 @@ struct SwitchRow {
     each: u64,
 }
 
-fn switches(o: &Outcome, links: &[LinkRecord], folded: bool) -> Vec<ArrayRef> {
+fn switches(o: &Outcome, links: impl Iterator<Item = LinkRecord>, folded: bool) -> Vec<ArrayRef> {
     let mut rows: Vec<SwitchRow> = vec![];
     // links are in the order of their vertices, so a switch's links are neighbours
-    for link in links.iter().filter(|l| matches!(o.fabric.place(l.vertex), Place::Switch { .. })) {
+    for link in links.filter(|l| matches!(o.fabric.place(l.vertex), Place::Switch { .. })) {
         if rows.last().is_none_or(|r| r.vertex != link.vertex) {
             let each = if folded { o.folding.switches(&o.fabric, link.vertex) } else { 1 };
             rows.push(SwitchRow { vertex: link.vertex, network: link.network, each, ..SwitchRow::default() });
