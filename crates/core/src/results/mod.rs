@@ -30,7 +30,8 @@ pub fn tables(outcome: &Outcome) -> Vec<&'static str> {
 /// making may take, in bytes.
 ///
 /// # Errors
-/// [`Error::Spec`] if there is no such table, or it was not recorded; [`Error::Memory`] if it needs more than the limit.
+/// [`Error::Spec`] if there is no such table, or it was not recorded; [`Error::Memory`] if it needs more than the limit;
+/// [`Error::Overflow`] if its names are more than a column can hold.
 pub fn table(outcome: &Outcome, name: &str, expand: bool, limit: Option<u64>) -> Result<RecordBatch> {
     let Some((name, list)) = columns::TABLES.iter().find(|t| t.0 == name).copied() else {
         let names: Vec<_> = columns::TABLES.iter().map(|t| t.0).collect();
@@ -51,10 +52,10 @@ pub fn table(outcome: &Outcome, name: &str, expand: bool, limit: Option<u64>) ->
     }
     let each = if expand { 1 } else { folding.multiplicity() };
     let arrays = match (name, &outcome.record) {
-        ("ranks", Some(record)) if expand => ranks(outcome, &folding.ranks(record), each),
-        ("ranks", Some(record)) => ranks(outcome, &record.ranks, each),
-        ("flows", Some(record)) if expand => flows(&folding.flows(record), each),
-        ("flows", Some(record)) => flows(&record.flows, each),
+        ("ranks", Some(record)) if expand => Ok(ranks(outcome, &folding.ranks(record), each)),
+        ("ranks", Some(record)) => Ok(ranks(outcome, &record.ranks, each)),
+        ("flows", Some(record)) if expand => Ok(flows(&folding.flows(record), each)),
+        ("flows", Some(record)) => Ok(flows(&record.flows, each)),
         // sums over all that each link stands for: there is nothing to expand
         ("levels", Some(record)) => levels(outcome, &record.levels),
         ("links", Some(record)) if expand => links(outcome, &folding.links(&outcome.fabric, record), each),
@@ -62,7 +63,7 @@ pub fn table(outcome: &Outcome, name: &str, expand: bool, limit: Option<u64>) ->
         ("switches", Some(record)) if expand => switches(outcome, folding.each_link(&outcome.fabric, record), false),
         ("switches", Some(record)) => switches(outcome, record.links.iter().copied(), true),
         _ => summary(outcome),
-    };
+    }?;
     RecordBatch::try_new(columns::schema(list), arrays).map_err(|e| Error::Internal(format!("table {name}: {e}")))
 }
 
@@ -78,8 +79,28 @@ fn direction(up: bool) -> &'static str {
     if up { "up" } else { "down" }
 }
 
-fn text<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> ArrayRef {
-    Arc::new(StringArray::from_iter_values(values))
+/// Bytes of text that a column can hold: Arrow counts them in 32 bits with a sign.
+const TEXT: usize = i32::MAX as usize;
+
+fn text<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> Result<ArrayRef> {
+    text_within(TEXT, values)
+}
+
+fn text_within<T: AsRef<str>>(most: usize, values: impl IntoIterator<Item = T>) -> Result<ArrayRef> {
+    let (mut rows, mut bytes) = (0, 0);
+    let fitting = values.into_iter().map_while(|value| {
+        (rows, bytes) = (rows + 1, bytes + value.as_ref().len());
+        (bytes <= most).then_some(value)
+    });
+    let array = StringArray::from_iter_values(fitting);
+    if bytes > most {
+        return Err(Error::Overflow {
+            what: "text of one column".into(),
+            value: format!("{bytes} bytes in the first {rows} rows"),
+            limit: format!("{most} bytes: make the table without expand, or use levels"),
+        });
+    }
+    Ok(Arc::new(array))
 }
 
 fn u32s(values: impl IntoIterator<Item = u32>) -> ArrayRef {
@@ -94,7 +115,7 @@ fn f64s(values: impl IntoIterator<Item = f64>) -> ArrayRef {
     Arc::new(Float64Array::from_iter_values(values))
 }
 
-fn summary(o: &Outcome) -> Vec<ArrayRef> {
+fn summary(o: &Outcome) -> Result<Vec<ArrayRef>> {
     let spec = &o.effective;
     let collective = Collective::parse(&spec.collective).unwrap_or(Collective::Barrier);
     let elements = o.bytes_effective / u64::from(spec.element_bytes.max(1));
@@ -109,12 +130,12 @@ fn summary(o: &Outcome) -> Vec<ArrayRef> {
     let count = if pieces { elements / u64::from(o.ranks.max(1)) } else { elements };
     let root = if collective.rooted() { i64::from(spec.root) } else { -1 };
     let hops = o.record.as_ref().map_or(0, |r| r.packet_hops);
-    vec![
-        text([&spec.system.name]),
-        text([collective.name()]),
-        text([&o.algorithm]),
-        text([&o.protocol]),
-        text([&o.fidelity]),
+    Ok(vec![
+        text([&spec.system.name])?,
+        text([collective.name()])?,
+        text([&o.algorithm])?,
+        text([&o.protocol])?,
+        text([&o.fidelity])?,
         u32s([o.ranks]),
         u64s([o.bytes_effective]),
         u64s([count]),
@@ -125,12 +146,12 @@ fn summary(o: &Outcome) -> Vec<ArrayRef> {
         f64s([o.algbw_gbps]),
         f64s([o.busbw_gbps]),
         f64s([ns(o.bound.time_fs)]),
-        text([o.bound.kind]),
+        text([o.bound.kind])?,
         f64s([if o.time_fs == 0 { 1.0 } else { share(o.bound.time_fs, o.time_fs) }]),
-        text([&o.bottleneck]),
+        text([&o.bottleneck])?,
         u64s([hops]),
         u64s([spec.seed]),
-    ]
+    ])
 }
 
 fn ranks(o: &Outcome, rows: &[RankRecord], each: u64) -> Vec<ArrayRef> {
@@ -148,16 +169,16 @@ fn ranks(o: &Outcome, rows: &[RankRecord], each: u64) -> Vec<ArrayRef> {
     ]
 }
 
-fn levels(o: &Outcome, rows: &[LevelRecord]) -> Vec<ArrayRef> {
+fn levels(o: &Outcome, rows: &[LevelRecord]) -> Result<Vec<ArrayRef>> {
     let name = |r: &LevelRecord| o.fabric.networks[r.network as usize].spec.name.clone();
     let mean = |r: &LevelRecord| match o.time_fs {
         0 => 0.0,
         time => r.busy_fs as f64 / (u128::from(r.links) * u128::from(time)) as f64,
     };
-    vec![
-        text(rows.iter().map(name)),
+    Ok(vec![
+        text(rows.iter().map(name))?,
         u32s(rows.iter().map(|r| r.tier + 1)),
-        text(rows.iter().map(|r| direction(r.up))),
+        text(rows.iter().map(|r| direction(r.up)))?,
         u64s(rows.iter().map(|r| r.links)),
         u64s(rows.iter().map(|r| r.payload_bytes)),
         u64s(rows.iter().map(|r| r.wire_bytes)),
@@ -167,18 +188,18 @@ fn levels(o: &Outcome, rows: &[LevelRecord]) -> Vec<ArrayRef> {
         f64s(rows.iter().map(mean)),
         u32s(rows.iter().map(|r| r.queue_max)),
         f64s(rows.iter().map(|r| r.stall_fs as f64 / 1e6)),
-    ]
+    ])
 }
 
-fn links(o: &Outcome, rows: &[LinkRecord], each: u64) -> Vec<ArrayRef> {
+fn links(o: &Outcome, rows: &[LinkRecord], each: u64) -> Result<Vec<ArrayRef>> {
     let (fabric, time) = (&o.fabric, o.time_fs);
-    vec![
+    Ok(vec![
         u64s(rows.iter().map(|r| u64::from(r.vertex) << 16 | u64::from(r.port))),
-        text(rows.iter().map(|r| fabric.name(r.vertex))),
-        text(rows.iter().map(|r| fabric.name(r.peer))),
-        text(rows.iter().map(|r| fabric.networks[r.network as usize].spec.name.as_str())),
+        text(rows.iter().map(|r| fabric.name(r.vertex)))?,
+        text(rows.iter().map(|r| fabric.name(r.peer)))?,
+        text(rows.iter().map(|r| fabric.networks[r.network as usize].spec.name.as_str()))?,
         u32s(rows.iter().map(|r| r.tier + 1)),
-        text(rows.iter().map(|r| direction(r.up))),
+        text(rows.iter().map(|r| direction(r.up)))?,
         u64s(rows.iter().map(|r| r.payload_bytes)),
         u64s(rows.iter().map(|r| r.wire_bytes)),
         u64s(rows.iter().map(|r| r.packets)),
@@ -188,7 +209,7 @@ fn links(o: &Outcome, rows: &[LinkRecord], each: u64) -> Vec<ArrayRef> {
         f64s(rows.iter().map(|r| share(r.wait_fs, time))),
         f64s(rows.iter().map(|r| ns(r.stall_fs))),
         u64s(rows.iter().map(|_| each)),
-    ]
+    ])
 }
 
 /// A switch's row, summed over its outgoing links.
@@ -202,7 +223,7 @@ struct SwitchRow {
     each: u64,
 }
 
-fn switches(o: &Outcome, links: impl Iterator<Item = LinkRecord>, folded: bool) -> Vec<ArrayRef> {
+fn switches(o: &Outcome, links: impl Iterator<Item = LinkRecord>, folded: bool) -> Result<Vec<ArrayRef>> {
     let mut rows: Vec<SwitchRow> = vec![];
     // links are in the order of their vertices, so a switch's links are neighbours
     for link in links.filter(|l| matches!(o.fabric.place(l.vertex), Place::Switch { .. })) {
@@ -228,9 +249,9 @@ fn switches(o: &Outcome, links: impl Iterator<Item = LinkRecord>, folded: bool) 
         },
         Place::Accelerator(_) => 0,
     };
-    vec![
-        text(rows.iter().map(|r| o.fabric.name(r.vertex))),
-        text(rows.iter().map(|r| o.fabric.networks[r.network as usize].spec.name.as_str())),
+    Ok(vec![
+        text(rows.iter().map(|r| o.fabric.name(r.vertex)))?,
+        text(rows.iter().map(|r| o.fabric.networks[r.network as usize].spec.name.as_str()))?,
         u32s(rows.iter().map(|r| tier(r.vertex))),
         u64s(rows.iter().map(|r| r.sum.payload_bytes)),
         u64s(rows.iter().map(|r| r.sum.wire_bytes)),
@@ -240,7 +261,7 @@ fn switches(o: &Outcome, links: impl Iterator<Item = LinkRecord>, folded: bool) 
         u32s(rows.iter().map(|r| r.sum.queue_max)),
         f64s(rows.iter().map(|r| ns(r.sum.stall_fs))),
         u64s(rows.iter().map(|r| r.each)),
-    ]
+    ])
 }
 
 fn flows(rows: &[FlowRecord], each: u64) -> Vec<ArrayRef> {

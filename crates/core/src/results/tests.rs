@@ -127,6 +127,14 @@ fn what_was_not_recorded_is_an_error() {
 }
 
 #[test]
+fn more_text_than_a_column_holds_is_an_error() {
+    assert_eq!(text_within(6, ["abc", "def"]).unwrap().len(), 2);
+    let error = text_within(5, ["abc", "def", "ghi"]).unwrap_err();
+    let expected = "text of one column overflows: 6 bytes in the first 2 rows; at most 5 bytes";
+    assert!(error.code() == "overflow" && error.to_string().contains(expected), "{error}");
+}
+
+#[test]
 fn the_data_dictionary_lists_exactly_these_columns() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/data_dictionary.md");
     let text = std::fs::read_to_string(path).unwrap_or_default();
