@@ -98,7 +98,7 @@ fn a_million_million_messages_are_refused_by_arithmetic() {
 
     let (text, needed) = refused(&o, "links", true);
     assert!(text.contains("of 6291456 rows") && text.contains("; or record levels, the sums over links"), "{text}");
-    assert!(needed > (size_of::<LinkRecord>() as u64) * 6 << 20);
+    assert!(needed > (6 << 20) * size_of::<LinkRecord>() as u64);
     assert_eq!(refused(&o, "ranks", true).1, (size_of::<RankRecord>() as u64 + 2 * 4 + 8 * 8) << 20);
     let mut levels = o.clone();
     levels.effective.record.push("levels".into());
