@@ -54,3 +54,20 @@ def test_growth_is_a_ratio() -> None:
 def test_each_tracked_value_states_its_goal(name: str, function: Any) -> None:
     assert re.search(r"Goal: (at most )?\d+|No goal", function.__doc__), name
     assert function.unit in ("s", "GiB", "1"), name
+
+
+def test_a_full_job_is_run_once_for_its_seconds_and_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    def measure(job: str) -> tuple[float, int]:
+        ran.append(job)
+        return float(len(ran)), len(ran) << 30
+
+    monkeypatch.setattr(GOALS, "measure", measure)
+    full = GOALS.Full()
+    (jobs,) = full.params
+    found = full.setup_cache()
+    assert ran == jobs
+    assert set(jobs) <= set(GOALS.JOBS)
+    for i, job in enumerate(jobs, start=1):
+        assert (full.track_seconds(found, job), full.track_peak(found, job)) == (i, i)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 import supernode as sn
 from conftest import star
 from strategies import runs
-from supernode.errors import SpecError
+from supernode.errors import MemoryLimitError, SpecError
 
 RECORDS = ["ranks", "levels", "links", "switches", "flows"]
 CASES = int(os.environ.get("SUPERNODE_CASES", "250"))
@@ -64,3 +64,34 @@ def test_what_breaks_the_symmetry_is_named() -> None:
 def test_fold_is_yes_or_no() -> None:
     with pytest.raises(SpecError, match="fold: 'no' is not valid"):
         sn.all_reduce(star(4), size=1024, fold="no")  # type: ignore[arg-type]
+
+
+def test_a_table_too_large_to_expand_is_refused() -> None:
+    tree = sn.FatTree(
+        radix=256,
+        pod_leaves=128,
+        link="400 Gbit/s",
+        link_latency="100 ns",
+        trunk_latency="100 ns",
+        switch_latency="100 ns",
+    )
+    system = sn.System("million").scale_out(tree, count=1 << 20)
+    result = sn.all_to_all(system, size="64 MiB", algorithm="direct", fidelity="packet", record=["levels", "flows"])
+    assert result.folding["order"] == 1 << 20
+    kept = result.flows.num_rows
+    each = (1 << 20) * kept
+    with pytest.raises(MemoryLimitError, match=f"table flows, expanded, of {each} rows") as caught:
+        result.expand("flows")
+    assert f"without expand: {kept} rows" in str(caught.value)
+    assert result.expand("levels").equals(result.levels)
+
+
+def test_expansion_keeps_to_the_limit_of_the_run() -> None:
+    options: dict[str, Any] = {"size": "1 MiB", "fidelity": "packet", "algorithm": "direct", "record": RECORDS}
+    result = sn.all_to_all(star(1024), memory_limit="8 MiB", **options)
+    for name, rows in (("flows", 1024 * 1023), ("links", 2048)):
+        assert result.table(name).num_rows < rows
+    with pytest.raises(MemoryLimitError, match="8388608 are allowed; use it as it is, without expand: 1023 rows"):
+        result.expand("flows")
+    assert result.expand("links").num_rows == 2048
+    assert sn.all_to_all(star(1024), **options).expand("flows").num_rows == 1024 * 1023

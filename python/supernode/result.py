@@ -220,7 +220,7 @@ class Result:
         """Return a table with one row for each rank, link, switch or message, whether the run was folded or not.
 
         The rows are those of the run in full, bit for bit. Made anew at each call: a million ranks have some ten
-        million links.
+        million links, and 10^12 messages in an all-to-all.
 
         Parameters
         ----------
@@ -231,6 +231,8 @@ class Result:
         ------
         NotRecordedError
             If the run did not record it.
+        MemoryLimitError
+            If it would take more than the run's ``memory_limit``, or else 80 % of the memory that is free now.
         """
         found = self._check(name)
         return self._run.table(found, expand=True)
@@ -242,6 +244,8 @@ class Result:
         ------
         NotRecordedError
             If the run did not record it.
+        MemoryLimitError
+            If it would take more than the run's ``memory_limit``, or else 80 % of the memory that is free now.
         """
         found = self._check(name)
         if found not in self._tables:

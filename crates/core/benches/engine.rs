@@ -5,18 +5,15 @@
 #[path = "../tests/common/mod.rs"]
 mod common;
 
-use common::{Run, clos, network, system};
+use common::trees::{shuffled, tiers};
+use common::{Run, network, system};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use supernode_core::collective::{Algorithm, Collective, Params};
 use supernode_core::fabric::Fabric;
 use supernode_core::spec::SystemSpec;
 
 fn fat_tree(hosts: u32) -> SystemSpec {
-    let (down, up): (&[u32], &[u32]) = match hosts {
-        1024 => (&[8, 8, 16], &[1, 8, 8]),
-        _ => (&[16, 16, 32], &[1, 16, 16]),
-    };
-    system(hosts, vec![network("fat_tree", hosts, clos(down, up), vec![1])])
+    system(hosts, vec![network("fat_tree", hosts, tiers(hosts), vec![1])])
 }
 
 fn hops(c: &mut Criterion) {
@@ -24,8 +21,7 @@ fn hops(c: &mut Criterion) {
     group.sample_size(10);
     let spec = fat_tree(1024);
     // a shift by one rank in a shuffled placement: permutation traffic
-    let mut placement: Vec<u32> = (0..1024).collect();
-    placement.sort_by_key(|&r| supernode_core::rng::mix(u64::from(r)));
+    let placement = shuffled(1024);
     let params = Params::new(Collective::SendRecv, Algorithm::Direct, 1024, 4 << 20);
     let run = |threads| Run { threads, placement: Some(placement.clone()), ..Run::default() };
     let count = run(1).collective(&spec, &params).expect("a run").packet_hops;

@@ -5,70 +5,17 @@
 //! destination routing spreads evenly); `skip` jumps over periods that repeat.
 #![allow(clippy::disallowed_methods)] // it measures wall time
 
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use common::pattern::Pattern;
+use common::trees::{fat_tree, shuffled, tiers};
+use common::{no_stack, system};
 use std::time::Instant;
-use supernode_core::collective::{Block, Message, Recv, Schedule, Target};
 use supernode_core::engine::{Control, Job, run};
 use supernode_core::fabric::Fabric;
-use supernode_core::rng::mix;
 use supernode_core::spec::*;
 use supernode_core::symmetry::Folding;
-use supernode_core::units::BitRate;
-
-#[derive(Debug)]
-struct Permutation {
-    to: Vec<u32>,
-    bytes: u64,
-}
-
-impl Schedule for Permutation {
-    fn ranks(&self) -> u32 {
-        self.to.len() as u32
-    }
-    fn lanes(&self) -> u32 {
-        1
-    }
-    fn steps(&self, _: u32, _: u32) -> u32 {
-        1
-    }
-    fn sends(&self, _: u32, _: u32, _: u32) -> u32 {
-        1
-    }
-    fn send(&self, rank: u32, _: u32, _: u32, _: u32) -> Message {
-        Message { to: Target::Rank(self.to[rank as usize]), bytes: self.bytes, recv_step: 0 }
-    }
-    fn recvs(&self, _: u32, _: u32, _: u32) -> Recv {
-        Recv { messages: 1, bytes: self.bytes, reduce: false }
-    }
-    fn blocks(&self, _: u32, _: u32, _: u32, _: u32, _: &mut Vec<Block>) {}
-    fn block_bytes(&self, _: Block) -> u64 {
-        0
-    }
-}
-
-fn fat_tree(hosts: u32, routing: RoutingSpec) -> SystemSpec {
-    let (down, up): (Vec<u32>, Vec<u32>) = match hosts {
-        1024 => (vec![8, 8, 16], vec![1, 8, 8]),
-        8192 => (vec![16, 16, 32], vec![1, 16, 16]),
-        65_536 => (vec![32, 32, 64], vec![1, 32, 32]),
-        _ => panic!("1024, 8192 or 65536 hosts"),
-    };
-    let link = LinkSpec { rate: BitRate(400_000_000_000), latency_fs: 500_000_000, medium: "optics".into() };
-    let switch = SwitchSpec { latency_fs: 300_000_000, cut_through: true, in_network_reduce: false };
-    let net = NetworkSpec {
-        name: "fat_tree".into(),
-        span: hosts,
-        topology: TopologySpec::Clos { down, up, parallel: vec![1; 3], rails: 1 },
-        planes: vec![1],
-        links: vec![link; 3],
-        switches: vec![switch; 3],
-        payload: 4096,
-        overhead: 66,
-        routing,
-        buffer: Some(256 * 1024),
-        dateline: true,
-    };
-    SystemSpec { name: "fat tree".into(), accelerators: hosts, device: DeviceSpec::default(), networks: vec![net] }
-}
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
@@ -80,21 +27,22 @@ fn main() {
         Some("ecmp") => RoutingSpec::Ecmp,
         Some(other) => panic!("unknown routing {other}"),
     };
-    let mut to: Vec<u32> = (0..hosts).collect();
-    to.sort_by_key(|&r| mix(u64::from(r)));
-    // one cycle over a random order: a permutation without fixed points
-    let order = to.clone();
-    for i in 0..order.len() {
-        to[order[i] as usize] = order[(i + 1) % order.len()];
-    }
-    if args.get(5).is_some_and(|a| a == "shift") {
-        to = (0..hosts).map(|r| (r + hosts / 2) % hosts).collect();
-    }
-    let schedule = Permutation { to, bytes: u64::from(mib) << 20 };
+    let bytes = u64::from(mib) << 20;
+    let schedule = if args.get(5).is_some_and(|a| a == "shift") {
+        Pattern::shift(hosts, hosts / 2, bytes)
+    } else {
+        // one cycle over a random order: a permutation without fixed points
+        let order = shuffled(hosts);
+        let mut to = order.clone();
+        for i in 0..order.len() {
+            to[order[i] as usize] = order[(i + 1) % order.len()];
+        }
+        Pattern::new(to, |_| bytes)
+    };
     let start = Instant::now();
-    let fabric = Fabric::new(&fat_tree(hosts, routing)).expect("a valid fabric");
+    let fabric = Fabric::new(&system(hosts, vec![fat_tree(hosts, tiers(hosts), routing)])).expect("a valid fabric");
     let placement: Vec<u32> = (0..hosts).collect();
-    let protocol = ProtocolSpec { wire_num: 1, wire_den: 1, ..ProtocolSpec::default() };
+    let protocol = no_stack();
     let folding = Folding::new(&fabric, &schedule, &placement, false);
     let job = Job {
         folding: &folding,

@@ -1,10 +1,11 @@
 //! Flow fidelity: closed forms, agreement with packets on long flows, sharing worked out by hand, and errors.
 
 mod common;
+use common::pattern::Pattern;
 use common::*;
 use supernode_core::collective::Algorithm::*;
 use supernode_core::collective::Collective::*;
-use supernode_core::collective::{Block, Message, Params, Recv, Schedule, Target};
+use supernode_core::collective::{Params, Schedule};
 use supernode_core::error::Error;
 use supernode_core::record::Record;
 use supernode_core::spec::*;
@@ -115,40 +116,6 @@ fn long_flows_on_one_switch_agree_with_packets() {
     }
 }
 
-/// Every rank sends `bytes` to the rank listed.
-#[derive(Debug)]
-struct Permutation {
-    to: Vec<u32>,
-    bytes: u64,
-    expected: u32,
-}
-
-impl Schedule for Permutation {
-    fn ranks(&self) -> u32 {
-        self.to.len() as u32
-    }
-    fn lanes(&self) -> u32 {
-        1
-    }
-    fn steps(&self, _: u32, _: u32) -> u32 {
-        1
-    }
-    fn sends(&self, _: u32, _: u32, _: u32) -> u32 {
-        1
-    }
-    fn send(&self, rank: u32, _: u32, _: u32, _: u32) -> Message {
-        Message { to: Target::Rank(self.to[rank as usize]), bytes: self.bytes, recv_step: 0 }
-    }
-    fn recvs(&self, rank: u32, _: u32, _: u32) -> Recv {
-        let messages = self.to.iter().filter(|&&to| to == rank).count() as u32 * self.expected;
-        Recv { messages, bytes: u64::from(messages) * self.bytes, reduce: false }
-    }
-    fn blocks(&self, _: u32, _: u32, _: u32, _: u32, _: &mut Vec<Block>) {}
-    fn block_bytes(&self, _: Block) -> u64 {
-        0
-    }
-}
-
 fn end_of(record: &Record, src: u32) -> u64 {
     record.flows.iter().find(|f| f.src == src).map_or(0, |f| f.end_fs)
 }
@@ -157,7 +124,7 @@ fn end_of(record: &Record, src: u32) -> u64 {
 fn colliding_flows_of_a_permutation_share_as_packets_do() {
     // d_mod_k: ranks 0, 1 and 2 to 4, 8 and 12 take one link up; all others stay under their leaf
     let to = vec![4, 8, 12, 0, 5, 6, 7, 1, 9, 10, 11, 2, 13, 14, 15, 3];
-    let schedule = Permutation { to, bytes: 64 * MIB, expected: 1 };
+    let schedule = Pattern::new(to, |_| 64 * MIB);
     let spec = tree(4, RoutingSpec::DModK);
     let packets = Run::default().schedule(&spec, &schedule).unwrap();
     let flows = fluid().schedule(&spec, &schedule).unwrap();
@@ -233,7 +200,7 @@ fn what_cannot_end_is_a_typed_error() {
     let error = Run { time_limit_fs: Some(1_000_000_000), ..fluid() }.collective(&switched(8), &params).unwrap_err();
     assert!(matches!(error, Error::Timeout { .. }), "{error}");
 
-    let schedule = Permutation { to: vec![1, 2, 3, 0], bytes: 4096, expected: 2 };
+    let schedule = Pattern::shift(4, 1, 4096).expecting_twice();
     let error = fluid().schedule(&switched(4), &schedule).unwrap_err();
     let Error::Unfinished { waiting, .. } = &error else { panic!("{error}") };
     assert!(waiting.contains("rank 0 (lane 0, step 0)"), "{waiting}");
@@ -259,7 +226,7 @@ fn what_cannot_end_is_a_typed_error() {
 fn a_caller_can_stop_it() {
     use supernode_core::engine::{Control, Job};
     let fabric = supernode_core::fabric::Fabric::new(&switched(4)).unwrap();
-    let schedule = Permutation { to: vec![1, 2, 3, 0], bytes: 4096, expected: 1 };
+    let schedule = Pattern::shift(4, 1, 4096);
     let folding = supernode_core::symmetry::Folding::none(schedule.ranks(), String::new());
     let job = Job {
         folding: &folding,

@@ -1,7 +1,7 @@
 //! A folded run is the full run, bit for bit in every row; so is one that skips, and one that does both.
 
 mod common;
-use common::jobs::{comparable, jobs};
+use common::jobs::{ROUTINGS, comparable, dressed, jobs};
 use common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Collective, Params, build};
@@ -98,25 +98,9 @@ fn even_fabrics() -> impl Strategy<Value = SystemSpec> {
             }
         }
     });
-    (shape, 0usize..8, 0usize..3, 0u32..65, any::<bool>(), any::<bool>(), 0u64..3).prop_map(
-        |(mut spec, routing, buffer, overhead, cut, fast, memory)| {
-            use RoutingSpec::*;
-            let rate = |factor: u64| (memory > 0).then(|| supernode_core::units::BitRate(RATE.0 * factor * memory / 2));
-            spec.device =
-                DeviceSpec { name: String::new(), hbm_rate: rate(2), copy_rate: rate(2), reduce_rate: rate(1) };
-            for net in &mut spec.networks {
-                // mostly what can be folded
-                net.routing = *[DModK, SModK, Ecmp].get(routing).unwrap_or(&SprayRoundRobin);
-                net.buffer = [Some(2 * (4096 + 64)), Some(64 * 1024), None][buffer];
-                net.overhead = overhead;
-                net.switches.iter_mut().for_each(|s| s.cut_through = cut);
-                if fast && net.links.len() > 1 {
-                    net.links[1].rate.0 *= 2;
-                }
-            }
-            spec
-        },
-    )
+    // mostly what can be folded
+    let routings = [&ROUTINGS[..3], &[RoutingSpec::SprayRoundRobin; 5]].concat();
+    dressed(shape, routings)
 }
 
 fn even_jobs() -> impl Strategy<Value = (SystemSpec, Params)> {

@@ -2,9 +2,10 @@
 
 mod common;
 use common::jobs::{comparable, jobs};
+use common::pattern::Pattern;
 use common::*;
 use proptest::prelude::*;
-use supernode_core::collective::{Algorithm, Block, Collective, Message, Params, Recv, Schedule, Target};
+use supernode_core::collective::{Algorithm, Collective, Params};
 use supernode_core::error::Error;
 use supernode_core::record::{LevelRecord, LinkRecord, Record};
 use supernode_core::spec::*;
@@ -135,45 +136,11 @@ fn renaming_ranks_on_one_switch_renames_the_results() {
     }
 }
 
-/// Every rank sends `bytes` to the rank `shift` further, and waits for `expected` messages.
-#[derive(Debug)]
-struct Shift {
-    ranks: u32,
-    shift: u32,
-    bytes: u64,
-    expected: u32,
-}
-
-impl Schedule for Shift {
-    fn ranks(&self) -> u32 {
-        self.ranks
-    }
-    fn lanes(&self) -> u32 {
-        1
-    }
-    fn steps(&self, _: u32, _: u32) -> u32 {
-        1
-    }
-    fn sends(&self, _: u32, _: u32, _: u32) -> u32 {
-        1
-    }
-    fn send(&self, rank: u32, _: u32, _: u32, _: u32) -> Message {
-        Message { to: Target::Rank((rank + self.shift) % self.ranks), bytes: self.bytes, recv_step: 0 }
-    }
-    fn recvs(&self, _: u32, _: u32, _: u32) -> Recv {
-        Recv { messages: self.expected, bytes: self.bytes, reduce: false }
-    }
-    fn blocks(&self, _: u32, _: u32, _: u32, _: u32, _: &mut Vec<Block>) {}
-    fn block_bytes(&self, _: Block) -> u64 {
-        0
-    }
-}
-
 #[test]
 fn a_ring_without_dateline_deadlocks_and_says_where() {
     let mut net = network("ring", 6, torus(&[6]), vec![1]);
     net.buffer = Some(2 * 4096);
-    let shift = Shift { ranks: 6, shift: 2, bytes: 1 << 20, expected: 1 };
+    let shift = Pattern::shift(6, 2, 1 << 20);
     Run::default().schedule(&system(6, vec![net.clone()]), &shift).expect("the dateline keeps it free of deadlock");
     net.dateline = false;
     for threads in [1, 3] {
@@ -186,7 +153,7 @@ fn a_ring_without_dateline_deadlocks_and_says_where() {
 
 #[test]
 fn a_message_that_nobody_sends_is_named() {
-    let shift = Shift { ranks: 4, shift: 1, bytes: 4096, expected: 2 };
+    let shift = Pattern::shift(4, 1, 4096).expecting_twice();
     let error = Run::default().schedule(&switched(4), &shift).unwrap_err();
     let Error::Unfinished { waiting, .. } = &error else { panic!("{error}") };
     assert!(waiting.contains("rank 0 (lane 0, step 0)"), "{waiting}");

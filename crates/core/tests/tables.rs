@@ -29,7 +29,8 @@ fn threads_leave_no_trace() {
         for threads in [2, 7] {
             let other = run(threads);
             for name in tables(&one) {
-                let (left, right) = (table(&one, name, false).unwrap(), table(&other, name, false).unwrap());
+                let (left, right) =
+                    (table(&one, name, false, None).unwrap(), table(&other, name, false, None).unwrap());
                 for (i, field) in left.schema().fields().iter().enumerate() {
                     assert_eq!(left.column(i), right.column(i), "{name}.{} with {threads} threads", field.name());
                 }

@@ -78,7 +78,9 @@ impl Run {
     /// A table as ``pyarrow.Table``; of a folded run with one row a class, or one each.
     #[pyo3(signature = (name, expand=false))]
     fn table<'py>(&self, py: Python<'py>, name: &str, expand: bool) -> PyResult<Bound<'py, PyAny>> {
-        let batch = results::table(&self.outcome, name, expand).map_err(|e| errors::raise(py, &e))?;
+        // a table too large for the machine is an error, like a run; by now less may be free than before the run
+        let limit = self.outcome.effective.memory_limit.or_else(memory::allowed);
+        let batch = results::table(&self.outcome, name, expand, limit).map_err(|e| errors::raise(py, &e))?;
         let schema = batch.schema();
         PyTable::try_new(vec![batch], schema)?.into_pyarrow(py)
     }

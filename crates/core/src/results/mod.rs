@@ -3,9 +3,11 @@
 //! **Model.** One record batch a table, columns as [`columns`] lists them. Rows come from the plain rows of
 //! [`crate::record`], in their order (rank, vertex and port, flow), so tables are the same for any number of threads.
 //!
-//! **Cost.** One pass over the rows a table, made only when asked for. **Limits.** An analytic run has only a summary.
+//! **Cost.** One pass over the rows a table, made only when asked for. A table larger than is allowed is an error before its first
+//! row. **Limits.** An analytic run has only a summary.
 
 pub mod columns;
+mod size;
 
 use std::sync::Arc;
 
@@ -24,12 +26,14 @@ pub fn tables(outcome: &Outcome) -> Vec<&'static str> {
     columns::TABLES.iter().map(|t| t.0).filter(|&name| name == "summary" || recorded(name)).collect()
 }
 
-/// Makes a table. A folded run has one row a class; `expand` gives each member of each class its own.
+/// Makes a table. A folded run has one row a class; `expand` gives each member of each class its own. `limit` is what its
+/// making may take, in bytes.
 ///
 /// # Errors
-/// [`Error::Spec`] if there is no such table, or it was not recorded.
-pub fn table(outcome: &Outcome, name: &str, expand: bool) -> Result<RecordBatch> {
-    let Some((_, list)) = columns::TABLES.iter().find(|t| t.0 == name) else {
+/// [`Error::Spec`] if there is no such table, or it was not recorded; [`Error::Memory`] if it needs more than the limit;
+/// [`Error::Overflow`] if its names are more than a column can hold.
+pub fn table(outcome: &Outcome, name: &str, expand: bool, limit: Option<u64>) -> Result<RecordBatch> {
+    let Some((name, list)) = columns::TABLES.iter().find(|t| t.0 == name).copied() else {
         let names: Vec<_> = columns::TABLES.iter().map(|t| t.0).collect();
         return Err(Error::spec("table", format!("{name:?}"), format!("one of {}", names.join(", "))));
     };
@@ -41,20 +45,25 @@ pub fn table(outcome: &Outcome, name: &str, expand: bool) -> Result<RecordBatch>
         return Err(Error::spec("record", format!("{name:?}"), expected));
     }
     let folding = &outcome.folding;
+    // a run in full has one row each already
+    let expand = expand && folding.applied();
+    if let (Some(limit), Some(record)) = (limit, &outcome.record) {
+        size::fit(outcome, record, (name, list), expand, limit)?;
+    }
     let each = if expand { 1 } else { folding.multiplicity() };
     let arrays = match (name, &outcome.record) {
-        ("ranks", Some(record)) if expand => ranks(outcome, &folding.ranks(record), each),
-        ("ranks", Some(record)) => ranks(outcome, &record.ranks, each),
-        ("flows", Some(record)) if expand => flows(&folding.flows(record), each),
-        ("flows", Some(record)) => flows(&record.flows, each),
+        ("ranks", Some(record)) if expand => Ok(ranks(outcome, &folding.ranks(record), each)),
+        ("ranks", Some(record)) => Ok(ranks(outcome, &record.ranks, each)),
+        ("flows", Some(record)) if expand => Ok(flows(&folding.flows(record), each)),
+        ("flows", Some(record)) => Ok(flows(&record.flows, each)),
         // sums over all that each link stands for: there is nothing to expand
         ("levels", Some(record)) => levels(outcome, &record.levels),
         ("links", Some(record)) if expand => links(outcome, &folding.links(&outcome.fabric, record), false),
         ("links", Some(record)) => links(outcome, &record.links, true),
-        ("switches", Some(record)) if expand => switches(outcome, &folding.links(&outcome.fabric, record), false),
-        ("switches", Some(record)) => switches(outcome, &record.links, true),
+        ("switches", Some(record)) if expand => switches(outcome, folding.each_link(&outcome.fabric, record), false),
+        ("switches", Some(record)) => switches(outcome, record.links.iter().copied(), true),
         _ => summary(outcome),
-    };
+    }?;
     RecordBatch::try_new(columns::schema(list), arrays).map_err(|e| Error::Internal(format!("table {name}: {e}")))
 }
 
@@ -66,8 +75,32 @@ fn share(part: Fs, whole: Fs) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-fn text<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> ArrayRef {
-    Arc::new(StringArray::from_iter_values(values))
+fn direction(up: bool) -> &'static str {
+    if up { "up" } else { "down" }
+}
+
+/// Bytes of text that a column can hold: Arrow counts them in 32 bits with a sign.
+const TEXT: usize = i32::MAX as usize;
+
+fn text<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> Result<ArrayRef> {
+    text_within(TEXT, values)
+}
+
+fn text_within<T: AsRef<str>>(most: usize, values: impl IntoIterator<Item = T>) -> Result<ArrayRef> {
+    let (mut rows, mut bytes) = (0, 0);
+    let fitting = values.into_iter().map_while(|value| {
+        (rows, bytes) = (rows + 1, bytes + value.as_ref().len());
+        (bytes <= most).then_some(value)
+    });
+    let array = StringArray::from_iter_values(fitting);
+    if bytes > most {
+        return Err(Error::Overflow {
+            what: "text of one column".into(),
+            value: format!("{bytes} bytes in the first {rows} rows"),
+            limit: format!("{most} bytes: make the table without expand, or use levels"),
+        });
+    }
+    Ok(Arc::new(array))
 }
 
 fn u32s(values: impl IntoIterator<Item = u32>) -> ArrayRef {
@@ -82,7 +115,7 @@ fn f64s(values: impl IntoIterator<Item = f64>) -> ArrayRef {
     Arc::new(Float64Array::from_iter_values(values))
 }
 
-fn summary(o: &Outcome) -> Vec<ArrayRef> {
+fn summary(o: &Outcome) -> Result<Vec<ArrayRef>> {
     let spec = &o.effective;
     let collective = Collective::parse(&spec.collective).unwrap_or(Collective::Barrier);
     let elements = o.bytes_effective / u64::from(spec.element_bytes.max(1));
@@ -97,12 +130,12 @@ fn summary(o: &Outcome) -> Vec<ArrayRef> {
     let count = if pieces { elements / u64::from(o.ranks.max(1)) } else { elements };
     let root = if collective.rooted() { i64::from(spec.root) } else { -1 };
     let hops = o.record.as_ref().map_or(0, |r| r.packet_hops);
-    vec![
-        text([&spec.system.name]),
-        text([collective.name()]),
-        text([&o.algorithm]),
-        text([&o.protocol]),
-        text([&o.fidelity]),
+    Ok(vec![
+        text([&spec.system.name])?,
+        text([collective.name()])?,
+        text([&o.algorithm])?,
+        text([&o.protocol])?,
+        text([&o.fidelity])?,
         u32s([o.ranks]),
         u64s([o.bytes_effective]),
         u64s([count]),
@@ -113,12 +146,12 @@ fn summary(o: &Outcome) -> Vec<ArrayRef> {
         f64s([o.algbw_gbps]),
         f64s([o.busbw_gbps]),
         f64s([ns(o.bound.time_fs)]),
-        text([o.bound.kind]),
+        text([o.bound.kind])?,
         f64s([if o.time_fs == 0 { 1.0 } else { share(o.bound.time_fs, o.time_fs) }]),
-        text([&o.bottleneck]),
+        text([&o.bottleneck])?,
         u64s([hops]),
         u64s([spec.seed]),
-    ]
+    ])
 }
 
 fn ranks(o: &Outcome, rows: &[RankRecord], each: u64) -> Vec<ArrayRef> {
@@ -136,16 +169,16 @@ fn ranks(o: &Outcome, rows: &[RankRecord], each: u64) -> Vec<ArrayRef> {
     ]
 }
 
-fn levels(o: &Outcome, rows: &[LevelRecord]) -> Vec<ArrayRef> {
+fn levels(o: &Outcome, rows: &[LevelRecord]) -> Result<Vec<ArrayRef>> {
     let name = |r: &LevelRecord| o.fabric.networks[r.network as usize].spec.name.clone();
     let mean = |r: &LevelRecord| match o.time_fs {
         0 => 0.0,
         time => r.busy_fs as f64 / (u128::from(r.links) * u128::from(time)) as f64,
     };
-    vec![
-        text(rows.iter().map(name)),
+    Ok(vec![
+        text(rows.iter().map(name))?,
         u32s(rows.iter().map(|r| r.tier + 1)),
-        text(rows.iter().map(|r| if r.up { "up" } else { "down" })),
+        text(rows.iter().map(|r| direction(r.up)))?,
         u64s(rows.iter().map(|r| r.links)),
         u64s(rows.iter().map(|r| r.payload_bytes)),
         u64s(rows.iter().map(|r| r.wire_bytes)),
@@ -155,19 +188,19 @@ fn levels(o: &Outcome, rows: &[LevelRecord]) -> Vec<ArrayRef> {
         f64s(rows.iter().map(mean)),
         u32s(rows.iter().map(|r| r.queue_max)),
         f64s(rows.iter().map(|r| r.stall_fs as f64 / 1e6)),
-    ]
+    ])
 }
 
-fn links(o: &Outcome, rows: &[LinkRecord], folded: bool) -> Vec<ArrayRef> {
+fn links(o: &Outcome, rows: &[LinkRecord], folded: bool) -> Result<Vec<ArrayRef>> {
     let (fabric, time) = (&o.fabric, o.time_fs);
     let each = |r: &LinkRecord| if folded { o.folding.link_multiplicity(r.network, r.tier) } else { 1 };
-    vec![
+    Ok(vec![
         u64s(rows.iter().map(|r| u64::from(r.vertex) << 16 | u64::from(r.port))),
-        text(rows.iter().map(|r| fabric.name(r.vertex))),
-        text(rows.iter().map(|r| fabric.name(r.peer))),
-        text(rows.iter().map(|r| fabric.networks[r.network as usize].spec.name.as_str())),
+        text(rows.iter().map(|r| fabric.name(r.vertex)))?,
+        text(rows.iter().map(|r| fabric.name(r.peer)))?,
+        text(rows.iter().map(|r| fabric.networks[r.network as usize].spec.name.as_str()))?,
         u32s(rows.iter().map(|r| r.tier + 1)),
-        text(rows.iter().map(|r| if r.up { "up" } else { "down" })),
+        text(rows.iter().map(|r| direction(r.up)))?,
         u64s(rows.iter().map(|r| r.payload_bytes)),
         u64s(rows.iter().map(|r| r.wire_bytes)),
         u64s(rows.iter().map(|r| r.packets)),
@@ -177,7 +210,7 @@ fn links(o: &Outcome, rows: &[LinkRecord], folded: bool) -> Vec<ArrayRef> {
         f64s(rows.iter().map(|r| share(r.wait_fs, time))),
         f64s(rows.iter().map(|r| ns(r.stall_fs))),
         u64s(rows.iter().map(each)),
-    ]
+    ])
 }
 
 /// A switch's row, summed over its outgoing links.
@@ -191,10 +224,10 @@ struct SwitchRow {
     each: u64,
 }
 
-fn switches(o: &Outcome, links: &[LinkRecord], folded: bool) -> Vec<ArrayRef> {
+fn switches(o: &Outcome, links: impl Iterator<Item = LinkRecord>, folded: bool) -> Result<Vec<ArrayRef>> {
     let mut rows: Vec<SwitchRow> = vec![];
     // links are in the order of their vertices, so a switch's links are neighbours
-    for link in links.iter().filter(|l| matches!(o.fabric.place(l.vertex), Place::Switch { .. })) {
+    for link in links.filter(|l| matches!(o.fabric.place(l.vertex), Place::Switch { .. })) {
         if rows.last().is_none_or(|r| r.vertex != link.vertex) {
             let each = if folded { o.folding.switches(&o.fabric, link.vertex) } else { 1 };
             rows.push(SwitchRow { vertex: link.vertex, network: link.network, each, ..SwitchRow::default() });
@@ -217,9 +250,9 @@ fn switches(o: &Outcome, links: &[LinkRecord], folded: bool) -> Vec<ArrayRef> {
         },
         Place::Accelerator(_) => 0,
     };
-    vec![
-        text(rows.iter().map(|r| o.fabric.name(r.vertex))),
-        text(rows.iter().map(|r| o.fabric.networks[r.network as usize].spec.name.as_str())),
+    Ok(vec![
+        text(rows.iter().map(|r| o.fabric.name(r.vertex)))?,
+        text(rows.iter().map(|r| o.fabric.networks[r.network as usize].spec.name.as_str()))?,
         u32s(rows.iter().map(|r| tier(r.vertex))),
         u64s(rows.iter().map(|r| r.sum.payload_bytes)),
         u64s(rows.iter().map(|r| r.sum.wire_bytes)),
@@ -229,7 +262,7 @@ fn switches(o: &Outcome, links: &[LinkRecord], folded: bool) -> Vec<ArrayRef> {
         u32s(rows.iter().map(|r| r.sum.queue_max)),
         f64s(rows.iter().map(|r| ns(r.sum.stall_fs))),
         u64s(rows.iter().map(|r| r.each)),
-    ]
+    ])
 }
 
 fn flows(rows: &[FlowRecord], each: u64) -> Vec<ArrayRef> {

@@ -88,7 +88,7 @@ fn every_table_has_its_columns() {
     let o = outcome(&["ranks", "levels", "links", "switches", "flows"]);
     assert_eq!(tables(&o), ["summary", "ranks", "levels", "links", "switches", "flows"]);
     for (name, list) in columns::TABLES {
-        let batch = table(&o, name, false).unwrap();
+        let batch = table(&o, name, false, None).unwrap();
         let names: Vec<_> = batch.schema().fields().iter().map(|f| f.name().clone()).collect();
         assert_eq!(names, list.iter().map(|c| c.name).collect::<Vec<_>>());
         assert!(batch.columns().iter().all(|c| c.null_count() == 0));
@@ -98,32 +98,40 @@ fn every_table_has_its_columns() {
 #[test]
 fn values_are_in_their_units() {
     let o = outcome(&["levels", "links", "switches", "flows"]);
-    let summary = table(&o, "summary", false).unwrap();
+    let summary = table(&o, "summary", false, None).unwrap();
     assert_eq!(float(&summary, "time_ns"), [1024.0]);
     assert_eq!(float(&summary, "efficiency"), [0.5]);
     // nccl-tests: count of an all-gather is a rank's piece, 1024 B / 4 B / 2 ranks
     assert_eq!(summary.column_by_name("count").unwrap().as_primitive::<UInt64Type>().value(0), 128);
-    let levels = table(&o, "levels", false).unwrap();
+    let levels = table(&o, "levels", false, None).unwrap();
     assert_eq!(float(&levels, "utilisation_max"), [0.5; 2]);
     assert_eq!(float(&levels, "utilisation_mean"), [0.25; 2]);
     assert_eq!(float(&levels, "stall_ns"), [1.5; 2]);
-    assert_eq!(levels, table(&o, "levels", true).unwrap());
-    let links = table(&o, "links", false).unwrap();
+    assert_eq!(levels, table(&o, "levels", true, None).unwrap());
+    let links = table(&o, "links", false, None).unwrap();
     assert_eq!(float(&links, "utilisation"), [0.5, 0.5, 0.0]);
     assert_eq!(float(&links, "queue_mean_packets"), [0.25; 3]);
     assert_eq!(links.column_by_name("src").unwrap().as_string::<i32>().value(0), "accelerator 0");
-    let switches = table(&o, "switches", false).unwrap();
+    let switches = table(&o, "switches", false, None).unwrap();
     assert_eq!((switches.num_rows(), float(&switches, "utilisation_max")), (1, vec![0.5]));
-    assert_eq!(float(&table(&o, "flows", false).unwrap(), "duration_ns"), [2.0]);
+    assert_eq!(float(&table(&o, "flows", false, None).unwrap(), "duration_ns"), [2.0]);
 }
 
 #[test]
 fn what_was_not_recorded_is_an_error() {
     let o = outcome(&["ranks"]);
     for (name, expected) in [("flows", "put \"flows\" into record"), ("heat", "one of summary")] {
-        let error = table(&o, name, false).unwrap_err();
+        let error = table(&o, name, false, None).unwrap_err();
         assert!(error.code() == "spec" && error.to_string().contains(expected), "{error}");
     }
+}
+
+#[test]
+fn more_text_than_a_column_holds_is_an_error() {
+    assert_eq!(text_within(6, ["abc", "def"]).unwrap().len(), 2);
+    let error = text_within(5, ["abc", "def", "ghi"]).unwrap_err();
+    let expected = "text of one column overflows: 6 bytes in the first 2 rows; at most 5 bytes";
+    assert!(error.code() == "overflow" && error.to_string().contains(expected), "{error}");
 }
 
 #[test]

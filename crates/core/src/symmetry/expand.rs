@@ -1,7 +1,8 @@
 //! From one row a class to one row each: the tables of a folded run as the full run would have written them.
 //!
 //! **Invariant.** Bit for bit the rows of the full run, in their order: everything that the members of a class differ in
-//! is their name. **Cost.** One pass over the ranks, links or messages asked for.
+//! is their name. **Cost.** One pass over the ranks, links or messages asked for. **Limits.** Of messages there can be more
+//! than any memory holds: whoever asks for them looks at [`Folding::messages`] before.
 
 use super::Folding;
 use crate::fabric::clos::Clos;
@@ -18,12 +19,16 @@ impl Folding {
         (0..self.ranks).map(of).collect()
     }
 
+    /// How many rows [`Self::flows`] makes.
+    pub fn messages(&self, record: &Record) -> u64 {
+        (record.flows.len() as u64).saturating_mul(self.multiplicity())
+    }
+
     /// One row a message, in the order of source, destination, lane and step.
     pub fn flows(&self, record: &Record) -> Vec<FlowRecord> {
-        let shifts = if self.applied() { self.group.order() } else { 1 };
-        let mut rows = Vec::with_capacity(record.flows.len() * shifts as usize);
+        let mut rows = Vec::with_capacity(self.messages(record) as usize);
         for row in &record.flows {
-            for by in (0..shifts).map(|i| self.group.shift(i)) {
+            for by in (0..self.multiplicity()).map(|i| self.group.shift(i)) {
                 rows.push(FlowRecord { src: self.group.add(row.src, by), dst: self.group.add(row.dst, by), ..*row });
             }
         }
@@ -33,38 +38,43 @@ impl Folding {
 
     /// One row a connected output port, if links were recorded.
     pub fn links(&self, fabric: &Fabric, record: &Record) -> Vec<LinkRecord> {
-        let Some(quotient) = &self.quotient else {
+        if !self.applied() {
             return record.links.clone();
-        };
-        let mut first = vec![0usize];
-        for vertex in 0..quotient.vertices() {
-            first.push(first[vertex as usize] + quotient.ports(vertex) as usize);
         }
-        let mut row_of = vec![usize::MAX; first[quotient.vertices() as usize]];
+        // doubling a vector of this size as it grows would take it twice
+        let most = (0..fabric.vertices()).map(|vertex| fabric.ports(vertex) as usize).sum();
+        let mut rows = Vec::with_capacity(most);
+        rows.extend(self.each_link(fabric, record));
+        rows
+    }
+
+    /// The rows of [`Self::links`] one by one.
+    pub fn each_link<'a>(&'a self, fabric: &'a Fabric, record: &'a Record) -> impl Iterator<Item = LinkRecord> + 'a {
+        let machine = self.quotient.as_ref().unwrap_or(fabric);
+        let mut first = vec![0usize];
+        for vertex in 0..machine.vertices() {
+            first.push(first[vertex as usize] + machine.ports(vertex) as usize);
+        }
+        let mut row_of = vec![usize::MAX; first[machine.vertices() as usize]];
         for (i, row) in record.links.iter().enumerate() {
             if let Some((vertex, port)) = self.class_of(fabric, (row.vertex, row.port)) {
                 row_of[first[vertex as usize] + port as usize] = i;
             }
         }
-        let mut rows = vec![];
-        for vertex in 0..fabric.vertices() {
-            for port in 0..fabric.ports(vertex) {
-                let class = self.class_of(fabric, (vertex, port));
-                let row = class.and_then(|(v, p)| record.links.get(row_of[first[v as usize] + p as usize]));
-                // a class in use has no unplugged members; a port without a class may be unplugged
-                let Some(end) = fabric.peer(vertex, port) else {
-                    continue;
-                };
-                let unused = LinkRecord {
-                    network: end.network as u32,
-                    tier: end.tier as u32,
-                    up: upward(fabric, vertex, port),
-                    ..LinkRecord::default()
-                };
-                rows.push(LinkRecord { vertex, port, peer: end.vertex, ..row.copied().unwrap_or(unused) });
-            }
-        }
-        rows
+        let ports = (0..fabric.vertices()).flat_map(|v| (0..fabric.ports(v)).map(move |p| (v, p)));
+        ports.filter_map(move |(vertex, port)| {
+            let class = self.class_of(fabric, (vertex, port));
+            let row = class.and_then(|(v, p)| record.links.get(row_of[first[v as usize] + p as usize]));
+            // a class in use has no unplugged members; a port without a class may be unplugged
+            let end = fabric.peer(vertex, port)?;
+            let unused = LinkRecord {
+                network: end.network as u32,
+                tier: end.tier as u32,
+                up: upward(fabric, vertex, port),
+                ..LinkRecord::default()
+            };
+            Some(LinkRecord { vertex, port, peer: end.vertex, ..row.copied().unwrap_or(unused) })
+        })
     }
 
     /// How many switches a row of a folded run's switches stands for, and how many of its ports a link's row.

@@ -2,38 +2,56 @@
 
 use super::*;
 use proptest::prelude::*;
+use proptest::sample::Index;
 use supernode_core::collective::valid_algorithms;
 use supernode_core::symmetry::order;
 
-/// Random small fabrics of every family, some with buffers of two packets.
-pub(crate) fn fabrics() -> impl Strategy<Value = SystemSpec> {
-    let shape = (0usize..7, 1u32..4, 1u32..3).prop_map(|(kind, k, links)| match kind {
-        0 => system(4 * k, vec![network("switch", 4 * k, clos(&[4 * k], &[1]), vec![links; 2])]),
-        1 => system(12, vec![network("tree", 12, clos(&[4, 3], &[1, k]), vec![links])]),
-        2 => system(24, vec![network("tree", 24, clos(&[3, 4, 2], &[1, k, 2]), vec![1])]),
-        3 => system(4 * (k + 2), vec![network("torus", 4 * (k + 2), torus(&[4, k + 2]), vec![links])]),
-        4 => system(
-            4 * (k + 1),
-            vec![network("mesh", 4 * (k + 1), TopologySpec::FullMesh { dims: vec![4, k + 1] }, vec![links])],
-        ),
+/// Every policy.
+pub(crate) const ROUTINGS: [RoutingSpec; 5] =
+    [RoutingSpec::DModK, RoutingSpec::SModK, RoutingSpec::Ecmp, RoutingSpec::SprayRoundRobin, RoutingSpec::SprayRandom];
+
+/// Small fabrics of every family: up to 24 accelerators, or if tiny up to 12, for runs of many packets.
+pub(crate) fn shapes(tiny: bool) -> impl Strategy<Value = SystemSpec> {
+    let (a, b) = if tiny { (2, 2) } else { (4, 3) };
+    (0usize..7, 1u32..4, 1u32..3).prop_map(move |(kind, k, links)| match kind {
+        0 => system(a * k, vec![network("switch", a * k, clos(&[a * k], &[1]), vec![links; 2])]),
+        1 => system(3 * a, vec![network("tree", 3 * a, clos(&[a, 3], &[1, k]), vec![links])]),
+        2 => system(2 * a * b, vec![network("tree", 2 * a * b, clos(&[b, a, 2], &[1, k, 2]), vec![1])]),
+        3 => {
+            let dims = [a.max(3), k + a / 2];
+            let n = dims.iter().product();
+            system(n, vec![network("torus", n, torus(&dims), vec![links])])
+        }
+        4 => {
+            let mesh = TopologySpec::FullMesh { dims: vec![a, k + 1] };
+            system(a * (k + 1), vec![network("mesh", a * (k + 1), mesh, vec![links])])
+        }
         5 => {
             let host = network("host", 4, clos(&[4], &[1]), vec![2, 1]);
-            let rails = TopologySpec::Clos { down: vec![2, 8], up: vec![1, 2], parallel: vec![1, 1], rails: 4 };
-            system(16, vec![host, network("rails", 16, rails, vec![1, 1])])
+            let rails = TopologySpec::Clos { down: vec![a / 2, 2 * a], up: vec![1, 2], parallel: vec![1, 1], rails: 4 };
+            system(a * a, vec![host, network("rails", a * a, rails, vec![1, 1])])
         }
         _ => {
-            let rack = network("rack", 8, TopologySpec::FullMesh { dims: vec![4, 2] }, vec![1]);
-            system(16, vec![rack, network("pod", 16, clos(&[8, 2], &[1, 4]), vec![1])])
+            let rack = network("rack", 2 * a, TopologySpec::FullMesh { dims: vec![a, 2] }, vec![1]);
+            system(4 * a, vec![rack, network("pod", 4 * a, clos(&[2 * a, 2], &[1, k + 1]), vec![1])])
         }
-    });
-    (shape, 0usize..5, 0usize..3, 0u32..65, any::<bool>(), any::<bool>(), 0u64..3).prop_map(
+    })
+}
+
+/// Fabrics with one of these policies, some with buffers of two packets, headers, slow memory or fast upper links.
+pub(crate) fn dressed(
+    shapes: impl Strategy<Value = SystemSpec>,
+    routings: Vec<RoutingSpec>,
+) -> impl Strategy<Value = SystemSpec> {
+    let routing = prop::sample::select(routings);
+    let overhead = prop_oneof![Just(0u32), 0u32..65];
+    (shapes, routing, 0usize..3, overhead, any::<bool>(), any::<bool>(), 0u64..4).prop_map(
         |(mut spec, routing, buffer, overhead, cut, fast, memory)| {
-            use RoutingSpec::*;
-            let rate = |factor: u64| (memory > 0).then(|| supernode_core::units::BitRate(RATE.0 * factor * memory / 2));
+            let rate = |factor: u64| (memory > 0).then(|| BitRate(RATE.0 * factor * memory / 2));
             spec.device =
                 DeviceSpec { name: String::new(), hbm_rate: rate(2), copy_rate: rate(2), reduce_rate: rate(1) };
             for net in &mut spec.networks {
-                net.routing = [DModK, SModK, Ecmp, SprayRoundRobin, SprayRandom][routing];
+                net.routing = routing;
                 net.buffer = [Some(2 * (4096 + 64)), Some(64 * 1024), None][buffer];
                 net.overhead = overhead;
                 net.switches.iter_mut().for_each(|s| s.cut_through = cut);
@@ -46,11 +64,15 @@ pub(crate) fn fabrics() -> impl Strategy<Value = SystemSpec> {
     )
 }
 
-pub(crate) fn jobs() -> impl Strategy<Value = (SystemSpec, Params)> {
-    (fabrics(), 0usize..10, any::<prop::sample::Index>(), 1u64..60_000, any::<prop::sample::Index>()).prop_map(
-        |(spec, collective, algorithm, elements, ranks)| {
-            let n = 1 + ranks.index(spec.accelerators as usize) as u32;
-            let n = if n.is_multiple_of(3) { spec.accelerators } else { n };
+/// Any collective by any algorithm that can run it, over all accelerators or the first of them; some with few lanes.
+pub(crate) fn jobs_on(
+    fabrics: impl Strategy<Value = SystemSpec>,
+    elements: impl Strategy<Value = u64>,
+) -> impl Strategy<Value = (SystemSpec, Params)> {
+    let ranks = (any::<bool>(), any::<Index>());
+    (fabrics, 0usize..10, any::<Index>(), elements, ranks, 0u32..8).prop_map(
+        |(spec, collective, algorithm, elements, (all, part), lanes)| {
+            let n = if all { spec.accelerators } else { 1 + part.index(spec.accelerators as usize) as u32 };
             let collective = Collective::ALL[collective];
             let bytes = if collective == Collective::Barrier { 0 } else { elements * 4 };
             let mut params = Params::new(collective, Algorithm::Ring, n, bytes);
@@ -67,9 +89,17 @@ pub(crate) fn jobs() -> impl Strategy<Value = (SystemSpec, Params)> {
             let in_network = spec.networks.len() == 1 && one_tier(&spec.networks[0]);
             let valid = valid_algorithms(&params, in_network);
             params.algorithm = valid[algorithm.index(valid.len())];
+            if let 1..4 = lanes {
+                params.lanes = Some(lanes);
+            }
             (spec, params)
         },
     )
+}
+
+/// Short runs on every small fabric with every policy.
+pub(crate) fn jobs() -> impl Strategy<Value = (SystemSpec, Params)> {
+    jobs_on(dressed(shapes(false), ROUTINGS.to_vec()), 1u64..60_000)
 }
 
 /// A record without the facts about the run that are no results.

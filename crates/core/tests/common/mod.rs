@@ -2,6 +2,8 @@
 #![allow(dead_code)] // each test crate uses its own part
 
 pub(crate) mod jobs;
+pub(crate) mod pattern;
+pub(crate) mod trees;
 
 use supernode_core::collective::{Algorithm, Collective, Params, Schedule, build};
 use supernode_core::engine::{Control, Job, run};
