@@ -1,8 +1,8 @@
 """The form of a preset file: parameters with their origin, and a system written in terms of them.
 
-Any string ``"$NAME"`` in the system refers to the value of parameter ``NAME``; ``"$A * $B"`` is the product of two whole
-numbers, ``"$A / $B"`` how many whole B go into A, both numbers or both powers. Parameters are replaced first, so that
-everything behind :func:`resolve` sees plain numbers and quantities.
+Any string ``"$NAME"`` in the system refers to the value of parameter ``NAME``; ``"$A * $B"`` is the product of two
+whole numbers, ``"$A / $B"`` how many whole B go into A, both numbers or both powers. Parameters are replaced first, so
+that everything behind :func:`resolve` sees plain numbers and quantities.
 """
 
 from __future__ import annotations
