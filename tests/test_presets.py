@@ -9,9 +9,11 @@ import supernode as sn
 from supernode.data import list_names
 from supernode.errors import FabricError, SpecError, UnitError
 from supernode.marks import ASSUMED_MARKS, MARKS
+from supernode.presetfile import resolve
 from supernode.spec import Clos
 from supernode.stack import load_stack
 from supernode.system import System, load_preset
+from supernode.units import Quantity
 
 SIZES = {
     "nvl72": 72,
@@ -108,6 +110,9 @@ WRONG = [
     (lambda: System.preset("nvl72", link_latency="1 nsec"), UnitError, "unknown unit 'nsec'"),
     (lambda: System.preset("nvl72", gpus="many"), SpecError, "not a whole number"),
     (lambda: System.preset("nvl72:4", nic_switch_radix=7), FabricError, "radix 7 cannot be split"),
+    (lambda: System.preset("stargate", power="200 kW"), FabricError, "fabric stargate: units is 0"),
+    (lambda: System.preset("stargate", power="1 GWh"), UnitError, "power: unknown unit 'GWh'"),
+    (lambda: System.preset("mtia-v2", chassis="few"), SpecError, "chassis: 'few' is not a whole number"),
     (lambda: sn.simulate(7, "all_reduce", size=8), SpecError, "neither a System nor the name"),  # type: ignore[arg-type]
 ]
 
@@ -163,6 +168,45 @@ def test_a_cluster_is_units_of_another_preset() -> None:
     assert "supernodes = 432" not in str(cluster.unpublished)
     info = str(sn.show("cloudmatrix384-cluster"))
     assert "432 x 384" in info
+
+
+def test_numbers_can_follow_from_parameters() -> None:
+    values: dict[str, Quantity | bool] = {"site": "1.2 GW", "rack": "216 kW", "x": 4, "y": "6", "gpus": 100}
+    used: set[str] = set()
+    assert resolve(["$site / $rack", "$x * $y * $x", "$gpus/$x", "$y"], values, used) == [5555, 96, 25, "6"]
+    assert used == set(values)
+    with pytest.raises(SpecError, match="did you mean 'rack'"):
+        resolve("$site / $rak", values, used)
+
+
+def test_a_variant_is_another_preset_with_changes(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        """
+        name = "own"
+        title = "Faster"
+        unit = "hgx-h100"
+        not_modelled = ["what it leaves out"]
+        params.link_rate = { value = "30 GB/s", mark = "assumed", source = "me", note = "guess", range = ["30 GB/s"] }
+        sources.me = { title = "me" }
+        device.name = "faster"
+        [[conflict]]
+        topic = "latency of a switch between units"
+        used = "this"
+        other = "that"
+        """
+    )
+    base, variant = System.preset("hgx-h100"), System.preset(str(own))
+    assert variant.units == 1
+    assert variant.device.name == "faster"
+    assert variant.device.hbm == base.device.hbm
+    assert variant.to_spec().networks[0].links[0].rate == 240 * 10**9
+    file = load_preset(str(own))
+    topics = [c.topic for c in file.conflict]
+    assert len(topics) == len(set(topics)) == len(load_preset("hgx-h100").conflict)
+    assert next(c for c in file.conflict if c.topic == "latency of a switch between units").used == "this"
+    assert file.not_modelled == ["what it leaves out", *load_preset("hgx-h100").not_modelled]
+    assert "HGX H100" in file.description
 
 
 def test_packaged_data_is_there() -> None:

@@ -9,7 +9,7 @@ from math import prod
 from supernode.data import convert
 from supernode.device import Device
 from supernode.errors import FabricError
-from supernode.fabric.base import Network, buffer_bytes, packet_bytes, parse_kind, parse_routing
+from supernode.fabric.base import Network, buffer_bytes, packet_bytes, parse_kind, parse_routing, positive
 from supernode.fabric.fat_tree import FatTree
 from supernode.names import choose, unknown
 from supernode.presetfile import (
@@ -94,7 +94,7 @@ def build(file: PresetFile, params: Mapping[str, Param]) -> Built:
     raw = resolve({"system": file.system, "device": file.device, "network": file.network}, values, used)
     if file.scale_out is not None:
         raw["scale_out"] = resolve(file.scale_out, values, used_to_join)
-    units = whole(resolve(file.units, values, used), f"preset {file.name}, units")
+    units = positive(whole(resolve(file.units, values, used), f"preset {file.name}, units"), "units", file.name)
     body = convert(raw, Body, f"preset {file.name}")
     device = Device(
         name=body.device.name,

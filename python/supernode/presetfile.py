@@ -1,11 +1,13 @@
 """The form of a preset file: parameters with their origin, and a system written in terms of them.
 
-Any string ``"$NAME"`` in the system refers to the value of parameter ``NAME``. Parameters are replaced first, so that
-everything behind :func:`resolve` sees plain numbers and quantities.
+Any string ``"$NAME"`` in the system refers to the value of parameter ``NAME``; ``"$A * $B"`` is the product of two
+whole numbers, ``"$A / $B"`` how many whole B go into A, both numbers or both powers. Parameters are replaced first, so
+that everything behind :func:`resolve` sees plain numbers and quantities.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +16,7 @@ import msgspec
 from supernode.errors import SpecError
 from supernode.marks import Mark
 from supernode.names import unknown
-from supernode.units import Quantity
+from supernode.units import Quantity, parse_power
 
 __all__ = [
     "Body",
@@ -176,37 +178,42 @@ class PresetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ClusterFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A preset of many units of another one: what it says on top of that."""
+    """A preset that starts from another one, as many units of it or as a variant: what it says on top of that."""
 
     name: str
     title: str
     unit: str
-    units: int | str
+    units: int | str = 1
     description: str = ""
     not_modelled: list[str] = []
     sources: dict[str, Source] = {}
     params: dict[str, Param] = {}
+    device: dict[str, Any] = {}
     scale_out: dict[str, Any] | None = None
     conflict: list[Conflict] = []
 
     def on(self, base: PresetFile) -> PresetFile:
-        """Return the preset of its units, joined and renamed."""
+        """Return the preset of its units, joined and renamed; a conflict replaces that of the same topic."""
         return msgspec.structs.replace(
             base,
             name=self.name,
             title=self.title,
-            description=f"{self.description.strip()} {base.description.strip()}",
+            description=f"{self.description.strip()} Based on: {base.title}.",
             not_modelled=[*self.not_modelled, *base.not_modelled],
             sources=base.sources | self.sources,
             params=base.params | self.params,
+            device=base.device | self.device,
             scale_out=base.scale_out if self.scale_out is None else self.scale_out,
-            conflict=[*self.conflict, *base.conflict],
+            conflict=list({c.topic: c for c in (*base.conflict, *self.conflict)}.values()),
             units=self.units,
         )
 
 
+_OPERATOR = re.compile(r"\s*([*/])\s*")
+
+
 def resolve(value: Any, params: Mapping[str, Quantity | bool], used: set[str]) -> Any:
-    """Replace every ``"$NAME"`` by the parameter's value.
+    """Replace every ``"$NAME"`` by the parameter's value, and products and quotients of them by theirs.
 
     Parameters
     ----------
@@ -218,16 +225,27 @@ def resolve(value: Any, params: Mapping[str, Quantity | bool], used: set[str]) -
         Receives the names that occur.
     """
     if isinstance(value, str) and value.startswith("$"):
-        name = value[1:]
-        if name not in params:
-            raise unknown("parameter", name, params)
-        used.add(name)
-        return params[name]
+        first, *rest = _OPERATOR.split(value.replace("$", ""))
+        result = _look_up(first, params, used)
+        for operator, name in zip(rest[::2], rest[1::2], strict=True):
+            other = _look_up(name, params, used)
+            if operator == "*":
+                result = whole(result, first) * whole(other, name)
+            else:
+                result = parse_power(result, first) // parse_power(other, name)
+        return result
     if isinstance(value, dict):
         return {key: resolve(item, params, used) for key, item in value.items()}
     if isinstance(value, list):
         return [resolve(item, params, used) for item in value]
     return value
+
+
+def _look_up(name: str, params: Mapping[str, Quantity | bool], used: set[str]) -> Quantity | bool:
+    if name not in params:
+        raise unknown("parameter", name, params)
+    used.add(name)
+    return params[name]
 
 
 def whole(value: int | float | str, what: str) -> int:

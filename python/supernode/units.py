@@ -18,12 +18,14 @@ from numbers import Rational
 from supernode.errors import SizeOverflowError, UnitError
 
 __all__ = [
+    "POWER_UNITS",
     "RATE_UNITS",
     "SIZE_UNITS",
     "TIME_UNITS",
     "U64_MAX",
     "Quantity",
     "as_integer",
+    "parse_power",
     "parse_rate",
     "parse_size",
     "parse_time",
@@ -45,6 +47,9 @@ RATE_UNITS: Mapping[str, int] = {
     for word, bits in (("bit/s", 1), ("b/s", 1), ("bps", 1), ("B/s", 8))
     for prefix, factor in _PREFIXES.items()
 }
+
+#: Unit words of electrical power, in watts.
+POWER_UNITS: Mapping[str, int] = {f"{prefix}W": factor for prefix, factor in _DECIMAL.items()}
 
 #: Unit words of times, in femtoseconds.
 TIME_UNITS: Mapping[str, int] = {
@@ -161,6 +166,31 @@ def parse_size(value: Quantity, what: str = "size") -> int:
     """
     units = {**SIZE_UNITS, **_NCCL_SUFFIXES}
     return _parse(value, what, units, "B", examples="8, 8G (binary, as in nccl-tests), 256 MiB, 1 GB")
+
+
+def parse_power(value: Quantity, what: str = "power") -> int:
+    """Parse an electrical power.
+
+    Parameters
+    ----------
+    value
+        Text such as ``"1.2 GW"`` or ``"120 kW"``, or a number in watts.
+    what
+        Name of the quantity in error messages.
+
+    Returns
+    -------
+    int
+        Watts, positive.
+
+    Raises
+    ------
+    UnitError
+        If the text, the unit or the range is not valid.
+    SizeOverflowError
+        If it does not fit 64 bits.
+    """
+    return _parse(value, what, POWER_UNITS, "W", examples="1.2 GW, 120 kW")
 
 
 def _parse(
