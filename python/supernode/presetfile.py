@@ -20,6 +20,7 @@ __all__ = [
     "Body",
     "ClusterFile",
     "Conflict",
+    "CoreFile",
     "NetworkFile",
     "Param",
     "PresetFile",
@@ -130,6 +131,7 @@ class ScaleOutFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     topology: str = "fat_tree"
     oversubscription: int | float | str = 1
     tiers: int | str | None = None
+    pod_leaves: int | str | None = None
     nics_per_accelerator: int | str = 1
     rails: int | str = 1
     planes: int | str | None = None
@@ -139,6 +141,15 @@ class ScaleOutFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     buffer: Quantity = "auto"
     routing: str | None = None
     medium: str = ""
+
+
+class CoreFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[core]``: a tier of switches above the outermost network, which joins units through its own ports."""
+
+    up: int | str
+    parallel: int | str
+    link: LinkFile
+    switch: SwitchFile
 
 
 class AcceleratorsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -154,6 +165,7 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     device: DeviceFile
     network: list[NetworkFile]
     scale_out: ScaleOutFile | None = None
+    core: CoreFile | None = None
 
 
 class PresetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -170,22 +182,24 @@ class PresetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     not_modelled: list[str] = []
     sources: dict[str, Source] = {}
     scale_out: dict[str, Any] | None = None
+    core: dict[str, Any] | None = None
     conflict: list[Conflict] = []
-    #: Units that the name alone stands for; more than one in a cluster.
-    units: int | str = 1
+    #: Units that the name alone stands for; more than one in a cluster. A list is a product: racks, units a rack.
+    units: int | str | list[int | str] = 1
 
 
 class ClusterFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A preset of many units of another one: what it says on top of that."""
+    """A preset of many units of another one, or of one with other values: what it says on top of that."""
 
     name: str
     title: str
     unit: str
-    units: int | str
+    units: int | str = 1
     description: str = ""
     not_modelled: list[str] = []
     sources: dict[str, Source] = {}
     params: dict[str, Param] = {}
+    network: list[dict[str, Any]] = []
     scale_out: dict[str, Any] | None = None
     conflict: list[Conflict] = []
 
@@ -199,9 +213,11 @@ class ClusterFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             not_modelled=[*self.not_modelled, *base.not_modelled],
             sources=base.sources | self.sources,
             params=base.params | self.params,
+            network=self.network or base.network,
             scale_out=base.scale_out if self.scale_out is None else self.scale_out,
+            core=base.core if self.scale_out is None else None,
             conflict=[*self.conflict, *base.conflict],
-            units=self.units,
+            units=[self.units, *(base.units if isinstance(base.units, list) else [base.units])],
         )
 
 
