@@ -33,7 +33,7 @@ from supernode.units import Quantity, parse_rate, parse_time
 
 __all__ = ["Built", "Core", "ScaleOut", "build", "with_overrides"]
 
-TOPOLOGIES = ("clos", "torus", "full_mesh")
+TOPOLOGIES = ("clos", "torus", "mesh", "full_mesh")
 
 
 @dataclass(frozen=True)
@@ -210,6 +210,8 @@ def _topology(file: TopologyFile, name: str) -> Topology:
         if len(wrap) != len(dims):
             raise FabricError(f"fabric {name}: wrap has {len(wrap)} values for {len(dims)} dimensions")
         return TorusShape(dims, [w and d > 2 for w, d in zip(wrap, dims, strict=True)])
+    if kind == "mesh":
+        return TorusShape(dims, [False] * len(dims))
     if kind == "full_mesh":
         return FullMeshShape(dims)
     down = [whole(d, f"{name} down") for d in file.down]

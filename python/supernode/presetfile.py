@@ -204,13 +204,14 @@ class ClusterFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     conflict: list[Conflict] = []
 
     def on(self, base: PresetFile) -> PresetFile:
-        """Return the preset of its units, joined and renamed."""
+        """Return the preset of its units, joined and renamed; with networks of its own it describes itself."""
+        told = bool(self.network)
         return msgspec.structs.replace(
             base,
             name=self.name,
             title=self.title,
-            description=f"{self.description.strip()} {base.description.strip()}",
-            not_modelled=[*self.not_modelled, *base.not_modelled],
+            description=self.description if told else f"{self.description.strip()} {base.description.strip()}",
+            not_modelled=self.not_modelled if told else [*self.not_modelled, *base.not_modelled],
             sources=base.sources | self.sources,
             params=base.params | self.params,
             network=self.network or base.network,
