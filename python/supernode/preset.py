@@ -227,11 +227,11 @@ def _topology(file: TopologyFile, name: str) -> Topology:
 
 def _joined(body: Body) -> ScaleOut | Core | None:
     if body.core is not None:
-        return _core(body.core)
+        return _tier(body.core)
     return None if body.scale_out is None else _scale_out(body.scale_out)
 
 
-def _core(file: CoreFile) -> Core:
+def _tier(file: CoreFile) -> Core:
     return Core(
         up=whole(file.up, "core, up"),
         parallel=whole(file.parallel, "core, parallel"),
