@@ -10,8 +10,7 @@ import supernode as sn
 from supernode.errors import FabricError, SpecError
 from supernode.system import System
 
-#: What sources print, or plain arithmetic on it: path in ``counts()``, value. A network is found by its name, a level by
-#: its place.
+#: What sources print, or plain arithmetic on it: path in ``counts()``, value. Networks by name, levels by place.
 PUBLISHED: list[tuple[str, str, float]] = [
     # 48 nodes of 8 packages, 7 first-level chips a node, 7 x 16 second-level ones of 48 ports; 14 x 28 GB/s a package
     ("cloudmatrix384", "accelerators", 384),
