@@ -104,7 +104,7 @@ WRONG = [
     (lambda: System.preset("nvl73"), SpecError, "did you mean 'nvl72'"),
     (lambda: System.preset("nvl72:x"), SpecError, "'x' is not a number of units"),
     (lambda: System.preset("nvl72:0"), FabricError, "number of units is 0"),
-    (lambda: System.preset("hpn7:2"), SpecError, "has no scale-out network"),
+    (lambda: System.preset("atlas950:2"), SpecError, "has no scale-out network"),
     (lambda: System.preset("missing.toml"), SpecError, "does not exist"),
     (lambda: System.preset("nvl72", link_latncy="1 ns"), SpecError, "did you mean 'link_latency'"),
     (lambda: System.preset("nvl72", link_latency="1 nsec"), UnitError, "unknown unit 'nsec'"),

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
+
+import msgspec
 
 from supernode.data import convert
 from supernode.device import Device
-from supernode.errors import FabricError
+from supernode.errors import FabricError, SpecError
 from supernode.fabric.base import Network, buffer_bytes, packet_bytes, parse_kind, parse_routing, positive
 from supernode.fabric.fat_tree import FatTree
 from supernode.names import choose, unknown
 from supernode.presetfile import (
     Body,
+    CoreFile,
+    LinkFile,
     NetworkFile,
     Param,
     PlanesFile,
     PresetFile,
     ScaleOutFile,
+    SwitchFile,
     TopologyFile,
     resolve,
     whole,
@@ -26,9 +31,9 @@ from supernode.presetfile import (
 from supernode.spec import Clos, FullMeshShape, LinkSpec, NetworkSpec, SwitchSpec, Topology, TorusShape
 from supernode.units import Quantity, parse_rate, parse_time
 
-__all__ = ["Built", "ScaleOut", "build", "with_overrides"]
+__all__ = ["Built", "Core", "ScaleOut", "build", "with_overrides"]
 
-TOPOLOGIES = ("clos", "torus", "full_mesh")
+TOPOLOGIES = ("clos", "torus", "mesh", "full_mesh")
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,48 @@ class ScaleOut:
     fabric: FatTree
     ports: int = 1
     name: str = "scale_out"
+
+    def join(self, networks: tuple[Network, ...], accelerators: int) -> tuple[Network, ...]:
+        """Add the network over all accelerators."""
+        return (*networks, self.fabric.network(self.name, accelerators, ports=self.ports))
+
+
+@dataclass(frozen=True)
+class Core:
+    """What joins units through the outermost network of a unit: one more tier of switches above its top one.
+
+    Parameters
+    ----------
+    up, parallel
+        Core switches above each switch of the top tier, and links to each of them.
+    link, switch
+        The new links and switches.
+    """
+
+    up: int
+    parallel: int
+    link: LinkSpec
+    switch: SwitchSpec
+
+    def join(self, networks: tuple[Network, ...], accelerators: int) -> tuple[Network, ...]:
+        """Put the tier on the outermost network, over all accelerators."""
+        *inner, top = networks
+        old, shape = top.spec, top.spec.topology
+        if not isinstance(shape, Clos) or prod(shape.down) != old.span:
+            raise FabricError(f"fabric {old.name}: a core joins only trees that are full; this one spans {old.span}")
+        spec = msgspec.structs.replace(
+            old,
+            span=accelerators,
+            topology=Clos(
+                down=[*shape.down, accelerators // old.span],
+                up=[*shape.up, self.up],
+                parallel=[*shape.parallel, self.parallel],
+                rails=shape.rails,
+            ),
+            links=[*old.links, self.link],
+            switches=[*old.switches, self.switch],
+        )
+        return (*inner, replace(top, spec=spec))
 
 
 @dataclass(frozen=True)
@@ -63,7 +110,7 @@ class Built:
     device: Device
     accelerators: int
     networks: tuple[Network, ...]
-    scale_out: ScaleOut | None
+    scale_out: ScaleOut | Core | None
     units: int
     used: frozenset[str]
     used_to_join: frozenset[str]
@@ -92,9 +139,14 @@ def build(file: PresetFile, params: Mapping[str, Param]) -> Built:
     used_to_join: set[str] = set()
     values = {name: param.value for name, param in params.items()}
     raw = resolve({"system": file.system, "device": file.device, "network": file.network}, values, used)
-    if file.scale_out is not None:
-        raw["scale_out"] = resolve(file.scale_out, values, used_to_join)
-    units = positive(whole(resolve(file.units, values, used), f"preset {file.name}, units"), "units", file.name)
+    if file.scale_out is not None and file.core is not None:
+        raise SpecError(f"preset {file.name}: it has both scale_out and core; one of them joins its units")
+    for key, table in (("scale_out", file.scale_out), ("core", file.core)):
+        if table is not None:
+            raw[key] = resolve(table, values, used_to_join)
+    factors = file.units if isinstance(file.units, list) else [file.units]
+    counts = [whole(n, f"preset {file.name}, units") for n in resolve(factors, values, used)]
+    units = positive(prod(counts), "units", file.name)
     body = convert(raw, Body, f"preset {file.name}")
     device = Device(
         name=body.device.name,
@@ -106,7 +158,7 @@ def build(file: PresetFile, params: Mapping[str, Param]) -> Built:
         device=device,
         accelerators=whole(body.system.accelerators, f"preset {file.name}, accelerators"),
         networks=tuple(_network(n) for n in body.network),
-        scale_out=None if body.scale_out is None else _scale_out(body.scale_out),
+        scale_out=_joined(body),
         units=units,
         used=frozenset(used),
         used_to_join=frozenset(used_to_join - used),
@@ -116,16 +168,8 @@ def build(file: PresetFile, params: Mapping[str, Param]) -> Built:
 def _network(file: NetworkFile) -> Network:
     topology = _topology(file.topology, file.name)
     payload, overhead = packet_bytes(file.payload, file.overhead)
-    links = [
-        LinkSpec(
-            parse_rate(link.rate, f"{file.name} rate"), parse_time(link.latency, f"{file.name} latency"), link.medium
-        )
-        for link in file.links
-    ]
-    switches = [
-        SwitchSpec(parse_time(s.latency, f"{file.name} switch latency", zero=True), s.cut_through, s.in_network_reduce)
-        for s in file.switches
-    ]
+    links = [_link(link, file.name) for link in file.links]
+    switches = [_switch(switch, file.name) for switch in file.switches]
     buffers = [buffer_bytes(file.buffer, link, payload, overhead) for link in links]
     default_routing = "spray_round_robin" if isinstance(topology, Clos) else "d_mod_k"
     spec = NetworkSpec(
@@ -143,6 +187,15 @@ def _network(file: NetworkFile) -> Network:
     return Network(spec, parse_kind(file.kind))
 
 
+def _link(file: LinkFile, name: str) -> LinkSpec:
+    return LinkSpec(parse_rate(file.rate, f"{name} rate"), parse_time(file.latency, f"{name} latency"), file.medium)
+
+
+def _switch(file: SwitchFile, name: str) -> SwitchSpec:
+    latency = parse_time(file.latency, f"{name} switch latency", zero=True)
+    return SwitchSpec(latency, file.cut_through, file.in_network_reduce)
+
+
 def _planes(file: NetworkFile) -> list[int]:
     if isinstance(file.planes, PlanesFile):
         count, links = whole(file.planes.count, f"{file.name} planes"), whole(file.planes.links, f"{file.name} links")
@@ -158,6 +211,8 @@ def _topology(file: TopologyFile, name: str) -> Topology:
         if len(wrap) != len(dims):
             raise FabricError(f"fabric {name}: wrap has {len(wrap)} values for {len(dims)} dimensions")
         return TorusShape(dims, [w and d > 2 for w, d in zip(wrap, dims, strict=True)])
+    if kind == "mesh":
+        return TorusShape(dims, [False] * len(dims))
     if kind == "full_mesh":
         return FullMeshShape(dims)
     down = [whole(d, f"{name} down") for d in file.down]
@@ -171,6 +226,21 @@ def _topology(file: TopologyFile, name: str) -> Topology:
     )
 
 
+def _joined(body: Body) -> ScaleOut | Core | None:
+    if body.core is not None:
+        return _tier(body.core)
+    return None if body.scale_out is None else _scale_out(body.scale_out)
+
+
+def _tier(file: CoreFile) -> Core:
+    return Core(
+        up=whole(file.up, "core, up"),
+        parallel=whole(file.parallel, "core, parallel"),
+        link=_link(file.link, "core"),
+        switch=_switch(file.switch, "core"),
+    )
+
+
 def _scale_out(file: ScaleOutFile) -> ScaleOut:
     choose("scale-out topology", file.topology, ["fat_tree"])
     ports = whole(file.nics_per_accelerator, "nics_per_accelerator")
@@ -179,6 +249,7 @@ def _scale_out(file: ScaleOutFile) -> ScaleOut:
         link=file.link_rate,
         tiers=None if file.tiers is None else whole(file.tiers, "tiers"),
         oversubscription=file.oversubscription,
+        pod_leaves=None if file.pod_leaves is None else whole(file.pod_leaves, "pod_leaves"),
         rails=whole(file.rails, "rails"),
         planes=ports if file.planes is None else whole(file.planes, "planes"),
         trunk=file.trunk_rate,

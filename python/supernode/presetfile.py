@@ -22,6 +22,7 @@ __all__ = [
     "Body",
     "ClusterFile",
     "Conflict",
+    "CoreFile",
     "NetworkFile",
     "Param",
     "PresetFile",
@@ -132,6 +133,7 @@ class ScaleOutFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     topology: str = "fat_tree"
     oversubscription: int | float | str = 1
     tiers: int | str | None = None
+    pod_leaves: int | str | None = None
     nics_per_accelerator: int | str = 1
     rails: int | str = 1
     planes: int | str | None = None
@@ -141,6 +143,15 @@ class ScaleOutFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     buffer: Quantity = "auto"
     routing: str | None = None
     medium: str = ""
+
+
+class CoreFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[core]``: a tier of switches above the outermost network, which joins units through its own ports."""
+
+    up: int | str
+    parallel: int | str
+    link: LinkFile
+    switch: SwitchFile
 
 
 class AcceleratorsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -156,6 +167,7 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     device: DeviceFile
     network: list[NetworkFile]
     scale_out: ScaleOutFile | None = None
+    core: CoreFile | None = None
 
 
 class PresetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -172,9 +184,10 @@ class PresetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     not_modelled: list[str] = []
     sources: dict[str, Source] = {}
     scale_out: dict[str, Any] | None = None
+    core: dict[str, Any] | None = None
     conflict: list[Conflict] = []
-    #: Units that the name alone stands for; more than one in a cluster.
-    units: int | str = 1
+    #: Units that the name alone stands for; more than one in a cluster. A list is a product: racks, units a rack.
+    units: int | str | list[int | str] = 1
 
 
 class ClusterFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -189,23 +202,31 @@ class ClusterFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sources: dict[str, Source] = {}
     params: dict[str, Param] = {}
     device: dict[str, Any] = {}
+    network: list[dict[str, Any]] = []
     scale_out: dict[str, Any] | None = None
     conflict: list[Conflict] = []
 
     def on(self, base: PresetFile) -> PresetFile:
-        """Return the preset of its units, joined and renamed; a conflict replaces that of the same topic."""
+        """Return the preset of its units, joined and renamed.
+
+        With networks of its own it describes itself; a conflict replaces that of the same topic.
+        """
+        told = bool(self.network)
+        below = base.units if isinstance(base.units, list) else [base.units]
         return msgspec.structs.replace(
             base,
             name=self.name,
             title=self.title,
-            description=f"{self.description.strip()} Based on: {base.title}.",
-            not_modelled=[*self.not_modelled, *base.not_modelled],
+            description=self.description if told else f"{self.description.strip()} Based on: {base.title}.",
+            not_modelled=self.not_modelled if told else [*self.not_modelled, *base.not_modelled],
             sources=base.sources | self.sources,
             params=base.params | self.params,
             device=base.device | self.device,
+            network=self.network or base.network,
             scale_out=base.scale_out if self.scale_out is None else self.scale_out,
+            core=base.core if self.scale_out is None else None,
             conflict=list({c.topic: c for c in (*base.conflict, *self.conflict)}.values()),
-            units=self.units,
+            units=[self.units, *below],
         )
 
 

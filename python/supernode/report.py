@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from supernode.spec import Clos, NetworkSpec
+from supernode.spec import Clos, NetworkSpec, TorusShape
 from supernode.stack import load_stack
 from supernode.system import System, load_preset
 
@@ -32,7 +32,9 @@ def network_text(spec: NetworkSpec) -> list[str]:
         wires = f", rails {shape.rails}" if shape.rails > 1 else ""
         form = f"{len(shape.down)}-tier tree, down {shape.down}, up {shape.up}, parallel {shape.parallel}{wires}"
     else:
-        form = f"{type(shape).__name__.removesuffix('Shape')} of {' x '.join(str(d) for d in shape.dims)}"
+        mesh = isinstance(shape, TorusShape) and not any(shape.wrap)
+        kind = "Mesh" if mesh else type(shape).__name__.removesuffix("Shape")
+        form = f"{kind} of {' x '.join(str(d) for d in shape.dims)}"
     lines = [f"{spec.name}: joins {spec.span} accelerators; {form}"]
     planes = f"{len(spec.planes)} x {spec.planes[0]}" if len(set(spec.planes)) == 1 else str(spec.planes)
     buffer = "unlimited" if spec.buffer is None else f"{spec.buffer} B"

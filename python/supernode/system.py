@@ -12,7 +12,7 @@ from supernode.errors import FabricError, SpecError
 from supernode.fabric.base import Fabric, Network, parse_fabric, positive
 from supernode.fabric.fat_tree import FatTree
 from supernode.marks import ASSUMED_MARKS, assumed_text
-from supernode.preset import ScaleOut, build, with_overrides
+from supernode.preset import Core, ScaleOut, build, with_overrides
 from supernode.presetfile import ClusterFile, PresetFile
 from supernode.spec import SystemSpec
 from supernode.units import Quantity
@@ -44,7 +44,7 @@ class System:
     stack: str = "none"
     device: Device = field(default_factory=Device)
     networks: tuple[Network, ...] = field(default=(), repr=False)
-    joined: ScaleOut | None = field(default=None, repr=False)
+    joined: ScaleOut | Core | None = field(default=None, repr=False)
     unit_accelerators: int = 0
     units: int = 1
     #: Units that the name alone stands for: more than one in the preset of a cluster.
@@ -193,8 +193,7 @@ class System:
             return self.networks
         if self.joined is None:
             raise SpecError(f"system {self.name}: {self.units} copies need scale_out to join them")
-        outer = self.joined.fabric.network(self.joined.name, self.accelerators, ports=self.joined.ports)
-        return (*self.networks, outer)
+        return self.joined.join(self.networks, self.accelerators)
 
     def to_spec(self) -> SystemSpec:
         """Return the system in base units, as the core takes it."""
