@@ -54,6 +54,12 @@ def hierarchical(preset: str = "atlas950-supercluster", size: str = "1 GiB", **o
     sn.all_reduce(sn.System.preset(preset, **overrides), size=size, algorithm="hierarchical", **PACKET)
 
 
+def in_network(preset: str = "atlas950-supercluster", size: str = "1 GiB", **overrides: Any) -> None:
+    """All-reduce over a preset whose switches add."""
+    system = sn.System.preset(preset, nic_switch_reduce=True, **overrides)
+    sn.all_reduce(system, size=size, algorithm="in_network", **PACKET)
+
+
 def ring(
     hosts: int = 131_072, radix: int = 512, rate: str = "200 Gbit/s", tiers: int = 2, size: str = "64 MiB"
 ) -> None:
@@ -103,8 +109,8 @@ def growth(preset: str, short: str = "64 MiB", long: str = "16 GiB", repeat: int
 JOBS: dict[str, Callable[..., None]] = {
     job.__name__: job
     for job in (
-        full_all_reduce, folded_all_to_all, hierarchical, ring, three_levels, full_all_to_all, ecmp_permutation,
-        bench_nvl72,
+        full_all_reduce, folded_all_to_all, hierarchical, in_network, ring, three_levels, full_all_to_all,
+        ecmp_permutation, bench_nvl72,
     )
 }  # fmt: skip
 
@@ -117,6 +123,7 @@ SMALL: tuple[tuple[str, dict[str, Any]], ...] = (
     ("folded_all_to_all", {"hosts": 1024, "radix": 24, "oversubscription": 2, "pod_leaves": 8}),
     ("hierarchical", SMALL_SUPERPODS | {"size": "1 MiB"}),
     ("hierarchical", {"preset": "cloudmatrix384-cluster", "supernodes": 2, "size": "1 MiB"}),
+    ("in_network", SMALL_SUPERPODS | {"size": "1 MiB"}),
     ("ring", {"hosts": 128, "radix": 16, "size": "1 MiB"}),
     ("ring", {"hosts": 128, "radix": 8, "rate": "400 Gbit/s", "tiers": 3, "size": "1 MiB"}),
     ("three_levels", {"levels": (8, 4, 4), "size": "1 MiB"}),
@@ -195,6 +202,10 @@ class Seconds:
     def track_hierarchical_atlas950(self) -> float:
         """Hierarchical all-reduce of 1 GiB over the 524,288 NPUs of atlas950-supercluster. Goal: 10 s."""
         return measure("hierarchical")[0]
+
+    def track_in_network_atlas950(self) -> float:
+        """All-reduce of 1 GiB over the 524,288 NPUs of atlas950-supercluster by switches that add. Goal: 10 s."""
+        return measure("in_network")[0]
 
     def track_hierarchical_cloudmatrix384(self) -> float:
         """Hierarchical all-reduce of 1 GiB over cloudmatrix384-cluster. Goal: 10 s."""

@@ -63,7 +63,7 @@ PUBLISHED: list[tuple[str, dict[str, Any], dict[str, float]]] = [
         "maia100",
         {},
         {
-            "server.dimension 1.ports": 3,
+            "server.dimension 1.ports": 9,
             "scale_out.planes": 3,
             "scale_out.injection_gbps": 1200 / 8,
             "injection_gbps": 4800 / 8,

@@ -25,6 +25,7 @@ from supernode.presetfile import (
     ScaleOutFile,
     SwitchFile,
     TopologyFile,
+    flag,
     resolve,
     whole,
 )
@@ -171,7 +172,6 @@ def _network(file: NetworkFile) -> Network:
     links = [_link(link, file.name) for link in file.links]
     switches = [_switch(switch, file.name) for switch in file.switches]
     buffers = [buffer_bytes(file.buffer, link, payload, overhead) for link in links]
-    default_routing = "spray_round_robin" if isinstance(topology, Clos) else "d_mod_k"
     spec = NetworkSpec(
         name=file.name,
         span=whole(file.span, f"{file.name} span"),
@@ -181,7 +181,7 @@ def _network(file: NetworkFile) -> Network:
         switches=switches,
         payload=payload,
         overhead=overhead,
-        routing=default_routing if file.routing is None else parse_routing(file.routing),
+        routing="spray_round_robin" if file.routing is None else parse_routing(file.routing),
         buffer=max((b for b in buffers if b is not None), default=None),
     )
     return Network(spec, parse_kind(file.kind))
@@ -193,7 +193,7 @@ def _link(file: LinkFile, name: str) -> LinkSpec:
 
 def _switch(file: SwitchFile, name: str) -> SwitchSpec:
     latency = parse_time(file.latency, f"{name} switch latency", zero=True)
-    return SwitchSpec(latency, file.cut_through, file.in_network_reduce)
+    return SwitchSpec(latency, file.cut_through, flag(file.in_network_reduce, f"{name} in_network_reduce"))
 
 
 def _planes(file: NetworkFile) -> list[int]:
@@ -257,7 +257,7 @@ def _scale_out(file: ScaleOutFile) -> ScaleOut:
         trunk_latency=file.trunk_latency,
         switch_latency=file.switch_latency,
         cut_through=file.cut_through,
-        in_network_reduce=file.in_network_reduce,
+        in_network_reduce=flag(file.in_network_reduce, "scale_out in_network_reduce"),
         payload=file.payload,
         overhead=file.overhead,
         buffer=file.buffer,

@@ -28,6 +28,7 @@ __all__ = [
     "PresetFile",
     "ScaleOutFile",
     "Source",
+    "flag",
     "resolve",
 ]
 
@@ -99,7 +100,7 @@ class SwitchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     latency: Quantity
     cut_through: bool = True
-    in_network_reduce: bool = False
+    in_network_reduce: bool | str = False
 
 
 class NetworkFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -139,7 +140,7 @@ class ScaleOutFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     planes: int | str | None = None
     trunk_rate: Quantity | None = None
     cut_through: bool = True
-    in_network_reduce: bool = False
+    in_network_reduce: bool | str = False
     buffer: Quantity = "auto"
     routing: str | None = None
     medium: str = ""
@@ -267,6 +268,15 @@ def _look_up(name: str, params: Mapping[str, Quantity | bool], used: set[str]) -
         raise unknown("parameter", name, params)
     used.add(name)
     return params[name]
+
+
+def flag(value: bool | str, what: str) -> bool:
+    """Return yes or no, which a preset or an override gives as such or as text."""
+    if isinstance(value, bool):
+        return value
+    if value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    raise SpecError(f"{what}: {value!r} is not valid; true or false")
 
 
 def whole(value: int | float | str, what: str) -> int:

@@ -177,6 +177,19 @@ fn torus_of_64() {
 }
 
 #[test]
+fn full_meshes() {
+    // each neighbour has links of its own, which a rank uses side by side
+    let mesh = |dims: &[u32], links| {
+        let n = dims.iter().product();
+        system(n, vec![network("mesh", n, TopologySpec::FullMesh { dims: dims.into() }, vec![links])])
+    };
+    let (one, several) = (mesh(&[8], 1), mesh(&[4], 4));
+    let mut errors = all("mesh", &one, SYMMETRIC, &[], &[]);
+    errors.extend(all("links", &several, SYMMETRIC, &[], &[]));
+    within(&errors, 0.10, &[("double_binary_tree", 0.45)]);
+}
+
+#[test]
 fn memory_bound() {
     let mut spec = rack();
     spec.device.hbm_rate = Some(BitRate(8 * 600_000_000_000));

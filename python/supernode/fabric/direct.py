@@ -29,7 +29,7 @@ def direct_network(
     medium: str,
     dateline: bool = True,
 ) -> NetworkSpec:
-    """Build the specification of a direct topology; routing is always dimension order."""
+    """Build the specification of a direct topology; routing is dimension order, equal first hops in turn."""
     if prod(shape.dims) != span:
         product = " x ".join(str(d) for d in shape.dims)
         raise FabricError(
@@ -53,7 +53,7 @@ def direct_network(
         switches=[SwitchSpec(parse_time(hop_latency, "hop_latency", zero=True), cut_through)],
         payload=full,
         overhead=extra,
-        routing="d_mod_k",
+        routing="spray_round_robin",
         dateline=dateline,
         buffer=None if buffers[0] is None else max(b for b in buffers if b is not None),
     )

@@ -45,8 +45,11 @@ struct Run<'a> {
     events: Vec<Event>,
     free: Vec<u32>,
     sequence: u64,
+    /// Ports out and in, by rank and class.
     out_free: Vec<f64>,
     in_free: Vec<f64>,
+    /// The same where a class leads to several neighbours: by rank, class and neighbour, in and out.
+    apart: BTreeMap<(u32, usize, u32, bool), f64>,
     memory_free: Vec<f64>,
     finish: f64,
 }
@@ -67,6 +70,7 @@ pub fn forward(costs: &Costs, schedule: &dyn Schedule, lanes: u32) -> f64 {
         sequence: 0,
         out_free: vec![0.0; n * ports],
         in_free: vec![0.0; n * ports],
+        apart: BTreeMap::new(),
         memory_free: vec![0.0; n],
         finish: 0.0,
     };
@@ -135,19 +139,19 @@ impl Run<'_> {
     /// Hands the messages of the current step to the ports.
     fn start(&mut self, rank: u32, lane: u32, time: f64) {
         let step = self.state(rank, lane).step;
-        let ports = self.costs.ports();
         let mut out = time;
         for i in 0..self.schedule.sends(rank, lane, step) {
             let message = self.schedule.send(rank, lane, step, i);
             let Some(leg) = self.costs.leg(rank, lane, &message) else {
                 continue;
             };
-            let free = &mut self.out_free[rank as usize * ports + leg.port];
+            let (free, occupancy) = self.port(rank, &leg, true);
             let begin = free.max(time);
-            *free = begin + leg.occupancy;
+            *free = begin + occupancy;
+            let free = *free;
             let memory = &mut self.memory_free[rank as usize];
             *memory = memory.max(begin) + self.costs.memory(message.bytes as f64);
-            let tail = (begin + leg.alone + leg.read).max(*free);
+            let tail = (begin + leg.alone + leg.read).max(free);
             out = out.max(tail);
             let arrival = tail + leg.latency;
             let (step, bytes) = (message.recv_step, message.bytes);
@@ -175,6 +179,17 @@ impl Run<'_> {
         self.done(rank, lane, out);
     }
 
+    /// When the ports that a message uses are free at its sender (`out`) or receiver, and how long it has them to itself.
+    fn port(&mut self, rank: u32, leg: &Leg, out: bool) -> (&mut f64, f64) {
+        let (neighbour, neighbours) = leg.neighbour;
+        if neighbours > 1 {
+            let free = self.apart.entry((rank, leg.port, neighbour, out)).or_insert(0.0);
+            return (free, leg.occupancy * f64::from(neighbours));
+        }
+        let list = if out { &mut self.out_free } else { &mut self.in_free };
+        (&mut list[rank as usize * self.costs.ports() + leg.port], leg.occupancy)
+    }
+
     /// Adds to a sum; when it is complete, gives the last contribution's arrival.
     fn contribute(&mut self, key: (Option<u32>, u32, u32), arrival: f64) -> Option<f64> {
         let sum = self.sums.entry(key).or_insert((0, 0.0));
@@ -189,8 +204,8 @@ impl Run<'_> {
 
     /// A message's tail reaches its receiver.
     fn arrive(&mut self, peer: u32, lane: u32, step: u32, arrival: f64, leg: &Leg, bytes: u64) {
-        let free = &mut self.in_free[peer as usize * self.costs.ports() + leg.port];
-        let tail = arrival.max(*free + leg.occupancy);
+        let (free, occupancy) = self.port(peer, leg, false);
+        let tail = arrival.max(*free + occupancy);
         *free = tail;
         let reduce = self.schedule.recvs(peer, lane, step).reduce;
         let memory = &mut self.memory_free[peer as usize];

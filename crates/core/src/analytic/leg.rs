@@ -13,6 +13,7 @@
 
 use crate::bound::path;
 use crate::collective::{Message, Target};
+use crate::fabric::direct::Dimension;
 use crate::fabric::{Fabric, Network, Shape};
 use crate::routing::aggregation::Aggregation;
 use crate::routing::{dimension_order, policy};
@@ -45,6 +46,8 @@ pub struct Leg {
     pub network: usize,
     /// Port class at both ends.
     pub port: usize,
+    /// Which neighbour of the class it goes to, and how many the class has: all in a dimension of a full mesh, else one.
+    pub neighbour: (u32, u32),
     /// Propagation, store-and-forward and slow links for one packet.
     pub latency: f64,
     /// Time on its own first hops.
@@ -140,7 +143,8 @@ impl<'a> Costs<'a> {
         let (full_wire, last_wire) = (self.wire(payload, path.network), self.wire(partial, path.network));
         let wire = (packets - 1) as f64 * full_wire + last_wire;
         let in_network = !matches!(message.to, Target::Rank(_));
-        let (choices, port, per_byte, ports) = self.first_hop(path.network, here, there, lane, message, in_network);
+        let FirstHop { choices, port, per_byte, ports, neighbour } =
+            self.first_hop(path.network, here, there, lane, message, in_network);
 
         let groups = packets.div_ceil(choices);
         let in_last = packets - (groups - 1) * choices;
@@ -149,6 +153,7 @@ impl<'a> Costs<'a> {
         Some(Leg {
             network: path.network,
             port,
+            neighbour,
             latency: path.latency_fs as f64 + one * self.stages(path.network, path.meet, path.links, per_byte),
             alone: ((groups - 1) as f64 * full_wire + tail) * per_byte,
             occupancy: wire * per_byte / ports,
@@ -181,7 +186,7 @@ impl<'a> Costs<'a> {
         ((payload * num).div_ceil(den) + u64::from(self.fabric.networks[network].spec.overhead)) as f64
     }
 
-    /// First hops that a message can use, the class of its port, fs a byte of one hop, and hops in the class.
+    /// The first hop of a message.
     fn first_hop(
         &self,
         network: usize,
@@ -190,7 +195,7 @@ impl<'a> Costs<'a> {
         lane: u32,
         message: &Message,
         in_network: bool,
-    ) -> (u64, usize, f64, f64) {
+    ) -> FirstHop {
         let net = &self.fabric.networks[network];
         let (x, y) = (here % net.span, there % net.span);
         let spray = sprays(net.spec.routing);
@@ -198,25 +203,24 @@ impl<'a> Costs<'a> {
             Shape::Clos(_) => {
                 let per_byte = 8e15 / net.link(0).rate.0 as f64;
                 if spray || in_network {
-                    return (net.ports.into(), self.first[network], per_byte, net.ports.into());
+                    let (choices, ports) = (net.ports.into(), net.ports.into());
+                    return FirstHop { choices, port: self.first[network], per_byte, ports, neighbour: (0, 1) };
                 }
                 let slot = |member: u32| net.position(0, member, 0) / net.planes[0].links;
                 let tag = (message.recv_step << 10) | lane;
                 let spread = policy::Spread::new(net.spec.routing, net.ports, slot(x), slot(y), 0, 0, tag, self.seed);
-                (1, self.first[network] + spread.rotation as usize, per_byte, 1.0)
+                let port = self.first[network] + spread.rotation as usize;
+                FirstHop { choices: 1, port, per_byte, ports: 1.0, neighbour: (0, 1) }
             }
             Shape::Direct(d) => {
                 let port = dimension_order::next(d, x, y, 0).map_or(0, |(port, _)| port);
                 let dim = d.dimension(port);
-                let minus = match d.dims[dim].kind {
-                    crate::fabric::direct::Dimension::Full { .. } => 0,
-                    crate::fabric::direct::Dimension::Line { .. } => (port - d.dims[dim].port) / d.links,
+                let hop = (port - d.dims[dim].port) / d.links;
+                let (minus, neighbour, neighbours) = match d.dims[dim].kind {
+                    Dimension::Full { size } => (0, hop, size - 1),
+                    Dimension::Line { .. } => (hop, 0, 1),
                 };
                 let choices = if spray { dimension_order::choices(d, x, y) } else { 1 };
-                let neighbours = match d.dims[dim].kind {
-                    crate::fabric::direct::Dimension::Full { size } => size - 1,
-                    crate::fabric::direct::Dimension::Line { .. } => 1,
-                };
                 let ports = neighbours * if spray { choices.max(d.links) } else { d.links };
                 let class = self.first[network] + 2 * dim + minus as usize;
                 // the slowest dimension on the way sets the pace
@@ -225,7 +229,9 @@ impl<'a> Costs<'a> {
                         && x / d.dims[i].stride % d.dims[i].kind.size() != y / d.dims[i].stride % d.dims[i].kind.size()
                 };
                 let rate = (0..d.dims.len()).filter(|&i| slow(i)).map(|i| net.link(i).rate.0).min().unwrap_or(1);
-                (choices.into(), class, 8e15 / rate as f64, ports.into())
+                let per_byte = 8e15 / rate as f64;
+                let neighbour = (neighbour, neighbours);
+                FirstHop { choices: choices.into(), port: class, per_byte, ports: ports.into(), neighbour }
             }
         }
     }
@@ -248,6 +254,18 @@ impl<'a> Costs<'a> {
         let stored: f64 = (0..=meet).map(up).sum::<f64>() + (0..meet).map(down).sum::<f64>();
         if stored > 0.0 { stored } else { slowest }
     }
+}
+
+/// What a message leaves by.
+struct FirstHop {
+    /// First hops that it can use.
+    choices: u64,
+    /// Class of its port, and hops in the class.
+    port: usize,
+    ports: f64,
+    /// Femtoseconds a byte of one hop.
+    per_byte: f64,
+    neighbour: (u32, u32),
 }
 
 /// How many times longer than at its rate a link needs in the long run, because credits for the buffer behind it come back

@@ -2,14 +2,15 @@
 //!
 //! **Model.** A contribution leaves its input buffer when it arrives and is added; the switch forwards the sum when one has
 //! come from every rank beneath a lone tier, or from every child with ranks beneath in a tree ([`Beneath`]). Below the top
-//! of a tree the sum goes on up, by the number that all its contributions have; there it is complete, and goes down to
+//! of a tree the sum goes on up, the way that all its contributions go; there it is complete, and goes down to
 //! its root or, replicated by every switch on the way, to all ranks. A multicast climbs to the top and comes down alike.
 //!
 //! **Invariant.** A link carries one packet of a sum, however many ranks contribute beneath: so what a symmetry of the
 //! run leaves where it is, is a packet as well as the link it takes ([`crate::symmetry`]).
 //!
 //! **Cost.** One look-up a contribution. **Limits.** Sums are kept in a table without a size limit, and copies do not hold the
-//! input buffer.
+//! input buffer. Packets of one message are told apart as far as their numbers fit above the ways up a tree, 2^32 / ways:
+//! those further apart (a gibibyte and more in trees of three tiers) must not be under way at once.
 
 use super::layout::SwitchKind;
 use super::packet::{FREE, LAST, MULTICAST, Packet, REDUCE};

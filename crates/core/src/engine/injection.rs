@@ -216,6 +216,7 @@ impl Endpoint {
             let at = &net.port_links[(port - net.first_port) as usize];
             let selector = match message.spread.path(hop, share.group, number) {
                 Path::Hash(selector) => selector,
+                Path::Tree(way) => at.tree(net, way, share.group),
                 Path::Source(count) => at.climb(net, message.by, count, turn_of(message.flags), share.group),
                 Path::Destination => at.climb(net, message.by, 0, turn_of(message.flags), share.group),
             };

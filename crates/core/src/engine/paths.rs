@@ -74,6 +74,12 @@ pub(super) struct PortLink {
 }
 
 impl PortLink {
+    /// Selector of a packet through this port on a way up of its own.
+    #[inline]
+    pub(super) fn tree(&self, net: &PathNet, way: u32, group: u32) -> u32 {
+        net.climbs[self.plane].above(way, group)
+    }
+
     /// Selector of a packet through this port that goes by a place at the leaves and a count.
     #[inline]
     pub(super) fn climb(&self, net: &PathNet, slot: u32, count: u32, turn: u8, group: u32) -> u32 {

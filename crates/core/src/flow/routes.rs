@@ -120,7 +120,7 @@ impl Resources {
                 if let Shape::Clos(tree) = &net.planes[plane].shape {
                     let (turn, climb) = (way.meet as u8, &climbs[plane]);
                     let selector = match spread.path {
-                        Path::Hash(selector) => selector,
+                        Path::Hash(selector) | Path::Tree(selector) => selector,
                         Path::Source(count) => climb.selector(net.position(plane, x, link), count, turn),
                         Path::Destination => climb.selector(net.position(plane, y, link), 0, turn),
                     };

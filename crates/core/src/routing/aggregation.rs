@@ -1,6 +1,6 @@
 //! Trees of switches that sum and replicate: which network does it for a set of ranks, and how far up.
 //!
-//! **Model.** Contributions to one sum go the same way up from everywhere, by the number of the packet. Each switch
+//! **Model.** Contributions to one sum go the same way up from everywhere: one tree for each plane and lane, or owner. Each switch
 //! waits for one from every child that has ranks beneath and sends the sum on; the lowest tier over all ranks completes
 //! it, and from there it goes to its root, or copies of it down to all.
 //!

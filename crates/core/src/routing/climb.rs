@@ -78,7 +78,13 @@ impl Climb {
     /// a queue are in its order, which no renaming of uplinks can change.
     #[inline]
     pub fn numbered(&self, position: u32, count: u32, turn: u8, group: u32) -> u32 {
-        self.selector(position, count, turn) + group % (u32::MAX / self.paths) * self.paths
+        self.above(self.selector(position, count, turn), group)
+    }
+
+    /// The selector of the packet number `group` on this way up.
+    #[inline]
+    pub fn above(&self, way: u32, group: u32) -> u32 {
+        way % self.paths + group % (u32::MAX / self.paths) * self.paths
     }
 
     /// Number of different selectors.

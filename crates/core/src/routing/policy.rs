@@ -39,7 +39,7 @@ pub enum Kind {
     Random(u64),
     /// In-network operations of a single tier: fixed rotation, the selector is the packet's number.
     Numbered,
-    /// In-network operations of a tree: fixed rotation, the path advances with every group.
+    /// In-network operations of a tree: fixed rotation and path.
     Climbing,
 }
 
@@ -52,6 +52,8 @@ pub enum Path {
     Source(u32),
     /// This number.
     Hash(u32),
+    /// This way up, packets numbered above it.
+    Tree(u32),
 }
 
 impl Spread {
@@ -90,10 +92,13 @@ impl Spread {
     }
 
     /// The spread of an in-network message: every rank deals its packets out alike, so that the parts of one sum meet. The
-    /// sums of one owner (or of one lane, if they have none) begin at the same first hop, and up the same path of a `tree`.
+    /// sums of one owner (or of one lane, if they have none) begin at the same first hop, and climb one way up a `tree`.
     pub fn in_network(available: u32, owner: u32, tree: bool) -> Self {
-        let kind = if tree { Kind::Climbing } else { Kind::Numbered };
-        Spread { choices: available, rotation: owner % available, kind, path: Path::Hash(owner / available) }
+        let (kind, path) = match tree {
+            true => (Kind::Climbing, Path::Tree(owner / available)),
+            false => (Kind::Numbered, Path::Hash(0)),
+        };
+        Spread { choices: available, rotation: owner % available, kind, path }
     }
 
     /// Number of the packet of `group` that leaves by first hop `hop`.
@@ -118,7 +123,6 @@ impl Spread {
             }
             (Kind::RoundRobin, Path::Source(count)) => Path::Source(count.wrapping_add(group)),
             (Kind::Numbered, _) => Path::Hash(number),
-            (Kind::Climbing, Path::Hash(first)) => Path::Hash(first.wrapping_add(group)),
             (_, path) => path,
         }
     }

@@ -186,10 +186,9 @@ impl Visit for Compare<'_> {
         // what the selectors of its packets are made of
         let (was, selector) = match (spread.kind, spread.path) {
             (Kind::Numbered, _) => (first, number),
-            (Kind::Climbing, _) => (before, *group),
             (_, Path::Hash(_)) => (0, 0),
             (kind, _) => {
-                let turns = if kind == Kind::Single { 1 } else { modulus.groups };
+                let turns = if matches!(kind, Kind::Single | Kind::Climbing) { 1 } else { modulus.groups };
                 Self::check(turns > 0 && by.is_multiple_of(turns))?;
                 let numbered = |group: u32| group.checked_mul(modulus.paths).ok_or(Differs);
                 (numbered(before)?, numbered(*group)?)

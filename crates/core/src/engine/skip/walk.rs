@@ -244,7 +244,7 @@ fn open<V: Visit>(m: &mut Message, groups: u32, v: &mut V) -> Seen {
     v.same(u64::from(m.by))?;
     match &mut m.spread.path {
         Path::Source(count) => v.count(count, groups)?,
-        Path::Hash(hash) => v.same(u64::from(*hash))?,
+        Path::Hash(way) | Path::Tree(way) => v.same(u64::from(*way))?,
         Path::Destination => v.same(0)?,
     }
     v.tag(&mut m.tag)?;
