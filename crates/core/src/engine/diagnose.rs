@@ -104,8 +104,8 @@ fn waiting_queues(layout: &Layout, shards: &[Shard]) -> BTreeMap<Queue, Vec<Queu
             for p in 0..ports {
                 let port = &shard.ports[(base + p) as usize];
                 let class = &layout.classes[port.class as usize];
-                let direct = shard.paths.direct[class.network as usize].is_some()
-                    && matches!(layout.nodes[(shard.first_lp + lp) as usize], super::layout::Node::Accelerator);
+                let direct = shard.paths.routers[class.network as usize].is_some()
+                    && !matches!(layout.nodes[(shard.first_lp + lp) as usize], super::layout::Node::Switch { .. });
                 for channel in 0..u32::from(class.channels) {
                     let queue = (shard.first_port + base + p, channel);
                     let fifo = port.fifo + channel + if direct { u32::from(class.channels) } else { 0 };

@@ -62,6 +62,8 @@ pub(super) enum Node {
     Accelerator,
     /// Switch: its kind and the first position beneath it.
     Switch { kind: u32, first: u32, copy: u32 },
+    /// Switch of a graph: its kind among the network's switches, and its vertex in the graph.
+    Router { kind: u16, at: u32 },
 }
 
 /// See the module.
@@ -130,8 +132,19 @@ impl Layout {
                 Place::Accelerator(a) => (u64::from(a) << 20, Node::Accelerator),
                 Place::Switch { network, copy, plane, index } => {
                     let net = &fabric.networks[network];
-                    let Shape::Clos(tree) = &net.planes[plane].shape else {
-                        continue;
+                    let tree = match &net.planes[plane].shape {
+                        Shape::Clos(tree) => tree,
+                        Shape::Graph(graph) => {
+                            // beside the first accelerator plugged into it, or anywhere
+                            let at = net.span + index;
+                            let first = graph.peer(at, 0).map_or(index, |end| end.0);
+                            let key = copy * net.span + if graph.near(at) > 0 { first } else { index % net.span };
+                            let kind = net.kind_of(index);
+                            order.push((u64::from(key) << 20 | 1, vertex));
+                            place_nodes.push(Node::Router { kind, at });
+                            continue;
+                        }
+                        Shape::Direct(_) => continue,
                     };
                     let (tier, a, b) = tree.locate(index);
                     let t = &tree.tiers()[tier];

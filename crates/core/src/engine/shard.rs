@@ -20,6 +20,7 @@ use super::scratch::Scratch;
 use super::sums::Sums;
 use super::wake::{BLOCK, Wake};
 use super::{Job, Paths};
+use crate::fabric::graph::CHANNELS;
 use crate::units::{Fs, NEVER};
 
 /// Visits between asking for what one loads first, for what that leads to, and the visit itself.
@@ -51,7 +52,7 @@ pub(super) struct Port {
     /// Something waits and no credit for it is in sight.
     pub(super) blocked: bool,
     /// Bytes freed behind the wire that comes in here and not announced yet, by channel.
-    pub(super) owed: [u32; 2],
+    pub(super) owed: [u32; CHANNELS as usize],
 }
 
 /// A queue of packets and the credits of its channel.
@@ -150,7 +151,7 @@ impl<'a> Shard<'a> {
             endpoints: vec![],
             sums: Sums::default(),
             outbox: Outbox { mail: vec![vec![]; layout.cuts.len() - 1], earliest: NEVER },
-            scratch: Scratch::new(most_ports),
+            scratch: Scratch::new(most_ports, layout.classes.iter().map(|c| c.channels.into()).max().unwrap_or(1)),
             delivered: 0,
             last_event: 0,
             hops: 0,
@@ -164,7 +165,7 @@ impl<'a> Shard<'a> {
         let mut fifo_count = 0;
         for lp in 0..self.lps {
             let global = (self.first_lp + lp) as usize;
-            let inside = matches!(self.layout.nodes[global], Node::Accelerator);
+            let inside = !matches!(self.layout.nodes[global], Node::Switch { .. });
             for port in self.layout.first_port[global]..self.layout.first_port[global + 1] {
                 let class = &self.layout.classes[self.layout.class[port as usize] as usize];
                 let peer = self.layout.peer[port as usize];
@@ -179,7 +180,7 @@ impl<'a> Shard<'a> {
                 }
                 let fifo = fifo_count;
                 fifo_count += u32::from(class.channels)
-                    * if inside && self.paths.direct[class.network as usize].is_some() { 2 } else { 1 };
+                    * if inside && self.paths.routers[class.network as usize].is_some() { 2 } else { 1 };
                 self.ports.push(Port {
                     free_at: 0,
                     peer,
@@ -191,7 +192,7 @@ impl<'a> Shard<'a> {
                     in_fifo: UNPLUGGED,
                     class: self.layout.class[port as usize],
                     blocked: false,
-                    owed: [0; 2],
+                    owed: [0; CHANNELS as usize],
                 });
             }
         }
@@ -299,7 +300,7 @@ impl<'a> Shard<'a> {
                     self.reach(due[i + AHEAD]);
                 }
                 let next = match self.layout.nodes[(self.first_lp + lp) as usize] {
-                    Node::Accelerator => self.accelerator(lp, start, end),
+                    Node::Accelerator | Node::Router { .. } => self.accelerator(lp, start, end),
                     Node::Switch { kind, first, copy } => self.switch(lp, kind, first, copy, end),
                 };
                 self.wake.lower(lp, next);
