@@ -1,8 +1,10 @@
 //! Time and memory a packet-hop: a random permutation on a three-tier fat tree.
 //!
 //! `cargo run --release --example hops -- [hosts] [MiB] [threads] [routing] [pattern] [skip]`; routing is `spray`, `dmodk` or
-//! `ecmp`; the pattern is `random` (one cycle over all hosts in random order) or `shift` (half way round, so that
-//! destination routing spreads evenly); `skip` jumps over periods that repeat.
+//! `ecmp`; the pattern is `random` (one cycle over all hosts in random order), `shift` (half way round, so that
+//! destination routing spreads evenly), `quarter` (the same among the hosts of the first quarter only) or `relay` (each
+//! eighth of the hosts sends to the next one when it has received, so that the work moves through the machine); `skip`
+//! jumps over periods that repeat.
 #![allow(clippy::disallowed_methods)] // it measures wall time
 
 use std::time::Instant;
@@ -18,6 +20,9 @@ use supernode_core::units::BitRate;
 struct Permutation {
     to: Vec<u32>,
     bytes: u64,
+    /// Ranks below this have nothing to wait for before they send, and as many at the end have nobody to send to; zero if
+    /// all ranks send at once.
+    relay: u32,
 }
 
 impl Schedule for Permutation {
@@ -28,16 +33,17 @@ impl Schedule for Permutation {
         1
     }
     fn steps(&self, _: u32, _: u32) -> u32 {
-        1
+        if self.relay > 0 { 2 } else { 1 }
     }
-    fn sends(&self, _: u32, _: u32, _: u32) -> u32 {
-        1
+    fn sends(&self, rank: u32, _: u32, step: u32) -> u32 {
+        u32::from(self.relay == 0 || step == 1 && rank + self.relay < self.ranks())
     }
     fn send(&self, rank: u32, _: u32, _: u32, _: u32) -> Message {
         Message { to: Target::Rank(self.to[rank as usize]), bytes: self.bytes, recv_step: 0 }
     }
-    fn recvs(&self, _: u32, _: u32, _: u32) -> Recv {
-        Recv { messages: 1, bytes: self.bytes, reduce: false }
+    fn recvs(&self, rank: u32, _: u32, step: u32) -> Recv {
+        let any = step == 0 && rank >= self.relay;
+        Recv { messages: any.into(), bytes: if any { self.bytes } else { 0 }, reduce: false }
     }
     fn blocks(&self, _: u32, _: u32, _: u32, _: u32, _: &mut Vec<Block>) {}
     fn block_bytes(&self, _: Block) -> u64 {
@@ -80,20 +86,31 @@ fn main() {
         Some("ecmp") => RoutingSpec::Ecmp,
         Some(other) => panic!("unknown routing {other}"),
     };
-    let mut to: Vec<u32> = (0..hosts).collect();
-    to.sort_by_key(|&r| mix(u64::from(r)));
-    // one cycle over a random order: a permutation without fixed points
-    let order = to.clone();
-    for i in 0..order.len() {
-        to[order[i] as usize] = order[(i + 1) % order.len()];
-    }
-    if args.get(5).is_some_and(|a| a == "shift") {
-        to = (0..hosts).map(|r| (r + hosts / 2) % hosts).collect();
-    }
-    let schedule = Permutation { to, bytes: u64::from(mib) << 20 };
+    let half_way = |ranks: u32| (0..ranks).map(|r| (r + ranks / 2) % ranks).collect();
+    let mut relay = 0;
+    let to: Vec<u32> = match args.get(5).map(String::as_str) {
+        None | Some("random") => {
+            let mut order: Vec<u32> = (0..hosts).collect();
+            order.sort_by_key(|&r| mix(u64::from(r)));
+            // one cycle over a random order: a permutation without fixed points
+            let mut to = order.clone();
+            for i in 0..order.len() {
+                to[order[i] as usize] = order[(i + 1) % order.len()];
+            }
+            to
+        }
+        Some("shift") => half_way(hosts),
+        Some("quarter") => half_way(hosts / 4),
+        Some("relay") => {
+            relay = hosts / 8;
+            (0..hosts).map(|r| (r + relay) % hosts).collect()
+        }
+        Some(other) => panic!("unknown pattern {other}"),
+    };
+    let schedule = Permutation { to, bytes: u64::from(mib) << 20, relay };
     let start = Instant::now();
     let fabric = Fabric::new(&fat_tree(hosts, routing)).expect("a valid fabric");
-    let placement: Vec<u32> = (0..hosts).collect();
+    let placement: Vec<u32> = (0..schedule.ranks()).collect();
     let protocol = ProtocolSpec { wire_num: 1, wire_den: 1, ..ProtocolSpec::default() };
     let folding = Folding::new(&fabric, &schedule, &placement, false);
     let job = Job {

@@ -7,6 +7,8 @@
 mod accelerator;
 mod barrier;
 mod credits;
+mod cut;
+mod deal;
 mod departure;
 mod diagnose;
 mod endpoint;
@@ -24,6 +26,7 @@ mod skip;
 mod sums;
 mod switch;
 mod tables;
+mod team;
 mod wake;
 
 pub(crate) use injection::OPEN_MESSAGES;

@@ -10,7 +10,6 @@
 //! table without a size limit, and multicast copies do not hold the input buffer.
 
 use super::layout::{SwitchKind, UNPLUGGED};
-use super::mail::Mail;
 use super::packet::{LAST, MULTICAST, NO_PORT, Packet, REDUCE};
 use super::prefetch::prefetch;
 use super::shard::{Shard, buffered};
@@ -173,9 +172,6 @@ impl Shard<'_> {
                     packet.time = time + class.latency;
                     packet.set_channel(0);
                     first_arrival = first_arrival.min(packet.time);
-                    if peer_lp == UNPLUGGED {
-                        outbox.post(ports[o].peer_shard, packet.time, Mail::Packet(peer, *packet));
-                    }
                     // the queue is longest just before something leaves; it cannot exceed what waits
                     if waiting - sent > stats.queue_max {
                         queued = queued.max(sent + 1);
@@ -202,6 +198,7 @@ impl Shard<'_> {
                 ports[o].free_at = free_at;
                 last = free_at.max(last);
                 if peer_lp == UNPLUGGED {
+                    outbox.packets(ports[o].peer_shard, peer, packets.front(&ring, sent));
                     packets.consume(&mut fifo.ring, sent);
                 } else {
                     fifo.flying += sent;

@@ -37,7 +37,6 @@ mod pace;
 mod visit;
 mod walk;
 
-use super::barrier::Barrier;
 use super::shard::Shard;
 use super::wake::Wake;
 use super::{Control, Job};
@@ -47,8 +46,8 @@ use crate::units::{Fs, NEVER};
 use compare::{Compare, Verdict};
 use decide::{Refusal, decide};
 use jump::Jump;
-pub(super) use meeting::Meeting;
-use meeting::{Lead, Notice};
+use meeting::Lead;
+pub(super) use meeting::{Meeting, Notice};
 use moduli::{Modulus, moduli};
 use pace::{Budget, Tracker};
 use visit::Save;
@@ -77,6 +76,8 @@ pub(super) struct Skipper<'a> {
     paced: (u64, Fs, u32),
     /// A jump has led to another step.
     landed: bool,
+    /// The look before this window.
+    turn: Option<Turn>,
     /// From step to step, and inside messages.
     steps: Tracker,
     inside: Tracker,
@@ -85,6 +86,14 @@ pub(super) struct Skipper<'a> {
     words: u64,
     refusal: Refusal,
     tally: Skipping,
+}
+
+/// A look at the state: what it is for, the time of the state, and that of the one it is compared with, if it is.
+#[derive(Debug)]
+struct Turn {
+    by_steps: bool,
+    at: Fs,
+    before: Option<Fs>,
 }
 
 impl<'a> Skipper<'a> {
@@ -106,6 +115,7 @@ impl<'a> Skipper<'a> {
             due: None,
             next: None,
             landed: false,
+            turn: None,
             steps: Tracker::new(job.folding.simulated()),
             inside: Tracker::new(0),
             budget: Budget::default(),
@@ -116,17 +126,9 @@ impl<'a> Skipper<'a> {
         })
     }
 
-    /// To be called before a window begins at `now`, when all mail is in. Returns when it begins, after a jump, and the time
-    /// that it must not pass.
-    pub(super) fn beat(
-        &mut self,
-        shard: &mut Shard,
-        (meeting, barrier): (&Meeting, &Barrier),
-        parity: usize,
-        now: Fs,
-        control: &Control,
-    ) -> (Fs, Fs) {
-        let all = meeting.read(parity);
+    /// To be called before a window begins at `now`, when all mail is in, with the notices of all shards. True if the
+    /// threads must meet, once all shards have come this far, before any calls [`Skipper::beat`].
+    pub(super) fn prepare(&mut self, shard: &mut Shard, meeting: &Meeting, all: &Notice, now: Fs) -> bool {
         self.budget.book(all.hops, all.spent);
         if all.lead.step > self.step {
             self.inside.forget();
@@ -137,20 +139,49 @@ impl<'a> Skipper<'a> {
             }
             self.step = all.lead.step;
         }
-        let by = match self.due {
-            Some(due) if due <= now => {
+        let (by_steps, at) = match (self.due, self.next) {
+            (Some(due), _) if due <= now => {
                 self.due = None;
-                self.look(true, shard, (meeting, barrier), (due, now), &all, control)
+                (true, due)
             }
-            Some(_) => 0,
-            None => match self.next.take() {
-                Some(next) if next > now => {
-                    self.next = Some(next);
-                    0
-                }
-                next => self.look(false, shard, (meeting, barrier), (next.unwrap_or(now), now), &all, control),
-            },
+            (Some(_), _) => return false,
+            (None, Some(next)) if next > now => return false,
+            (None, next) => {
+                self.next = None;
+                (false, next.unwrap_or(now))
+            }
         };
+        let words = all.words.max(1);
+        let tracker = if by_steps { &mut self.steps } else { &mut self.inside };
+        let before = tracker.at.filter(|_| self.budget.solvent(words));
+        self.turn = Some(Turn { by_steps, at, before });
+        if before.is_none() {
+            return false;
+        }
+        let mut compare = Compare::new(at, &tracker.image, self.job.schedule.lanes());
+        let seen = walk::walk(shard, &self.moduli, &mut compare);
+        self.spent += Budget::look(self.words) + compare.at as u64 + if meeting.shards() > 1 { MEETING } else { 0 };
+        let repeats = seen.is_ok() && compare.at == compare.saved.len();
+        let mut verdict = Verdict { repeats, ..compare.verdict };
+        if !repeats {
+            verdict = Verdict::default();
+        }
+        verdict.drifts.sort_unstable();
+        verdict.drifts.dedup();
+        meeting.lay(self.id, verdict);
+        true
+    }
+
+    /// To be called after [`Skipper::prepare`]. Returns when the window begins, after a jump, and the time that it must not pass.
+    pub(super) fn beat(
+        &mut self,
+        shard: &mut Shard,
+        meeting: &Meeting,
+        all: &Notice,
+        now: Fs,
+        control: &Control,
+    ) -> (Fs, Fs) {
+        let by = self.turn.take().map_or(0, |turn| self.look(&turn, shard, meeting, now, all, control));
         let now = now + by;
         if self.next.is_none() && self.due.is_none() && by == 0 {
             // when rank 0 is as far into sending a packet as it was at the last look
@@ -195,32 +226,21 @@ impl<'a> Skipper<'a> {
         lead
     }
 
-    /// Compares the state at `at` with the kept one and jumps, or keeps this one. Returns how far it jumped.
+    /// Jumps, or keeps the state. Returns how far it jumped.
     fn look(
         &mut self,
-        by_steps: bool,
+        &Turn { by_steps, at, before }: &Turn,
         shard: &mut Shard,
-        (meeting, barrier): (&Meeting, &Barrier),
-        (at, now): (Fs, Fs),
+        meeting: &Meeting,
+        now: Fs,
         all: &Notice,
         control: &Control,
     ) -> Fs {
         let words = all.words.max(1);
         let tracker = if by_steps { &mut self.steps } else { &mut self.inside };
-        if let Some(before) = tracker.at.filter(|_| self.budget.solvent(words)) {
-            let mut compare = Compare::new(at, &tracker.image, self.job.schedule.lanes());
-            let seen = walk::walk(shard, &self.moduli, &mut compare);
-            self.spent += Budget::look(self.words) + compare.at as u64 + if meeting.shards() > 1 { MEETING } else { 0 };
-            let repeats = seen.is_ok() && compare.at == compare.saved.len();
-            let mut verdict = Verdict { repeats, ..compare.verdict };
-            if !repeats {
-                verdict = Verdict::default();
-            }
-            verdict.drifts.sort_unstable();
-            verdict.drifts.dedup();
-            let verdicts = meeting.confer(barrier, self.id, verdict);
+        if let Some(before) = before {
             let period = at - before;
-            match decide(self.job, &self.moduli, verdicts, self.limit.saturating_sub(now), period) {
+            match decide(self.job, &self.moduli, meeting.verdicts(), self.limit.saturating_sub(now), period) {
                 Ok((periods, hops)) => {
                     self.budget.succeeded(hops, words);
                     return self.jump(by_steps, shard, at, (period, periods), control);
