@@ -6,10 +6,12 @@
 //! **Invariant.** The windows are the same for any number of shards: the next one starts at the earliest event anywhere
 //! and lasts the smallest link latency. Letters of one window are taken in before the next, in the order of sending shards;
 //! nothing depends on that order, because wires are single-writer and credits are sorted. Nor does anything depend on which
-//! thread simulates a shard: a shard is held by one thread at a time, behind a lock that no one ever waits for, because
-//! every thread takes its own shards in first, looks at others' only afterwards, and passes by what is held.
+//! thread simulates a shard: one thread at a time holds it. That takes a lock for the compiler's sake, and no one waits for it
+//! while a shard is simulated: what another thread holds is passed by.
 //!
-//! **Cost.** One barrier a window, two locks a window for each pair of shards that exchange something. Empty windows cost nothing.
+//! **Cost.** One barrier a window, and a look at the box of each pair of shards. Empty windows cost nothing. **Limits.** Taking
+//! in letters and looking at the state are not taken over from others; nothing ties threads to cores or memory to threads,
+//! but state is first touched by the thread that has it at the start.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
