@@ -4,7 +4,6 @@
 //! announced + bytes of packets that hold the buffer = the buffer. Checked after every complete run, see `diagnose`.
 
 use super::layout::UNPLUGGED;
-use super::mail::Mail;
 use super::packet::Credit;
 use super::rings::insertion_sort;
 use super::shard::Shard;
@@ -63,7 +62,7 @@ impl Shard<'_> {
                     if local {
                         self.credit(peer - self.first_port, credit);
                     } else {
-                        self.outbox.post(shard, credit.time, Mail::Credit(peer, credit));
+                        self.outbox.credit(shard, peer, credit);
                     }
                 }
                 self.ports[at].owed[channel as usize] = owed;

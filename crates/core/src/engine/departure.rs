@@ -5,7 +5,6 @@
 
 use super::injection::Offer;
 use super::layout::{Class, Node, UNPLUGGED};
-use super::mail::Mail;
 use super::packet::{MULTICAST, Packet, REDUCE};
 use super::shard::{Fifo, Shard};
 use crate::fabric::graph::CHANNELS;
@@ -192,7 +191,7 @@ impl Shard<'_> {
             fifo.available -= wire;
         }
         if port.peer_lp == UNPLUGGED {
-            self.outbox.post(port.peer_shard, packet.time, Mail::Packet(port.peer, packet));
+            self.outbox.packets(port.peer_shard, port.peer, (&[packet], &[]));
         } else {
             self.packets.push(&mut fifo.ring, packet);
             fifo.flying += 1;

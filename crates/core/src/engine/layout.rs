@@ -89,7 +89,8 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn new(fabric: &Fabric, protocol: &ProtocolSpec, shards: usize) -> Self {
+    /// All in one shard.
+    pub(super) fn new(fabric: &Fabric, protocol: &ProtocolSpec) -> Self {
         let vertices = fabric.vertices();
         let (classes, first_class) = classes(fabric, protocol);
         let mut kinds = vec![];
@@ -195,7 +196,7 @@ impl Layout {
             }
         }
         let window = classes.iter().map(|c| c.latency).min().unwrap_or(NEVER);
-        let cuts = cut(&first_port, shards);
+        let cuts = vec![0, vertices];
         Self { vertex, lp, first_port, peer, class, classes, kinds, nodes, cuts, window }
     }
 
@@ -246,24 +247,4 @@ pub(crate) fn wire_bytes(payload: u32, overhead: u32, protocol: &ProtocolSpec) -
         (u64::from(payload) * u64::from(protocol.wire_num)).div_ceil(u64::from(protocol.wire_den)) as u32
     };
     body + overhead
-}
-
-/// Cuts LPs into runs of about equal numbers of ports.
-fn cut(first_port: &[u32], shards: usize) -> Vec<u32> {
-    let lps = first_port.len() - 1;
-    let total = u64::from(first_port[lps]) + lps as u64;
-    let weight = |lp: usize| u64::from(first_port[lp]) + lp as u64;
-    let mut cuts: Vec<u32> = (0..shards)
-        .map(|s| {
-            let target = total * s as u64 / shards as u64;
-            let (mut low, mut high) = (0, lps);
-            while low < high {
-                let mid = (low + high) / 2;
-                if weight(mid) < target { low = mid + 1 } else { high = mid }
-            }
-            low as u32
-        })
-        .collect();
-    cuts.push(lps as u32);
-    cuts
 }
