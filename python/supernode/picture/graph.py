@@ -1,0 +1,166 @@
+"""Levels of a network given by its vertices and edges: by distance from the accelerators.
+
+A small one is drawn vertex by vertex, each layer ordered by the mean place of its neighbours below; of a layer with
+more vertices than fit, a few stand for all. Links join vertices of one layer (arcs) or of neighbouring layers, since
+distances of neighbours differ by at most one. Accelerators are the vertices 0 to ``span - 1``, switches the next ones.
+Cost: O(vertices + edges).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from supernode.picture.model import Item, Levels, Links, Row, link_text, plural, shown, switch_text
+from supernode.spec import NetworkSpec
+
+__all__ = ["GraphLike", "graph_levels"]
+
+#: Vertices of a layer up to which all are drawn.
+SMALL = 16
+
+Arc = tuple[int, int, str]
+
+
+class GraphLike(Protocol):
+    """A topology of kind ``graph``: edges are (vertex, vertex, class of link, parallel links)."""
+
+    @property
+    def switches(self) -> int:
+        """Number of switches."""
+    @property
+    def edges(self) -> Sequence[Sequence[int]]:
+        """Undirected edges."""
+    @property
+    def switch_kinds(self) -> Sequence[int]:
+        """Of each switch, its entry among the switches of the network."""
+
+
+def graph_levels(spec: NetworkSpec, shape: GraphLike, counts: Mapping[str, Any], *, riser: bool) -> Levels:
+    """Levels of a graph, farthest from the accelerators first.
+
+    Parameters
+    ----------
+    spec, shape
+        The network and its topology.
+    counts
+        What the core counts of it.
+    riser
+        Whether the accelerators stand inside another network.
+    """
+    graph = _Graph(spec, shape, int(counts.get("copies", 1)))
+    items: list[Item] = []
+    if graph.apart:
+        items.append(graph.row(graph.apart, "joined to no accelerator", ()))
+    for depth in range(len(graph.layers) - 1, 0, -1):
+        items.append(graph.row(graph.layers[depth], f"{depth} from the accelerators", graph.within(depth)))
+        items.append(graph.between(depth, riser=riser and depth == 1))
+    inside = graph.within(0)
+    if riser:
+        if inside:
+            media = spec.links[inside[0][2]].medium
+            lines = tuple(graph.texts(inside))
+            items.append(Links("between accelerators", lines, riser=spec.name, medium=media))
+        return Levels(tuple(items))
+    if inside:
+        items.append(Links("between accelerators", tuple(graph.texts(inside))))
+    return Levels(tuple(items), graph.slots(0), graph.arcs(0, inside))
+
+
+class _Graph:
+    def __init__(self, spec: NetworkSpec, shape: GraphLike, copies: int) -> None:
+        self.spec, self.shape, self.copies = spec, shape, copies
+        self.edges = [(int(e[0]), int(e[1]), int(e[2]), int(e[3])) for e in shape.edges]
+        self.near: dict[int, list[int]] = defaultdict(list)
+        for a, b, _, _ in self.edges:
+            self.near[a].append(b)
+            self.near[b].append(a)
+        self.depth: dict[int, int] = dict.fromkeys(range(spec.span), 0)
+        self.layers: list[list[int]] = [list(range(spec.span))]
+        self._measure()
+        every = range(spec.span, spec.span + shape.switches)
+        self.apart = [v for v in every if v not in self.depth]
+
+    def _measure(self) -> None:
+        """Sort vertices into layers by distance, and each layer by the mean place of its neighbours below."""
+        while True:
+            place = {v: i for i, v in enumerate(self.layers[-1])}
+            found = {w for v in place for w in self.near[v] if w not in self.depth}
+            if not found:
+                return
+            mean: dict[int, float] = {}
+            for v in found:
+                self.depth[v] = len(self.layers)
+                below = [place[w] for w in self.near[v] if w in place]
+                mean[v] = sum(below) / len(below)
+            self.layers.append(sorted(found, key=lambda v: (mean[v], v)))
+
+    def slots(self, depth: int) -> tuple[int | None, ...]:
+        """Vertices of a layer to draw."""
+        return self._some(self.layers[depth])
+
+    def _some(self, layer: Sequence[int]) -> tuple[int | None, ...]:
+        count = len(layer)
+        chosen = shown(count, count if count <= SMALL else 9)
+        return tuple(None if i is None else layer[i] for i in chosen)
+
+    def within(self, depth: int) -> list[tuple[int, int, int, int]]:
+        """Edges inside a layer."""
+        return [e for e in self.edges if self.depth.get(e[0]) == depth == self.depth.get(e[1])]
+
+    def texts(self, edges: Iterable[tuple[int, int, int, int]]) -> list[str]:
+        """Word the links of some edges, one line a class."""
+        total: Counter[int] = Counter()
+        for _, _, kind, count in edges:
+            total[kind] += count
+        return [link_text(n * self.copies, self.spec.links[kind]) for kind, n in sorted(total.items())]
+
+    def arcs(self, depth: int, edges: Iterable[tuple[int, int, int, int]]) -> tuple[Arc, ...]:
+        """Edges inside a layer, between vertices that are drawn."""
+        place = {v: i for i, v in enumerate(self.slots(depth)) if v is not None}
+        return tuple(
+            (place[a], place[b], self.spec.links[kind].medium) for a, b, kind, _ in edges if a in place and b in place
+        )
+
+    def row(self, layer: Sequence[int], where: str, edges: Sequence[tuple[int, int, int, int]]) -> Row:
+        """Switches of one layer."""
+        kinds = self.shape.switch_kinds or [0] * self.shape.switches
+        number = Counter(kinds[v - self.spec.span] for v in layer)
+        lines = []
+        for kind, count in sorted(number.items()):
+            switch = self.spec.switches[kind]
+            extra = ", reduces in the network" if switch.in_network_reduce else ""
+            lines.append(f"{count * self.copies:,}: {switch_text(switch)}{extra}")
+        ports: Counter[int] = Counter()
+        for a, b, _, count in self.edges:
+            ports[a] += count
+            ports[b] += count
+        used = [ports[v] for v in layer]
+        lines.append(f"ports in use: {min(used):,}" + (f" to {max(used):,}" if min(used) < max(used) else ""))
+        if edges:
+            lines += [f"within: {text}" for text in self.texts(edges)]
+        slots = self._some(layer)
+        adds = tuple(
+            v is not None and self.spec.switches[kinds[v - self.spec.span]].in_network_reduce for v in slots
+        )
+        depth = self.depth.get(layer[0], -1)
+        arcs = self.arcs(depth, edges) if edges else ()
+        return Row("switch", f"{plural(len(layer) * self.copies, 'switch')}, {where}", tuple(lines), slots, adds, arcs)
+
+    def between(self, depth: int, *, riser: bool) -> Links:
+        """Links from a layer to the one below."""
+        pair = {depth, depth - 1}
+        edges = [e for e in self.edges if {self.depth.get(e[0]), self.depth.get(e[1])} == pair]
+        first, *rest = self.texts(edges)
+        if riser:
+            return Links(first, tuple(rest), riser=self.spec.name, medium=self.spec.links[edges[0][2]].medium)
+        upper = {v: i for i, v in enumerate(self.slots(depth)) if v is not None}
+        lower = {v: i for i, v in enumerate(self.slots(depth - 1)) if v is not None}
+        drawn = [
+            (upper[up], lower[down], self.spec.links[kind].medium)
+            for a, b, kind, _ in edges
+            for up, down in ((a, b), (b, a))
+            if up in upper and down in lower
+        ]
+        return Links(first, tuple(rest), tuple(drawn))
