@@ -11,7 +11,7 @@ from supernode import core
 from supernode.errors import SpecError
 from supernode.picture.direct import direct_levels
 from supernode.picture.graph import GraphLike, graph_levels
-from supernode.picture.model import Group, Item, Levels, Picture, Row, number, plural, rate_text, time_text
+from supernode.picture.model import TIMES, Group, Item, Levels, Picture, Row, number, plural, rate_text, time_text
 from supernode.picture.tree import tree_levels
 from supernode.spec import Clos, FullMeshShape, NetworkSpec, SystemSpec, TorusShape, encode
 
@@ -52,27 +52,22 @@ def compose(spec: SystemSpec, counts: Mapping[str, Any], units: str, notes: tupl
         Footnotes.
     """
     networks = list(zip(spec.networks, counts["networks"], strict=True))
-    body: tuple[Item, ...] = ()
+    body: tuple[Group, ...] = ()
     for index, (net, described) in enumerate(networks):
         levels = _levels(net, described, riser=index > 0)
-        if index == 0:
-            body = (*levels.items, _accelerators(spec, counts, levels))
-        else:
-            body = (*levels.items, *body)
+        inside = body or (_accelerators(spec, counts, levels),)
         outer = networks[index + 1][0].span if index + 1 < len(networks) else spec.accelerators
-        body = (_group(net, described, body, outer // net.span),)
-    total = [f"{spec.accelerators:,} × {spec.device.name}", units]
+        body = (_group(net, described, (*levels.items, *inside), outer // net.span),)
+    total = [f"{spec.accelerators:,} {TIMES} {spec.device.name}", units]
     joined = [
         plural(int(counts["switches"]), "switch") if counts["switches"] else "no switches",
         plural(int(counts["links"]), "link"),
         f"longest route {_route(counts)}",
     ]
-    (group,) = body
-    assert isinstance(group, Group)
     return Picture(
         title=spec.name,
         subtitle=(" · ".join(t for t in total if t), " · ".join(joined)),
-        body=group,
+        body=body[0],
         lanes={net.name: _lane(net, described) for net, described in networks[1:]},
         notes=notes,
     )
@@ -95,7 +90,7 @@ def _levels(net: NetworkSpec, counts: Mapping[str, Any], *, riser: bool) -> Leve
 
 def _group(net: NetworkSpec, counts: Mapping[str, Any], items: tuple[Item, ...], count: int) -> Group:
     copies = int(counts.get("copies", 1))
-    heading = net.name + (f" × {count:,}" if count > 1 else "")
+    heading = net.name + (f" {TIMES} {count:,}" if count > 1 else "")
     joins = f"joins {plural(net.span, 'accelerator')}"
     if copies > max(count, 1):
         joins += f"; {copies:,} copies in all"
@@ -118,10 +113,11 @@ def _accelerators(spec: SystemSpec, counts: Mapping[str, Any], levels: Levels) -
     lines = [plural(int(counts["accelerator_ports"]), "port") + " each", injection]
     if spec.device.hbm_rate is not None:
         lines.append(f"memory {rate_text(spec.device.hbm_rate)}, reads and writes together")
+    lines += levels.lines
     heading = f"{spec.device.name}: {spec.accelerators:,}"
     return Row("accelerator", heading, tuple(lines), levels.members, arcs=levels.arcs)
 
 
 def _lane(net: NetworkSpec, counts: Mapping[str, Any]) -> str:
-    """What a network further out brings to an accelerator."""
+    """Word what a network further out brings to an accelerator."""
     return f"{number(counts['injection_gbps'])} GB/s into {net.name}"

@@ -26,9 +26,7 @@ def direct_levels(
     return Levels((panel, Links(heading, lines, riser=spec.name, medium=spec.links[0].medium)))
 
 
-def _dimension(
-    index: int, spec: NetworkSpec, shape: TorusShape | FullMeshShape, level: Mapping[str, Any]
-) -> Dimension:
+def _dimension(index: int, spec: NetworkSpec, shape: TorusShape | FullMeshShape, level: Mapping[str, Any]) -> Dimension:
     size, link, parallel = shape.dims[index], spec.links[index], spec.planes[0]
     form = "full mesh"
     if isinstance(shape, TorusShape) and size > 2:
@@ -39,6 +37,8 @@ def _dimension(
         ", ".join(t for t in (time_text(link.latency_fs), link.medium) if t),
         plural(int(level["links"]), "link"),
     ]
-    if parallel > 1 and size > 1:
+    if size == 1:
+        lines = ["no links"]
+    elif parallel > 1:
         lines.append(f"{parallel:,} parallel links a pair")
     return Dimension(form, size, parallel, link.medium, f"dimension {index + 1}: {name}", tuple(lines))

@@ -8,10 +8,8 @@ from supernode.picture.model import Dimension
 from supernode.picture.style import ACCELERATOR, SWITCH, stroke
 from supernode.picture.svg import Canvas
 
-__all__ = ["GLYPH_HEIGHT", "dimension", "ellipsis", "vertex"]
+__all__ = ["dimension", "ellipsis", "glyph_height", "vertex"]
 
-#: Space of a dimension's drawing.
-GLYPH_HEIGHT = 104.0
 #: Vertices of a ring or full mesh, and of a line, up to which all are drawn.
 MOST = 12
 MOST_LINE = 8
@@ -34,6 +32,11 @@ def ellipsis(canvas: Canvas, x: float, y: float) -> None:
     """Draw three dots: more of the same."""
     for dx in (-6, 0, 6):
         canvas.circle(x + dx, y, 1.7, fill="#666")
+
+
+def glyph_height(what: Dimension) -> float:
+    """Space that the drawing of a dimension takes."""
+    return 40.0 if what.form == "line" or what.size <= 2 else 104.0
 
 
 def dimension(canvas: Canvas, what: Dimension, x: float, y: float) -> None:
@@ -70,9 +73,6 @@ def _circle(canvas: Canvas, what: Dimension, x: float, y: float) -> None:
             if i < j and (what.form == "full mesh" or j - i == 1 or (not hidden and (i, j) == (0, count - 1))):
                 _edge(canvas, what, places[i], places[j])
     if hidden:
-        if what.form == "ring":
-            _edge(canvas, what, places[1], places[0], hidden=True)
-            _edge(canvas, what, places[-1], places[0], hidden=True)
         ellipsis(canvas, *places[0])
     for i in drawn:
         canvas.circle(*places[i], 6, fill=ACCELERATOR)
@@ -88,6 +88,6 @@ def _edge(
     nx, ny = (a[1] - b[1]) / length, (b[0] - a[0]) / length
     width = 2.4 if what.parallel > 1 and count == 1 else look.width
     for k in range(count):
-        off = (k - (count - 1) / 2) * 2.6
+        off = (k - (count - 1) / 2) * min(2.8, 10 / max(count - 1, 1))
         points = [(a[0] + nx * off, a[1] + ny * off), (b[0] + nx * off, b[1] + ny * off)]
         canvas.polyline(points, stroke=look.colour, dash="2 3" if hidden else look.dash, width=width)

@@ -12,13 +12,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from supernode.picture.model import Item, Levels, Links, Row, link_text, plural, shown, switch_text
+from supernode.picture.model import SLOTS, Item, Levels, Links, Row, link_text, plural, shown, switch_text
 from supernode.spec import NetworkSpec
 
 __all__ = ["GraphLike", "graph_levels"]
 
 #: Vertices of a layer up to which all are drawn.
 SMALL = 16
+#: Places for switches above many accelerators.
+LEAVES = 5
 
 Arc = tuple[int, int, str]
 
@@ -29,9 +31,11 @@ class GraphLike(Protocol):
     @property
     def switches(self) -> int:
         """Number of switches."""
+
     @property
     def edges(self) -> Sequence[Sequence[int]]:
         """Undirected edges."""
+
     @property
     def switch_kinds(self) -> Sequence[int]:
         """Of each switch, its entry among the switches of the network."""
@@ -63,9 +67,8 @@ def graph_levels(spec: NetworkSpec, shape: GraphLike, counts: Mapping[str, Any],
             lines = tuple(graph.texts(inside))
             items.append(Links("between accelerators", lines, riser=spec.name, medium=media))
         return Levels(tuple(items))
-    if inside:
-        items.append(Links("between accelerators", tuple(graph.texts(inside))))
-    return Levels(tuple(items), graph.slots(0), graph.arcs(0, inside))
+    among = tuple(f"among them: {text}" for text in graph.texts(inside))
+    return Levels(tuple(items), graph.slots(0), graph.arcs(0, inside), among)
 
 
 class _Graph:
@@ -79,6 +82,9 @@ class _Graph:
         self.depth: dict[int, int] = dict.fromkeys(range(spec.span), 0)
         self.layers: list[list[int]] = [list(range(spec.span))]
         self._measure()
+        lowest = [{w for w in self.near[v] if w >= spec.span} for v in range(spec.span)]
+        #: Whether every accelerator is on one switch.
+        self.apiece = all(len(found) == 1 for found in lowest)
         every = range(spec.span, spec.span + shape.switches)
         self.apart = [v for v in every if v not in self.depth]
 
@@ -97,13 +103,17 @@ class _Graph:
             self.layers.append(sorted(found, key=lambda v: (mean[v], v)))
 
     def slots(self, depth: int) -> tuple[int | None, ...]:
-        """Vertices of a layer to draw."""
-        return self._some(self.layers[depth])
-
-    def _some(self, layer: Sequence[int]) -> tuple[int | None, ...]:
-        count = len(layer)
-        chosen = shown(count, count if count <= SMALL else 9)
-        return tuple(None if i is None else layer[i] for i in chosen)
+        """Vertices of a layer to draw; of many accelerators, the first and last of each switch that is drawn."""
+        layer = self.layers[depth]
+        if depth > 1 or len(self.layers[0]) <= SMALL or not self.apiece:
+            return _some(layer, SMALL)
+        if depth == 1:
+            return _some(layer, LEAVES)
+        drawn: list[int | None] = []
+        for switch in self.slots(1):
+            here = sorted(v for v in set(self.near[switch]) if v < self.spec.span) if switch is not None else []
+            drawn += here if 0 < len(here) <= 3 else [here[0], None, here[-1]] if here else [None]
+        return tuple(drawn)
 
     def within(self, depth: int) -> list[tuple[int, int, int, int]]:
         """Edges inside a layer."""
@@ -130,8 +140,10 @@ class _Graph:
         lines = []
         for kind, count in sorted(number.items()):
             switch = self.spec.switches[kind]
-            extra = ", reduces in the network" if switch.in_network_reduce else ""
-            lines.append(f"{count * self.copies:,}: {switch_text(switch)}{extra}")
+            each = f"{count * self.copies:,}: " if len(number) > 1 else ""
+            lines.append(f"{each}{switch_text(switch)}")
+            if switch.in_network_reduce:
+                lines.append("reduces in the network")
         ports: Counter[int] = Counter()
         for a, b, _, count in self.edges:
             ports[a] += count
@@ -140,12 +152,10 @@ class _Graph:
         lines.append(f"ports in use: {min(used):,}" + (f" to {max(used):,}" if min(used) < max(used) else ""))
         if edges:
             lines += [f"within: {text}" for text in self.texts(edges)]
-        slots = self._some(layer)
-        adds = tuple(
-            v is not None and self.spec.switches[kinds[v - self.spec.span]].in_network_reduce for v in slots
-        )
-        depth = self.depth.get(layer[0], -1)
-        arcs = self.arcs(depth, edges) if edges else ()
+        depth = self.depth.get(layer[0])
+        slots = _some(layer, SMALL) if depth is None else self.slots(depth)
+        adds = tuple(v is not None and self.spec.switches[kinds[v - self.spec.span]].in_network_reduce for v in slots)
+        arcs = () if depth is None else self.arcs(depth, edges)
         return Row("switch", f"{plural(len(layer) * self.copies, 'switch')}, {where}", tuple(lines), slots, adds, arcs)
 
     def between(self, depth: int, *, riser: bool) -> Links:
@@ -164,3 +174,8 @@ class _Graph:
             if up in upper and down in lower
         ]
         return Links(first, tuple(rest), tuple(drawn))
+
+
+def _some(layer: Sequence[int], most: int) -> tuple[int | None, ...]:
+    chosen = shown(len(layer), min(most, SLOTS) if len(layer) > most else most)
+    return tuple(None if i is None else layer[i] for i in chosen)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from supernode.picture.glyphs import GLYPH_HEIGHT, dimension, ellipsis, vertex
+from supernode.picture.glyphs import dimension, ellipsis, glyph_height, vertex
 from supernode.picture.model import Group, Item, Links, Panel, Picture, Row
 from supernode.picture.style import ACCELERATOR, BOX, CARD, ROW, SWITCH, Stroke, stroke
 from supernode.picture.svg import Canvas, text_width, wrap
@@ -186,7 +186,7 @@ class _Layout:
         for k, riser in enumerate(reversed(self.risers)):
             x = self.left(depth) + PAD
             words = self.fit(self.picture.lanes.get(riser.name, riser.name), 11, self.text_end - x)
-            y = max(self.canvas.lines(x, y, words), y + LANE - 4) + 4
+            y = max(self.canvas.lines(x, y + 3, words), y + LANE - 4) + 4
             off = (k - (len(self.risers) - 1) / 2) * step
             look = riser.look
             self.canvas.polyline(
@@ -227,18 +227,19 @@ class _Layout:
         columns = -(-len(many) // -(-len(many) // columns))
         cell = (right - left) / columns
         for start in range(0, len(many), columns):
-            bottom = y
-            for i, each in enumerate(many[start : start + columns]):
+            line = many[start : start + columns]
+            bottom, tall = y, max(glyph_height(each) for each in line)
+            for i, each in enumerate(line):
                 self.look(each.medium)
                 x = left + (i + 0.5) * cell
-                dimension(self.canvas, each, x, y + GLYPH_HEIGHT / 2)
+                dimension(self.canvas, each, x, y + tall / 2)
                 lines = self.block(each.heading, each.lines, cell - 10)
                 wide = max(text_width(t, size, bold=bold) for t, size, bold in lines)
-                bottom = max(bottom, self.canvas.lines(x - wide / 2, y + GLYPH_HEIGHT, lines))
-            y = bottom
-        self.frame(depth, "panel", top, y + 6)
-        self.drawn, self.above_y = [left + (i + 0.5) * cell for i in range(columns)], y + 6
-        return y + 10
+                bottom = max(bottom, self.canvas.lines(x - wide / 2, y + tall, lines))
+            y = bottom + 6
+        self.frame(depth, "panel", top, y)
+        self.drawn, self.above_y = [self.vertex_x + VERTICES / 2], y
+        return y + 4
 
     def look(self, medium: str) -> Stroke:
         """Return how a medium is drawn, and keep it for the legend."""

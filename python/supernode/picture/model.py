@@ -14,6 +14,7 @@ from supernode.spec import LinkSpec, SwitchSpec
 
 __all__ = [
     "SLOTS",
+    "TIMES",
     "Dimension",
     "Group",
     "Item",
@@ -31,6 +32,7 @@ __all__ = [
     "time_text",
 ]
 
+TIMES = "\N{MULTIPLICATION SIGN}"
 #: Most places for vertices in a row.
 SLOTS = 9
 
@@ -131,11 +133,14 @@ class Levels:
         Accelerators to draw, by index.
     arcs
         Links among them, as pairs of places in ``members`` with their medium.
+    lines
+        What to say of these links.
     """
 
     items: tuple[Item, ...]
     members: tuple[int | None, ...] = ()
     arcs: tuple[tuple[int, int, str], ...] = ()
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

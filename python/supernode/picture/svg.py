@@ -24,9 +24,9 @@ _WIDTHS = {
     222: "ijl",
     260: "|",
     278: " !,./:;I[]\\ft·",
-    334: "()-`r{}\"*",
-    500: "Jckvxyzs–",
-    584: "+<=>~×^",
+    334: '()-`r{}"*',
+    500: "Jckvxyzs\N{EN DASH}",
+    584: "+<=>~\N{MULTIPLICATION SIGN}^",
     611: "FTZ",
     667: "ABEKPSVXY&",
     722: "CDHNRUw",
@@ -78,7 +78,16 @@ class Canvas:
         self._layers["box"][place] = "\n".join(boxes._layers["box"])
 
     def rect(
-        self, x: float, y: float, w: float, h: float, *, fill: str, stroke: str = "none", layer: str = "box", r: float = 6
+        self,
+        x: float,
+        y: float,
+        w: float,
+        h: float,
+        *,
+        fill: str,
+        stroke: str = "none",
+        layer: str = "box",
+        r: float = 6,
     ) -> None:
         """Draw a rectangle with rounded corners."""
         self._add(

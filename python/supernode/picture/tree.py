@@ -13,7 +13,19 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
-from supernode.picture.model import SLOTS, Group, Item, Levels, Links, Row, link_text, number, plural, shown, switch_text
+from supernode.picture.model import (
+    SLOTS,
+    Group,
+    Item,
+    Levels,
+    Links,
+    Row,
+    link_text,
+    number,
+    plural,
+    shown,
+    switch_text,
+)
 from supernode.spec import Clos, NetworkSpec
 
 __all__ = ["tree_levels"]
