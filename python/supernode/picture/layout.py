@@ -2,8 +2,8 @@
 
 Everything is placed from the top down. All rows share one column of vertices on the right, so that links run straight
 between rows whatever boxes lie between them; text stands in the column on the left, which no link crosses. The links of
-outer networks leave their lowest row as a *riser*: along a bus, down the gutter at the left of the boxes inside, and into
-a lane below the accelerators.
+outer networks leave their lowest row as a *riser*: along a bus, down the gutter at the left of the boxes inside, and
+into a lane below the accelerators.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Levels of a tree of switches: tiers by planes and pods, with the links between the vertices that are drawn.
 
 A box stands for all planes, and a box for all subtrees below a third or higher tier; each shows its first one. A
-switch of tier t is its number ``b`` among the switches over one subtree, a leaf its number within the box. Links follow the
-core's own arithmetic (a parent ``b`` is over child ``b % twins``), so two vertices of a box are joined in the picture
-if and only if they are in the model.
+switch of tier t is its number ``b`` among the switches over one subtree, a leaf its number within the box. Links follow
+the core's own arithmetic (a parent ``b`` is over child ``b % twins``), so two vertices of a box are joined in the
+picture if and only if they are in the model.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from supernode.picture.model import (
     SLOTS,
+    TIMES,
     Group,
     Item,
     Levels,
@@ -50,7 +51,7 @@ def tree_levels(spec: NetworkSpec, shape: Clos, counts: Mapping[str, Any], *, ri
     tree = _Tree(spec, shape, counts, LEAVES if len(shape.down) > 1 and not riser else SLOTS)
     body = tree.below(tree.tiers - 1)
     if tree.planes > 1 and tree.tiers > 1:
-        body = (Group(f"plane × {tree.planes:,}", (), tree.planes, body),)
+        body = (Group(f"plane {TIMES} {tree.planes:,}", (), tree.planes, body),)
     if riser:
         return Levels((*body, tree.access((), riser=True)))
     members = tree.members()
@@ -83,11 +84,11 @@ class _Tree:
         inner = self.below(tier - 1)
         count = self.shape.down[tier]
         if tier > 1 and count > 1:
-            inner = (Group(f"{self.word(tier)} × {count:,}", (), count, inner),)
+            inner = (Group(f"{self.word(tier)} {TIMES} {count:,}", (), count, inner),)
         return (row, self.between(tier), *inner)
 
     def word(self, tier: int) -> str:
-        """What the subtrees below a tier are called."""
+        """Name the subtrees below a tier."""
         return "pod" if self.tiers == 3 else f"subtree of tier {tier}"
 
     def row(self, tier: int) -> Row:
@@ -105,15 +106,13 @@ class _Tree:
 
     def factors(self, tier: int) -> list[str]:
         """Where the number of switches comes from."""
-        if self.tiers == 1 and self.planes > 1 and int(self.counts["copies"]) == 1:
-            return ["one in each plane"]
         boxes = prod(self.shape.down[max(tier, 1) + 1 :])
         per = 1 if self.tiers == 1 else self.population(tier)
         named = [(int(self.counts["copies"]), "copies"), (self.planes, "planes"), (boxes, f"{self.word(tier + 1)}s")]
         parts = [f"{n:,} {what}" for n, what in named if n > 1]
-        if not parts:
-            return []
-        return [" × ".join([*parts, f"{per:,}"]) if per > 1 or len(parts) == 1 else " × ".join(parts)]
+        if per == len(parts) == 1:
+            return [f"one in each of {parts[0]}"]
+        return [f" {TIMES} ".join([*parts, f"{per:,}"] if per > 1 else parts)] if parts else []
 
     def up(self, tier: int) -> int:
         """Ports up of a switch."""
