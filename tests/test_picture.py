@@ -257,6 +257,12 @@ def test_notebooks() -> None:
     assert "all_reduce of 1,024 B" in table
 
 
+@pytest.mark.parametrize("name", ["cloudmatrix384", "atlas950-supercluster"])
+def test_pictures_of_the_documentation_are_up_to_date(figures: dict[str, Figure], name: str) -> None:
+    path = Path(__file__).parents[1] / "docs" / "pictures" / f"{name}.svg"
+    assert path.read_text() == figures[name].svg, f"supernode plot {name} -o docs/pictures/{name}.svg"
+
+
 def graph(span: int, shape: Any, **changes: Any) -> Picture:
     """A picture of a network by its edges, with counts as the core would give them."""
     links = [LinkSpec(50 * GB, 250 * 10**6, "copper"), LinkSpec(25 * GB, 500 * 10**6, "optics")]
