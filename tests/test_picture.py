@@ -17,7 +17,7 @@ from supernode.picture.build import compose
 from supernode.picture.layout import render
 from supernode.picture.model import Picture, number, plural, shown
 from supernode.picture.svg import text_width, wrap
-from supernode.spec import DeviceSpec, LinkSpec, NetworkSpec, SwitchSpec, SystemSpec
+from supernode.spec import DeviceSpec, LinkSpec, NetworkSpec, SwitchSpec, SystemSpec, TorusShape
 from supernode.system import System
 
 GB = 8 * 10**9
@@ -263,8 +263,8 @@ def test_pictures_of_the_documentation_are_up_to_date(figures: dict[str, Figure]
     assert path.read_text() == figures[name].svg, f"supernode plot {name} -o docs/pictures/{name}.svg"
 
 
-def graph(span: int, shape: Any, **changes: Any) -> Picture:
-    """A picture of a network by its edges, with counts as the core would give them."""
+def graph(span: int, shape: Any, inner: int = 0) -> Picture:
+    """A picture of a network by its edges, with counts as the core would give them, around rings if asked for."""
     links = [LinkSpec(50 * GB, 250 * 10**6, "copper"), LinkSpec(25 * GB, 500 * 10**6, "optics")]
     switches = [SwitchSpec(10**8), SwitchSpec(3 * 10**8, cut_through=False, in_network_reduce=True)]
     net = NetworkSpec("g", span, shape, [1], links, switches, 4096, 0)
@@ -273,6 +273,13 @@ def graph(span: int, shape: Any, **changes: Any) -> Picture:
     described |= {"diameter_ns": 1000.0, "levels": []}
     counts = {"switches": getattr(shape, "switches", 0), "links": 1, "accelerator_ports": 2, "diameter_hops": 4}
     counts |= {"diameter_ns": 1000.0, "networks": [described]}
+    if inner:
+        ring = msgspec.structs.replace(
+            net, name="ring", span=inner, topology=TorusShape([inner], [True]), links=links[:1], switches=switches[:1]
+        )
+        level = {"switches": 0, "ports": 2, "links": span}
+        counts["networks"] = [described | {"name": "ring", "copies": span // inner, "levels": [level]}, described]
+        spec = msgspec.structs.replace(spec, networks=[ring, net])
     return compose(spec, counts, "", ())
 
 
@@ -286,13 +293,37 @@ def test_a_small_graph_is_drawn_vertex_by_vertex() -> None:
         "2 switches, 1 from the accelerators",
         "1 switch, 3 from the accelerators",
         "8 links of 50 GB/s, 250 ns, copper",
-        "among them: 8 links of 50 GB/s, 250 ns, copper",
+        "among accelerators: 8 links of 50 GB/s, 250 ns, copper",
         "within: 1 link of 25 GB/s, 500 ns, optics",
         "reduces in the network",
     ):
         assert line in words, line
     # 16 edges, a plus in the switch and in the legend, two media in the legend
     assert svg.count("<path") == len(edges) + 4
+
+
+def test_a_graph_around_other_networks() -> None:
+    edges = [(i, 16 + i % 4, 0, 1) for i in range(16)] + [(0, 1, 1, 3)]
+    svg, _, _ = render(graph(16, GraphShape(4, edges, [0, 1, 0, 1]), inner=8))
+    check_places(svg)
+    words = texts(svg)
+    for line in (
+        "4 switches, 1 from the accelerators",
+        "2: 100 ns through one, cut-through",
+        "among accelerators: 3 links of 25 GB/s, 500 ns, optics",
+        "100 GB/s into g",
+        "ring \N{MULTIPLICATION SIGN} 2",
+    ):
+        assert line in words, line
+
+
+@pytest.mark.parametrize("switches", [0, 2])
+def test_a_graph_of_accelerators_alone(switches: int) -> None:
+    edges = [(i, i + 1, 0, 1) for i in range(15)]
+    for inner in (0, 4):
+        svg, _, _ = render(graph(16, GraphShape(switches, edges, []), inner=inner))
+        check_places(svg)
+        assert "among accelerators: 15 links of 50 GB/s, 250 ns, copper" in texts(svg)
 
 
 def test_a_large_graph_is_collapsed_by_distance() -> None:

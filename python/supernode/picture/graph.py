@@ -54,21 +54,23 @@ def graph_levels(spec: NetworkSpec, shape: GraphLike, counts: Mapping[str, Any],
         Whether the accelerators stand inside another network.
     """
     graph = _Graph(spec, shape, int(counts.get("copies", 1)))
+    inside = graph.within(0)
+    among = tuple(f"among accelerators: {text}" for text in graph.texts(inside))
     items: list[Item] = []
     if graph.apart:
         items.append(graph.row(graph.apart, "joined to no accelerator", ()))
     for depth in range(len(graph.layers) - 1, 0, -1):
         items.append(graph.row(graph.layers[depth], f"{depth} from the accelerators", graph.within(depth)))
-        items.append(graph.between(depth, riser=riser and depth == 1))
-    inside = graph.within(0)
-    if riser:
-        if inside:
-            media = spec.links[inside[0][2]].medium
-            lines = tuple(graph.texts(inside))
-            items.append(Links("between accelerators", lines, riser=spec.name, medium=media))
-        return Levels(tuple(items))
-    among = tuple(f"among them: {text}" for text in graph.texts(inside))
-    return Levels(tuple(items), graph.slots(0), graph.arcs(0, inside), among)
+        items.append(graph.between(depth))
+    if not riser:
+        return Levels(tuple(items), graph.slots(0), graph.arcs(0, inside), among)
+    text: tuple[str, ...] = ("links between accelerators",)
+    if items and isinstance(down := items[-1], Links):
+        text = (down.heading, *down.lines)
+        items.pop()
+    first = next((e for e in graph.edges if 0 in (graph.depth.get(e[0]), graph.depth.get(e[1]))), None)
+    medium = "" if first is None else spec.links[first[2]].medium
+    return Levels((*items, Links(text[0], (*text[1:], *among), riser=spec.name, medium=medium)))
 
 
 class _Graph:
@@ -158,13 +160,11 @@ class _Graph:
         arcs = () if depth is None else self.arcs(depth, edges)
         return Row("switch", f"{plural(len(layer) * self.copies, 'switch')}, {where}", tuple(lines), slots, adds, arcs)
 
-    def between(self, depth: int, *, riser: bool) -> Links:
+    def between(self, depth: int) -> Links:
         """Links from a layer to the one below."""
         pair = {depth, depth - 1}
         edges = [e for e in self.edges if {self.depth.get(e[0]), self.depth.get(e[1])} == pair]
         first, *rest = self.texts(edges)
-        if riser:
-            return Links(first, tuple(rest), riser=self.spec.name, medium=self.spec.links[edges[0][2]].medium)
         upper = {v: i for i, v in enumerate(self.slots(depth)) if v is not None}
         lower = {v: i for i, v in enumerate(self.slots(depth - 1)) if v is not None}
         drawn = [

@@ -108,6 +108,8 @@ class _Layout:
     def group(self, group: Group, depth: int, y: float) -> float:
         """Place a box and what is in it; return its bottom."""
         left, right, top = self.left(depth), self.right(depth), y
+        if group.network:
+            self.drawn = []
         slot = self.canvas.reserve()
         room = (right if group.network else self.text_end) - left - 2 * PAD
         y = self.canvas.lines(left + PAD, y + 5, self.block(group.heading, group.lines, room)) + 5
@@ -211,7 +213,9 @@ class _Layout:
         text_x = self.left(depth) + PAD
         lines = self.block(links.heading, links.lines, self.text_end - text_x)
         bottom = self.canvas.lines(text_x, y + 4, lines) + 10
-        self.canvas.polyline([(x, bottom), (max(self.drawn), bottom)], stroke=look.colour, dash=look.dash, width=2)
+        self.canvas.polyline(
+            [(x, bottom), (max(self.drawn, default=x), bottom)], stroke=look.colour, dash=look.dash, width=2
+        )
         for place in self.drawn:
             ends = [(place, self.above_y), (place, bottom)]
             self.canvas.polyline(ends, stroke=look.colour, dash=look.dash, width=look.width)
