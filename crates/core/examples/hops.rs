@@ -14,6 +14,7 @@ use common::pattern::Pattern;
 use common::trees::{fat_tree, shuffled, tiers};
 use common::{no_stack, system};
 use std::time::Instant;
+use supernode_core::collective::Schedule;
 use supernode_core::engine::{Control, Job, run};
 use supernode_core::fabric::Fabric;
 use supernode_core::spec::*;
