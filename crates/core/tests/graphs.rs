@@ -2,6 +2,7 @@
 
 mod common;
 use common::jobs::comparable;
+use common::pattern::Pattern;
 use common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Collective, Params, valid_algorithms};
@@ -13,7 +14,7 @@ use supernode_core::units::BitRate;
 /// A network of explicit edges `(a, b, class, links)`.
 fn graph(accelerators: u32, switches: u32, edges: Vec<[u32; 4]>) -> NetworkSpec {
     let mut net = network("graph", accelerators, torus(&[1]), vec![1]);
-    net.topology = TopologySpec::Graph { switches, edges, switch_kinds: vec![] };
+    net.topology = TopologySpec::Graph { switches, edges, switch_kinds: vec![], weights: vec![] };
     net
 }
 
@@ -63,7 +64,7 @@ fn links_and_switches_can_differ() {
     let mut net = graph(2, 2, vec![[0, 2, 0, 1], [2, 3, 1, 1], [3, 1, 0, 1]]);
     net.topology = match net.topology {
         TopologySpec::Graph { switches, edges, .. } => {
-            TopologySpec::Graph { switches, edges, switch_kinds: vec![0, 1] }
+            TopologySpec::Graph { switches, edges, switch_kinds: vec![0, 1], weights: vec![] }
         }
         other => other,
     };
@@ -107,17 +108,95 @@ fn what_is_not_modelled_is_refused() {
     let error = Run { fluid: true, ..Run::default() }.collective(&spec, &params).unwrap_err();
     assert!(error.to_string().contains("explicit graph"), "{error}");
     let mut net = star(8, 1);
-    net.topology = TopologySpec::Graph { switches: 1, edges: vec![[0, 8, 0, 1]], switch_kinds: vec![] };
+    net.topology =
+        TopologySpec::Graph { switches: 1, edges: vec![[0, 8, 0, 1]], switch_kinds: vec![], weights: vec![] };
     let error = Run::default().collective(&system(8, vec![net]), &params).unwrap_err();
     assert!(
         matches!(&error, Error::Fabric { problem, .. } if problem.contains("no path between accelerators 1 and 7"))
     );
 }
 
+/// A dragonfly of `g` groups of `a` routers with `p` accelerators each; every pair of groups has one link.
+fn dragonfly(p: u32, a: u32, h: u32) -> NetworkSpec {
+    let g = a * h + 1;
+    let n = g * a * p;
+    let mut edges: Vec<[u32; 4]> = (0..n).map(|x| [x, n + x / p, 0, 1]).collect();
+    for group in 0..g {
+        let router = |i: u32| n + group * a + i;
+        edges.extend((0..a).flat_map(|i| (0..i).map(move |j| [router(i), router(j), 0, 1])));
+        // the k-th global port leads k + 1 groups further
+        for k in (0..a * h).filter(|&k| (group + k + 1) % g > group) {
+            let other = (group + k + 1) % g;
+            edges.push([router(k / h), n + other * a + (g - 2 - k) / h, 1, 1]);
+        }
+    }
+    let mut net = graph(n, g * a, edges);
+    // a path has one global link, though two may be shorter
+    net.links.push(net.links[0].clone());
+    if let TopologySpec::Graph { weights, .. } = &mut net.topology {
+        *weights = vec![1, 3];
+    }
+    net
+}
+
+#[test]
+fn detours_help_where_all_want_one_link() {
+    // 9 groups of 4 x 2; each group sends to the next one: 8 accelerators over one global link
+    let mut net = dragonfly(2, 4, 2);
+    let (n, bytes) = (72, 64 * 4096);
+    let pattern = Pattern::shift(n, 8, bytes);
+    let mut times = std::collections::BTreeMap::new();
+    for routing in [RoutingSpec::SprayRoundRobin, RoutingSpec::Adaptive, RoutingSpec::Valiant, RoutingSpec::Ugal] {
+        net.routing = routing;
+        net.buffer = Some(64 * 4096);
+        let spec = system(n, vec![net.clone()]);
+        let run = |threads, skip| Run { threads, skip, ..Run::default() }.schedule(&spec, &pattern).unwrap();
+        let r = comparable(run(1, false));
+        assert_eq!(r.received_bytes, u64::from(n) * bytes, "{routing:?}");
+        for (threads, skip) in [(1, true), (2, false), (7, true)] {
+            assert_eq!(r, comparable(run(threads, skip)), "{routing:?} on {threads} threads, skip {skip}");
+        }
+        times.insert(routing.name(), r.finish_fs);
+    }
+    let global = 8 * bytes * FS_PER_BYTE;
+    assert!(times["spray_round_robin"] >= global && times["adaptive"] >= global, "{times:?}");
+    assert!(2 * times["valiant"] < global && 2 * times["ugal"] < global, "{times:?}");
+}
+
+#[test]
+fn detours_are_not_taken_where_nothing_waits() {
+    // one message to the next group: the shortest way is free, and UGAL takes it: 5 links
+    let mut net = dragonfly(2, 4, 2);
+    net.routing = RoutingSpec::Ugal;
+    let params = Params::new(Collective::Gather, Algorithm::Direct, 2, 2 * 4096);
+    let run = Run { placement: Some(vec![0, 8]), ..Run::default() };
+    let r = run.collective(&system(72, vec![net.clone()]), &params).unwrap();
+    let hops = r.packet_hops;
+    assert!(
+        (3..=5).contains(&hops) && r.finish_fs == hops * LATENCY + (hops - 1) * SWITCH + 4096 * FS_PER_BYTE,
+        "{hops}"
+    );
+    // Valiant's goes by any switch
+    net.routing = RoutingSpec::Valiant;
+    let far = run.collective(&system(72, vec![net]), &params).unwrap();
+    assert!(far.finish_fs >= r.finish_fs);
+}
+
+#[test]
+fn only_graphs_have_detours() {
+    for routing in [RoutingSpec::Adaptive, RoutingSpec::Valiant, RoutingSpec::Ugal] {
+        let mut spec = switched(4);
+        spec.networks[0].routing = routing;
+        let params = Params::new(Collective::AllReduce, Algorithm::Ring, 4, 4096);
+        let error = Run::default().collective(&spec, &params).unwrap_err();
+        assert!(error.to_string().contains(routing.name()) && error.to_string().contains("explicit graphs"), "{error}");
+    }
+}
+
 /// Connected graphs with everything: several homes, direct links between accelerators, parallel links, two classes.
 fn graphs() -> impl Strategy<Value = SystemSpec> {
     let extra = prop::collection::vec((any::<u32>(), any::<u32>(), 0u32..2, 1u32..3), 0..40);
-    (2u32..10, 1u32..9, extra, 0usize..5, 0usize..3, any::<bool>(), 1u32..3).prop_map(
+    (2u32..10, 1u32..9, extra, 0usize..8, 0usize..3, any::<bool>(), 1u32..3).prop_map(
         |(n, switches, extra, routing, buffer, cut, copies)| {
             let vertices = n + switches;
             let mut edges: Vec<[u32; 4]> = (1..switches).map(|s| [n + s - 1, n + s, s % 2, 1]).collect();
@@ -130,7 +209,7 @@ fn graphs() -> impl Strategy<Value = SystemSpec> {
             net.switches[0].cut_through = cut;
             net.buffer = [Some(2 * 4096), Some(64 * 1024), None][buffer];
             use RoutingSpec::*;
-            net.routing = [DModK, SModK, Ecmp, SprayRoundRobin, SprayRandom][routing];
+            net.routing = [DModK, SModK, Ecmp, SprayRoundRobin, SprayRandom, Adaptive, Valiant, Ugal][routing];
             let mut networks = vec![net];
             if copies > 1 {
                 networks.push(network("pod", n * copies, clos(&[n * copies], &[1]), vec![1]));

@@ -296,5 +296,5 @@ pub fn slowdown(net: &Network, tier: usize, full_wire: f64) -> (f64, f64) {
 
 /// True if a message's packets use all first hops.
 pub fn sprays(policy: RoutingSpec) -> bool {
-    matches!(policy, RoutingSpec::SprayRoundRobin | RoutingSpec::SprayRandom)
+    policy.sprays()
 }

@@ -11,8 +11,9 @@
 
 use super::departure::{Candidate, INJECTION};
 use super::layout::{Class, Node, UNPLUGGED};
+use super::packet::Packet;
 use super::shard::Shard;
-use crate::routing::router::Onward;
+use crate::routing::router::{Came, Onward};
 use crate::units::{Fs, NEVER};
 
 impl Shard<'_> {
@@ -40,7 +41,11 @@ impl Shard<'_> {
 
         let (job, paths) = (self.job, self.paths);
         let first = if endpoint == UNPLUGGED { 0 } else { self.endpoints[endpoint as usize].first_port };
-        let mut delivered = 0;
+        let mut arrivals = std::mem::take(&mut self.scratch.arrivals);
+        if arrivals.len() > 1 {
+            arrivals.sort_unstable_by_key(|p| (p.time, p.tag(), p.label(), p.selector(), p.dst(), p.in_port()));
+        }
+        let (mut delivered, mut arrived) = (0, 0);
         loop {
             let (mut departure, mut p) = (NEVER, 0);
             for i in (first..times.len()).chain(0..first) {
@@ -66,6 +71,13 @@ impl Shard<'_> {
                 self.scratch.free_buffer(u32::from(packet.in_port()), packet.channel(), packet.wire(), free);
             }
             let now = begin.min(departure);
+            if let Some(packet) = arrivals.get(arrived).filter(|packet| packet.time <= now) {
+                arrived += 1;
+                if let Some(p) = self.admit(lp, base, *packet) {
+                    times[p as usize] = self.candidate(endpoint, base, p, end, &mut candidates[p as usize]);
+                }
+                continue;
+            }
             if now >= end {
                 next = next.min(now);
                 break;
@@ -103,6 +115,9 @@ impl Shard<'_> {
             }
         }
         self.announce(base, false);
+        debug_assert_eq!(arrived, arrivals.len());
+        arrivals.clear();
+        self.scratch.arrivals = arrivals;
         deliveries.clear();
         self.scratch.deliveries = deliveries;
         self.scratch.candidates = candidates;
@@ -156,10 +171,9 @@ impl Shard<'_> {
                     }
                     _ => self.layout.vertex[lp] % paths.networks[network].places,
                 };
-                let came = (q - first_port, u32::from(packet.channel()));
-                router.step(at, packet.dst(), packet.selector(), came)
+                router.step(at, came(packet, first_port))
             });
-            let Some(Onward { port: out, channel, left }) = onward else {
+            let Some(Onward { port: out, channel, left, course }) = onward else {
                 // one's own packets count when their tail is in; whatever follows on this wire is later still
                 if tail >= end {
                     return tail;
@@ -174,11 +188,17 @@ impl Shard<'_> {
             }
             let mut packet = self.packets.pop(&mut fifo.ring);
             fifo.flying -= 1;
+            if paths.networks[network].looks {
+                // which way depends on what waits when it comes: later, in order of time
+                self.scratch.arrivals.push(packet);
+                continue;
+            }
             let p = first_port + out;
             let port = &self.ports[(base + p) as usize];
             let out_class = &self.layout.classes[port.class as usize];
             packet.time += paths.networks[network].kinds[kind].0;
             packet.set_dst(left);
+            packet.set_turn(course);
             // a path of more links between switches than there are channels stays on the last
             let channel = channel.min(u32::from(out_class.channels) - 1);
             let wait = port.fifo + u32::from(out_class.channels) + channel;
@@ -187,5 +207,42 @@ impl Shard<'_> {
             let word = self.words[lp as usize] + p / 64;
             self.out_bits[word as usize] |= 1 << (p % 64);
         }
+    }
+
+    /// Puts a packet into the queue that a router which looks at its queues chooses now; returns the port.
+    fn admit(&mut self, lp: u32, base: u32, mut packet: Packet) -> Option<u32> {
+        let (paths, now) = (self.paths, packet.time);
+        let Node::Router { kind, at } = self.layout.nodes[(self.first_lp + lp) as usize] else {
+            return None;
+        };
+        let class = |port: u32| &self.layout.classes[usize::from(self.ports[(base + port) as usize].class)];
+        let network = usize::from(class(u32::from(packet.in_port())).network);
+        let load = |p: u32| {
+            let (port, class) = (&self.ports[(base + p) as usize], class(p));
+            let channels = u32::from(class.channels);
+            let queues = (0..channels).map(|c| self.fifos[(port.fifo + channels + c) as usize].ring.len());
+            port.free_at.saturating_sub(now) + u64::from(queues.sum::<u32>()) * class.full_fs
+        };
+        let Onward { port: p, channel, left, course } =
+            paths.routers[network].as_ref()?.adapt(at, came(&packet, 0), load)?;
+        let channels = u32::from(class(p).channels);
+        packet.time += paths.networks[network].kinds[usize::from(kind)].0;
+        packet.set_dst(left);
+        packet.set_turn(course);
+        let wait = self.ports[(base + p) as usize].fifo + channels + channel.min(channels - 1);
+        self.packets.push(&mut self.fifos[wait as usize].ring, packet);
+        self.out_bits[(self.words[lp as usize] + p / 64) as usize] |= 1 << (p % 64);
+        Some(p)
+    }
+}
+
+/// A packet as its router sees it.
+fn came(packet: &Packet, first_port: u32) -> Came {
+    Came {
+        way: packet.dst(),
+        selector: packet.selector(),
+        course: packet.turn(),
+        from: u32::from(packet.in_port()) - first_port,
+        channel: packet.channel().into(),
     }
 }

@@ -142,7 +142,12 @@ impl Endpoint {
             label,
             lane,
             network: network as u8,
-            flags: flags | turn(if flags != 0 && climbs { net.top } else { net.turn(from, towards) }),
+            flags: flags
+                | turn(match &net.whole {
+                    Some(_) => net.course,
+                    None if flags != 0 && climbs => net.top,
+                    None => net.turn(from, towards),
+                }),
         };
         let (simulated, way) = match &net.whole {
             Some(whole) => (folding.stands_for(self.accelerator) % net.places, whole.way(here, there)),
@@ -166,7 +171,7 @@ impl Endpoint {
             let (port, channel, way) = match router {
                 None => (net.first_port + hop, 0, 0),
                 Some(router) => match router.first(simulated, way, hop) {
-                    Some(Onward { port, channel, left }) => (net.first_port + port, channel as u8, left),
+                    Some(Onward { port, channel, left, .. }) => (net.first_port + port, channel as u8, left),
                     None => continue,
                 },
             };
@@ -215,7 +220,7 @@ impl Endpoint {
                 // a hash for each packet, or for all
                 Path::Hash(_) | Path::Tree(_) => match message.spread.path(hop, share.group, number) {
                     Path::Hash(way) | Path::Tree(way) => way,
-                    _ => 0,
+                    Path::Source(_) | Path::Destination => 0,
                 },
                 Path::Source(count) => {
                     router.start(message.by).wrapping_add(count.wrapping_mul(message.spread.choices))

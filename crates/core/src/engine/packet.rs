@@ -173,6 +173,12 @@ impl Packet {
         self.meta = self.meta & !(0xFF << 56) | u64::from(flags) << 56;
     }
 
+    /// The tier at which it turns, or its course.
+    #[inline(always)]
+    pub(super) fn set_turn(&mut self, turn: u8) {
+        self.meta = self.meta & !(0xF << (56 + TURN)) | u64::from(turn) << (56 + TURN);
+    }
+
     #[inline(always)]
     pub(super) fn set_label(&mut self, label: u32) {
         self.label = self.label & !0xFFFF_FFFF | u64::from(label);

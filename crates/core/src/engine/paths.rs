@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::fabric::{Network, Shape};
 use crate::routing::aggregation::{self, Aggregation};
 use crate::routing::climb::Climb;
-use crate::routing::router::Router;
+use crate::routing::router::{DETOUR, OPEN, Router, STRAIGHT};
 use crate::spec::RoutingSpec;
 use crate::units::{Fs, Serializer};
 
@@ -51,6 +51,9 @@ pub(super) struct PathNet {
     /// Where in the tree they are, if sums climb one.
     pub(super) beneath: Option<Beneath>,
     pub(super) group_copy: u32,
+    /// Course of packets at their start, and whether routers look at their queues.
+    pub(super) course: u8,
+    pub(super) looks: bool,
     /// Latency of routers and whether they cut through, by kind.
     pub(super) kinds: Vec<(Fs, bool)>,
     /// The whole router of a network that is no tree.
@@ -163,6 +166,12 @@ impl PathNet {
             group: vec![],
             beneath: None,
             group_copy: job.placement.first().map_or(0, |a| a / net.span),
+            course: match net.spec.routing {
+                RoutingSpec::Valiant => DETOUR,
+                RoutingSpec::Ugal => OPEN,
+                _ => STRAIGHT,
+            },
+            looks: net.spec.routing.looks(),
             kinds: net.spec.switches.iter().map(|s| (s.latency_fs, s.cut_through)).collect(),
             whole: Router::of(net),
             rails: Rails::new(net),

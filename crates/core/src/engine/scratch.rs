@@ -16,6 +16,8 @@ pub(super) struct Scratch {
     pub(super) touched: Vec<(u32, u32)>,
     /// Packets that the switch combines or replicates.
     pub(super) special: Vec<Packet>,
+    /// Packets at a router that looks at its queues, as they came.
+    pub(super) arrivals: Vec<Packet>,
     /// Packets for this accelerator and when their tail is in.
     pub(super) deliveries: Vec<(Fs, Packet)>,
     /// What each port of an accelerator would send next, and when.

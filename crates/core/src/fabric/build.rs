@@ -35,6 +35,10 @@ pub(super) fn build(
             "at least one link into each of at least one plane",
         ));
     }
+    if (net.routing.detours() || net.routing.looks()) && !matches!(net.topology, TopologySpec::Graph { .. }) {
+        let expected = "d_mod_k, s_mod_k, ecmp, spray_round_robin or spray_random; adaptive, valiant and ugal are for explicit graphs";
+        return Err(wrong(net, format!("routing {}", net.routing.name()), expected));
+    }
     let mut planes = Vec::with_capacity(net.planes.len());
     let (mut ports, mut switches, mut channels, mut rails) = (0, 0u64, 1, 1);
     for &links in &net.planes {
@@ -62,8 +66,8 @@ pub(super) fn build(
             (None, TopologySpec::FullMesh { dims }) => {
                 direct_shape(net, links, &dims.iter().map(|&size| Dimension::Full { size }).collect::<Vec<_>>())?
             }
-            (None, TopologySpec::Graph { switches, edges, switch_kinds }) => {
-                graph_shape(net, *switches, edges, switch_kinds)?
+            (None, TopologySpec::Graph { switches, edges, switch_kinds, weights }) => {
+                graph_shape(net, *switches, edges, switch_kinds, weights)?
             }
         };
         let (plane_ports, plane_switches, tiers) = match &shape {
@@ -74,7 +78,7 @@ pub(super) fn build(
             }
             Shape::Graph(graph) => {
                 // without flow control nothing can wait in a circle
-                let between = graph.diameter().saturating_sub(2);
+                let between = graph.diameter().saturating_sub(2) * if net.routing.detours() { 2 } else { 1 };
                 channels = if net.buffer.is_some() { between.clamp(1, CHANNELS) } else { 1 };
                 (graph.accelerator_ports(), graph.switches(), net.links.len())
             }
@@ -161,7 +165,12 @@ fn clos_shape(net: &NetworkSpec, links: u32, down: &[u32], up: &[u32], parallel:
     Ok(Shape::Clos(tree))
 }
 
-fn graph_shape(net: &NetworkSpec, switches: u32, edges: &[[u32; 4]], kinds: &[u16]) -> Result<Shape> {
+fn graph_shape(net: &NetworkSpec, switches: u32, edges: &[[u32; 4]], kinds: &[u16], weights: &[u8]) -> Result<Shape> {
+    if !weights.is_empty() && weights.len() != net.links.len() {
+        let expected = format!("none, or one for each of {} link entries", net.links.len());
+        return Err(wrong(net, format!("{} weights", weights.len()), expected));
+    }
+    let weights = if weights.is_empty() { vec![1; net.links.len()] } else { weights.to_vec() };
     if net.planes != [1] {
         return Err(wrong(net, format!("planes {:?}", net.planes), "[1]: an explicit graph lists all its links"));
     }
@@ -175,7 +184,7 @@ fn graph_shape(net: &NetworkSpec, switches: u32, edges: &[[u32; 4]], kinds: &[u1
     }
     let edge = |&[a, b, class, count]: &[u32; 4]| Edge { a, b, class: class.min(u16::MAX.into()) as u16, count };
     let edges: Vec<Edge> = edges.iter().map(edge).collect();
-    let graph = Graph::new(net.span, switches, &edges, net.links.len())
+    let graph = Graph::new(net.span, switches, &edges, &weights)
         .map_err(|(problem, expected)| wrong(net, problem, expected))?;
     Ok(Shape::Graph(Arc::new(graph)))
 }

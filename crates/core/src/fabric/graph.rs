@@ -1,14 +1,15 @@
 //! An explicit graph of accelerators and switches, as builders of irregular shapes and imported files describe it.
 //!
 //! **Model.** Vertices are a copy's accelerators, then its switches; an edge is a number of parallel full-duplex links of one
-//! class (rate, latency, medium). Packets take paths of fewest links; accelerators do not forward. The k-th link between
+//! class (rate, latency, medium, weight). Packets take paths of least weight, which is that of fewest links unless classes
+//! weigh differently (a dragonfly's global links, of which a path should have one); accelerators do not forward. The k-th link between
 //! switches on a path uses virtual channel k - 1, which no cycle of waiting packets can close; a path longer than
 //! [`CHANNELS`] stays on the last one, where a deadlock is possible, found and reported.
 //!
 //! **Invariant.** [`Graph::peer`] is an involution; every accelerator reaches every other. A vertex's ports to accelerators
 //! come first, then those to switches, each in the order of the edges.
 //!
-//! **Cost.** Memory: 12 bytes a port and one byte a pair of switches. Building: a breadth-first search from 64 switches at a
+//! **Cost.** Memory: 12 bytes a port and one byte a pair of switches, two if links weigh differently. Building: a breadth-first search from 64 switches at a
 //! time. A hop looks at the ports of its vertex.
 
 use crate::rng::mix;
@@ -19,6 +20,8 @@ pub const CHANNELS: u32 = 6;
 pub const WAYS: u32 = 1024;
 /// Most switches of a copy: what a byte a pair of them allows.
 pub const MAX_SWITCHES: u32 = 1 << 14;
+/// Heaviest link.
+pub const MAX_WEIGHT: u8 = 15;
 /// No path.
 const NONE: u8 = u8::MAX;
 
@@ -49,8 +52,11 @@ pub struct Graph {
     class: Vec<u16>,
     /// Ports of each vertex that lead to accelerators.
     near: Vec<u32>,
-    /// Links between switch `s` and switch `t`: `apart[t * switches + s]`.
-    apart: Vec<u8>,
+    /// Switches that accelerators are plugged into.
+    homes: Vec<u32>,
+    links_apart: Metric,
+    /// What paths are chosen by, if not by their links.
+    weight_apart: Option<Metric>,
     /// Two accelerators with the most links between them, and how many those are.
     far: (u32, u32),
     longest: u32,
@@ -58,12 +64,26 @@ pub struct Graph {
     links: Vec<u64>,
 }
 
+/// How far switches are apart.
+#[derive(Clone, Debug, Default)]
+struct Metric {
+    /// Of a link, by class.
+    weights: Vec<u8>,
+    /// From switch `s` to switch `t`: `apart[t * switches + s]`.
+    apart: Vec<u8>,
+}
+
 impl Graph {
-    /// From edges between `accelerators + switches` vertices.
+    /// From edges between `accelerators + switches` vertices, of as many classes as there are `weights`.
     ///
     /// # Errors
     /// What is wrong with which vertex or edge.
-    pub fn new(accelerators: u32, switches: u32, edges: &[Edge], classes: usize) -> Result<Self, Refusal> {
+    pub fn new(accelerators: u32, switches: u32, edges: &[Edge], weights: &[u8]) -> Result<Self, Refusal> {
+        let classes = weights.len();
+        if let Some(class) = weights.iter().position(|w| !(1..=MAX_WEIGHT).contains(w)) {
+            let given = format!("weight {} of link class {class}", weights[class]);
+            return Err((given, format!("1 to {MAX_WEIGHT}")));
+        }
         if switches > MAX_SWITCHES {
             return Err((
                 format!("{switches} switches a copy"),
@@ -117,8 +137,24 @@ impl Graph {
                 }
             }
         }
-        let mut graph = Self { accelerators, first, peer, class, near, apart: vec![], far: (0, 0), longest: 0, links };
-        graph.apart = graph.distances();
+        let mut graph = Self {
+            accelerators,
+            first,
+            peer,
+            class,
+            near,
+            homes: vec![],
+            links_apart: Metric::default(),
+            weight_apart: None,
+            far: (0, 0),
+            longest: 0,
+            links,
+        };
+        graph.homes = (accelerators..vertices).filter(|&s| graph.near[s as usize] > 0).collect();
+        graph.links_apart = graph.measure(vec![1; classes]);
+        if weights.iter().any(|&weight| weight != 1) {
+            graph.weight_apart = Some(graph.measure(weights.to_vec()));
+        }
         (graph.longest, graph.far) = graph.longest()?;
         Ok(graph)
     }
@@ -168,7 +204,8 @@ impl Graph {
         &self.links
     }
 
-    /// Most links of a path between two accelerators.
+    /// Most links of a path between two accelerators; where links weigh differently, the largest weight of one, which is
+    /// no less.
     pub fn diameter(&self) -> u32 {
         self.longest
     }
@@ -178,21 +215,37 @@ impl Graph {
         self.far
     }
 
-    /// Links of the shortest path from a vertex to an accelerator; `None` if there is none.
+    /// Least links of any path from a vertex to an accelerator; `None` if there is none.
     pub fn hops(&self, from: u32, to: u32) -> Option<u32> {
+        self.far(&self.links_apart, from, to)
+    }
+
+    /// What paths are chosen by.
+    fn metric(&self) -> &Metric {
+        self.weight_apart.as_ref().unwrap_or(&self.links_apart)
+    }
+
+    /// Distance from a vertex to an accelerator.
+    fn far(&self, metric: &Metric, from: u32, to: u32) -> Option<u32> {
         if from == to {
             return Some(0);
         }
+        let weight = |v: u32, p: usize| u32::from(metric.weights[usize::from(self.class(v, p as u32))]);
         if from < self.accelerators {
-            let (near, far) = self.ends(from).split_at(self.near[from as usize] as usize);
-            if near.iter().any(|end| end.0 == to) {
-                return Some(1);
-            }
-            return far.iter().filter_map(|end| self.hops(end.0, to)).min().map(|hops| hops + 1);
+            let near = self.near[from as usize] as usize;
+            let over = |(p, end): (usize, &(u32, u32))| match p < near {
+                true => (end.0 == to).then(|| weight(from, p)),
+                false => self.far(metric, end.0, to).map(|far| far + weight(from, p)),
+            };
+            return self.ends(from).iter().enumerate().filter_map(over).min();
         }
         // the last switch of the path is one that the accelerator is plugged into
-        let least = self.homes(to).iter().map(|home| self.between(from, home.0)).min().unwrap_or(NONE);
-        (least < NONE).then(|| u32::from(least) + 1)
+        let near = self.near[to as usize] as usize;
+        let over = |(i, home): (usize, &(u32, u32))| {
+            let apart = self.between(metric, from, home.0);
+            (apart < NONE).then(|| u32::from(apart) + weight(to, near + i))
+        };
+        self.homes(to).iter().enumerate().filter_map(over).min()
     }
 
     /// Equal first hops from a vertex towards an accelerator; none if it is there.
@@ -211,24 +264,44 @@ impl Graph {
         match self.choices(at, to) {
             0 => None,
             1 => self.choice(at, to, 0),
-            n => {
-                // n consecutive ways take each choice once; how the next n are shifted against them depends on the
-                // vertex, so that those which met in one choice part again at the next vertex
-                let (way, own) = (selector % WAYS, mix(u64::from(at)) as u32);
-                let shift = (own >> 16) % n * (way / n % n) + (own & 0xFFFF);
-                self.choice(at, to, (way + shift) % n)
-            }
+            n => self.choice(at, to, pick(at, selector, n)),
         }
     }
 
-    /// Ports that lead nearer to an accelerator.
-    fn nearer(&self, from: u32, to: u32) -> impl Iterator<Item = u32> + '_ {
-        let hops = self.hops(from, to).unwrap_or(0);
-        let ports = if hops == 0 { 0..0 } else { 0..self.ports(from) };
+    /// The switch by which a packet with this selector makes its detour.
+    pub fn detour(&self, selector: u32) -> u32 {
+        let pick = mix(u64::from(selector)) >> 32;
+        self.homes[(pick * self.homes.len() as u64 >> 32) as usize]
+    }
+
+    /// Links from a switch to another one.
+    pub fn links_to(&self, at: u32, switch: u32) -> u32 {
+        self.between(&self.links_apart, at, switch).into()
+    }
+
+    /// Ports that lead nearer to another switch.
+    pub fn towards(&self, at: u32, switch: u32) -> impl Iterator<Item = u32> + '_ {
+        let metric = self.metric();
+        let left = self.between(metric, at, switch);
+        let ends = self.ends(at);
+        (self.near(at)..self.ports(at)).filter(move |&p| {
+            let weight = metric.weights[usize::from(self.class(at, p))];
+            self.between(metric, ends[p as usize].0, switch).checked_add(weight) == Some(left)
+        })
+    }
+
+    /// Ports that lead nearer to an accelerator; none if it is there.
+    pub fn nearer(&self, from: u32, to: u32) -> impl Iterator<Item = u32> + '_ {
+        let metric = self.metric();
+        let left = self.far(metric, from, to).unwrap_or(0);
+        let ports = if left == 0 { 0..0 } else { 0..self.ports(from) };
         let ends = self.ends(from);
         ports.filter(move |&p| {
-            let end = ends[p as usize].0;
-            end == to || hops > 1 && end >= self.accelerators && self.hops(end, to) == Some(hops - 1)
+            let (end, weight) = (ends[p as usize].0, u32::from(metric.weights[usize::from(self.class(from, p))]));
+            match end < self.accelerators {
+                true => end == to && weight == left,
+                false => self.far(metric, end, to).map(|far| far + weight) == Some(left),
+            }
         })
     }
 
@@ -241,45 +314,51 @@ impl Graph {
         &self.peer[self.first[vertex as usize] as usize..self.first[vertex as usize + 1] as usize]
     }
 
-    /// Links between two switches.
-    fn between(&self, from: u32, to: u32) -> u8 {
+    /// Distance between two switches.
+    fn between(&self, metric: &Metric, from: u32, to: u32) -> u8 {
         let (s, t) = (from - self.accelerators, to - self.accelerators);
-        self.apart[t as usize * self.switches() as usize + s as usize]
+        metric.apart[t as usize * self.switches() as usize + s as usize]
     }
 
-    /// Links between all pairs of switches, by breadth-first search from 64 at a time, a bit each.
-    fn distances(&self) -> Vec<u8> {
+    /// Distances between all pairs of switches, by breadth-first search from 64 at a time, a bit each. A link of weight w is
+    /// passed w rounds later.
+    fn measure(&self, weights: Vec<u8>) -> Metric {
         let n = self.switches() as usize;
         let mut apart = vec![NONE; n * n];
-        let next_to = |s: usize| {
-            let v = self.accelerators + s as u32;
-            self.ends(v)[self.near[v as usize] as usize..].iter().map(|end| (end.0 - self.accelerators) as usize)
-        };
+        let rounds = usize::from(weights.iter().copied().max().unwrap_or(1)) + 1;
         for batch in (0..n).step_by(64) {
             let mut seen = vec![0u64; n];
-            let mut here = vec![0u64; n];
+            // who is reached in this round and the next ones
+            let mut due = vec![vec![0u64; n]; rounds];
             for (bit, t) in (batch..n.min(batch + 64)).enumerate() {
-                here[t] = 1 << bit;
+                due[0][t] = 1 << bit;
             }
-            let mut links = 0u8;
-            while links < NONE && here.iter().any(|&h| h != 0) {
-                let mut there = vec![0u64; n];
+            for far in 0..NONE {
+                if due.iter().all(|round| round.iter().all(|&bits| bits == 0)) {
+                    break;
+                }
+                let here = std::mem::replace(&mut due[usize::from(far) % rounds], vec![0; n]);
                 for s in 0..n {
-                    seen[s] |= here[s];
-                    let mut bits = here[s];
+                    let new = here[s] & !seen[s];
+                    if new == 0 {
+                        continue;
+                    }
+                    seen[s] |= new;
+                    let mut bits = new;
                     while bits != 0 {
-                        apart[(batch + bits.trailing_zeros() as usize) * n + s] = links;
+                        apart[(batch + bits.trailing_zeros() as usize) * n + s] = far;
                         bits &= bits - 1;
                     }
+                    let v = self.accelerators + s as u32;
+                    for p in self.near(v)..self.ports(v) {
+                        let t = (self.ends(v)[p as usize].0 - self.accelerators) as usize;
+                        let weight = usize::from(weights[usize::from(self.class(v, p))]);
+                        due[(usize::from(far) + weight) % rounds][t] |= new & !seen[t];
+                    }
                 }
-                for s in (0..n).filter(|&s| here[s] != 0) {
-                    next_to(s).for_each(|t| there[t] |= here[s] & !seen[t]);
-                }
-                here = there;
-                links += 1;
             }
         }
-        apart
+        Metric { weights, apart }
     }
 
     /// The longest of all shortest paths between accelerators.
@@ -297,7 +376,7 @@ impl Graph {
         let mut longest = (0, (0, 0));
         for &x in &some {
             for &y in &some {
-                let Some(hops) = self.hops(x, y) else {
+                let Some(hops) = self.far(self.metric(), x, y) else {
                     let problem = format!("no path between accelerators {} and {}", x.min(y), x.max(y));
                     return Err((problem, "a connected graph; accelerators do not forward".into()));
                 };
@@ -308,6 +387,14 @@ impl Graph {
         }
         Ok(longest)
     }
+}
+
+/// Which of `n` choices a selector takes at a vertex. `n` consecutive ways take each choice once; how the next `n` are
+/// shifted against them depends on the vertex, so that those which met in one choice part again at the next vertex.
+pub fn pick(at: u32, selector: u32, n: u32) -> u32 {
+    let (way, own) = (selector % WAYS, mix(u64::from(at)) as u32);
+    let shift = (own >> 16) % n * (way / n % n) + (own & 0xFFFF);
+    (way + shift) % n
 }
 
 /// What to call a vertex.
@@ -358,7 +445,7 @@ mod tests {
             let mut edges: Vec<Edge> = (1..switches).map(|s| edge(accelerators + s - 1, accelerators + s, 1)).collect();
             edges.extend((0..accelerators).map(|a| edge(a, accelerators + (a * 7) % switches, 1)));
             edges.extend(extra.iter().map(|&(a, b, n)| edge(a % vertices, b % vertices, n)).filter(|e| e.a != e.b));
-            let graph = Graph::new(accelerators, switches, &edges, 1).unwrap();
+            let graph = Graph::new(accelerators, switches, &edges, &[1]).unwrap();
             for v in 0..vertices {
                 for p in 0..graph.ports(v) {
                     let (w, q) = graph.peer(v, p).unwrap();
@@ -393,7 +480,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         let refusal =
-            |accelerators, switches, edges: &[Edge]| Graph::new(accelerators, switches, edges, 1).unwrap_err().0;
+            |accelerators, switches, edges: &[Edge]| Graph::new(accelerators, switches, edges, &[1]).unwrap_err().0;
         assert_eq!(refusal(2, 1, &[edge(0, 2, 1)]), "no path between accelerators 0 and 1");
         // accelerator 1 would have to forward
         assert_eq!(refusal(3, 0, &[edge(0, 1, 1), edge(1, 2, 1)]), "no path between accelerators 0 and 2");
@@ -409,7 +496,7 @@ mod tests {
         // two leaves and eight spines: each selector takes some spine, all of them are taken
         let mut edges = vec![edge(0, 2, 1), edge(1, 3, 1)];
         edges.extend((4..12).flat_map(|spine| [edge(2, spine, 1), edge(3, spine, 1)]));
-        let graph = Graph::new(2, 10, &edges, 1).unwrap();
+        let graph = Graph::new(2, 10, &edges, &[1]).unwrap();
         let mut taken: Vec<u32> = (0..WAYS).map(|way| graph.next(2, 1, way).unwrap()).collect();
         taken.sort_unstable();
         taken.dedup();
@@ -420,5 +507,20 @@ mod tests {
             some.dedup();
             assert_eq!(some.len(), 8, "eight ways in turn take eight spines");
         }
+    }
+
+    #[test]
+    fn heavy_links_are_avoided() {
+        // accelerators at switches 2 and 4: one heavy link straight, or two light ones over switch 3
+        let edges =
+            |w| [edge(0, 2, 1), edge(1, 4, 1), Edge { class: w, ..edge(2, 4, 1) }, edge(2, 3, 1), edge(3, 4, 1)];
+        let first = |class, weights: &[u8]| {
+            let graph = Graph::new(2, 3, &edges(class), weights).unwrap();
+            (graph.hops(0, 1), graph.nearer(2, 1).filter_map(|p| graph.peer(2, p)).map(|end| end.0).collect::<Vec<_>>())
+        };
+        assert_eq!(first(0, &[1]), (Some(3), vec![4]));
+        assert_eq!(first(1, &[1, 2]), (Some(3), vec![4, 3]));
+        assert_eq!(first(1, &[1, 3]), (Some(3), vec![3]));
+        assert!(Graph::new(2, 3, &edges(0), &[16]).unwrap_err().0.contains("weight 16"));
     }
 }

@@ -16,7 +16,6 @@ use crate::fabric::clos::Clos;
 use crate::fabric::{Network, Place, Shape, Vertex};
 use crate::routing::climb::Climb;
 use crate::routing::tree::TierRoute;
-use crate::spec::RoutingSpec;
 use crate::units::BitRate;
 
 /// A set of first hops of an accelerator that sends one message after the other.
@@ -85,7 +84,7 @@ pub(super) fn speed(rate: BitRate) -> f64 {
 }
 
 fn sprays(net: &Network) -> bool {
-    matches!(net.spec.routing, RoutingSpec::SprayRoundRobin | RoutingSpec::SprayRandom)
+    net.spec.routing.sprays()
 }
 
 fn too_many() -> Error {

@@ -79,13 +79,13 @@ impl Spread {
                 let hash = mix(key);
                 single((hash >> 32) as u32, Path::Hash(hash as u32))
             }
-            RoutingSpec::SprayRoundRobin => Spread {
+            RoutingSpec::SprayRoundRobin | RoutingSpec::Adaptive => Spread {
                 choices: available,
                 rotation: start.wrapping_add(count) % available,
                 kind: Kind::RoundRobin,
                 path: Path::Source(count / available),
             },
-            RoutingSpec::SprayRandom => {
+            RoutingSpec::SprayRandom | RoutingSpec::Valiant | RoutingSpec::Ugal => {
                 Spread { choices: available, rotation: 0, kind: Kind::Random(key), path: Path::Hash(0) }
             }
         }

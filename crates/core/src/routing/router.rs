@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::dimension_order;
 use crate::fabric::direct::Direct;
-use crate::fabric::graph::{Graph, WAYS};
+use crate::fabric::graph::{Graph, WAYS, pick};
 use crate::fabric::{Network, Shape};
 
 /// See the module.
@@ -31,6 +31,38 @@ pub struct Onward {
     pub channel: u32,
     /// What the packet carries from there on.
     pub left: u32,
+    /// How it goes on from there.
+    pub course: u8,
+}
+
+/// A packet takes a shortest way.
+pub const STRAIGHT: u8 = 0;
+/// It goes by its detour first ([`Graph::detour`]).
+pub const DETOUR: u8 = 1;
+/// Its first switch has yet to decide.
+pub const OPEN: u8 = 2;
+
+/// A packet at a vertex.
+#[derive(Clone, Copy, Debug)]
+pub struct Came {
+    /// What it carries.
+    pub way: u32,
+    /// Its selector.
+    pub selector: u32,
+    /// How it goes.
+    pub course: u8,
+    /// Port and virtual channel that it came by.
+    pub from: u32,
+    /// See `from`.
+    pub channel: u32,
+}
+
+impl Came {
+    fn onward(&self, graph: &Graph, at: u32, port: u32, course: u8) -> Onward {
+        // the first link between switches has channel 0, as has that from the accelerator
+        let channel = if self.from < graph.near(at) { 0 } else { self.channel + 1 };
+        Onward { port, channel, left: self.way, course }
+    }
 }
 
 impl Router {
@@ -63,21 +95,59 @@ impl Router {
     pub fn first(&self, from: u32, way: u32, hop: u32) -> Option<Onward> {
         match self {
             Self::Direct(direct) => direct_step(direct, from, way, hop),
-            Self::Graph(graph) => graph.choice(from, way, hop).map(|port| Onward { port, channel: 0, left: way }),
+            Self::Graph(graph) => {
+                graph.choice(from, way, hop).map(|port| Onward { port, channel: 0, left: way, course: STRAIGHT })
+            }
         }
     }
 
     /// From a vertex that a packet came to by port `from` on a channel; `None` if it is there.
     #[inline]
-    pub fn step(&self, at: u32, way: u32, selector: u32, (from, channel): (u32, u32)) -> Option<Onward> {
+    pub fn step(&self, at: u32, came: Came) -> Option<Onward> {
+        let Came { way, selector, .. } = came;
         match self {
             Self::Direct(direct) => direct_step(direct, at, way, selector),
-            Self::Graph(graph) => graph.next(at, way, selector).map(|port| {
-                // the first link between switches has channel 0, as has that from the accelerator
-                let channel = if from < graph.near(at) { 0 } else { channel + 1 };
-                Onward { port, channel, left: way }
-            }),
+            Self::Graph(graph) => {
+                // whoever it has come to, if it is no switch, is its destination
+                let aside = came.course == DETOUR && at >= graph.accelerators();
+                let detour = aside.then(|| graph.detour(selector)).filter(|&switch| switch != at);
+                if let Some(switch) = detour {
+                    let n = graph.towards(at, switch).count() as u32;
+                    let port = graph.towards(at, switch).nth(pick(at, selector, n.max(1)) as usize)?;
+                    return Some(came.onward(graph, at, port, DETOUR));
+                }
+                graph.next(at, way, selector).map(|port| came.onward(graph, at, port, STRAIGHT))
+            }
         }
+    }
+
+    /// The same at a switch of a graph that looks at its queues: `load` says how long a packet would wait at a port. Of equal
+    /// ones the selector picks. A packet whose course is open takes the shortest way if its load times its links is no
+    /// more than that of the detour (UGAL-L).
+    pub fn adapt(&self, at: u32, came: Came, load: impl Fn(u32) -> u64) -> Option<Onward> {
+        let Came { way, selector, .. } = came;
+        let Self::Graph(graph) = self else {
+            return self.step(at, came);
+        };
+        let least = |ports: Vec<u32>| {
+            let start = pick(at, selector, ports.len().max(1) as u32) as usize;
+            let (after, before) = (ports.get(start..).unwrap_or(&[]), ports.get(..start).unwrap_or(&[]));
+            after.iter().chain(before).map(|&p| (load(p), p)).min_by_key(|&(load, _)| load)
+        };
+        let straight = || least(graph.nearer(at, way).collect());
+        let detour = Some(graph.detour(selector)).filter(|&switch| came.course != STRAIGHT && switch != at);
+        let Some(switch) = detour else {
+            return straight().map(|(_, port)| came.onward(graph, at, port, STRAIGHT));
+        };
+        let aside = least(graph.towards(at, switch).collect());
+        if came.course == OPEN {
+            let (short, long) = (graph.hops(at, way)?, graph.links_to(at, switch) + graph.hops(switch, way)?);
+            let (now, later) = (straight()?, aside?);
+            if now.0.saturating_mul(short.into()) <= later.0.saturating_mul(long.into()) {
+                return Some(came.onward(graph, at, now.1, STRAIGHT));
+            }
+        }
+        aside.map(|(_, port)| came.onward(graph, at, port, DETOUR))
     }
 
     /// The first way of those from or to a position: far enough from its neighbours' that each begins with a whole round
@@ -98,5 +168,10 @@ impl Router {
 
 #[inline]
 fn direct_step(direct: &Direct, at: u32, way: u32, selector: u32) -> Option<Onward> {
-    dimension_order::step(direct, at, way, selector).map(|(port, channel, left)| Onward { port, channel, left })
+    dimension_order::step(direct, at, way, selector).map(|(port, channel, left)| Onward {
+        port,
+        channel,
+        left,
+        course: STRAIGHT,
+    })
 }

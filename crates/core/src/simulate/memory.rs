@@ -11,7 +11,7 @@ use super::{FLOW_BUDGET, Plan};
 use crate::bound::describe::{Description, describe};
 use crate::error::{Error, Result};
 use crate::fabric::Network;
-use crate::spec::{RoutingSpec, RunSpec};
+use crate::spec::RunSpec;
 use crate::symmetry::Folding;
 
 /// Bytes that any run takes: threads, their arenas, and what is rounded up.
@@ -194,8 +194,7 @@ impl Plan {
 
 /// True if messages can meet on a link while others are idle: a tree of several tiers, and one path a message.
 fn single_path(net: &Network) -> bool {
-    let single = matches!(net.spec.routing, RoutingSpec::DModK | RoutingSpec::SModK | RoutingSpec::Ecmp);
-    single && net.is_tree() && net.spec.links.len() > 1
+    !net.spec.routing.sprays() && net.is_tree() && net.spec.links.len() > 1
 }
 
 /// Bytes as people read them.

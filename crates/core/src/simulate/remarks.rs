@@ -7,7 +7,7 @@ use crate::analytic::leg::slowdown;
 use crate::collective::Collective;
 use crate::fabric::Network;
 use crate::record::{LevelRecord, RankRecord, Record};
-use crate::spec::{RoutingSpec, RunSpec};
+use crate::spec::RunSpec;
 use crate::units::Fs;
 
 impl Plan {
@@ -33,7 +33,7 @@ impl Plan {
         say(moved, idle("levels", "ranks do not sit on accelerators in order"));
         say(spec.root != 0 && !self.collective.rooted(), idle("root", &format!("{} has none", self.collective)));
         say(in_order && spec.placement.is_some(), idle("placement", "it is the default, rank i on accelerator i"));
-        let random = |net: &Network| matches!(net.spec.routing, RoutingSpec::Ecmp | RoutingSpec::SprayRandom);
+        let random = |net: &Network| net.spec.routing.random();
         say(spec.seed != 0 && !self.fabric.networks.iter().any(random), idle("seed", "no network routes at random"));
         let unseen = if self.flow { ", which flows do not see" } else { "" };
         let budget = spec.packet_budget != crate::spec::DEFAULT_PACKET_BUDGET && spec.fidelity != "auto";

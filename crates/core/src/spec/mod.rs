@@ -189,6 +189,9 @@ pub enum TopologySpec {
         /// Index into the network's `switches` by switch; empty: all the first.
         #[serde(default)]
         switch_kinds: Vec<u16>,
+        /// What a link weighs by class: packets take the lightest paths. Empty: all alike, so the shortest.
+        #[serde(default)]
+        weights: Vec<u8>,
     },
 }
 
@@ -234,6 +237,48 @@ pub enum RoutingSpec {
     SprayRoundRobin,
     /// Each packet takes a plane and path by seeded hash.
     SprayRandom,
+    /// Explicit graphs only: each switch sends a packet on by the least loaded port of all that lead nearer.
+    Adaptive,
+    /// Explicit graphs only: each packet goes by a random switch first (Valiant).
+    Valiant,
+    /// Explicit graphs only: the first switch decides between the shortest way and Valiant's by its own queues (UGAL).
+    Ugal,
+}
+
+impl RoutingSpec {
+    /// Its name in specifications.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DModK => "d_mod_k",
+            Self::SModK => "s_mod_k",
+            Self::Ecmp => "ecmp",
+            Self::SprayRoundRobin => "spray_round_robin",
+            Self::SprayRandom => "spray_random",
+            Self::Adaptive => "adaptive",
+            Self::Valiant => "valiant",
+            Self::Ugal => "ugal",
+        }
+    }
+
+    /// True if packets of a message take different first hops.
+    pub fn sprays(self) -> bool {
+        !matches!(self, Self::DModK | Self::SModK | Self::Ecmp)
+    }
+
+    /// True if paths depend on the seed.
+    pub fn random(self) -> bool {
+        matches!(self, Self::Ecmp | Self::SprayRandom | Self::Valiant | Self::Ugal)
+    }
+
+    /// True if some packets take a way that is not the shortest.
+    pub fn detours(self) -> bool {
+        matches!(self, Self::Valiant | Self::Ugal)
+    }
+
+    /// True if switches look at their queues.
+    pub fn looks(self) -> bool {
+        matches!(self, Self::Adaptive | Self::Ugal)
+    }
 }
 
 /// Software costs of the communication library. All zero is the stack `none`.

@@ -74,7 +74,10 @@ fn dimension(net: &Network, direct: &Direct, ranks: u32, digit: Digit) -> Result
         return Err(format!("dimension {dim} of network {name} is a line with two different ends"));
     }
     if direct.links > 1 && net.spec.routing != RoutingSpec::SprayRoundRobin {
-        return Err(format!("routing {} picks among parallel links of network {name} by name", policy(net)));
+        return Err(format!(
+            "routing {} picks among parallel links of network {name} by name",
+            net.spec.routing.name()
+        ));
     }
     Ok(Seat::Dimension(dim))
 }
@@ -146,22 +149,12 @@ fn routes(net: &Network, top: usize) -> Result<(), Refusal> {
     let paths = net.ports > 1 || net.planes.iter().any(several);
     match net.spec.routing {
         RoutingSpec::Ecmp | RoutingSpec::SprayRandom if paths => {
-            Err(format!("routing {} picks paths of network {name} by a hash of names", policy(net)))
+            Err(format!("routing {} picks paths of network {name} by a hash of names", net.spec.routing.name()))
         }
         RoutingSpec::DModK | RoutingSpec::SModK if net.ports > 1 => {
-            Err(format!("routing {} picks planes of network {name} by name", policy(net)))
+            Err(format!("routing {} picks planes of network {name} by name", net.spec.routing.name()))
         }
         _ => Ok(()),
-    }
-}
-
-fn policy(net: &Network) -> &'static str {
-    match net.spec.routing {
-        RoutingSpec::DModK => "d_mod_k",
-        RoutingSpec::SModK => "s_mod_k",
-        RoutingSpec::Ecmp => "ecmp",
-        RoutingSpec::SprayRoundRobin => "spray_round_robin",
-        RoutingSpec::SprayRandom => "spray_random",
     }
 }
 

@@ -42,7 +42,6 @@ use super::shard::Shard;
 use super::wake::Wake;
 use super::{Control, Job};
 use crate::record::Skipping;
-use crate::spec::RoutingSpec;
 use crate::units::{Fs, NEVER};
 use compare::{Compare, Verdict};
 use decide::{Refusal, decide};
@@ -286,7 +285,7 @@ fn unable(job: &Job) -> Option<&'static str> {
     if !job.skip {
         return Some("it is off");
     }
-    if job.fabric.networks.iter().all(|n| n.spec.routing == RoutingSpec::SprayRandom) {
+    if job.fabric.networks.iter().all(|n| n.spec.routing.random() && n.spec.routing.sprays()) {
         return Some("packets are sprayed at random, which never repeats");
     }
     None

@@ -55,7 +55,7 @@ fn of<'a>(net: &Network, path: &PathNet, classes: impl Iterator<Item = &'a Class
             }
         }
     }
-    let counts = net.spec.routing == RoutingSpec::SprayRoundRobin;
+    let counts = matches!(net.spec.routing, RoutingSpec::SprayRoundRobin | RoutingSpec::Adaptive);
     let credits = classes.filter(|c| c.buffer.is_some()).map(|c| c.quantum.div_ceil(c.full_wire.max(1)));
     let stride = credits.fold(groups.max(1), common);
     Modulus {
@@ -65,7 +65,7 @@ fn of<'a>(net: &Network, path: &PathNet, classes: impl Iterator<Item = &'a Class
         direct: net.is_direct(),
         stride: if (1..=LONGEST_STRIDE).contains(&stride) { stride } else { 1 },
         packets: if counts { packets } else { 1 },
-        hashed: matches!(net.spec.routing, RoutingSpec::Ecmp | RoutingSpec::SprayRandom),
+        hashed: net.spec.routing.random(),
     }
 }
 
