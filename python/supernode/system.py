@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from importlib.resources.abc import Traversable
+from pathlib import Path
 
-from supernode.data import load, load_raw, locate
+from supernode.data import convert, load_raw, locate
 from supernode.device import Device
 from supernode.errors import FabricError, SpecError
 from supernode.fabric.base import Fabric, Network, parse_fabric, positive
 from supernode.fabric.fat_tree import FatTree
 from supernode.marks import ASSUMED_MARKS, assumed_text
 from supernode.preset import Core, ScaleOut, build, with_overrides
-from supernode.presetfile import ClusterFile, PresetFile
+from supernode.presetfile import ClusterFile, PresetFile, check_format
 from supernode.spec import SystemSpec
 from supernode.units import Quantity
 
@@ -98,9 +100,12 @@ class System:
             unit_accelerators=built.accelerators,
             units=units,
             bundle=built.units,
-            unpublished=tuple(listed),
+            unpublished=(*file.assumed, *listed),
             overrides=dict(overrides),
-            remarks=tuple(f"override {o} has no effect: {name} does not use it" for o in overrides if o not in used),
+            remarks=(
+                *file.notes,
+                *(f"override {o} has no effect: {name} does not use it" for o in overrides if o not in used),
+            ),
             from_preset=True,
         )
         system.to_spec()
@@ -245,11 +250,35 @@ def split_name(name: str) -> tuple[str, int]:
     return base, positive(units, "number of units", base)
 
 
-@lru_cache(maxsize=256)
 def load_preset(name: str) -> PresetFile:
-    """Read the file of a preset by its name or path."""
+    """Read the file of a preset by its name or path; files of users are read anew each time.
+
+    Raises
+    ------
+    SpecError
+        If the file is not valid, or it is a unit of itself.
+    """
     path = locate("presets", "system", name)
-    if "unit" in load_raw(path):
-        cluster = load(path, ClusterFile)
-        return cluster.on(load_preset(cluster.unit))
-    return load(path, PresetFile)
+    return _read(path, ()) if isinstance(path, Path) and name.endswith(".toml") else _packaged(path.name)
+
+
+@lru_cache(maxsize=256)
+def _packaged(file: str) -> PresetFile:
+    return _read(locate("presets", "system", file.removesuffix(".toml")), ())
+
+
+def _read(path: Traversable, above: tuple[str, ...]) -> PresetFile:
+    """Read a file and the files of the units that it is made of."""
+    place = str(path.resolve()) if isinstance(path, Path) else path.name
+    if place in above:
+        chain = " is made of ".join(Path(p).name for p in (*above[above.index(place) :], place))
+        raise SpecError(f"{path.name}: unit leads back to the file itself: {chain}")
+    raw = load_raw(path)
+    check_format(raw, path.name)
+    if "unit" not in raw:
+        return convert(raw, PresetFile, path.name)
+    cluster = convert(raw, ClusterFile, path.name)
+    unit = cluster.unit
+    if isinstance(path, Path) and unit.endswith(".toml") and (path.parent / unit).is_file():
+        unit = str(path.parent / unit)
+    return cluster.on(_read(locate("presets", "system", unit), (*above, place)))
