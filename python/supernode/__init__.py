@@ -41,6 +41,7 @@ from supernode.fabric import Edge, FatTree, FullMesh, Graph, Mesh, Switched, Swi
 from supernode.marks import AssumedValueWarning
 from supernode.result import Result
 from supernode.schedules import Schedule, ScheduleReport, schedule
+from supernode.schema import system_schema
 from supernode.sizes import sizes
 from supernode.stack import Stack, stacks
 from supernode.system import System
@@ -102,6 +103,7 @@ __all__ = [
     "simulate",
     "sizes",
     "stacks",
+    "system_schema",
     "systems",
     "versions",
 ]

@@ -80,7 +80,7 @@ def convert(raw: object, kind: type[T], where: str) -> T:
         raise SpecError(f"{where}: {error}{_suggestion(str(error), kind)}") from None
 
 
-_UNKNOWN = re.compile(r"unknown field `(.*)`(?: - at `(.*)`)?")
+_UNKNOWN = re.compile(r"unknown field `([^`]*)`(?: - at `([^`]*)`)?")
 
 
 def _suggestion(message: str, kind: Any) -> str:

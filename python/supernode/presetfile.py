@@ -145,6 +145,10 @@ class SwitchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     in_network_reduce: bool | str = False
 
 
+def _one_plane() -> list[int | str]:
+    return [1]
+
+
 class NetworkFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One ``[[network]]``."""
 
@@ -156,7 +160,7 @@ class NetworkFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     overhead: Quantity
     links: list[LinkFile]
     switches: list[SwitchFile] = []
-    planes: PlanesFile | list[int | str] = msgspec.field(default_factory=lambda: [1])
+    planes: list[int | str] | PlanesFile = msgspec.field(default_factory=_one_plane)
     buffer: Quantity = "auto"
     routing: str | None = None
     dateline: bool = True
