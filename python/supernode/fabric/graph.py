@@ -90,6 +90,8 @@ class Graph:
             if isinstance(value, str) or not isinstance(value, Iterable):
                 raise FabricError(f"fabric graph: {field} is {value!r}; it must be a list")
             object.__setattr__(self, field, tuple(value))
+        if not self.accelerators:
+            raise FabricError("fabric graph: it has no accelerators")
         self.network("graph", len(self.accelerators))
 
     def network(self, name: str, span: int, *, ports: int = 1) -> Network:
@@ -124,8 +126,6 @@ class Graph:
     @cached_property
     def _wiring(self) -> _Wiring:
         """The graph in numbers, checked."""
-        if not self.accelerators:
-            raise FabricError("fabric graph: it has no accelerators")
         check_size(len(self.accelerators) + len(self.switches), len(self.edges))
         vertices = self._vertices()
         edges = [as_edge(edge) for edge in self.edges]

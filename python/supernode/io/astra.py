@@ -63,16 +63,15 @@ def read_astra(text: str, name: str, options: Options) -> Found:
         raise FabricError(f"npus_count has a dimension of {min(sizes)}; ASTRA-sim's have at least 2")
     rates = [_rate(value, i) for i, value in enumerate(columns["bandwidth"])]
     latencies = [_latency(value, i, options) for i, value in enumerate(columns["latency"])]
-    first = next((i for i, block in enumerate(blocks) if block != blocks[0]), len(blocks))
-    inner = first if blocks[0] != "Switch" else 0
+    family, inner = _inner(blocks, sizes)
     networks: list[Network] = []
     if inner:
-        networks.append(_direct(blocks[0], sizes[:inner], rates[:inner], latencies[:inner], options))
+        networks.append(_direct(family, sizes[:inner], rates[:inner], latencies[:inner], options))
     for i in range(inner, len(blocks)):
         if blocks[i] != "Switch":
             raise FabricError(
                 f"dimension {i} is {blocks[i]} outside of {blocks[i - 1]}: only Switch may follow another block, and "
-                "Ring or FullyConnected only dimensions of their own kind"
+                "Ring or FullyConnected only dimensions of their own kind (or of two or three accelerators)"
             )
         network = Switched(
             bandwidth=rates[i],
@@ -89,6 +88,19 @@ def _block(value: object) -> str:
     if value not in _BLOCKS:
         raise unknown("topology", value, _BLOCKS)
     return str(value)
+
+
+def _inner(blocks: list[str], sizes: list[int]) -> tuple[str, int]:
+    """Return the family of the direct dimensions that come first, and their number.
+
+    A ring of two or three is a full mesh as well.
+    """
+    runs = {}
+    for family in ("Ring", "FullyConnected"):
+        fits = [b == family or (b != "Switch" and n <= 3) for b, n in zip(blocks, sizes, strict=True)]
+        runs[family] = (*fits, False).index(False)
+    family = max(runs, key=lambda key: runs[key])
+    return family, runs[family]
 
 
 def _rate(value: object, dimension: int) -> int:

@@ -137,6 +137,8 @@ def _settings(found: Draft, graph: Attributes) -> None:
     if graph.get("kind"):
         found.kind = str(graph["kind"])
     found.given = {key: graph[key] for key in _PACKETS if graph.get(key) not in (None, "")}
+    if str(found.given.get("overhead", "")).split() in (["0"], ["0", "B"]):
+        found.given["overhead"] = 0
     rates = {key: graph[key] for key in _RATES if graph.get(key)}
     if rates or graph.get("device"):
         found.device = Device(str(graph.get("device") or "accelerator"), **rates)

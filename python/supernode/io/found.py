@@ -174,10 +174,11 @@ class Draft:
         chosen = [str(name) for name in options.accelerators]
         nodes = {node.name: node for node in self.switches}
         names = [*self.accelerators, *nodes]
+        known = set(names)
         for name in chosen:
-            if name not in names:
+            if name not in known:
                 raise unknown("accelerator", name, names)
-        rest = set(names) - set(chosen)
+        rest = known - set(chosen)
         lost = [name for name in self.accelerators if name in rest]
         if lost:
             raise SpecError(f"accelerators: {listed(lost)} of the file are not in the list")

@@ -77,11 +77,13 @@ class _Reader:
         self.options.check_links(list(self.links))
         whole = _Body()
         sizes: dict[str, int] = {}
-        total = sum(self._size(i.device, sizes, ()) * i.count for i in self.model.instances)
+        total = sum(
+            self._size(i.device, sizes, ()) * _count(i.count, f"instance {i.name!r}") for i in self.model.instances
+        )
         check_size(total, 0, "infrastructure")
         for instance in self.model.instances:
             body = self._body(instance.device)
-            for index in range(_count(instance.count, f"instance {instance.name!r}")):
+            for index in range(instance.count):
                 prefix = f"{instance.name}.{index}."
                 whole.nodes.update((prefix + node, kind) for node, kind in body.nodes.items())
                 whole.edges.update(((prefix + a, prefix + b), link) for (a, b), link in body.edges.items())

@@ -9,6 +9,7 @@ Source: schema 3.1.0 of Keysight's infragraph 2701fa5.
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -33,6 +34,9 @@ from supernode.io.infragraph_model import (
 from supernode.units import parse_rate, parse_time
 
 __all__ = ["LEFT_OUT", "write_infragraph"]
+
+#: What the package does not take in a name.
+_OTHER = re.compile(r"[^\sA-Za-z0-9\-_()<>\[\]]")
 
 #: What the format cannot say.
 LEFT_OUT = "latencies of switches, packets, buffers, routing, media and in-network reduction are left out"
@@ -75,7 +79,7 @@ def write_infragraph(drawing: Drawing, *, json: bool) -> str:
         edges.append(OuterEdge(link=link.name, scheme="one2one", ep1=ends[0], ep2=ends[1]))
     used = [device for device in numbers if numbers[device]]
     model = Infrastructure(
-        name=drawing.attributes["name"],
+        name=_OTHER.sub("-", drawing.attributes["name"]),
         description="Written by supernode",
         devices=[
             _device(device, max((ports[name] for name, (d, _) in place.items() if d == device), default=0))
@@ -90,7 +94,7 @@ def write_infragraph(drawing: Drawing, *, json: bool) -> str:
     try:
         import yaml
     except ImportError:
-        raise SpecError("YAML needs PyYAML: pip install 'supernode[graphs]'; or write .json") from None
+        raise SpecError("YAML needs PyYAML: pip install 'supernode[yaml]'; or write .json") from None
     text: str = yaml.safe_dump(msgspec.to_builtins(model), sort_keys=False)
     return text
 

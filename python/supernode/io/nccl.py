@@ -52,7 +52,7 @@ def read_nccl(text: str, name: str, options: Options) -> Found:
     """
     root = load_xml(text)
     if root.tag != "system":
-        raise SpecError(f"the root element is <{root.tag}>, not NCCL's <system>")
+        raise SpecError(f"the root element is <{root.tag.rpartition('}')[2]}>, not NCCL's <system>")
     if root.get("version") not in ("1", "2"):
         raise SpecError(f"version {root.get('version')!r} of <system> is not known; versions 1 (NCCL) and 2 (RCCL) are")
     draft = Draft(name, kind="nvlink")

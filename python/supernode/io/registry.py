@@ -138,7 +138,7 @@ def to_system(found: Found, options: Options) -> System:
 
 _ROOT = re.compile(r"<(?:\w+:)?(graphml|system)[\s>]")
 _KEYS = (
-    (re.compile(r'^\s*"?npus_count"?\s*:', re.MULTILINE), "astra-sim"),
+    (re.compile(r'^\s*"?(?:npus_count|topology)"?\s*:', re.MULTILINE), "astra-sim"),
     (re.compile(r'(?:^|[{,])\s*"?(?:devices|instances)"?\s*:', re.MULTILINE), "infragraph"),
 )
 _NOT = (
@@ -177,7 +177,7 @@ def detect(path: Path, text: str) -> str:
             raise SpecError(f"{path.name}: {why}")
     first = next((words for line in text.splitlines() if (words := line.split()) and words[0][0] != "#"), [])
     numbers = [word.isdigit() for word in first]
-    if len(first) == 6 and all(numbers[:5]):
+    if len(first) in (5, 6) and all(numbers[:5]):
         return "simai"
     if len(first) == 3 and all(numbers):
         return "ns3"

@@ -85,7 +85,7 @@ def load_plain(text: str) -> Any:
     try:
         import yaml
     except ImportError:
-        raise SpecError("YAML needs PyYAML: pip install 'supernode[graphs]'") from None
+        raise SpecError("YAML needs PyYAML: pip install 'supernode[yaml]'") from None
     # libyaml is ten times faster, where PyYAML was built with it
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
