@@ -6,8 +6,10 @@ from typing import Any
 import networkx as nx
 import pytest
 import rustworkx as rx
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from supernode.errors import FabricError, SizeOverflowError, SpecError, UnitError
+from supernode.errors import FabricError, SizeOverflowError, SpecError, SupernodeError, UnitError
 from supernode.io.nccl import pci_rate
 from supernode.spec import Clos, FullMeshShape, GraphShape, NetworkSpec, TorusShape
 from supernode.system import System
@@ -395,6 +397,48 @@ def test_aliases_of_yaml_do_not_grow(tmp_path: Path) -> None:
     (tmp_path / "n.yml").write_text(text)
     with pytest.raises(SpecError, match="aliases"):
         System.from_file(tmp_path / "n.yml")
+
+
+FILES = [file.name for file in sorted(DATA.iterdir()) if file.name != "astra_system.json"]
+TOKENS = [
+    "",
+    '"',
+    "<",
+    ">",
+    "[",
+    "]",
+    "{",
+    "}",
+    ":",
+    "-1",
+    "0",
+    "1e400",
+    "nan",
+    "null",
+    "9" * 25,
+    "$",
+    "\0",
+    "\n",
+    "*a",
+]
+
+
+@given(data=st.data(), file=st.sampled_from(FILES))
+@settings(max_examples=150)
+def test_damaged_files_are_errors_of_ours(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, file: str
+) -> None:
+    text = (DATA / file).read_text()
+    for _ in range(data.draw(st.integers(1, 3))):
+        start = data.draw(st.integers(0, len(text)))
+        end = data.draw(st.sampled_from([start, start + 1, start + 20, len(text)]))
+        text = text[:start] + data.draw(st.sampled_from(TOKENS)) + text[end:]
+    target = tmp_path_factory.mktemp("files", numbered=True) / file
+    target.write_text(text)
+    try:
+        System.from_file(target, **GIVEN.get(file, {})).to_toml()
+    except SupernodeError as error:
+        assert str(error).startswith(file) or file == "graph.toml"
 
 
 def test_system_files_are_read_as_well() -> None:

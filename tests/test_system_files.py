@@ -111,6 +111,12 @@ def test_odd_directions_come_back(tmp_path: Path) -> None:
     again(System("f").scale_up(count=6, fabric=sn.FullMesh(dims=(3, 2), bandwidth="1 GB/s", latency="1 ns")), tmp_path)
 
 
+def test_a_dollar_in_a_name_is_no_parameter(tmp_path: Path) -> None:
+    fabric = sn.Graph(accelerators=["$a", "$$"], edges=[("$a", "$$")], rate="1 GB/s", latency="1 ns", medium="$m")
+    loaded = again(System("$x").scale_up(sn.Device("$d"), count=2, fabric=fabric), tmp_path)
+    assert loaded.networks[0].names == ("$a", "$$")
+
+
 def test_the_text_is_what_is_written(tmp_path: Path) -> None:
     system = System.preset("hgx-h100")
     text = system.to_toml(tmp_path / "a.toml")
@@ -127,6 +133,12 @@ def test_a_graph_in_a_file() -> None:
     assert [s.latency_fs for s in spec.switches] == [8 * 10**7, 12 * 10**7]
     assert "trunk = 100 GB/s (assumed)" in system.assumed()
     assert System.load(DATA / "graph.toml", trunk="1 TB/s").to_spec().networks[0].links[1].rate == 8 * 10**12
+
+
+def test_the_file_in_the_documentation(tmp_path: Path) -> None:
+    text = (DATA.parent.parent / "docs" / "files.md").read_text()
+    (tmp_path / "own.toml").write_text(text.split("```toml\n")[1].split("```")[0])
+    assert System.load(tmp_path / "own.toml").accelerators == 3
 
 
 BAD = [

@@ -292,6 +292,8 @@ _OPERATOR = re.compile(r"\s*([*/])\s*")
 def resolve(value: Any, params: Mapping[str, Quantity | bool], used: set[str]) -> Any:
     """Replace every ``"$NAME"`` by the parameter's value, and products and quotients of them by theirs.
 
+    A text that begins with ``$$`` is no reference: it stands for itself, less one ``$``.
+
     Parameters
     ----------
     value
@@ -301,6 +303,8 @@ def resolve(value: Any, params: Mapping[str, Quantity | bool], used: set[str]) -
     used
         Receives the names that occur.
     """
+    if isinstance(value, str) and value.startswith("$$"):
+        return value[1:]
     if isinstance(value, str) and value.startswith("$"):
         first, *rest = _OPERATOR.split(value.replace("$", ""))
         result = _look_up(first, params, used)

@@ -43,13 +43,13 @@ def write_toml(system: System) -> str:
     if system.remarks:
         top["notes"] = list(system.remarks)
     text = [*_assignments(top), "", "[system]", f"accelerators = {system.unit_accelerators}", "", "[device]"]
-    text += _assignments(_device(system))
+    text += _assignments(_literal(_device(system)))
     for network in system.networks:
-        text += ["", "[[network]]", *_assignments(_network(network))]
+        text += ["", "[[network]]", *_assignments(_literal(_network(network)))]
     if isinstance(system.joined, Core):
-        text += ["", "[core]", *_assignments(_core(system.joined))]
+        text += ["", "[core]", *_assignments(_literal(_tier(system.joined)))]
     elif system.joined is not None:
-        text += ["", "[scale_out]", *_assignments(_scale_out(system.joined))]
+        text += ["", "[scale_out]", *_assignments(_literal(_scale_out(system.joined)))]
     joined = "\n".join([*text, ""])
     try:
         joined.encode()
@@ -134,7 +134,7 @@ def _topology(spec: NetworkSpec, names: Sequence[str]) -> _Table:
     return {"kind": "graph", "accelerators": list(names[: spec.span]), "nodes": nodes, "edges": edges}
 
 
-def _core(core: Core) -> _Table:
+def _tier(core: Core) -> _Table:
     return {"up": core.up, "parallel": core.parallel, "link": _link(core.link), "switch": _switch(core.switch)}
 
 
@@ -175,6 +175,17 @@ def _scale_out(joined: ScaleOut) -> _Table:
 
 def _time(value: Quantity | None) -> str | None:
     return None if value is None else format_time(parse_time(value, zero=True))
+
+
+def _literal(value: Any) -> Any:
+    """Double the ``$`` at the start of a text, which would name a parameter."""
+    if isinstance(value, str):
+        return f"${value}" if value.startswith("$") else value
+    if isinstance(value, Mapping):
+        return {key: _literal(item) for key, item in value.items()}
+    if isinstance(value, Sequence):
+        return [_literal(item) for item in value]
+    return value
 
 
 #: Lists of tables that get a line an entry.
