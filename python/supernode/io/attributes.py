@@ -79,7 +79,7 @@ def draft(
 
 def _kind(vertex: str, attributes: Attributes, chosen: set[str] | None) -> str:
     word = _first(attributes, _KIND)
-    text = str(word).lower()
+    text = str(word).strip().lower()
     if text in ACCELERATORS and chosen is None:
         return "accelerator"
     if chosen is not None or text in SWITCHES:
@@ -135,17 +135,22 @@ def _settings(found: Draft, graph: Attributes) -> None:
     if graph.get("network"):
         found.network = str(graph["network"])
     if graph.get("kind"):
-        found.kind = str(graph["kind"])
-    found.given = {key: graph[key] for key in _PACKETS if graph.get(key) not in (None, "")}
+        found.kind = str(graph["kind"]).strip()
+    found.given = {key: _bare(graph[key]) for key in _PACKETS if graph.get(key) not in (None, "")}
     if str(found.given.get("overhead", "")).split() in (["0"], ["0", "B"]):
         found.given["overhead"] = 0
-    rates = {key: graph[key] for key in _RATES if graph.get(key)}
+    rates = {key: _bare(graph[key]) for key in _RATES if graph.get(key)}
     if rates or graph.get("device"):
         found.device = Device(str(graph.get("device") or "accelerator"), **rates)
 
 
 def _first(attributes: Attributes, names: Iterable[str]) -> Any:
-    return next((attributes[name] for name in names if attributes.get(name) not in (None, "")), None)
+    return next((attributes[name] for name in names if _bare(attributes.get(name)) not in (None, "")), None)
+
+
+def _bare(value: Any) -> Any:
+    """Return a value without the space around it that comes from the layout of a file."""
+    return value.strip() if isinstance(value, str) else value
 
 
 def _quantity(attributes: Attributes, names: tuple[str, ...], place: str) -> Quantity | None:
@@ -160,11 +165,11 @@ def _quantity(attributes: Attributes, names: tuple[str, ...], place: str) -> Qua
 
 
 def _whole(attributes: Attributes, name: str, place: str) -> int | None:
-    value = attributes.get(name)
+    value = _bare(attributes.get(name))
     if value is None or value == "":
         return None
     number = as_integer(value)
-    if number is None and isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+    if number is None and isinstance(value, str) and value.isascii() and value.isdigit():
         number = int(value) if len(value) < 30 else None
     if number is None or number < 0:
         raise FabricError(f"{place}: {name} {value!r} is not a whole number")
@@ -172,10 +177,10 @@ def _whole(attributes: Attributes, name: str, place: str) -> int | None:
 
 
 def _flag(attributes: Attributes, name: str, place: str) -> bool | None:
-    value = attributes.get(name)
+    value = _bare(attributes.get(name))
     if value is None or value == "":
         return None
-    text = str(value).strip().lower()
+    text = str(value).lower()
     if text not in ("true", "false"):
         raise FabricError(f"{place}: {name} {value!r} is not valid; true or false")
     return text == "true"

@@ -7,6 +7,7 @@ GraphML primer and its schema 1.1 (graphml.graphdrawing.org).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
@@ -19,6 +20,12 @@ from supernode.io.found import Found, Options, listed
 from supernode.io.text import load_xml
 
 __all__ = ["read_graphml", "write_graphml"]
+
+#: Readers of XML turn a carriage return into a new line, unless it is written as a number.
+_RETURN = {"\r": "&#13;"}
+
+#: What is no character of XML 1.0.
+_ILLEGAL = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 
 _NAMESPACE = "http://graphml.graphdrawing.org/xmlns"
 
@@ -86,24 +93,30 @@ def _data(element: ElementTree.Element, domain: str, keys: dict[str, ElementTree
     for key in keys.values():
         default = next((d.text for d in _children(key, "default")), None)
         if default is not None and key.get("for", "all") in (domain, "all"):
-            found[key.get("attr.name", key.get("id", ""))] = default.strip()
+            found[key.get("attr.name", key.get("id", ""))] = default
     for data in _children(element, "data"):
         reference = data.get("key", "")
         if reference not in keys:
             raise SpecError(f"key {reference!r} is not declared; declared: {listed(list(keys), 20) or 'none'}")
-        found[keys[reference].get("attr.name", reference)] = (data.text or "").strip()
+        found[keys[reference].get("attr.name", reference)] = data.text or ""
     return found
 
 
 def write_graphml(drawing: Drawing) -> str:
-    """Return a system as a GraphML document, which :func:`read_graphml` reads back as it was."""
+    """Return a system as a GraphML document, which :func:`read_graphml` reads back as it was.
+
+    Raises
+    ------
+    SpecError
+        If a name has characters that no XML can hold.
+    """
     keys: dict[tuple[str, str], str] = {}
     body: list[str] = []
 
     def data(domain: str, attributes: Attributes, indent: str) -> None:
         for attribute, value in attributes.items():
             key = keys.setdefault((domain, attribute), f"d{len(keys)}")
-            body.append(f'{indent}<data key="{key}">{escape(str(value))}</data>')
+            body.append(f'{indent}<data key="{key}">{escape(str(value), _RETURN)}</data>')
 
     data("graph", drawing.attributes, "    ")
     for vertex, attributes in drawing.vertices:
@@ -120,4 +133,8 @@ def write_graphml(drawing: Drawing) -> str:
     ]
     head = ['<?xml version="1.0" encoding="UTF-8"?>', f'<graphml xmlns="{_NAMESPACE}">', *declared]
     foot = ["  </graph>", "</graphml>", ""]
-    return "\n".join([*head, '  <graph id="system" edgedefault="undirected">', *body, *foot])
+    text = "\n".join([*head, '  <graph id="system" edgedefault="undirected">', *body, *foot])
+    bad = _ILLEGAL.search(text)
+    if bad is not None:
+        raise SpecError(f"system {drawing.attributes['name']!r}: a name has {bad[0]!r}, which no XML can hold")
+    return text
