@@ -10,18 +10,18 @@ import networkx as nx
 import pytest
 from hypothesis import given, settings
 
+import strategies
 import supernode as sn
 from supernode import io
 from supernode.errors import FabricError, SizeOverflowError, SpecError
 from supernode.io.expand import expand
 from supernode.spec import GraphShape
 from supernode.system import System
-from test_system_files import graphs
 
 DATA = Path(__file__).parent / "data"
 
 
-@given(system=graphs())
+@given(system=strategies.graphs())
 @settings(max_examples=50)
 def test_graphml_says_all_of_one_graph(tmp_path_factory: pytest.TempPathFactory, system: System) -> None:
     target = tmp_path_factory.mktemp("files", numbered=True) / "x.graphml"
