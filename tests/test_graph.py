@@ -186,7 +186,7 @@ def reached(span: int, switches: int, pairs: list[tuple[int, int]]) -> set[tuple
 
 
 @given(st.data())
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_reaching_is_what_trying_every_path_finds(data: st.DataObject) -> None:
     span, switches = data.draw(st.integers(1, 6)), data.draw(st.integers(0, 5))
     vertex = st.integers(0, span + switches - 1)

@@ -1,5 +1,6 @@
 """Other tools' files: counts, rates and latencies that are read, and what is wrong named with its place."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -424,7 +425,7 @@ TOKENS = [
 
 
 @given(data=st.data(), file=st.sampled_from(FILES))
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_damaged_files_are_errors_of_ours(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, file: str
 ) -> None:
@@ -443,3 +444,14 @@ def test_damaged_files_are_errors_of_ours(
 
 def test_system_files_are_read_as_well() -> None:
     assert System.from_file(DATA / "graph.toml") == System.load(DATA / "graph.toml")
+
+
+def test_what_is_not_installed_and_what_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(SpecError, match=r"astra.yml: YAML needs PyYAML: pip install 'supernode\[yaml\]'"):
+        System.from_file(DATA / "astra.yml")
+    with pytest.raises(SpecError, match="or write .json"):
+        System.from_file(DATA / "pods.graphml").save(DATA / "never.yaml")
+    monkeypatch.setattr("supernode.io.text.MAX_BYTES", 100)
+    with pytest.raises(SizeOverflowError, match=r"pods.graphml: \d+ bytes are too many; at most 100"):
+        System.from_file(DATA / "pods.graphml")
