@@ -450,7 +450,7 @@ def test_what_is_not_installed_and_what_is_too_large(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "yaml", None)
     with pytest.raises(SpecError, match=r"astra.yml: YAML needs PyYAML: pip install 'supernode\[yaml\]'"):
         System.from_file(DATA / "astra.yml")
-    with pytest.raises(SpecError, match="or write .json"):
+    with pytest.raises(SpecError, match=r"or write \.json"):
         System.from_file(DATA / "pods.graphml").save(DATA / "never.yaml")
     monkeypatch.setattr("supernode.io.text.MAX_BYTES", 100)
     with pytest.raises(SizeOverflowError, match=r"pods.graphml: \d+ bytes are too many; at most 100"):
