@@ -52,6 +52,40 @@ def clusters(draw: st.DrawFn) -> System:
     return System("pods").scale_up(count=2, fabric=unit).scale_out(tree).replicate(max(2, count // 2))
 
 
+@st.composite
+def graphs(draw: st.DrawFn) -> System:
+    """A tree of switches with accelerators on it, and edges of any kind besides."""
+    text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6)
+    names = draw(st.lists(text, min_size=3, max_size=9, unique=True))
+    cut = draw(st.integers(1, len(names) - 1))
+    accelerators, switches = names[:cut], names[cut:]
+    rate = st.sampled_from([None, "25 GB/s", "400 Gbit/s", 123_456_789])
+    edge = st.builds(
+        sn.Edge,
+        a=st.sampled_from(switches),
+        b=st.sampled_from(names),
+        rate=rate,
+        latency=st.sampled_from([None, "1 us", 7, "350 ns"]),
+        count=st.integers(1, 5),
+        medium=st.sampled_from([None, "copper", 'a "b" \\ \x7f']),
+    )
+    edges = [sn.Edge(name, switches[0]) for name in (*accelerators, *switches[1:])]
+    edges += draw(st.lists(edge.filter(lambda e: e.a != e.b), max_size=6))
+    fabric = sn.Graph(
+        accelerators=accelerators,
+        switches=[
+            sn.SwitchNode(n, latency=draw(st.sampled_from([None, "90 ns"])), cut_through=draw(st.booleans()))
+            for n in switches
+        ],
+        edges=draw(st.permutations(edges)),
+        rate="50 GB/s",
+        latency="100 ns",
+        buffer=draw(st.sampled_from(["auto", None, "1 MiB"])),
+        overhead=draw(st.sampled_from([0, 64])),
+    )
+    return System(draw(text)).scale_up(sn.Device(draw(text), hbm="8 TB/s"), count=cut, fabric=fabric)
+
+
 systems = st.one_of(switched(), direct(), clusters())
 
 

@@ -10,7 +10,7 @@ from supernode.data import list_names
 from supernode.errors import FabricError, SpecError, UnitError
 from supernode.marks import ASSUMED_MARKS, MARKS
 from supernode.presetfile import resolve
-from supernode.spec import Clos
+from supernode.spec import Clos, GraphShape
 from supernode.stack import load_stack
 from supernode.system import System, load_preset
 from supernode.units import Quantity
@@ -62,6 +62,7 @@ def test_networks_hold_their_accelerators(name: str) -> None:
         assert network.span % inner == 0
         assert spec.accelerators % network.span == 0
         shape = network.topology
+        assert not isinstance(shape, GraphShape)
         places = prod(shape.down) if isinstance(shape, Clos) else prod(shape.dims)
         assert places >= network.span
         inner = network.span
@@ -150,11 +151,9 @@ def test_users_can_bring_a_file(tmp_path: Path) -> None:
     system = System.preset(str(own), rate="2 GB/s")
     assert system.to_spec().networks[0].links[0].rate == 16 * 10**9
     own.write_text(own.read_text().replace("payload", "pay_load"))
-    load_preset.cache_clear()
-    with pytest.raises(SpecError, match=r"pay_load"):
+    with pytest.raises(SpecError, match=r"pay_load.*did you mean 'payload'"):
         System.preset(str(own))
     own.write_text("name = ")
-    load_preset.cache_clear()
     with pytest.raises(SpecError, match=r"own\.toml: not valid TOML"):
         System.preset(str(own))
 

@@ -37,10 +37,11 @@ from supernode.core import algorithms, collectives, versions
 from supernode.device import Device
 from supernode.errors import SupernodeError
 from supernode.explanation import Explanation, explain
-from supernode.fabric import FatTree, FullMesh, Mesh, Switched, Torus
+from supernode.fabric import Edge, FatTree, FullMesh, Graph, Mesh, Switched, SwitchNode, Torus
 from supernode.marks import AssumedValueWarning
 from supernode.result import Result
 from supernode.schedules import Schedule, ScheduleReport, schedule
+from supernode.schema import system_schema
 from supernode.sizes import sizes
 from supernode.stack import Stack, stacks
 from supernode.system import System
@@ -58,10 +59,12 @@ __all__ = [
     "Broadcast",
     "Collective",
     "Device",
+    "Edge",
     "Explanation",
     "FatTree",
     "FullMesh",
     "Gather",
+    "Graph",
     "Mesh",
     "PresetInfo",
     "Reduce",
@@ -73,6 +76,7 @@ __all__ = [
     "SendRecv",
     "Stack",
     "SupernodeError",
+    "SwitchNode",
     "Switched",
     "System",
     "Torus",
@@ -99,6 +103,7 @@ __all__ = [
     "simulate",
     "sizes",
     "stacks",
+    "system_schema",
     "systems",
     "versions",
 ]

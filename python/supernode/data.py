@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+import re
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -53,12 +56,14 @@ def locate(folder: str, kind: str, name: str) -> Traversable:
 
 def load_raw(path: Traversable) -> dict[str, Any]:
     """Read a TOML file."""
+    data = path.read_bytes()
     try:
-        raw: dict[str, Any] = msgspec.toml.decode(path.read_bytes())
+        raw: dict[str, Any] = msgspec.toml.decode(data)
     except UnicodeDecodeError as error:
         raise SpecError(f"{path.name}: not UTF-8, as TOML must be: {error.reason} at byte {error.start}") from None
     except msgspec.DecodeError as error:
-        raise SpecError(f"{path.name}: not valid TOML: {error}") from None
+        reason = str(error).replace("at end of document", f"at the end, line {len(data.splitlines())}")
+        raise SpecError(f"{path.name}: not valid TOML: {reason}") from None
     return raw
 
 
@@ -72,4 +77,40 @@ def convert(raw: object, kind: type[T], where: str) -> T:
     try:
         return msgspec.convert(raw, kind, strict=True)
     except msgspec.ValidationError as error:
-        raise SpecError(f"{where}: {error}") from None
+        raise SpecError(f"{where}: {error}{_suggestion(str(error), kind)}") from None
+
+
+_UNKNOWN = re.compile(r"unknown field `([^`]*)`(?: - at `([^`]*)`)?")
+
+
+def _suggestion(message: str, kind: Any) -> str:
+    """Name the valid field that an unknown one is nearest to, and all that are valid at its place."""
+    found = _UNKNOWN.search(message)
+    if found is None:
+        return ""
+    valid = sorted(_fields(kind, re.findall(r"\.(\w+)|(\[)", found[2] or "")))
+    near = difflib.get_close_matches(found[1], valid, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{hint} (valid: {', '.join(valid)})"
+
+
+def _fields(kind: Any, path: Sequence[tuple[str, str]]) -> set[str]:
+    """Return the names of the fields of the structures that a path of msgspec leads to."""
+    places = [msgspec.inspect.type_info(kind)]
+    for name, _ in path:
+        places = [below for place in _spread(places) for below in _below(place, name)]
+    structs = [place for place in _spread(places) if isinstance(place, msgspec.inspect.StructType)]
+    return {field.encode_name for struct in structs for field in struct.fields}
+
+
+def _spread(places: list[msgspec.inspect.Type]) -> list[msgspec.inspect.Type]:
+    return [t for p in places for t in (p.types if isinstance(p, msgspec.inspect.UnionType) else (p,))]
+
+
+def _below(place: msgspec.inspect.Type, name: str) -> list[msgspec.inspect.Type]:
+    """Return the types of a field, or, without a name, of the items of a list or table."""
+    if isinstance(place, msgspec.inspect.StructType):
+        return [field.type for field in place.fields if field.encode_name == name]
+    if isinstance(place, msgspec.inspect.ListType):
+        return [place.item_type]
+    return [place.value_type] if isinstance(place, msgspec.inspect.DictType) else []

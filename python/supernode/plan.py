@@ -31,12 +31,15 @@ from supernode.options import (
     parse_switch,
     parse_whole,
 )
-from supernode.spec import Clos, RunSpec, StackSpec
+from supernode.spec import Clos, GraphShape, RunSpec, StackSpec
 from supernode.stack import Stack, load_stack
 from supernode.system import System, SystemLike, as_system
 from supernode.units import Quantity, parse_size, parse_time
 
 __all__ = ["Plan", "make_plan"]
+
+#: Topologies in which a routing policy has a choice.
+_ROUTED = (Clos, GraphShape)
 
 
 @dataclass(frozen=True)
@@ -165,9 +168,10 @@ def _route(networks: Sequence[Network], routing: str | None) -> tuple[list[Netwo
         return list(networks), []
     policy = parse_routing(routing)
     routed = [
-        replace(n, spec=_replace(n.spec, routing=policy)) if isinstance(n.spec.topology, Clos) else n for n in networks
+        replace(n, spec=_replace(n.spec, routing=policy)) if isinstance(n.spec.topology, _ROUTED) else n
+        for n in networks
     ]
-    if not any(isinstance(n.spec.topology, Clos) for n in networks):
+    if not any(isinstance(n.spec.topology, _ROUTED) for n in networks):
         return routed, [f"routing={routing!r} has no effect: direct topologies route in dimension order"]
     return routed, []
 

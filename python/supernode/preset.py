@@ -13,6 +13,7 @@ from supernode.device import Device
 from supernode.errors import FabricError, SpecError
 from supernode.fabric.base import Network, buffer_bytes, packet_bytes, parse_kind, parse_routing, positive
 from supernode.fabric.fat_tree import FatTree
+from supernode.fabric.graph import Edge, Graph, SwitchNode
 from supernode.names import choose, unknown
 from supernode.presetfile import (
     Body,
@@ -34,7 +35,7 @@ from supernode.units import Quantity, parse_rate, parse_time
 
 __all__ = ["Built", "Core", "ScaleOut", "build", "with_overrides"]
 
-TOPOLOGIES = ("clos", "torus", "mesh", "full_mesh")
+TOPOLOGIES = ("clos", "torus", "mesh", "full_mesh", "graph")
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,7 @@ def build(file: PresetFile, params: Mapping[str, Param]) -> Built:
         hbm=body.device.hbm_rate,
         copy=body.device.copy_rate,
         reduce=body.device.reduce_rate,
+        hbm_latency=body.device.hbm_latency,
     )
     return Built(
         device=device,
@@ -167,6 +169,8 @@ def build(file: PresetFile, params: Mapping[str, Param]) -> Built:
 
 
 def _network(file: NetworkFile) -> Network:
+    if choose("topology", file.topology.kind, TOPOLOGIES) == "graph":
+        return _graph(file)
     topology = _topology(file.topology, file.name)
     payload, overhead = packet_bytes(file.payload, file.overhead)
     links = [_link(link, file.name) for link in file.links]
@@ -183,8 +187,46 @@ def _network(file: NetworkFile) -> Network:
         overhead=overhead,
         routing="spray_round_robin" if file.routing is None else parse_routing(file.routing),
         buffer=max((b for b in buffers if b is not None), default=None),
+        dateline=file.dateline,
     )
-    return Network(spec, parse_kind(file.kind))
+    return Network(spec, parse_kind(file.kind), tuple(file.notes), tuple(file.assumed))
+
+
+def _graph(file: NetworkFile) -> Network:
+    shape = file.topology
+    if _planes(file) != [1]:
+        raise FabricError(f"fabric {file.name}: a graph has one plane; its edges say the rest")
+    links = [_link(link, file.name) for link in file.links]
+    switches = [_switch(switch, file.name) for switch in file.switches] or [SwitchSpec(0)]
+
+    def place(value: int | str, what: str, count: int) -> int:
+        number = whole(value, f"{file.name} {what}")
+        if not 0 <= number < count:
+            raise FabricError(f"fabric {file.name}: {what} {number} is none of the {count} that the network lists")
+        return number
+
+    nodes, edges = [], []
+    for node in shape.nodes:
+        own = switches[place(node.switch, f"switch of node {node.name!r}", len(switches))]
+        radix = None if node.radix is None else whole(node.radix, f"{file.name} radix of node {node.name!r}")
+        nodes.append(SwitchNode(node.name, own.latency_fs, radix, own.cut_through, own.in_network_reduce))
+    for edge in shape.edges:
+        shown = f"edge {edge.a!r} - {edge.b!r}"
+        link = links[place(edge.link, f"link of {shown}", len(links))]
+        count = whole(edge.count, f"{file.name} count of {shown}")
+        edges.append(Edge(edge.a, edge.b, link.rate, link.latency_fs, count, link.medium))
+    graph = Graph(
+        accelerators=shape.accelerators,
+        edges=edges,
+        switches=nodes,
+        payload=file.payload,
+        overhead=file.overhead,
+        buffer=file.buffer,
+        routing="spray_round_robin" if file.routing is None else file.routing,
+        kind=file.kind,
+    )
+    built = graph.network(file.name, whole(file.span, f"{file.name} span"))
+    return replace(built, notes=tuple(dict.fromkeys((*file.notes, *built.notes))), assumed=tuple(file.assumed))
 
 
 def _link(file: LinkFile, name: str) -> LinkSpec:
@@ -204,7 +246,7 @@ def _planes(file: NetworkFile) -> list[int]:
 
 
 def _topology(file: TopologyFile, name: str) -> Topology:
-    kind = choose("topology", file.kind, TOPOLOGIES)
+    kind = file.kind
     dims = [whole(d, f"{name} dims") for d in file.dims]
     if kind == "torus":
         wrap = [file.wrap] * len(dims) if isinstance(file.wrap, bool) else file.wrap

@@ -19,18 +19,39 @@ from supernode.names import unknown
 from supernode.units import Quantity, parse_power
 
 __all__ = [
+    "FORMAT",
     "Body",
     "ClusterFile",
     "Conflict",
     "CoreFile",
+    "EdgeFile",
     "NetworkFile",
+    "NodeFile",
     "Param",
     "PresetFile",
     "ScaleOutFile",
     "Source",
+    "TopologyFile",
+    "check_format",
     "flag",
     "resolve",
 ]
+
+#: Version of the form, which a file may state as ``format``.
+FORMAT = 1
+
+
+def check_format(raw: Mapping[str, Any], where: str) -> None:
+    """Refuse a file of another version of the form.
+
+    Raises
+    ------
+    SpecError
+        Naming both versions.
+    """
+    given = raw.get("format", FORMAT)
+    if isinstance(given, bool) or given != FORMAT:
+        raise SpecError(f"{where}: format {given!r} is not known; this version of supernode reads format {FORMAT}")
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,6 +87,24 @@ class DeviceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hbm_rate: Quantity | None = None
     copy_rate: Quantity | None = None
     reduce_rate: Quantity | None = None
+    hbm_latency: Quantity | None = None
+
+
+class NodeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A switch of a graph; ``switch`` is an index into the ``switches`` of its network."""
+
+    name: str
+    switch: int | str = 0
+    radix: int | str | None = None
+
+
+class EdgeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Parallel links between two vertices of a graph; ``link`` is an index into the ``links`` of its network."""
+
+    a: str
+    b: str
+    link: int | str = 0
+    count: int | str = 1
 
 
 class TopologyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,6 +117,9 @@ class TopologyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rails: int | str = 1
     dims: list[int | str] = []
     wrap: list[bool] | bool = True
+    accelerators: list[str] = []
+    nodes: list[NodeFile] = []
+    edges: list[EdgeFile] = []
 
 
 class PlanesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,6 +145,10 @@ class SwitchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     in_network_reduce: bool | str = False
 
 
+def _one_plane() -> list[int | str]:
+    return [1]
+
+
 class NetworkFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One ``[[network]]``."""
 
@@ -110,13 +156,17 @@ class NetworkFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: str
     span: int | str
     topology: TopologyFile
-    planes: PlanesFile | list[int | str]
     payload: Quantity
     overhead: Quantity
     links: list[LinkFile]
-    switches: list[SwitchFile]
+    switches: list[SwitchFile] = []
+    planes: list[int | str] | PlanesFile = msgspec.field(default_factory=_one_plane)
     buffer: Quantity = "auto"
     routing: str | None = None
+    dateline: bool = True
+    #: What the builder of the network had to decide, and the values that it assumed: every run shows them.
+    notes: list[str] = []
+    assumed: list[str] = []
 
 
 class ScaleOutFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -124,11 +174,11 @@ class ScaleOutFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     radix: int | str
     link_rate: Quantity
-    link_latency: Quantity
-    trunk_latency: Quantity
-    switch_latency: Quantity
     payload: Quantity
     overhead: Quantity
+    link_latency: Quantity | None = None
+    trunk_latency: Quantity | None = None
+    switch_latency: Quantity | None = None
     kind: str = "net"
     name: str = "scale_out"
     topology: str = "fat_tree"
@@ -171,13 +221,14 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     core: CoreFile | None = None
 
 
-class PresetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PresetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A preset file; the system's own tables are still raw, with their references to parameters."""
 
+    format: int = FORMAT
     name: str
-    title: str
-    stack: str
-    params: dict[str, Param]
+    title: str = ""
+    stack: str = "none"
+    params: dict[str, Param] = {}
     system: dict[str, Any]
     device: dict[str, Any]
     network: list[dict[str, Any]]
@@ -189,13 +240,17 @@ class PresetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     conflict: list[Conflict] = []
     #: Units that the name alone stands for; more than one in a cluster. A list is a product: racks, units a rack.
     units: int | str | list[int | str] = 1
+    #: Values that nobody published and remarks of the program that wrote the file: every run shows them.
+    assumed: list[str] = []
+    notes: list[str] = []
 
 
-class ClusterFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ClusterFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A preset that starts from another one, as many units of it or as a variant: what it says on top of that."""
 
+    format: int = FORMAT
     name: str
-    title: str
+    title: str = ""
     unit: str
     units: int | str = 1
     description: str = ""
@@ -237,6 +292,8 @@ _OPERATOR = re.compile(r"\s*([*/])\s*")
 def resolve(value: Any, params: Mapping[str, Quantity | bool], used: set[str]) -> Any:
     """Replace every ``"$NAME"`` by the parameter's value, and products and quotients of them by theirs.
 
+    A text that begins with ``$$`` is no reference: it stands for itself, less one ``$``.
+
     Parameters
     ----------
     value
@@ -246,6 +303,8 @@ def resolve(value: Any, params: Mapping[str, Quantity | bool], used: set[str]) -
     used
         Receives the names that occur.
     """
+    if isinstance(value, str) and value.startswith("$$"):
+        return value[1:]
     if isinstance(value, str) and value.startswith("$"):
         first, *rest = _OPERATOR.split(value.replace("$", ""))
         result = _look_up(first, params, used)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from supernode.spec import Clos, NetworkSpec, TorusShape
+from supernode.spec import Clos, GraphShape, NetworkSpec, TorusShape
 from supernode.stack import load_stack
 from supernode.system import System, load_preset
 
@@ -31,6 +31,8 @@ def network_text(spec: NetworkSpec) -> list[str]:
     if isinstance(shape, Clos):
         wires = f", rails {shape.rails}" if shape.rails > 1 else ""
         form = f"{len(shape.down)}-tier tree, down {shape.down}, up {shape.up}, parallel {shape.parallel}{wires}"
+    elif isinstance(shape, GraphShape):
+        form = f"graph of {shape.switches} switches and {sum(count for *_, count in shape.edges)} links"
     else:
         mesh = isinstance(shape, TorusShape) and not any(shape.wrap)
         kind = "Mesh" if mesh else type(shape).__name__.removesuffix("Shape")

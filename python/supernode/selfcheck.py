@@ -41,7 +41,7 @@ from supernode.execute import execute
 from supernode.options import RECORDS
 from supernode.plan import Plan
 from supernode.result import Result
-from supernode.spec import Clos, NetworkSpec
+from supernode.spec import Clos, GraphShape, NetworkSpec
 
 __all__ = ["MOST_ACCELERATORS", "MOST_HOPS", "self_check"]
 
@@ -167,6 +167,8 @@ def _blocks(networks: list[NetworkSpec]) -> list[int]:
         topology = network.topology
         if isinstance(topology, Clos):
             steps = [topology.down[0] * topology.rails, *topology.down[1:]]
+        elif isinstance(topology, GraphShape):
+            steps = [network.span // below]
         else:
             steps = list(topology.dims)
         whole = (below * s for s in accumulate(steps, mul))

@@ -12,6 +12,7 @@ __all__ = [
     "Clos",
     "DeviceSpec",
     "FullMeshShape",
+    "GraphShape",
     "LinkSpec",
     "NetworkSpec",
     "ProtocolSpec",
@@ -47,7 +48,19 @@ class FullMeshShape(msgspec.Struct, frozen=True, tag_field="kind", tag="full_mes
     dims: list[int]
 
 
-Topology = Clos | TorusShape | FullMeshShape
+class GraphShape(msgspec.Struct, frozen=True, tag_field="kind", tag="graph"):
+    """An explicit graph: accelerators are its vertices 0 to span - 1, its switches follow.
+
+    An edge is (vertex, vertex, index into the network's ``links``, parallel full-duplex links); ``switch_kinds`` has an
+    index into the network's ``switches`` for each switch, and is empty if all of them are of the first kind.
+    """
+
+    switches: int
+    edges: list[tuple[int, int, int, int]]
+    switch_kinds: list[int] = []
+
+
+Topology = Clos | TorusShape | FullMeshShape | GraphShape
 
 
 class LinkSpec(msgspec.Struct, frozen=True):

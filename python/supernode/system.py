@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from html import escape
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from supernode.data import load, load_raw, locate
+from supernode.data import convert, load_raw, locate
 from supernode.device import Device
 from supernode.errors import FabricError, SpecError, SupernodeError
 from supernode.fabric.base import Fabric, Network, parse_fabric, positive
 from supernode.fabric.fat_tree import FatTree
 from supernode.marks import ASSUMED_MARKS, assumed_text
 from supernode.preset import Core, ScaleOut, build, with_overrides
-from supernode.presetfile import ClusterFile, PresetFile
+from supernode.presetfile import ClusterFile, PresetFile, check_format
 from supernode.spec import SystemSpec
 from supernode.units import Quantity
 
@@ -103,13 +105,205 @@ class System:
             unit_accelerators=built.accelerators,
             units=units,
             bundle=built.units,
-            unpublished=tuple(listed),
+            unpublished=(*file.assumed, *listed),
             overrides=dict(overrides),
-            remarks=tuple(f"override {o} has no effect: {name} does not use it" for o in overrides if o not in used),
+            remarks=(
+                *file.notes,
+                *(f"override {o} has no effect: {name} does not use it" for o in overrides if o not in used),
+            ),
             from_preset=True,
         )
         system.to_spec()
         return system
+
+    @classmethod
+    def load(cls, path: str | Path, /, **overrides: Quantity | bool) -> System:
+        """Load a system file (TOML), which :meth:`save` may have written.
+
+        Parameters
+        ----------
+        path
+            A file that ends in ``.toml``.
+        **overrides
+            New values of its parameters, by name.
+
+        Raises
+        ------
+        SpecError
+            If the file does not exist or is not valid: naming the line or field, and the nearest valid name.
+        FabricError
+            If its numbers do not make a fabric.
+        """
+        text = str(path)
+        if not text.endswith(".toml"):
+            raise SpecError(f"system file {text!r} must end in .toml; other formats are read by System.from_file")
+        return cls.preset(text, **overrides)
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | Path,
+        format: str | None = None,
+        *,
+        name: str | None = None,
+        link_rate: Quantity | Mapping[str, Quantity] | None = None,
+        link_latency: Quantity | Mapping[str, Quantity] | None = None,
+        switch_latency: Quantity | None = None,
+        accelerators: Sequence[str] | None = None,
+        device: Device | None = None,
+        hints: str | Path | None = None,
+        payload: Quantity | None = None,
+        overhead: Quantity | None = None,
+        buffer: Quantity | None = None,
+        routing: str | None = None,
+        kind: str | None = None,
+    ) -> System:
+        """Read a system from another tool's file; what is left out is in its notes, and in every result's warnings.
+
+        Parameters
+        ----------
+        path
+            The file.
+        format
+            One of toml, graphml, nccl, astra-sim, ns3, simai, htsim, infragraph; by default told by the file itself.
+        name
+            Name of the system; by default that in the file, or the file's own.
+        link_rate, link_latency
+            Rate per direction (``"50 GB/s"``) and latency (``"500 ns"``) of links for which the file has none. A
+            dictionary has one for each kind of link that the format has names for: ``{"nvlink": "25 GB/s"}``.
+        switch_latency
+            Of switches for which the file has none; by default 0, with a warning.
+        accelerators
+            Names of the vertices that are accelerators, in the order of ranks, where the file does not say.
+        device
+            The accelerator, of which most formats say nothing.
+        hints
+            A second file: ASTRA-sim's ``system.json``.
+        payload, overhead, buffer, routing, kind
+            As for :class:`~supernode.Switched`, where the file has none.
+
+        Raises
+        ------
+        SpecError
+            If the file does not exist or is not valid: naming file, line and field.
+        FabricError
+            If its fabric cannot be built, or lacks a value: naming file and vertex, edge or link.
+        SizeOverflowError
+            If it is too large to be written out.
+        """
+        from supernode import io
+        from supernode.io.text import read_text
+
+        options = io.Options(
+            name=name,
+            link_rate=link_rate,
+            link_latency=link_latency,
+            switch_latency=switch_latency,
+            accelerators=accelerators,
+            device=device,
+            hints=None if hints is None else read_text(Path(hints)),
+            payload=payload,
+            overhead=overhead,
+            buffer=buffer,
+            routing=routing,
+            kind=kind,
+        )
+        return io.read_file(path, format, options)
+
+    @classmethod
+    def from_graph(
+        cls,
+        graph: object,
+        *,
+        name: str | None = None,
+        link_rate: Quantity | None = None,
+        link_latency: Quantity | None = None,
+        switch_latency: Quantity | None = None,
+        accelerators: Sequence[str] | None = None,
+        device: Device | None = None,
+        payload: Quantity | None = None,
+        overhead: Quantity | None = None,
+        buffer: Quantity | None = None,
+        routing: str | None = None,
+        kind: str | None = None,
+    ) -> System:
+        """Take a graph of NetworkX or rustworkx as a system of one network.
+
+        Vertices have a ``kind`` (``"gpu"``, ``"switch"``, ...), edges ``rate`` and ``latency`` as texts with units.
+
+        Parameters
+        ----------
+        graph
+            The graph.
+        name, link_rate, link_latency, switch_latency, accelerators, device
+            As for :meth:`from_file`.
+        payload, overhead, buffer, routing, kind
+            As for :class:`~supernode.Switched`, where the graph has none.
+
+        Raises
+        ------
+        SpecError
+            If it is no graph of these libraries.
+        FabricError
+            Naming the vertex or edge that is not valid.
+        """
+        from supernode import io
+
+        options = io.Options(
+            name=name,
+            link_rate=link_rate,
+            link_latency=link_latency,
+            switch_latency=switch_latency,
+            accelerators=accelerators,
+            device=device,
+            payload=payload,
+            overhead=overhead,
+            buffer=buffer,
+            routing=routing,
+            kind=kind,
+        )
+        return io.to_system(io.read_graph(graph, options), options)
+
+    def to_toml(self, path: str | Path | None = None) -> str:
+        """Return the system as a TOML file, and write it if there is a path; :meth:`load` gives the same system back.
+
+        Parameters
+        ----------
+        path
+            File to write, whole or not at all.
+        """
+        from supernode import io
+
+        text, _ = io.render(self, "toml")
+        if path is not None:
+            io.write_file(self, path, "toml")
+        return text
+
+    def save(self, path: str | Path, format: str | None = None) -> tuple[str, ...]:
+        """Write the system to a file, whole or not at all.
+
+        Parameters
+        ----------
+        path
+            The file.
+        format
+            One of toml, graphml, dot, infragraph, infragraph-json; by default by the extension.
+
+        Returns
+        -------
+        tuple of str
+            What the format leaves out; nothing for TOML.
+
+        Raises
+        ------
+        SpecError
+            If the format is unknown or is only read, or the file cannot be written.
+        SizeOverflowError
+            If it is too large for a list of vertices and edges; TOML needs none.
+        """
+        from supernode import io
+
+        return io.write_file(self, path, format)
 
     def scale_up(self, device: Device | None = None, *, count: int, fabric: Fabric) -> System:
         """Join ``count`` accelerators, the first network of the system or the next one outwards.
@@ -268,11 +462,35 @@ def split_name(name: str) -> tuple[str, int]:
     return base, positive(units, "number of units", base)
 
 
-@lru_cache(maxsize=256)
 def load_preset(name: str) -> PresetFile:
-    """Read the file of a preset by its name or path."""
+    """Read the file of a preset by its name or path; files of users are read anew each time.
+
+    Raises
+    ------
+    SpecError
+        If the file is not valid, or it is a unit of itself.
+    """
     path = locate("presets", "system", name)
-    if "unit" in load_raw(path):
-        cluster = load(path, ClusterFile)
-        return cluster.on(load_preset(cluster.unit))
-    return load(path, PresetFile)
+    return _read(path, ()) if isinstance(path, Path) and name.endswith(".toml") else _packaged(path.name)
+
+
+@lru_cache(maxsize=256)
+def _packaged(file: str) -> PresetFile:
+    return _read(locate("presets", "system", file.removesuffix(".toml")), ())
+
+
+def _read(path: Traversable, above: tuple[str, ...]) -> PresetFile:
+    """Read a file and the files of the units that it is made of."""
+    place = str(path.resolve()) if isinstance(path, Path) else path.name
+    if place in above:
+        chain = " is made of ".join(Path(p).name for p in (*above[above.index(place) :], place))
+        raise SpecError(f"{path.name}: unit leads back to the file itself: {chain}")
+    raw = load_raw(path)
+    check_format(raw, path.name)
+    if "unit" not in raw:
+        return convert(raw, PresetFile, path.name)
+    cluster = convert(raw, ClusterFile, path.name)
+    unit = cluster.unit
+    if isinstance(path, Path) and unit.endswith(".toml") and (path.parent / unit).is_file():
+        unit = str(path.parent / unit)
+    return cluster.on(_read(locate("presets", "system", unit), (*above, place)))

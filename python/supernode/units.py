@@ -25,6 +25,9 @@ __all__ = [
     "U64_MAX",
     "Quantity",
     "as_integer",
+    "format_rate",
+    "format_size",
+    "format_time",
     "parse_power",
     "parse_rate",
     "parse_size",
@@ -234,3 +237,25 @@ def _shown(value: object) -> str:
     """Return what the user gave; Python itself refuses to write very large integers."""
     large = isinstance(value, int) and value.bit_length() > 1024
     return f"an integer of {value.bit_length()} bits" if large else repr(value)  # type: ignore[attr-defined]
+
+
+def format_rate(bits: int) -> str:
+    """Return the text of a rate in bit/s, exactly: in the largest unit that leaves a whole number."""
+    return _format(bits, {f"{p}bit/s": f for p, f in _DECIMAL.items()})
+
+
+def format_time(fs: int) -> str:
+    """Return the text of a duration in femtoseconds, exactly: in the largest unit that leaves a whole number."""
+    return _format(fs, {word: TIME_UNITS[word] for word in ("fs", "ps", "ns", "us", "ms", "s")}, zero="0 ns")
+
+
+def format_size(count: int) -> str:
+    """Return the text of a number of bytes, exactly: in the largest binary unit that leaves a whole number."""
+    return _format(count, {"B": 1, **{f"{p}B": f for p, f in _BINARY.items()}})
+
+
+def _format(value: int, units: Mapping[str, int], zero: str = "") -> str:
+    if value == 0 and zero:
+        return zero
+    word, factor = max(((w, f) for w, f in units.items() if value % f == 0), key=lambda pair: pair[1])
+    return f"{value // factor} {word}"

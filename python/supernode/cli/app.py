@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from supernode.cli import inspect_commands, run_commands
+from supernode.cli import file_commands, inspect_commands, run_commands
 from supernode.core import versions
 from supernode.errors import SupernodeError
 from supernode.terminal import use_plain_warnings
@@ -49,6 +49,8 @@ _COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("run", run_commands.run),
     ("explain", inspect_commands.explain),
     ("check", inspect_commands.check),
+    ("convert", file_commands.convert),
+    ("schema", file_commands.schema),
 )
 for _name, _function in _COMMANDS:
     app.command(_name)(_interruptible(_function))

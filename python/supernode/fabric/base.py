@@ -58,12 +58,15 @@ class Network:
         What the builder had to decide or assume; shown with every result.
     assumed
         Parameters that the user did not give, with the value taken.
+    names
+        Names of the vertices of a graph: accelerators, then switches.
     """
 
     spec: NetworkSpec
     kind: str
     notes: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -97,7 +100,8 @@ def parse_fabric(value: object, system: str) -> Fabric:
     """Return the fabric, or raise :class:`SpecError` with the valid classes."""
     if isinstance(value, type) or not isinstance(value, Fabric):
         raise SpecError(
-            f"system {system}: fabric is {value!r}; it must be a Switched, FatTree, Torus, Mesh or FullMesh object"
+            f"system {system}: fabric is {value!r}; "
+            "it must be a Switched, FatTree, Torus, Mesh, FullMesh or Graph object"
         )
     return value
 

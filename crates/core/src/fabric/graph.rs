@@ -271,7 +271,7 @@ impl Graph {
     /// The switch by which a packet with this selector makes its detour.
     pub fn detour(&self, selector: u32) -> u32 {
         let pick = mix(u64::from(selector)) >> 32;
-        self.homes[(pick * self.homes.len() as u64 >> 32) as usize]
+        self.homes[((pick * self.homes.len() as u64) >> 32) as usize]
     }
 
     /// Links from a switch to another one.

@@ -1,0 +1,79 @@
+"""Commands that read and write files of systems."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from supernode.errors import SpecError
+from supernode.schema import system_schema
+from supernode.system import System
+from supernode.terminal import print_warnings
+from supernode.units import Quantity
+
+__all__ = ["convert", "schema"]
+
+
+def _option(name: str, metavar: str, help: str) -> Any:
+    return typer.Option(name, metavar=metavar, help=help, show_default=False)
+
+
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="File of any known format.", show_default=False)],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="File to write.", show_default=False)],
+    from_format: Annotated[Optional[str], _option("--from", "FORMAT", "Format of IN.")] = None,  # noqa: UP045
+    to_format: Annotated[Optional[str], _option("--to", "FORMAT", "Format of OUT.")] = None,  # noqa: UP045
+    name: Annotated[Optional[str], _option("--name", "NAME", "Name of the system.")] = None,  # noqa: UP045
+    link_rate: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        _option("--link-rate", "[LINK=]RATE", "Rate of links that IN has none for; repeatable with names."),
+    ] = None,
+    link_latency: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        _option("--link-latency", "[LINK=]TIME", "Latency of links that IN has none for; repeatable with names."),
+    ] = None,
+    switch_latency: Annotated[
+        Optional[str],  # noqa: UP045
+        _option("--switch-latency", "TIME", "Latency of switches that IN has none for."),
+    ] = None,
+    accelerators: Annotated[
+        Optional[str],  # noqa: UP045
+        _option("--accelerators", "NAMES", "Vertices that are accelerators, with commas, in the order of ranks."),
+    ] = None,
+    hints: Annotated[Optional[Path], _option("--hints", "FILE", "ASTRA-sim's system.json.")] = None,  # noqa: UP045
+) -> None:
+    """Convert a system from one format into another; what is left out goes to stderr."""
+    options: dict[str, Any] = {
+        "name": name,
+        "link_rate": _by_name(link_rate, "--link-rate"),
+        "link_latency": _by_name(link_latency, "--link-latency"),
+        "switch_latency": switch_latency,
+        "accelerators": None if accelerators is None else [n.strip() for n in accelerators.split(",")],
+        "hints": hints,
+    }
+    system = System.from_file(source, from_format, **options)
+    left_out = system.save(target, to_format)
+    print_warnings((*system.notes(), *left_out))
+    sys.stderr.write(f"wrote {target}\n")
+
+
+def schema() -> None:
+    """Print the JSON Schema of system files."""
+    typer.echo(json.dumps(system_schema(), indent=2))
+
+
+def _by_name(values: Sequence[str] | None, option: str) -> Quantity | dict[str, Quantity] | None:
+    """Return one value, or one for each name."""
+    if not values:
+        return None
+    pairs = [value.partition("=") for value in values]
+    if len(pairs) == 1 and not pairs[0][1]:
+        return values[0]
+    if not all(equals and name for name, equals, _ in pairs):
+        raise SpecError(f"{option}: {', '.join(values)}: give one value, or LINK=VALUE each time")
+    return {name.strip(): text.strip() for name, _, text in pairs}

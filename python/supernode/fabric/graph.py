@@ -1,0 +1,229 @@
+"""Fabrics as an explicit graph: every switch and every link by name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from supernode.errors import FabricError
+from supernode.fabric.base import Network, buffer_bytes, packet_bytes, parse_kind, parse_routing, positive
+from supernode.fabric.parts import Edge, SwitchNode, as_edge, as_switch, check_size, paired, shown
+from supernode.fabric.reach import unreachable
+from supernode.spec import GraphShape, LinkSpec, NetworkSpec, SwitchSpec
+from supernode.units import Quantity, parse_rate, parse_time
+
+__all__ = ["Edge", "Graph", "SwitchNode"]
+
+
+@dataclass(frozen=True)
+class _Wiring:
+    shape: GraphShape
+    links: list[LinkSpec]
+    switches: list[SwitchSpec]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """A fabric given by its vertices and edges.
+
+    Only switches forward: two accelerators are joined by an edge of their own or by a path through switches.
+
+    Parameters
+    ----------
+    accelerators
+        Their names, in the order of ranks.
+    edges
+        :class:`Edge` objects, or pairs of names. An edge that is given several times counts as parallel links.
+    switches
+        :class:`SwitchNode` objects, or names.
+    rate, latency, medium
+        Of edges that have none of their own: rate of a link per direction (``"400 Gbit/s"``), latency (``"500 ns"``).
+    switch_latency, cut_through, in_network_reduce
+        Of switches that have none of their own.
+    directed
+        Edges lead from ``a`` to ``b`` only, and each one needs its twin the other way: for lists of directed links.
+    payload, overhead, buffer, routing, kind
+        As for :class:`~supernode.Switched`.
+
+    Raises
+    ------
+    FabricError
+        Naming the vertex or edge: a name twice or unknown, an edge from a vertex to itself or without a rate or
+        latency, more links than a switch has ports, a link without its way back, two accelerators that nothing joins.
+    UnitError
+        If a quantity is not valid.
+    SizeOverflowError
+        If the graph has more than 2^21 vertices or 2^24 edges.
+
+    Examples
+    --------
+    >>> import supernode as sn
+    >>> fabric = sn.Graph(
+    ...     accelerators=["a", "b"], switches=["s"], edges=[("a", "s"), ("b", "s")], rate="50 GB/s", latency="100 ns"
+    ... )
+    >>> sn.System("pair").scale_up(count=2, fabric=fabric).accelerators
+    2
+    """
+
+    accelerators: Sequence[str]
+    edges: Sequence[Edge | tuple[str, str]]
+    switches: Sequence[SwitchNode | str] = ()
+    rate: Quantity | None = None
+    latency: Quantity | None = None
+    medium: str = ""
+    switch_latency: Quantity = "0 ns"
+    cut_through: bool = True
+    in_network_reduce: bool = False
+    directed: bool = False
+    payload: Quantity = 4096
+    overhead: Quantity = 0
+    buffer: Quantity | None = "auto"
+    routing: str = "spray_round_robin"
+    kind: str = "net"
+
+    def __post_init__(self) -> None:
+        for field in ("accelerators", "edges", "switches"):
+            value = getattr(self, field)
+            if isinstance(value, str) or not isinstance(value, Iterable):
+                raise FabricError(f"fabric graph: {field} is {value!r}; it must be a list")
+            object.__setattr__(self, field, tuple(value))
+        if not self.accelerators:
+            raise FabricError("fabric graph: it has no accelerators")
+        self.network("graph", len(self.accelerators))
+
+    def network(self, name: str, span: int, *, ports: int = 1) -> Network:
+        """Build the network of ``span`` accelerators, which must be the graph's own number."""
+        if positive(span, "count", name) != len(self.accelerators):
+            raise FabricError(f"fabric {name}: the graph has {len(self.accelerators)} accelerators, not {span}")
+        if positive(ports, "ports", name) != 1:
+            raise FabricError(f"fabric {name}: the edges of a graph say how many ports an accelerator has, not {ports}")
+        payload, overhead = packet_bytes(self.payload, self.overhead)
+        wiring = self._wiring
+        buffers = [buffer_bytes(self.buffer, link, payload, overhead) for link in wiring.links]
+        spec = NetworkSpec(
+            name=name,
+            span=span,
+            topology=wiring.shape,
+            planes=[1],
+            links=wiring.links,
+            switches=wiring.switches,
+            payload=payload,
+            overhead=overhead,
+            routing=parse_routing(self.routing),
+            buffer=max((b for b in buffers if b is not None), default=None),
+        )
+        names = (*self.accelerators, *(node.name for node in self._nodes))
+        notes = tuple(f"{name}: {note}" for note in wiring.notes)
+        return Network(spec, parse_kind(self.kind), notes, names=names)
+
+    @cached_property
+    def _nodes(self) -> tuple[SwitchNode, ...]:
+        return tuple(as_switch(node) for node in self.switches)
+
+    @cached_property
+    def _wiring(self) -> _Wiring:
+        """The graph in numbers, checked."""
+        check_size(len(self.accelerators) + len(self.switches), len(self.edges))
+        vertices = self._vertices()
+        edges = [as_edge(edge) for edge in self.edges]
+        if not edges and len(vertices) > 1:
+            raise FabricError("fabric graph: it has no edges")
+        if self.directed:
+            edges = paired(edges)
+        links: dict[LinkSpec, int] = {}
+        counts: dict[tuple[int, int, int], int] = {}
+        parsed: dict[tuple[Quantity | None, Quantity | None, str | None], int] = {}
+        for edge in edges:
+            ends = (self._end(edge, edge.a, vertices), self._end(edge, edge.b, vertices))
+            if ends[0] == ends[1]:
+                raise FabricError(f"fabric graph: {shown(edge)} joins {edge.a!r} to itself")
+            look = (edge.rate, edge.latency, edge.medium)
+            if look not in parsed:
+                link = self._link(edge)
+                parsed[look] = links.setdefault(link, len(links))
+            key = (*ends, parsed[look])
+            if (ends[1], ends[0], parsed[look]) in counts:
+                key = (ends[1], ends[0], parsed[look])
+            counts[key] = counts.get(key, 0) + positive(edge.count, f"count of {shown(edge)}", "graph")
+        check_size(len(vertices), len(counts))
+        kinds: dict[SwitchSpec, int] = {}
+        numbers = [kinds.setdefault(self._switch_spec(node), len(kinds)) for node in self._nodes]
+        shape = GraphShape(
+            switches=len(self._nodes),
+            edges=[(a, b, link, count) for (a, b, link), count in counts.items()],
+            switch_kinds=numbers if any(numbers) else [],
+        )
+        switches = list(kinds) or [SwitchSpec(0, self.cut_through)]
+        self._check_ports(shape)
+        missing = unreachable(len(self.accelerators), shape.switches, ((a, b) for a, b, *_ in shape.edges))
+        if missing is not None:
+            raise FabricError(
+                f"fabric graph: no path through switches joins {self.accelerators[missing[0]]!r} and "
+                f"{self.accelerators[missing[1]]!r}; accelerators do not forward"
+            )
+        return _Wiring(shape, list(links), switches, self._notes(shape))
+
+    def _vertices(self) -> dict[str, int]:
+        names = [*self.accelerators, *(node.name for node in self._nodes)]
+        for name in names:
+            if not isinstance(name, str) or not name:
+                raise FabricError(f"fabric graph: {name!r} is not the name of a vertex; it must be text")
+        vertices = {name: number for number, name in enumerate(names)}
+        if len(vertices) != len(names):
+            twice = next(name for name, times in Counter(names).items() if times > 1)
+            raise FabricError(f"fabric graph: the name {twice!r} is given twice")
+        return vertices
+
+    def _end(self, edge: Edge, name: str, vertices: dict[str, int]) -> int:
+        number = vertices.get(name)
+        if number is None:
+            raise FabricError(f"fabric graph: {shown(edge)} ends at {name!r}, which is no accelerator or switch of it")
+        return number
+
+    def _link(self, edge: Edge) -> LinkSpec:
+        rate = self.rate if edge.rate is None else edge.rate
+        latency = self.latency if edge.latency is None else edge.latency
+        for what, value in (("rate", rate), ("latency", latency)):
+            if value is None:
+                raise FabricError(
+                    f"fabric graph: {shown(edge)} has no {what}; give it to the edge, or to the graph as {what}="
+                )
+        medium = self.medium if edge.medium is None else edge.medium
+        return LinkSpec(
+            parse_rate(rate, f"rate of {shown(edge)}"),  # type: ignore[arg-type]
+            parse_time(latency, f"latency of {shown(edge)}"),  # type: ignore[arg-type]
+            medium,
+        )
+
+    def _switch_spec(self, node: SwitchNode) -> SwitchSpec:
+        latency = self.switch_latency if node.latency is None else node.latency
+        return SwitchSpec(
+            parse_time(latency, f"latency of switch {node.name!r}", zero=True),
+            self.cut_through if node.cut_through is None else node.cut_through,
+            self.in_network_reduce if node.in_network_reduce is None else node.in_network_reduce,
+        )
+
+    def _check_ports(self, shape: GraphShape) -> None:
+        used: Counter[int] = Counter()
+        for a, b, _, count in shape.edges:
+            used[a] += count
+            used[b] += count
+        for number, node in enumerate(self._nodes, start=len(self.accelerators)):
+            if node.radix is None:
+                continue
+            radix = positive(node.radix, f"radix of switch {node.name!r}", "graph")
+            if used[number] > radix:
+                raise FabricError(
+                    f"fabric graph: switch {node.name!r} has {used[number]} links, more than its radix of {radix}"
+                )
+
+    def _notes(self, shape: GraphShape) -> tuple[str, ...]:
+        used = {vertex for a, b, *_ in shape.edges for vertex in (a, b)}
+        idle = [n.name for i, n in enumerate(self._nodes, start=len(self.accelerators)) if i not in used]
+        if not idle:
+            return ()
+        more = f" and {len(idle) - 3} more" if len(idle) > 3 else ""
+        return (f"switches without a link have no effect: {', '.join(idle[:3])}{more}",)

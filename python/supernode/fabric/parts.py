@@ -1,0 +1,125 @@
+"""The parts of an explicit graph: edges and switches, and what is checked of each alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from supernode.errors import FabricError, SizeOverflowError
+from supernode.fabric.base import positive
+from supernode.units import Quantity
+
+__all__ = ["MAX_EDGES", "MAX_VERTICES", "Edge", "SwitchNode", "as_edge", "as_switch", "check_size", "paired", "shown"]
+
+#: Vertices of one graph; larger machines have a structure, and the other fabrics need no list.
+MAX_VERTICES = 2**21
+
+#: Edges of one graph.
+MAX_EDGES = 2**24
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A full-duplex edge of a :class:`Graph`: one link, or several in parallel.
+
+    Parameters
+    ----------
+    a, b
+        Names of its ends.
+    rate
+        Rate of one link per direction, for example ``"50 GB/s"``; by default that of the graph.
+    latency
+        Propagation, PHY and error correction of a link, for example ``"100 ns"``; by default that of the graph.
+    count
+        Parallel links.
+    medium
+        Copper, optics, ...: for tables only.
+    """
+
+    a: str
+    b: str
+    rate: Quantity | None = None
+    latency: Quantity | None = None
+    count: int = 1
+    medium: str | None = None
+
+
+@dataclass(frozen=True)
+class SwitchNode:
+    """A switch of a :class:`Graph`.
+
+    Parameters
+    ----------
+    name
+        Name, unique in the graph.
+    latency
+        Head in to head out of an idle switch, for example ``"100 ns"``; by default that of the graph.
+    radix
+        Ports it has; more links than these are an error.
+    cut_through, in_network_reduce
+        As for :class:`~supernode.Switched`; by default as the graph.
+    """
+
+    name: str
+    latency: Quantity | None = None
+    radix: int | None = None
+    cut_through: bool | None = None
+    in_network_reduce: bool | None = None
+
+
+def check_size(vertices: int, edges: int, where: str = "fabric graph") -> None:
+    """Refuse a graph that is too large to be a list.
+
+    Raises
+    ------
+    SizeOverflowError
+        Naming the number.
+    """
+    for what, number, most in (("vertices", vertices, MAX_VERTICES), ("edges", edges, MAX_EDGES)):
+        if number > most:
+            raise SizeOverflowError(
+                f"{where}: {number} {what} are too many for a list; at most {most}. FatTree, Torus and the other "
+                "fabrics need no list"
+            )
+
+
+def as_edge(value: object) -> Edge:
+    """Return an edge that may be a pair of names."""
+    if isinstance(value, Edge):
+        return value
+    if isinstance(value, tuple | list) and len(value) == 2:
+        return Edge(*value)
+    raise FabricError(f"fabric graph: {value!r} is not an edge; it must be an Edge or a pair of names")
+
+
+def as_switch(value: object) -> SwitchNode:
+    """Return a switch that may be a name."""
+    if isinstance(value, str):
+        return SwitchNode(value)
+    if isinstance(value, SwitchNode):
+        return value
+    raise FabricError(f"fabric graph: {value!r} is not a switch; it must be a SwitchNode or a name")
+
+
+def shown(edge: Edge) -> str:
+    """Word an edge in an error."""
+    return f"edge {edge.a!r} - {edge.b!r}"
+
+
+def paired(edges: Iterable[Edge]) -> list[Edge]:
+    """Join directed edges in pairs; one without its twin is an error."""
+    total: Counter[Edge] = Counter()
+    for edge in edges:
+        total[replace(edge, count=1)] += positive(edge.count, f"count of {shown(edge)}", "graph")
+    found: dict[Edge, Edge] = {}
+    for edge, count in total.items():
+        back = replace(edge, a=edge.b, b=edge.a)
+        if total[back] != count:
+            raise FabricError(
+                f"fabric graph: {count} links lead from {edge.a!r} to {edge.b!r} and {total[back]} of the same "
+                "rate and latency back; links are full duplex"
+            )
+        if back not in found:
+            found[edge] = replace(edge, count=count)
+    return list(found.values())

@@ -1,0 +1,218 @@
+"""The formats, how they are told apart, and the two ways through them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from supernode.device import Device
+from supernode.errors import SpecError, SupernodeError
+from supernode.files import check_file, write_bytes
+from supernode.io.astra import read_astra
+from supernode.io.dot import write_dot
+from supernode.io.expand import expand
+from supernode.io.found import Found, Options
+from supernode.io.graphml import read_graphml, write_graphml
+from supernode.io.htsim import read_htsim
+from supernode.io.infragraph import read_infragraph
+from supernode.io.infragraph_write import LEFT_OUT, write_infragraph
+from supernode.io.links import read_ns3, read_simai
+from supernode.io.nccl import read_nccl
+from supernode.io.text import read_text
+from supernode.io.toml import write_toml
+from supernode.names import canonical
+
+if TYPE_CHECKING:
+    from supernode.system import System
+
+__all__ = ["FORMATS", "Format", "detect", "read_file", "render", "to_system", "write_file"]
+
+Reader = Callable[[str, str, Options], Found]
+Writer = Callable[["System"], tuple[str, tuple[str, ...]]]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of files.
+
+    Parameters
+    ----------
+    title
+        What it is.
+    extensions
+        Of its files, where they tell it.
+    read, write
+        What reads and writes it, if anything does.
+    """
+
+    title: str
+    extensions: tuple[str, ...] = ()
+    read: Reader | None = None
+    write: Writer | None = None
+
+
+def _toml(system: System) -> tuple[str, tuple[str, ...]]:
+    return write_toml(system), ()
+
+
+def _graphml(system: System) -> tuple[str, tuple[str, ...]]:
+    drawing = expand(system)
+    return write_graphml(drawing), drawing.warnings
+
+
+def _dot(system: System) -> tuple[str, tuple[str, ...]]:
+    drawing = expand(system)
+    return write_dot(drawing), drawing.warnings
+
+
+def _infragraph(json: bool) -> Writer:
+    def write(system: System) -> tuple[str, tuple[str, ...]]:
+        drawing = expand(system)
+        return write_infragraph(drawing, json=json), (*drawing.warnings, f"{system.label}: {LEFT_OUT}")
+
+    return write
+
+
+#: Every format by name; ``toml``, the package's own, is read by :meth:`supernode.System.load`.
+FORMATS: dict[str, Format] = {
+    "toml": Format("supernode system file", (".toml",), write=_toml),
+    "graphml": Format("GraphML", (".graphml",), read_graphml, _graphml),
+    "nccl": Format("NCCL and RCCL topology XML", (), read_nccl),
+    "astra-sim": Format("ASTRA-sim network.yml", (), read_astra),
+    "ns3": Format("ns-3 physical topology, as ASTRA-sim uses it", (), read_ns3),
+    "simai": Format("SimAI topology", (), read_simai),
+    "htsim": Format("htsim .topo", (".topo",), read_htsim),
+    "infragraph": Format("InfraGraph, YAML", (".yaml", ".yml"), read_infragraph, _infragraph(json=False)),
+    "infragraph-json": Format("InfraGraph, JSON", (".json",), read_infragraph, _infragraph(json=True)),
+    "dot": Format("Graphviz DOT", (".dot", ".gv"), write=_dot),
+}
+
+
+def read_file(path: str | Path, format: str | None, options: Options) -> System:
+    """Read a system from a file of any format.
+
+    Raises
+    ------
+    SpecError
+        If the format is unknown or cannot be told, or the file is not valid: naming file, line and field.
+    FabricError
+        If the fabric in it cannot be built: naming file and vertex or edge.
+    """
+    from supernode.system import System
+
+    target = Path(path)
+    text = read_text(target)
+    name = detect(target, text) if format is None else canonical("format", format, FORMATS)
+    if name == "toml":
+        if options != Options():
+            raise SpecError(f"{target.name}: a system file says everything itself; set its parameters with load()")
+        return System.load(target)
+    reader = FORMATS[name].read
+    if reader is None:
+        raise SpecError(f"{target.name}: {FORMATS[name].title} is written only")
+    try:
+        found = reader(text, target.stem, options)
+        return to_system(found, options)
+    except SupernodeError as error:
+        raise type(error)(f"{target.name}: {error}") from None
+
+
+def to_system(found: Found, options: Options) -> System:
+    """Return what a reader found as a system, checked as any other."""
+    from supernode.system import System
+
+    device = options.device or found.device
+    system = System(
+        name=found.name if options.name is None else options.name,
+        device=Device() if device is None else device,
+        networks=found.networks,
+        unit_accelerators=found.networks[-1].spec.span,
+        remarks=found.warnings,
+    )
+    system.to_spec()
+    return system
+
+
+_ROOT = re.compile(r"<(?:\w+:)?(graphml|system)[\s>]")
+_KEYS = (
+    (re.compile(r'^\s*"?(?:npus_count|topology)"?\s*:', re.MULTILINE), "astra-sim"),
+    (re.compile(r'(?:^|[{,])\s*"?(?:devices|instances)"?\s*:', re.MULTILINE), "infragraph"),
+)
+_NOT = (
+    (
+        re.compile(r'"?scheduling-policy"?\s*:'),
+        "it is a system file of ASTRA-sim; give it as hints= beside network.yml",
+    ),
+    (re.compile(r'"?logical-dims"?\s*:'), "it is a logical topology of ns-3; give the physical one"),
+)
+
+
+def detect(path: Path, text: str) -> str:
+    """Tell the format of a file by its extension and its first lines.
+
+    Raises
+    ------
+    SpecError
+        If it is none that is known.
+    """
+    suffix = path.suffix.lower()
+    for name in ("toml", "graphml", "htsim", "dot"):
+        if suffix in FORMATS[name].extensions:
+            return name
+    reason = f"its format cannot be told; give format= as one of {', '.join(FORMATS)}"
+    start = text.lstrip()
+    if start.startswith("<"):
+        root = _ROOT.search(text)
+        if root is not None:
+            return "graphml" if root[1] == "graphml" else "nccl"
+        raise SpecError(f"{path.name}: {reason}")
+    for pattern, name in _KEYS:
+        if pattern.search(text):
+            return name
+    for pattern, why in _NOT:
+        if pattern.search(text):
+            raise SpecError(f"{path.name}: {why}")
+    first = next((words for line in text.splitlines() if (words := line.split()) and words[0][0] != "#"), [])
+    numbers = [word.isdigit() for word in first]
+    if len(first) in (5, 6) and all(numbers[:5]):
+        return "simai"
+    if len(first) == 3 and all(numbers):
+        return "ns3"
+    if first and first[0].lower() == "nodes":
+        return "htsim"
+    raise SpecError(f"{path.name}: {reason}")
+
+
+def render(system: System, format: str) -> tuple[str, tuple[str, ...]]:
+    """Return a system as text, and what the format leaves out.
+
+    Raises
+    ------
+    SpecError
+        If the format is unknown or is only read.
+    """
+    name = canonical("format", format, FORMATS)
+    writer = FORMATS[name].write
+    if writer is None:
+        written = ", ".join(n for n, f in FORMATS.items() if f.write is not None)
+        raise SpecError(f"format {name!r} is read only; written are {written}")
+    return writer(system)
+
+
+def write_file(system: System, path: str | Path, format: str | None) -> tuple[str, ...]:
+    """Write a system to a file, whole or not at all, and return what the format leaves out."""
+    target = Path(path)
+    if format is None:
+        suffix = target.suffix.lower()
+        names = [n for n, f in FORMATS.items() if suffix in f.extensions and f.write is not None]
+        if not names:
+            known = ", ".join(e for f in FORMATS.values() if f.write is not None for e in f.extensions)
+            raise SpecError(f"{target.name}: no format is written with extension {suffix!r}; use {known}, or format=")
+        format = names[0]
+    text, warnings = render(system, format)
+    check_file(target)
+    write_bytes(target, text.encode())
+    return warnings

@@ -1,0 +1,218 @@
+"""Systems as TOML files, in the form of presets: what :meth:`supernode.System.save` writes and ``load`` reads.
+
+Every number is written exactly. Units and the rule that joins them stay apart, so that a file of one unit can be joined
+to several; assumed values and remarks travel along.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from supernode.errors import SpecError
+from supernode.fabric.base import Network
+from supernode.fabric.fat_tree import FatTree
+from supernode.preset import Core, ScaleOut
+from supernode.presetfile import FORMAT
+from supernode.spec import Clos, GraphShape, LinkSpec, NetworkSpec, SwitchSpec, TorusShape
+from supernode.units import Quantity, format_rate, format_size, format_time, parse_rate, parse_size, parse_time
+
+if TYPE_CHECKING:
+    from supernode.system import System
+
+__all__ = ["write_toml"]
+
+_Table = dict[str, Any]
+
+
+def write_toml(system: System) -> str:
+    """Return a system as TOML text.
+
+    Raises
+    ------
+    SpecError
+        If a name has characters that no file can hold.
+    """
+    system.to_spec()
+    top: _Table = {"format": FORMAT, "name": system.label, "stack": system.stack}
+    if system.units > 1:
+        top["units"] = system.units
+    if system.unpublished:
+        top["assumed"] = list(system.unpublished)
+    if system.remarks:
+        top["notes"] = list(system.remarks)
+    text = [*_assignments(top), "", "[system]", f"accelerators = {system.unit_accelerators}", "", "[device]"]
+    text += _assignments(_literal(_device(system)))
+    for network in system.networks:
+        text += ["", "[[network]]", *_assignments(_literal(_network(network)))]
+    if isinstance(system.joined, Core):
+        text += ["", "[core]", *_assignments(_literal(_tier(system.joined)))]
+    elif system.joined is not None:
+        text += ["", "[scale_out]", *_assignments(_literal(_scale_out(system.joined)))]
+    joined = "\n".join([*text, ""])
+    try:
+        joined.encode()
+    except UnicodeEncodeError as error:
+        raise SpecError(
+            f"system {system.label!r}: a name has characters that UTF-8 cannot hold: {error.reason}"
+        ) from None
+    return joined
+
+
+def _device(system: System) -> _Table:
+    spec = system.device.to_spec()
+    rates = {"hbm_rate": spec.hbm_rate, "copy_rate": spec.copy_rate, "reduce_rate": spec.reduce_rate}
+    latency = system.device.hbm_latency
+    return {
+        "name": spec.name,
+        **{key: format_rate(rate) for key, rate in rates.items() if rate is not None},
+        **({} if latency is None else {"hbm_latency": format_time(parse_time(latency, zero=True))}),
+    }
+
+
+def _network(network: Network) -> _Table:
+    spec = network.spec
+    same = len(set(spec.planes)) == 1
+    table: _Table = {
+        "name": spec.name,
+        "kind": network.kind,
+        "span": spec.span,
+        "planes": {"count": len(spec.planes), "links": spec.planes[0]} if same else spec.planes,
+        "payload": format_size(spec.payload),
+        "overhead": format_size(spec.overhead) if spec.overhead else 0,
+        "buffer": "unlimited" if spec.buffer is None else format_size(spec.buffer),
+        "routing": spec.routing,
+        "links": [_link(link) for link in spec.links],
+        "switches": [_switch(switch) for switch in spec.switches],
+    }
+    if not spec.dateline:
+        table["dateline"] = False
+    for key, texts in (("notes", network.notes), ("assumed", network.assumed)):
+        if texts:
+            table[key] = list(texts)
+    return {**table, "topology": _topology(spec, network.names)}
+
+
+def _link(spec: LinkSpec) -> _Table:
+    medium = {"medium": spec.medium} if spec.medium else {}
+    return {"rate": format_rate(spec.rate), "latency": format_time(spec.latency_fs), **medium}
+
+
+def _switch(spec: SwitchSpec) -> _Table:
+    table: _Table = {"latency": format_time(spec.latency_fs)}
+    if not spec.cut_through:
+        table["cut_through"] = False
+    if spec.in_network_reduce:
+        table["in_network_reduce"] = True
+    return table
+
+
+def _topology(spec: NetworkSpec, names: Sequence[str]) -> _Table:
+    shape = spec.topology
+    if isinstance(shape, Clos):
+        rails = {"rails": shape.rails} if shape.rails > 1 else {}
+        return {"kind": "clos", "down": shape.down, "up": shape.up, "parallel": shape.parallel, **rails}
+    if isinstance(shape, TorusShape):
+        return {"kind": "torus", "dims": shape.dims, "wrap": shape.wrap}
+    if not isinstance(shape, GraphShape):
+        return {"kind": "full_mesh", "dims": shape.dims}
+    kinds = shape.switch_kinds or [0] * shape.switches
+    nodes = [
+        {"name": name, **({"switch": kind} if kind else {})}
+        for name, kind in zip(names[spec.span :], kinds, strict=True)
+    ]
+    edges = [
+        {
+            "a": names[a],
+            "b": names[b],
+            **({"link": link} if link else {}),
+            **({"count": count} if count != 1 else {}),
+        }
+        for a, b, link, count in shape.edges
+    ]
+    return {"kind": "graph", "accelerators": list(names[: spec.span]), "nodes": nodes, "edges": edges}
+
+
+def _tier(core: Core) -> _Table:
+    return {"up": core.up, "parallel": core.parallel, "link": _link(core.link), "switch": _switch(core.switch)}
+
+
+def _scale_out(joined: ScaleOut) -> _Table:
+    fabric: FatTree = joined.fabric
+    optional: _Table = {
+        "tiers": fabric.tiers,
+        "pod_leaves": fabric.pod_leaves,
+        "trunk_rate": None if fabric.trunk is None else format_rate(parse_rate(fabric.trunk)),
+        "link_latency": _time(fabric.link_latency),
+        "trunk_latency": _time(fabric.trunk_latency),
+        "switch_latency": _time(fabric.switch_latency),
+    }
+    buffer = fabric.buffer
+    return {
+        "name": joined.name,
+        "kind": fabric.kind,
+        "radix": fabric.radix,
+        "nics_per_accelerator": joined.ports,
+        "planes": joined.ports if fabric.planes is None else fabric.planes,
+        "rails": fabric.rails,
+        "oversubscription": str(fabric.ratio()).replace("/", ":"),
+        "link_rate": format_rate(parse_rate(fabric.link)),
+        **{key: value for key, value in optional.items() if value is not None},
+        "cut_through": fabric.cut_through,
+        "in_network_reduce": fabric.in_network_reduce,
+        "payload": format_size(parse_size(fabric.payload)),
+        "overhead": 0 if fabric.overhead == 0 else format_size(parse_size(fabric.overhead)),
+        "buffer": "unlimited"
+        if buffer is None
+        else buffer
+        if isinstance(buffer, str)
+        else format_size(parse_size(buffer)),
+        "routing": fabric.routing,
+        **({"medium": fabric.medium} if fabric.medium else {}),
+    }
+
+
+def _time(value: Quantity | None) -> str | None:
+    return None if value is None else format_time(parse_time(value, zero=True))
+
+
+def _literal(value: Any) -> Any:
+    """Double the ``$`` at the start of a text, which would name a parameter."""
+    if isinstance(value, str):
+        return f"${value}" if value.startswith("$") else value
+    if isinstance(value, Mapping):
+        return {key: _literal(item) for key, item in value.items()}
+    if isinstance(value, Sequence):
+        return [_literal(item) for item in value]
+    return value
+
+
+#: Lists of tables that get a line an entry.
+_LONG = ("links", "switches", "nodes", "edges", "assumed", "notes", "accelerators")
+
+
+def _assignments(table: Mapping[str, Any]) -> list[str]:
+    found = []
+    tables: list[str] = []
+    for key, value in table.items():
+        if key == "topology":
+            tables += ["[network.topology]", *_assignments(value)]
+        elif key in _LONG and len(value) > 1:
+            found += [f"{key} = [", *(f"  {_value(item)}," for item in value), "]"]
+        else:
+            found.append(f"{key} = {_value(value)}")
+    return found + tables
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        # a basic string of TOML is one of JSON, but for the delete character
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_value(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    return str(value)
