@@ -38,6 +38,7 @@ from supernode.device import Device
 from supernode.errors import SupernodeError
 from supernode.explanation import Explanation, explain
 from supernode.fabric import FatTree, FullMesh, Mesh, Switched, Torus
+from supernode.inventory import Inventory, Level, edges, inventory
 from supernode.marks import AssumedValueWarning
 from supernode.result import Result
 from supernode.schedules import Schedule, ScheduleReport, schedule
@@ -62,6 +63,8 @@ __all__ = [
     "FatTree",
     "FullMesh",
     "Gather",
+    "Inventory",
+    "Level",
     "Mesh",
     "PresetInfo",
     "Reduce",
@@ -85,8 +88,10 @@ __all__ = [
     "bench",
     "broadcast",
     "collectives",
+    "edges",
     "explain",
     "gather",
+    "inventory",
     "parse_rate",
     "parse_size",
     "parse_time",

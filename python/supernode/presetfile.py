@@ -25,6 +25,7 @@ __all__ = [
     "CoreFile",
     "NetworkFile",
     "Param",
+    "PowerFile",
     "PresetFile",
     "ScaleOutFile",
     "Source",
@@ -88,11 +89,12 @@ class PlanesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LinkFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One tier or dimension of links."""
+    """One tier or dimension of links; ``per_cable`` of them share a cable and its two modules."""
 
     rate: Quantity
     latency: Quantity
     medium: str = ""
+    per_cable: int | str = 1
 
 
 class SwitchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -161,6 +163,14 @@ class AcceleratorsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accelerators: int | str
 
 
+class PowerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[power]``: what one building unit or one accelerator draws, and what that figure covers."""
+
+    covers: str
+    unit: Quantity | None = None
+    accelerator: Quantity | None = None
+
+
 class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The system itself, parameters replaced."""
 
@@ -169,6 +179,7 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     network: list[NetworkFile]
     scale_out: ScaleOutFile | None = None
     core: CoreFile | None = None
+    power: PowerFile | None = None
 
 
 class PresetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -186,6 +197,7 @@ class PresetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sources: dict[str, Source] = {}
     scale_out: dict[str, Any] | None = None
     core: dict[str, Any] | None = None
+    power: dict[str, Any] | None = None
     conflict: list[Conflict] = []
     #: Units that the name alone stands for; more than one in a cluster. A list is a product: racks, units a rack.
     units: int | str | list[int | str] = 1
@@ -205,13 +217,18 @@ class ClusterFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     device: dict[str, Any] = {}
     network: list[dict[str, Any]] = []
     scale_out: dict[str, Any] | None = None
+    power: dict[str, Any] | None = None
     conflict: list[Conflict] = []
 
     def on(self, base: PresetFile) -> PresetFile:
         """Return the preset of its units, joined and renamed.
 
-        With networks of its own it describes itself; a conflict replaces that of the same topic.
+        With networks of its own it describes itself; a conflict replaces that of the same topic; a power of its own
+        replaces that of the units with its parameters.
         """
+        gone: set[str] = set()
+        if self.power is not None:
+            resolve(base.power, {name: p.value for name, p in base.params.items()}, gone)
         told = bool(self.network)
         below = base.units if isinstance(base.units, list) else [base.units]
         return msgspec.structs.replace(
@@ -221,11 +238,12 @@ class ClusterFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             description=self.description if told else f"{self.description.strip()} Based on: {base.title}.",
             not_modelled=self.not_modelled if told else [*self.not_modelled, *base.not_modelled],
             sources=base.sources | self.sources,
-            params=base.params | self.params,
+            params={name: p for name, p in base.params.items() if name not in gone} | self.params,
             device=base.device | self.device,
             network=self.network or base.network,
             scale_out=base.scale_out if self.scale_out is None else self.scale_out,
             core=base.core if self.scale_out is None else None,
+            power=base.power if self.power is None else self.power,
             conflict=list({c.topic: c for c in (*base.conflict, *self.conflict)}.values()),
             units=[self.units, *below],
         )

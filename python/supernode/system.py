@@ -53,6 +53,9 @@ class System:
     unpublished: tuple[str, ...] = field(default=(), repr=False)
     #: Parameters of a preset that the user replaced.
     overrides: Mapping[str, Quantity | bool] = field(default_factory=dict)
+    #: Watts of one unit, where that is known, and what the figure covers.
+    unit_power: int | None = field(default=None, repr=False)
+    power_covers: str = field(default="", repr=False)
     remarks: tuple[str, ...] = field(default=(), repr=False)
     #: A preset carries its scale-out network whether one unit is used or several.
     from_preset: bool = field(default=False, repr=False)
@@ -100,7 +103,13 @@ class System:
             bundle=built.units,
             unpublished=tuple(listed),
             overrides=dict(overrides),
-            remarks=tuple(f"override {o} has no effect: {name} does not use it" for o in overrides if o not in used),
+            unit_power=built.power_watts,
+            power_covers=built.power_covers,
+            remarks=tuple(
+                f"override {o} has no effect: {name} does not use it"
+                for o in overrides
+                if o not in used | built.used_for_power
+            ),
             from_preset=True,
         )
         system.to_spec()

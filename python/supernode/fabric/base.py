@@ -58,12 +58,15 @@ class Network:
         What the builder had to decide or assume; shown with every result.
     assumed
         Parameters that the user did not give, with the value taken.
+    per_cable
+        By tier or dimension, links that share one cable and its two modules; one where nothing is said.
     """
 
     spec: NetworkSpec
     kind: str
     notes: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
+    per_cable: tuple[int, ...] = ()
 
 
 @runtime_checkable
