@@ -119,12 +119,12 @@ def show(name: str, /, **overrides: Quantity | bool) -> PresetInfo:
     name
         Name of a preset, or ``"NAME:n"``.
     **overrides
-        New values of parameters, by name.
+        New values, by name, as for :meth:`supernode.System.preset`.
     """
     system = System.preset(name, **overrides)
     file = load_preset(split_name(name)[0])
-    params = with_overrides(file, overrides)
-    stack = load_stack(file.stack)
+    params = with_overrides(file, {k: v for k, v in overrides.items() if k not in system.stack_overrides})
+    stack = load_stack(file.stack).replaced(system.stack_overrides)
     return PresetInfo(
         system=system,
         title=file.title,

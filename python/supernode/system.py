@@ -15,6 +15,7 @@ from supernode.marks import ASSUMED_MARKS, assumed_text
 from supernode.preset import Core, ScaleOut, build, with_overrides
 from supernode.presetfile import ClusterFile, PresetFile
 from supernode.spec import SystemSpec
+from supernode.stack import load_stack
 from supernode.units import Quantity
 
 __all__ = ["System", "SystemLike", "as_system", "load_preset", "split_name"]
@@ -70,7 +71,8 @@ class System:
             Name of a preset, ``"NAME:n"`` for n units of it joined by its scale-out network, or the path of a preset
             file.
         **overrides
-            New values of parameters, by name: ``link_latency="300 ns"``.
+            New values of parameters, by name: ``link_latency="300 ns"``, or of the preset's own software stack:
+            ``**{"simple.launch": "5 us"}``.
 
         Raises
         ------
@@ -81,7 +83,9 @@ class System:
         """
         base, asked = split_name(name)
         file = load_preset(base)
-        params = with_overrides(file, overrides)
+        soft = {key: value for key, value in overrides.items() if "." in key}
+        load_stack(file.stack).replaced(soft)
+        params = with_overrides(file, {key: value for key, value in overrides.items() if key not in soft})
         built = build(file, params)
         units = asked * built.units
         if units > 1 and built.scale_out is None:
@@ -108,7 +112,7 @@ class System:
             remarks=tuple(
                 f"override {o} has no effect: {name} does not use it"
                 for o in overrides
-                if o not in used | built.used_for_power
+                if o not in used | built.used_for_power | set(soft)
             ),
             from_preset=True,
         )
@@ -193,6 +197,11 @@ class System:
         text = self.name if self.units == self.bundle else f"{self.name}:{self.units // self.bundle}"
         changed = ", ".join(f"{k}={v}" for k, v in self.overrides.items())
         return f"{text}[{changed}]" if changed else text
+
+    @property
+    def stack_overrides(self) -> dict[str, Quantity]:
+        """Values of the preset's software stack that the user replaced."""
+        return {name: value for name, value in self.overrides.items() if "." in name}
 
     def all_networks(self) -> tuple[Network, ...]:
         """Return every network, innermost first, the scale-out network sized."""
