@@ -10,7 +10,7 @@ import supernode as sn
 from supernode.data import list_names
 from supernode.errors import FabricError, SpecError, UnitError
 from supernode.marks import ASSUMED_MARKS, MARKS
-from supernode.presetfile import resolve
+from supernode.references import resolve
 from supernode.spec import Clos
 from supernode.stack import load_stack
 from supernode.system import System, load_preset

@@ -25,10 +25,8 @@ from supernode.presetfile import (
     ScaleOutFile,
     SwitchFile,
     TopologyFile,
-    flag,
-    resolve,
-    whole,
 )
+from supernode.references import flag, resolve, whole
 from supernode.spec import Clos, FullMeshShape, LinkSpec, NetworkSpec, SwitchSpec, Topology, TorusShape
 from supernode.units import Quantity, parse_power, parse_rate, parse_time
 

@@ -158,12 +158,15 @@ pub(crate) fn describe(py: Python<'_>, system_json: String) -> PyResult<String> 
     quick(py, move || core::describe_system(&system_json))
 }
 
+/// A column of the list of links: its name, and its value in a row.
+type Column<T> = (&'static str, fn(&Edge) -> T);
+
 /// Every directed link of a system: columns by name, as numpy arrays.
 #[pyfunction]
 pub(crate) fn edges<'py>(py: Python<'py>, system_json: String) -> PyResult<Bound<'py, PyDict>> {
     let edges = quick(py, move || core::list_edges(&system_json))?;
     let columns = PyDict::new(py);
-    let narrow: [(&str, fn(&Edge) -> u32); 6] = [
+    let narrow: [Column<u32>; 6] = [
         ("vertex", |e| e.vertex),
         ("port", |e| e.port),
         ("peer", |e| e.peer),
@@ -174,7 +177,7 @@ pub(crate) fn edges<'py>(py: Python<'py>, system_json: String) -> PyResult<Bound
     for (name, of) in narrow {
         columns.set_item(name, PyArray1::from_iter(py, edges.iter().map(of)))?;
     }
-    let wide: [(&str, fn(&Edge) -> u64); 3] =
+    let wide: [Column<u64>; 3] =
         [("rate", |e| e.rate), ("latency_fs", |e| e.latency_fs), ("forward_fs", |e| e.forward_fs)];
     for (name, of) in wide {
         columns.set_item(name, PyArray1::from_iter(py, edges.iter().map(of)))?;

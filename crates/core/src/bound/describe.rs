@@ -135,7 +135,7 @@ pub fn describe(fabric: &Fabric) -> Description {
         directed_links: 2 * links,
         accelerator_ports: u64::from(fabric.accelerator_ports()),
         injection_gbps: networks.iter().map(|n| n.injection_gbps).sum(),
-        bisection_gbps: far().last().map_or(0.0, |n| n.bisection_gbps),
+        bisection_gbps: far().next_back().map_or(0.0, |n| n.bisection_gbps),
         diameter_hops: far().map(|n| n.diameter_hops).max().unwrap_or(0),
         diameter_ns: far().map(|n| n.diameter_ns).fold(0.0, f64::max),
         state_bytes: state + accelerators * ACCELERATOR_BYTES,
