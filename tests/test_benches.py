@@ -71,3 +71,16 @@ def test_a_full_job_is_run_once_for_its_seconds_and_its_memory(monkeypatch: pyte
     assert set(jobs) <= set(GOALS.JOBS)
     for i, job in enumerate(jobs, start=1):
         assert (full.track_seconds(found, job), full.track_peak(found, job)) == (i, i)
+
+
+def test_the_cost_of_a_system_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    scale = load("scale")
+    small = scale.job("hgx-h100", {"link_rate": "30 GB/s"}, "plan")
+    assert small["accelerators"] == 8
+    assert small["seconds"] > 0
+    assert small["bytes"] >= 0
+    monkeypatch.setattr(scale, "LARGEST", {"board": ("hgx-h100", {})})
+    monkeypatch.setattr(scale.Scale, "params", (["board"], ["build"]))
+    found = scale.Scale().setup_cache()
+    assert scale.Scale().track_seconds(found, "board", "build") > 0
+    assert scale.Scale().track_bytes(found, "board", "build") >= 0

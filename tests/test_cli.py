@@ -85,6 +85,24 @@ def test_systems_and_show() -> None:
     assert done.returncode == 0
     assert "override" in done.stdout
     assert "assumed or unknown" in done.stdout
+    assert "planes = 6: instead of 7 (published)" in done.stdout
+    assert "bisection    64,512 GB/s one way" in done.stdout
+    done = supernode("show", "cloudmatrix384", "--set", "plans=6")
+    assert done.returncode == 2
+    assert "unknown parameter of preset cloudmatrix384 'plans'; did you mean 'planes'?" in done.stderr
+
+
+def test_settings_reach_a_job_and_its_result(tmp_path: Path) -> None:
+    job = tmp_path / "job.toml"
+    job.write_text('system = "hgx-h100"\ncollective = "all_reduce"\nsize = "1 KiB"\n')
+    done = supernode("run", str(job), "--set", "switch_latency=200 ns", "--set", "ll.launch=1 us", "-o", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    meta = json.loads((tmp_path / "meta.json").read_text())
+    assert meta["overrides"] == {"switch_latency": "200 ns", "ll.launch": "1 us"}
+    assert meta["effective"]["system"]["networks"][0]["switches"][0]["latency_fs"] == 200 * 10**6
+    done = supernode("bench", "all_reduce", "hgx-h100", "--sizes", "1K", "--set", "swich_latency=200 ns")
+    assert done.returncode == 2
+    assert "did you mean 'switch_latency'" in done.stderr
 
 
 def test_explain_and_check() -> None:

@@ -2,6 +2,7 @@
 
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ import supernode as sn
 from supernode.data import list_names
 from supernode.errors import FabricError, SpecError, UnitError
 from supernode.marks import ASSUMED_MARKS, MARKS
-from supernode.presetfile import resolve
+from supernode.references import resolve
 from supernode.spec import Clos, GraphShape
 from supernode.stack import load_stack
 from supernode.system import System, load_preset
@@ -237,3 +238,28 @@ def test_a_stack_without_a_kind_says_what_stands_in(tmp_path: Path) -> None:
     spec, notes = load_stack(str(own)).to_spec(["nvlink", "net"])
     assert spec.protocols[0].step_fs == [2 * 10**9, 2 * 10**9]
     assert notes == ("stack lib has no step latency for nvlink; that for net is used",)
+
+
+def test_values_of_the_software_can_be_replaced() -> None:
+    quick = System.preset("nvl72", **{"simple.launch": "1 us", "link_latency": "300 ns"})
+    slow = System.preset("nvl72", link_latency="300 ns")
+    options: dict[str, Any] = {"size": "1 MiB", "algorithm": "ring", "protocol": "simple", "fidelity": "analytic"}
+    results = [sn.all_reduce(system, **options) for system in (quick, slow)]
+    assert results[1].time_ns - results[0].time_ns == pytest.approx(7400)
+    assert results[0].overrides == results[0].meta["overrides"] == dict(quick.overrides)
+    assert results[0].effective["system"]["name"] == "nvl72[simple.launch=1 us, link_latency=300 ns]"
+    shown = sn.show("nvl72", **{"simple.launch": "1 us", "link_latency": "300 ns"})
+    assert [(p.name, p.value) for p in shown.overridden] == [("link_latency", "300 ns"), ("simple.launch", "1 us")]
+    assert "simple.launch = 1 us: instead of 8.4 us (published)" in str(shown)
+    with pytest.raises(SpecError, match=r"did you mean 'simple\.launch'"):
+        System.preset("nvl72", **{"simple.lunch": "1 us"})
+    other = sn.all_reduce(quick, size=8, stack="none", fidelity="analytic")
+    assert "override simple.launch has no effect: it is for stack nccl, not none" in other.warnings
+
+
+def test_power_changes_no_time() -> None:
+    system = System.preset("nvl72", rack_power="130 kW")
+    assert sn.inventory(system).power_watts == 130_000
+    assert not system.remarks
+    assert "power" not in System.preset("hgx-b200").assumed()
+    assert "board_power" in str(sn.show("hgx-b200"))

@@ -38,6 +38,7 @@ from supernode.device import Device
 from supernode.errors import SupernodeError
 from supernode.explanation import Explanation, explain
 from supernode.fabric import Edge, FatTree, FullMesh, Graph, Mesh, Switched, SwitchNode, Torus
+from supernode.inventory import Inventory, Level, edges, inventory
 from supernode.marks import AssumedValueWarning
 from supernode.result import Result
 from supernode.schedules import Schedule, ScheduleReport, schedule
@@ -65,6 +66,8 @@ __all__ = [
     "FullMesh",
     "Gather",
     "Graph",
+    "Inventory",
+    "Level",
     "Mesh",
     "PresetInfo",
     "Reduce",
@@ -89,8 +92,10 @@ __all__ = [
     "bench",
     "broadcast",
     "collectives",
+    "edges",
     "explain",
     "gather",
+    "inventory",
     "parse_rate",
     "parse_size",
     "parse_time",

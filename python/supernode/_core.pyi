@@ -15,6 +15,7 @@ __all__ = [
     "check_schedule",
     "collectives",
     "describe",
+    "edges",
     "error_codes",
     "explain",
     "simulate",
@@ -57,6 +58,9 @@ def validate(spec_json: str) -> str:
 
 def describe(system_json: str) -> str:
     """Counts of a system as JSON: accelerators, switches and links by level, bisection, injection, diameter, bytes."""
+
+def edges(system_json: str) -> dict[str, npt.NDArray[np.uint32] | npt.NDArray[np.uint64]]:
+    """Every directed link: vertex, port, peer, peer_port, network, level (uint32); rate, latency_fs, forward_fs."""
 
 def check_schedule(spec_json: str) -> str:
     """Runs the schedule symbolically; JSON report with messages, bytes, steps, lanes; raises ScheduleError if wrong."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-import msgspec
-
-from supernode import core
 from supernode.data import list_names
+from supernode.inventory import Inventory, inventory
 from supernode.marks import ASSUMED_MARKS
 from supernode.preset import build, with_overrides
 from supernode.presetfile import Conflict, Param, PresetFile, Source
-from supernode.spec import SystemSpec, encode
+from supernode.spec import SystemSpec
 from supernode.stack import Stack, load_stack
 from supernode.system import System, load_preset, split_name
 from supernode.units import Quantity
@@ -43,6 +42,8 @@ class ParameterRow:
         Arithmetic or reason.
     used
         Whether the model uses it.
+    timed
+        Whether a run depends on it; power, for one, changes no time.
     """
 
     owner: str
@@ -53,6 +54,7 @@ class ParameterRow:
     range: tuple[Quantity, ...]
     note: str
     used: bool = True
+    timed: bool = True
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,23 @@ class PresetInfo:
     @property
     def assumed(self) -> tuple[ParameterRow, ...]:
         """The values that nobody published."""
-        return tuple(p for p in (*self.parameters, *self.stack_values) if p.mark in ASSUMED_MARKS and p.used)
+        return tuple(
+            p for p in (*self.parameters, *self.stack_values) if p.mark in ASSUMED_MARKS and p.used and p.timed
+        )
+
+    @property
+    def overridden(self) -> tuple[ParameterRow, ...]:
+        """The values that the user replaced."""
+        return tuple(p for p in (*self.parameters, *self.stack_values) if p.mark == "override")
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        """What the machine consists of."""
+        return inventory(self.system)
 
     def counts(self) -> dict[str, Any]:
         """Return the core's description: switches and links by level, bisection, injection, diameter."""
-        found: dict[str, Any] = msgspec.json.decode(core.describe(encode(self.spec)))
-        return found
+        return dict(self.inventory.counts)
 
     def __str__(self) -> str:
         from supernode.report import info_text
@@ -111,12 +124,12 @@ def show(name: str, /, **overrides: Quantity | bool) -> PresetInfo:
     name
         Name of a preset, or ``"NAME:n"``.
     **overrides
-        New values of parameters, by name.
+        New values, by name, as for :meth:`supernode.System.preset`.
     """
     system = System.preset(name, **overrides)
     file = load_preset(split_name(name)[0])
-    params = with_overrides(file, overrides)
-    stack = load_stack(file.stack)
+    params = with_overrides(file, {k: v for k, v in overrides.items() if k not in system.stack_overrides})
+    stack = load_stack(file.stack).replaced(system.stack_overrides)
     return PresetInfo(
         system=system,
         title=file.title,
@@ -130,7 +143,7 @@ def show(name: str, /, **overrides: Quantity | bool) -> PresetInfo:
 
 def _parameters(file: PresetFile, params: Mapping[str, Param]) -> tuple[ParameterRow, ...]:
     built = build(file, params)
-    used = built.used | built.used_to_join
+    timed = built.used | built.used_to_join
     return tuple(
         ParameterRow(
             owner=file.name,
@@ -140,7 +153,8 @@ def _parameters(file: PresetFile, params: Mapping[str, Param]) -> tuple[Paramete
             source=_cite(p.source, file.sources),
             range=tuple(p.range or ()),
             note=p.note,
-            used=name in used,
+            used=name in timed | built.used_for_power,
+            timed=name in timed,
         )
         for name, p in params.items()
     )

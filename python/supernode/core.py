@@ -13,7 +13,7 @@ except ImportError as error:  # a source tree on the path without the built exte
         f"'pip install .' from the repository's top level ({error})"
     ) from error
 
-from supernode._core import CancelToken, Run, check_schedule, describe, simulate, validate
+from supernode._core import CancelToken, Run, check_schedule, describe, edges, simulate, validate
 from supernode._core import explain as explain_json
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "check_schedule",
     "collectives",
     "describe",
+    "edges",
     "explain_json",
     "simulate",
     "validate",

@@ -11,6 +11,7 @@ table with ``preset`` and overrides of its parameters::
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,22 @@ from supernode.errors import SpecError
 from supernode.names import unknown
 from supernode.options import RunOptions
 from supernode.system import System
+from supernode.units import Quantity
 
 __all__ = ["load_job"]
 
 _REQUIRED = ("system", "collective")
 
 
-def load_job(path: Path) -> tuple[System, str, dict[str, Any]]:
+def load_job(path: Path, overrides: Mapping[str, Quantity | bool] | None = None) -> tuple[System, str, dict[str, Any]]:
     """Read a job file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    overrides
+        New values of parameters of its system, before those of the file.
 
     Returns
     -------
@@ -53,13 +62,13 @@ def load_job(path: Path) -> tuple[System, str, dict[str, Any]]:
     system, collective = raw.pop("system"), raw.pop("collective")
     if not isinstance(collective, str):
         raise SpecError(f"job {path.name}: collective must be a name, not {collective!r}")
-    return _system(system, path.name), collective, raw
+    return _system(system, path.name, overrides or {}), collective, raw
 
 
-def _system(value: object, where: str) -> System:
+def _system(value: object, where: str, changes: Mapping[str, Quantity | bool]) -> System:
     if isinstance(value, str):
-        return System.preset(value)
+        return System.preset(value, **changes)
     if isinstance(value, dict) and isinstance(value.get("preset"), str):
         overrides = {k: v for k, v in value.items() if k != "preset"}
-        return System.preset(value["preset"], **overrides)
+        return System.preset(value["preset"], **(overrides | dict(changes)))
     raise SpecError(f"job {where}: system must be a name, or a table with 'preset' and overrides, not {value!r}")

@@ -110,7 +110,7 @@ def make_plan(system: SystemLike, collective: Collective | str, size: Quantity |
     networks, routing_notes = _route(machine.all_networks(), given.get("routing"))
     if parse_flow_control(given.get("flow_control", "credit")) == "unlimited":
         networks = [replace(n, spec=_replace(n.spec, buffer=None)) for n in networks]
-    stack = load_stack(machine.stack if given.get("stack") is None else given["stack"])
+    stack, replaced_notes = _stack(machine, given.get("stack"))
     stack_spec, stack_notes = stack.to_spec([n.kind for n in networks], given.get("protocol"))
     placement = None if given.get("placement") is None else parse_placement(given["placement"])
     spec = RunSpec(
@@ -136,7 +136,7 @@ def make_plan(system: SystemLike, collective: Collective | str, size: Quantity |
     )
     if given.get("packet_budget") is not None:
         spec = _replace(spec, packet_budget=parse_whole(given["packet_budget"], "packet_budget"))
-    notes = [*machine.notes(), *stack_notes, *routing_notes, *no_effect(spec, given)]
+    notes = [*machine.notes(), *replaced_notes, *stack_notes, *routing_notes, *no_effect(spec, given)]
     return Plan(
         system=machine,
         collective=operation,
@@ -153,6 +153,15 @@ def make_plan(system: SystemLike, collective: Collective | str, size: Quantity |
 def _replace(struct: Any, **changes: Any) -> Any:
     fields = {name: getattr(struct, name) for name in struct.__struct_fields__}
     return type(struct)(**(fields | changes))
+
+
+def _stack(system: System, name: str | None) -> tuple[Stack, list[str]]:
+    """Load the stack with the values that were replaced for it."""
+    stack, own = load_stack(system.stack if name is None else name), load_stack(system.stack)
+    changes = system.stack_overrides
+    if stack.name == own.name:
+        return stack.replaced(changes), []
+    return stack, [f"override {c} has no effect: it is for stack {own.name}, not {stack.name}" for c in changes]
 
 
 def _assumed(system: System, stack: Stack, spec: StackSpec, kinds: Sequence[str]) -> tuple[str, ...]:

@@ -26,12 +26,10 @@ from supernode.presetfile import (
     ScaleOutFile,
     SwitchFile,
     TopologyFile,
-    flag,
-    resolve,
-    whole,
 )
+from supernode.references import flag, resolve, whole
 from supernode.spec import Clos, FullMeshShape, LinkSpec, NetworkSpec, SwitchSpec, Topology, TorusShape
-from supernode.units import Quantity, parse_rate, parse_time
+from supernode.units import Quantity, parse_power, parse_rate, parse_time
 
 __all__ = ["Built", "Core", "ScaleOut", "build", "with_overrides"]
 
@@ -107,6 +105,12 @@ class Built:
         Parameters that one unit refers to.
     used_to_join
         Parameters that only the scale-out network refers to.
+    power_watts
+        What one unit draws, where that is known.
+    power_covers
+        What that figure covers.
+    used_for_power
+        Parameters that only the power refers to: no time depends on them.
     """
 
     device: Device
@@ -116,6 +120,9 @@ class Built:
     units: int
     used: frozenset[str]
     used_to_join: frozenset[str]
+    power_watts: int | None = None
+    power_covers: str = ""
+    used_for_power: frozenset[str] = frozenset()
 
 
 def with_overrides(file: PresetFile, overrides: Mapping[str, Quantity | bool]) -> dict[str, Param]:
@@ -146,6 +153,9 @@ def build(file: PresetFile, params: Mapping[str, Param]) -> Built:
     for key, table in (("scale_out", file.scale_out), ("core", file.core)):
         if table is not None:
             raw[key] = resolve(table, values, used_to_join)
+    used_for_power: set[str] = set()
+    if file.power is not None:
+        raw["power"] = resolve(file.power, values, used_for_power)
     factors = file.units if isinstance(file.units, list) else [file.units]
     counts = [whole(n, f"preset {file.name}, units") for n in resolve(factors, values, used)]
     units = positive(prod(counts), "units", file.name)
@@ -165,7 +175,22 @@ def build(file: PresetFile, params: Mapping[str, Param]) -> Built:
         units=units,
         used=frozenset(used),
         used_to_join=frozenset(used_to_join - used),
+        power_watts=_power(body, f"preset {file.name}, power"),
+        power_covers="" if body.power is None else body.power.covers,
+        used_for_power=frozenset(used_for_power - used - used_to_join),
     )
+
+
+def _power(body: Body, where: str) -> int | None:
+    """Return the watts of one unit."""
+    power = body.power
+    if power is None or (power.unit is None) == (power.accelerator is None):
+        if power is not None:
+            raise SpecError(f"{where}: it has to have one of unit and accelerator")
+        return None
+    if power.unit is not None:
+        return parse_power(power.unit, where)
+    return parse_power(power.accelerator or 0, where) * whole(body.system.accelerators, f"{where}, accelerators")
 
 
 def _network(file: NetworkFile) -> Network:
@@ -189,7 +214,8 @@ def _network(file: NetworkFile) -> Network:
         buffer=max((b for b in buffers if b is not None), default=None),
         dateline=file.dateline,
     )
-    return Network(spec, parse_kind(file.kind), tuple(file.notes), tuple(file.assumed))
+    cables = tuple(positive(whole(n.per_cable, f"{file.name} per_cable"), "per_cable", file.name) for n in file.links)
+    return Network(spec, parse_kind(file.kind), tuple(file.notes), tuple(file.assumed), per_cable=cables)
 
 
 def _graph(file: NetworkFile) -> Network:

@@ -1,13 +1,7 @@
-"""The form of a preset file: parameters with their origin, and a system written in terms of them.
-
-Any string ``"$NAME"`` in the system refers to the value of parameter ``NAME``; ``"$A * $B"`` is the product of two
-whole numbers, ``"$A / $B"`` how many whole B go into A, both numbers or both powers. Parameters are replaced first, so
-that everything behind :func:`resolve` sees plain numbers and quantities.
-"""
+"""The form of a preset file: parameters with their origin, and a system in terms of them (see ``references``)."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,8 +9,8 @@ import msgspec
 
 from supernode.errors import SpecError
 from supernode.marks import Mark
-from supernode.names import unknown
-from supernode.units import Quantity, parse_power
+from supernode.references import resolve
+from supernode.units import Quantity
 
 __all__ = [
     "FORMAT",
@@ -28,13 +22,12 @@ __all__ = [
     "NetworkFile",
     "NodeFile",
     "Param",
+    "PowerFile",
     "PresetFile",
     "ScaleOutFile",
     "Source",
     "TopologyFile",
     "check_format",
-    "flag",
-    "resolve",
 ]
 
 #: Version of the form, which a file may state as ``format``.
@@ -130,11 +123,12 @@ class PlanesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LinkFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One tier or dimension of links."""
+    """One tier or dimension of links; ``per_cable`` of them share a cable and its two modules."""
 
     rate: Quantity
     latency: Quantity
     medium: str = ""
+    per_cable: int | str = 1
 
 
 class SwitchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -211,6 +205,14 @@ class AcceleratorsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accelerators: int | str
 
 
+class PowerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[power]``: what one building unit or one accelerator draws, and what that figure covers."""
+
+    covers: str
+    unit: Quantity | None = None
+    accelerator: Quantity | None = None
+
+
 class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The system itself, parameters replaced."""
 
@@ -219,6 +221,7 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     network: list[NetworkFile]
     scale_out: ScaleOutFile | None = None
     core: CoreFile | None = None
+    power: PowerFile | None = None
 
 
 class PresetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -237,6 +240,7 @@ class PresetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     sources: dict[str, Source] = {}
     scale_out: dict[str, Any] | None = None
     core: dict[str, Any] | None = None
+    power: dict[str, Any] | None = None
     conflict: list[Conflict] = []
     #: Units that the name alone stands for; more than one in a cluster. A list is a product: racks, units a rack.
     units: int | str | list[int | str] = 1
@@ -260,13 +264,18 @@ class ClusterFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     device: dict[str, Any] = {}
     network: list[dict[str, Any]] = []
     scale_out: dict[str, Any] | None = None
+    power: dict[str, Any] | None = None
     conflict: list[Conflict] = []
 
     def on(self, base: PresetFile) -> PresetFile:
         """Return the preset of its units, joined and renamed.
 
-        With networks of its own it describes itself; a conflict replaces that of the same topic.
+        With networks of its own it describes itself; a conflict replaces that of the same topic; a power of its own
+        replaces that of the units with its parameters.
         """
+        gone: set[str] = set()
+        if self.power is not None:
+            resolve(base.power, {name: p.value for name, p in base.params.items()}, gone)
         told = bool(self.network)
         below = base.units if isinstance(base.units, list) else [base.units]
         return msgspec.structs.replace(
@@ -276,75 +285,12 @@ class ClusterFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             description=self.description if told else f"{self.description.strip()} Based on: {base.title}.",
             not_modelled=self.not_modelled if told else [*self.not_modelled, *base.not_modelled],
             sources=base.sources | self.sources,
-            params=base.params | self.params,
+            params={name: p for name, p in base.params.items() if name not in gone} | self.params,
             device=base.device | self.device,
             network=self.network or base.network,
             scale_out=base.scale_out if self.scale_out is None else self.scale_out,
             core=base.core if self.scale_out is None else None,
+            power=base.power if self.power is None else self.power,
             conflict=list({c.topic: c for c in (*base.conflict, *self.conflict)}.values()),
             units=[self.units, *below],
         )
-
-
-_OPERATOR = re.compile(r"\s*([*/])\s*")
-
-
-def resolve(value: Any, params: Mapping[str, Quantity | bool], used: set[str]) -> Any:
-    """Replace every ``"$NAME"`` by the parameter's value, and products and quotients of them by theirs.
-
-    A text that begins with ``$$`` is no reference: it stands for itself, less one ``$``.
-
-    Parameters
-    ----------
-    value
-        Plain data.
-    params
-        Values by name.
-    used
-        Receives the names that occur.
-    """
-    if isinstance(value, str) and value.startswith("$$"):
-        return value[1:]
-    if isinstance(value, str) and value.startswith("$"):
-        first, *rest = _OPERATOR.split(value.replace("$", ""))
-        result = _look_up(first, params, used)
-        for operator, name in zip(rest[::2], rest[1::2], strict=True):
-            other = _look_up(name, params, used)
-            if operator == "*":
-                result = whole(result, first) * whole(other, name)
-            else:
-                result = parse_power(result, first) // parse_power(other, name)
-        return result
-    if isinstance(value, dict):
-        return {key: resolve(item, params, used) for key, item in value.items()}
-    if isinstance(value, list):
-        return [resolve(item, params, used) for item in value]
-    return value
-
-
-def _look_up(name: str, params: Mapping[str, Quantity | bool], used: set[str]) -> Quantity | bool:
-    if name not in params:
-        raise unknown("parameter", name, params)
-    used.add(name)
-    return params[name]
-
-
-def flag(value: bool | str, what: str) -> bool:
-    """Return yes or no, which a preset or an override gives as such or as text."""
-    if isinstance(value, bool):
-        return value
-    if value.strip().lower() in ("true", "false"):
-        return value.strip().lower() == "true"
-    raise SpecError(f"{what}: {value!r} is not valid; true or false")
-
-
-def whole(value: int | float | str, what: str) -> int:
-    """Return a whole number that a preset or an override gives as a number or as text."""
-    if isinstance(value, str):
-        try:
-            return int(value)
-        except ValueError:
-            raise SpecError(f"{what}: {value!r} is not a whole number") from None
-    if isinstance(value, bool) or value != int(value):
-        raise SpecError(f"{what}: {value!r} is not a whole number")
-    return int(value)

@@ -1,9 +1,9 @@
-"""Text of what ``show`` and ``systems`` print."""
+"""Text of what ``show``, ``systems`` and inventories print."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from supernode.spec import Clos, GraphShape, NetworkSpec, TorusShape
 from supernode.stack import load_stack
@@ -11,8 +11,9 @@ from supernode.system import System, load_preset
 
 if TYPE_CHECKING:
     from supernode.catalogue import ParameterRow, PresetInfo
+    from supernode.inventory import Inventory
 
-__all__ = ["info_text", "network_text", "rate_text", "systems_text", "time_text"]
+__all__ = ["info_text", "inventory_text", "network_text", "power_text", "rate_text", "systems_text", "time_text"]
 
 
 def rate_text(bits: int) -> str:
@@ -54,14 +55,89 @@ def network_text(spec: NetworkSpec) -> list[str]:
     return lines
 
 
+def power_text(watts: float) -> str:
+    """Word a power."""
+    scale, unit = next(((s, u) for s, u in ((1e9, "GW"), (1e6, "MW"), (1e3, "kW")) if watts >= s), (1, "W"))
+    return f"{watts / scale:,.4g} {unit}"
+
+
+def inventory_text(found: Inventory) -> str:
+    """Word what a machine consists of: a table of levels, then the numbers of the whole."""
+    each = found.accelerators
+    head = ("network", "level", "links", "medium", "GB/s each", "an accelerator", "ns", "switches", "ports", "ns")
+    rows = [
+        (x.network, x.name, f"{x.links:,}", x.medium or "unknown", f"{x.link_gbps:g}")
+        + (f"{x.total_gbps / each:,.4g}", f"{x.link_ns:g}")
+        + ((f"{x.switches:,}", f"{x.ports:,}") if x.switches else ("in accelerators", f"{x.ports:,}"))
+        + (f"{x.switch_ns:g}",)
+        for x in found.levels
+    ]
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    left = (0, 1, 3)
+    table = [
+        "  "
+        + "  ".join(c.ljust(w) if i in left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+        for row in (head, *rows)
+    ]
+    networks = found.counts["networks"]
+    half = found.bisection_gbps / max(each // 2, 1)
+    media = ", ".join(f"{medium} {links:,}" for medium, links in found.by_medium().items())
+    ways = ", ".join(f"{n['name']} {n['injection_gbps']:g}" for n in networks)
+    lines = [
+        f"  accelerators {each:,}; switches {found.switches:,}; links {found.links:,} ({media})",
+        (
+            f"  injection    {found.injection_gbps:,g} GB/s an accelerator, one way ({ways}); "
+            f"{found.injection_gbps * each / 1e3:,.6g} TB/s in all"
+        ),
+        (
+            f"  bisection    {found.bisection_gbps:,.10g} GB/s one way = {found.bisection_gbps * 8e-3:,.6g} Tbit/s; "
+            f"{half:,.4g} GB/s an accelerator of either half"
+        ),
+        f"  diameter     {found.diameter_hops} hops, {found.diameter_ns:,g} ns over links and switches",
+    ]
+    if len(networks) > 1:
+        lines += [
+            f"    {n['name']}: {n['span']:,} accelerators, bisection {n['bisection_gbps']:,.10g} GB/s, "
+            f"diameter {n['diameter_hops']} hops, {n['diameter_ns']:,g} ns"
+            for n in networks
+        ]
+    lines.append(f"  optics       {_optics(found)}")
+    watts = found.power_watts
+    if watts is None:
+        lines.append("  power        unknown")
+    else:
+        lines.append(
+            f"  power        {power_text(watts)} = {found.system.units:,} x {power_text(watts / found.system.units)} "
+            f"({found.system.power_covers}); {power_text(watts / each)} an accelerator"
+        )
+    state = found.counts["state_bytes"] / 1e6
+    lines.append(f"  simulation   about {state:,.4g} MB of state in full, without traffic")
+    return "\n".join(["fabric", *table, *lines])
+
+
+def _optics(found: Inventory) -> str:
+    """Word the ends of optical cables by medium."""
+    ends: dict[str, int] = {}
+    for level in found.levels:
+        if level.optical_ends:
+            ends[level.medium] = ends.get(level.medium, 0) + level.optical_ends
+    listed = ", ".join(f"{medium} {count:,}" for medium, count in ends.items())
+    open_links = found.by_medium().get("unknown", 0)
+    words = f"{found.optical_ends:,} ends of optical cables{f' ({listed})' if listed else ''}"
+    return words + (f"; medium of {open_links:,} links unknown" if open_links else "")
+
+
 def info_text(info: PresetInfo) -> str:
     """Word everything about a preset."""
     spec = info.spec
     lines = [f"{info.name}: {info.title}", "", info.description, ""]
-    lines.append(f"{spec.accelerators} x {spec.device.name}; stack {info.system.stack}")
+    memory = "" if spec.device.hbm_rate is None else f", HBM {spec.device.hbm_rate / 8e9:,g} GB/s"
+    lines.append(f"{spec.accelerators} x {spec.device.name}{memory}; stack {info.system.stack}")
     for network in spec.networks:
         lines += network_text(network)
-    lines += ["", "counts", *_count_lines(info.counts(), "  ")]
+    lines += ["", str(info.inventory)]
+    if info.system.overrides:
+        lines += ["", "overrides", *(f"  {p.name} = {p.value}: {p.note}" for p in info.overridden)]
     lines += ["", "parameters (override any of them by name)", *_rows(info.parameters)]
     lines += ["", f"software: stack {info.system.stack}", *_rows(info.stack_values)]
     lines += _section("conflicting sources", [f"{c.topic}: used {c.used}; other {c.other}" for c in info.conflicts])
@@ -80,23 +156,6 @@ def systems_text(names: Sequence[str]) -> str:
     lines = [f"{'name':<20} {'accelerators':>12}  {'stack':<8} title"]
     lines += [f"{name:<20} {count:>12}  {stack:<8} {title}" for name, count, stack, title in rows]
     return "\n".join(lines)
-
-
-def _count_lines(counts: Mapping[str, Any], indent: str) -> list[str]:
-    """Word the core's description, one line a number, lists of networks and tiers indented."""
-    lines = []
-    for key, value in counts.items():
-        if isinstance(value, Mapping):
-            lines += [f"{indent}{key}", *_count_lines(value, indent + "  ")]
-        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
-            for item in value:
-                rest = {k: v for k, v in item.items() if k != "name"}
-                lines += [f"{indent}{key.removesuffix('s')} {item.get('name', '')}".rstrip()]
-                lines += _count_lines(rest, indent + "  ")
-        else:
-            shown = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
-            lines.append(f"{indent}{key}: {shown}")
-    return lines
 
 
 def _rows(parameters: Sequence[ParameterRow]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -14,7 +14,7 @@ from supernode.data import list_names, load, locate
 from supernode.errors import SpecError
 from supernode.fabric.base import KINDS, parse_kind
 from supernode.marks import ASSUMED_MARKS, Mark
-from supernode.names import canonical
+from supernode.names import canonical, unknown
 from supernode.presetfile import Source
 from supernode.spec import ProtocolSpec, StackSpec
 from supernode.units import Quantity, parse_size, parse_time
@@ -141,6 +141,34 @@ class Stack:
             listed.append((f"{p.name}.launch", p.launch))
             listed += [(f"{p.name}.step.{kind}", value) for kind, value in p.step.items()]
         return listed
+
+    def replaced(self, overrides: Mapping[str, Quantity]) -> Stack:
+        """Return the stack with new values, by the names of :meth:`values`.
+
+        Raises
+        ------
+        SpecError
+            If a name is unknown; the message has the nearest one.
+        """
+        known = dict(self.values())
+        for name in overrides:
+            if name not in known:
+                raise unknown(f"value of stack {self.name}", name, known)
+
+        def new(name: str, old: StackValue) -> StackValue:
+            if name not in overrides:
+                return old
+            return StackValue(overrides[name], "override", note=f"instead of {old.value} ({old.mark})")
+
+        protocols = [
+            msgspec.structs.replace(
+                p,
+                launch=new(f"{p.name}.launch", p.launch),
+                step={kind: new(f"{p.name}.step.{kind}", value) for kind, value in p.step.items()},
+            )
+            for p in self.file.protocol
+        ]
+        return Stack(msgspec.structs.replace(self.file, protocol=protocols))
 
     def assumed(self, kinds: Sequence[str], protocol: str) -> tuple[str, ...]:
         """List the values that nobody published and that a run can depend on.

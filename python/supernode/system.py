@@ -19,6 +19,7 @@ from supernode.marks import ASSUMED_MARKS, assumed_text
 from supernode.preset import Core, ScaleOut, build, with_overrides
 from supernode.presetfile import ClusterFile, PresetFile, check_format
 from supernode.spec import SystemSpec
+from supernode.stack import load_stack
 from supernode.units import Quantity
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ class System:
     unpublished: tuple[str, ...] = field(default=(), repr=False)
     #: Parameters of a preset that the user replaced.
     overrides: Mapping[str, Quantity | bool] = field(default_factory=dict)
+    #: Watts of one unit, where that is known, and what the figure covers.
+    unit_power: int | None = field(default=None, repr=False)
+    power_covers: str = field(default="", repr=False)
     remarks: tuple[str, ...] = field(default=(), repr=False)
     #: A preset carries its scale-out network whether one unit is used or several.
     from_preset: bool = field(default=False, repr=False)
@@ -74,7 +78,8 @@ class System:
             Name of a preset, ``"NAME:n"`` for n units of it joined by its scale-out network, or the path of a preset
             file.
         **overrides
-            New values of parameters, by name: ``link_latency="300 ns"``.
+            New values of parameters, by name: ``link_latency="300 ns"``, or of the preset's own software stack:
+            ``**{"simple.launch": "5 us"}``.
 
         Raises
         ------
@@ -85,7 +90,9 @@ class System:
         """
         base, asked = split_name(name)
         file = load_preset(base)
-        params = with_overrides(file, overrides)
+        soft = {key: value for key, value in overrides.items() if "." in key}
+        load_stack(file.stack).replaced(soft)
+        params = with_overrides(file, {key: value for key, value in overrides.items() if key not in soft})
         built = build(file, params)
         units = asked * built.units
         if units > 1 and built.scale_out is None:
@@ -107,9 +114,15 @@ class System:
             bundle=built.units,
             unpublished=(*file.assumed, *listed),
             overrides=dict(overrides),
+            unit_power=built.power_watts,
+            power_covers=built.power_covers,
             remarks=(
                 *file.notes,
-                *(f"override {o} has no effect: {name} does not use it" for o in overrides if o not in used),
+                *(
+                    f"override {o} has no effect: {name} does not use it"
+                    for o in overrides
+                    if o not in used | built.used_for_power | set(soft)
+                ),
             ),
             from_preset=True,
         )
@@ -383,6 +396,11 @@ class System:
         text = self.name if self.units == self.bundle else f"{self.name}:{self.units // self.bundle}"
         changed = ", ".join(f"{k}={v}" for k, v in self.overrides.items())
         return f"{text}[{changed}]" if changed else text
+
+    @property
+    def stack_overrides(self) -> dict[str, Quantity]:
+        """Values of the preset's software stack that the user replaced."""
+        return {name: value for name, value in self.overrides.items() if "." in name}
 
     def all_networks(self) -> tuple[Network, ...]:
         """Return every network, innermost first, the scale-out network sized."""

@@ -16,6 +16,7 @@ mod remarks;
 
 use crate::analytic::Prediction;
 use crate::bound::describe::{Description, describe};
+use crate::bound::edges;
 use crate::bound::{Bound, Demand, lower_bound};
 use crate::collective::{Algorithm, Collective, Schedule, check};
 use crate::engine::{Control, Job, run};
@@ -120,11 +121,23 @@ pub fn explain(spec: &RunSpec) -> Result<String> {
 /// # Errors
 /// [`Error::Spec`] or [`Error::Fabric`].
 pub fn describe_system(text: &str) -> Result<String> {
+    let description: Description = describe(&Fabric::new(&parse_system(text)?)?);
+    json(&description)
+}
+
+/// Every port of a system, as the fabric computes it.
+///
+/// # Errors
+/// As [`describe_system`], and [`Error::Memory`] beyond [`edges::MOST`] ports.
+pub fn list_edges(text: &str) -> Result<Vec<edges::Edge>> {
+    edges::list(&Fabric::new(&parse_system(text)?)?)
+}
+
+fn parse_system(text: &str) -> Result<SystemSpec> {
     let system: SystemSpec = serde_json::from_str(text)
         .map_err(|e| Error::spec("system", format!("line {} column {}", e.line(), e.column()), e.to_string()))?;
     validate_system(&system)?;
-    let description: Description = describe(&Fabric::new(&system)?);
-    json(&description)
+    Ok(system)
 }
 
 /// Parses and validates, with a placement that did not travel as text.

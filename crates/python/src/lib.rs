@@ -23,6 +23,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(run::simulate, m)?)?;
     m.add_function(wrap_pyfunction!(run::validate, m)?)?;
     m.add_function(wrap_pyfunction!(run::describe, m)?)?;
+    m.add_function(wrap_pyfunction!(run::edges, m)?)?;
     m.add_function(wrap_pyfunction!(run::check_schedule, m)?)?;
     m.add_function(wrap_pyfunction!(run::explain, m)?)?;
     m.add_function(wrap_pyfunction!(run::collectives, m)?)?;

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use numpy::PyReadonlyArray1;
+use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use pyo3_arrow::PyTable;
+use supernode_core::bound::edges::Edge;
 use supernode_core::collective::{Algorithm, Collective};
 use supernode_core::error::{Error, Result};
 use supernode_core::record::Skipping;
@@ -154,6 +156,33 @@ pub(crate) fn validate(py: Python<'_>, spec_json: String) -> PyResult<String> {
 #[pyfunction]
 pub(crate) fn describe(py: Python<'_>, system_json: String) -> PyResult<String> {
     quick(py, move || core::describe_system(&system_json))
+}
+
+/// A column of the list of links: its name, and its value in a row.
+type Column<T> = (&'static str, fn(&Edge) -> T);
+
+/// Every directed link of a system: columns by name, as numpy arrays.
+#[pyfunction]
+pub(crate) fn edges<'py>(py: Python<'py>, system_json: String) -> PyResult<Bound<'py, PyDict>> {
+    let edges = quick(py, move || core::list_edges(&system_json))?;
+    let columns = PyDict::new(py);
+    let narrow: [Column<u32>; 6] = [
+        ("vertex", |e| e.vertex),
+        ("port", |e| e.port),
+        ("peer", |e| e.peer),
+        ("peer_port", |e| e.peer_port),
+        ("network", |e| e.network),
+        ("level", |e| e.level),
+    ];
+    for (name, of) in narrow {
+        columns.set_item(name, PyArray1::from_iter(py, edges.iter().map(of)))?;
+    }
+    let wide: [Column<u64>; 3] =
+        [("rate", |e| e.rate), ("latency_fs", |e| e.latency_fs), ("forward_fs", |e| e.forward_fs)];
+    for (name, of) in wide {
+        columns.set_item(name, PyArray1::from_iter(py, edges.iter().map(of)))?;
+    }
+    Ok(columns)
 }
 
 /// Runs the schedule symbolically; a JSON report.

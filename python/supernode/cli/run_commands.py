@@ -12,7 +12,7 @@ from supernode import nccl_tests
 from supernode.api import simulate
 from supernode.benchmark import bench as run_bench
 from supernode.cli.inspect_commands import Collective, Settings, System
-from supernode.cli.options import build_system, split_options, with_run_options
+from supernode.cli.options import build_system, overrides_of, split_options, with_run_options
 from supernode.errors import SpecError
 from supernode.files import check_file, check_folder
 from supernode.job import load_job
@@ -87,13 +87,14 @@ def run(
     job: Annotated[Path, typer.Argument(help="TOML file with the keywords of simulate.", show_default=False)],
     output: Output = None,
     format: Format = "parquet",
+    settings: Settings = None,
 ) -> None:
     """Run one collective as a job file describes it."""
     if job.is_dir():
         raise SpecError(f"job file {str(job)!r} is a directory")
     if not job.is_file():
         raise SpecError(f"job file {str(job)!r} does not exist")
-    system, collective, options = load_job(job)
+    system, collective, options = load_job(job, overrides_of(settings))
     if output is not None:
         check_folder(output)
     result = simulate(system, collective, **options)

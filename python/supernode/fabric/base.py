@@ -60,6 +60,8 @@ class Network:
         Parameters that the user did not give, with the value taken.
     names
         Names of the vertices of a graph: accelerators, then switches.
+    per_cable
+        By tier or dimension, links that share one cable and its two modules; one where nothing is said.
     """
 
     spec: NetworkSpec
@@ -67,6 +69,7 @@ class Network:
     notes: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    per_cable: tuple[int, ...] = ()
 
 
 @runtime_checkable

@@ -2,8 +2,8 @@
 //!
 //! **Model.** Counts follow from the parameters of each network, never from walking the graph: links of tier t join each
 //! vertex below it to `up * parallel` ports; a line of a torus has one link an accelerator (one less without wraparound), a
-//! full line of k one a pair. *Bisection* is the rate, one way, between two halves of a copy at the narrowest tier or
-//! dimension; *diameter* the most links, and the longest propagation, between two accelerators.
+//! full line of k one a pair. Bisection and diameter are those of [`super::halves`]; the machine's bisection is that of the
+//! network that joins all, its diameter the longest of the networks that are the innermost one for some pair.
 //!
 //! **Cost.** O(networks x planes x tiers), whatever the number of accelerators.
 //!
@@ -11,7 +11,7 @@
 
 use serde::Serialize;
 
-use super::path;
+use super::{halves, path};
 use crate::fabric::direct::Dimension;
 use crate::fabric::{Fabric, Network, Shape};
 
@@ -35,9 +35,13 @@ pub struct Description {
     pub directed_links: u64,
     /// Ports of an accelerator.
     pub accelerator_ports: u64,
+    /// Injection of an accelerator over all networks, one way.
+    pub injection_gbps: f64,
+    /// Between two halves of the machine, one way.
+    pub bisection_gbps: f64,
     /// Links on the longest route.
     pub diameter_hops: u32,
-    /// Propagation of the longest route.
+    /// Propagation of the longest route: links, and switches or routers.
     pub diameter_ns: f64,
     /// Estimated bytes of simulation state.
     pub state_bytes: u64,
@@ -85,6 +89,10 @@ pub struct LevelDescription {
     pub link_gbps: f64,
     /// Propagation of each.
     pub link_ns: f64,
+    /// What they are made of; empty if the specification does not say.
+    pub medium: String,
+    /// Head in to head out of a switch of the tier, or of the router inside an accelerator.
+    pub switch_ns: f64,
 }
 
 /// Links that join the lower half of a line to the upper one.
@@ -116,6 +124,9 @@ pub fn describe(fabric: &Fabric) -> Description {
         2 * u64::from(net.channels) * d.levels.iter().map(|l| l.links).sum::<u64>() * LINK_BYTES
     };
     let state: u64 = fabric.networks.iter().zip(&networks).map(channels).sum();
+    // a network as wide as the one inside it never carries anything
+    let used = |i: &usize| *i == 0 || fabric.networks[*i].span != fabric.networks[i - 1].span;
+    let far = || (0..networks.len()).filter(used).map(|i| &networks[i]);
     Description {
         name: fabric.spec.name.clone(),
         accelerators,
@@ -123,8 +134,10 @@ pub fn describe(fabric: &Fabric) -> Description {
         links,
         directed_links: 2 * links,
         accelerator_ports: u64::from(fabric.accelerator_ports()),
-        diameter_hops: networks.iter().map(|n| n.diameter_hops).max().unwrap_or(0),
-        diameter_ns: networks.iter().map(|n| n.diameter_ns).fold(0.0, f64::max),
+        injection_gbps: networks.iter().map(|n| n.injection_gbps).sum(),
+        bisection_gbps: far().next_back().map_or(0.0, |n| n.bisection_gbps),
+        diameter_hops: far().map(|n| n.diameter_hops).max().unwrap_or(0),
+        diameter_ns: far().map(|n| n.diameter_ns).fold(0.0, f64::max),
         state_bytes: state + accelerators * ACCELERATOR_BYTES,
         networks,
     }
@@ -132,7 +145,7 @@ pub fn describe(fabric: &Fabric) -> Description {
 
 fn network(net: &Network) -> NetworkDescription {
     let levels = (0..path::tiers(net)).map(|tier| level(net, tier)).collect();
-    let (hops, fs) = diameter(net);
+    let (hops, fs) = halves::diameter(net);
     NetworkDescription {
         name: net.spec.name.clone(),
         kind: match (&net.planes[0].shape, &net.spec.topology) {
@@ -145,7 +158,7 @@ fn network(net: &Network) -> NetworkDescription {
         copies: net.copies,
         planes: net.planes.len(),
         injection_gbps: net.injection() as f64 / 8e9,
-        bisection_gbps: bisection(net) / 8e9,
+        bisection_gbps: halves::bisection(net) / 8e9,
         diameter_hops: hops,
         diameter_ns: fs as f64 / 1e6,
         levels,
@@ -186,73 +199,7 @@ fn level(net: &Network, tier: usize) -> LevelDescription {
         links: links * copies,
         link_gbps: net.link(tier).rate.0 as f64 / 8e9,
         link_ns: net.link(tier).latency_fs as f64 / 1e6,
-    }
-}
-
-/// Bit/s, one way, between two halves of a copy.
-fn bisection(net: &Network) -> f64 {
-    match &net.planes[0].shape {
-        Shape::Clos(_) => {
-            let half = f64::from(net.span) / 2.0;
-            let tier = |t: usize| {
-                let groups = f64::from(net.span) / f64::from(path::places(net, t));
-                path::uplinks(net, t) * groups / 2.0
-            };
-            (0..path::tiers(net) - 1).map(tier).fold(half * net.injection() as f64, f64::min)
-        }
-        Shape::Direct(d) => d
-            .dims
-            .iter()
-            .enumerate()
-            .filter(|(_, dim)| dim.kind.size() > 1)
-            .map(|(i, dim)| {
-                let links = middle(dim.kind) * u64::from(net.span / dim.kind.size()) * u64::from(d.links);
-                links as f64 * net.link(i).rate.0 as f64
-            })
-            .fold(f64::INFINITY, f64::min)
-            .min(f64::MAX),
-        // no cut of an arbitrary graph is known to be the narrowest
-        Shape::Graph(_) => f64::NAN,
-    }
-}
-
-/// Links and propagation (fs) of the longest route in a copy.
-fn diameter(net: &Network) -> (u32, u64) {
-    match &net.planes[0].shape {
-        Shape::Clos(_) => {
-            // the first and the last member are as far apart as any two: different subtrees at every tier in use
-            let meet = if net.span > 1 { path::meet(net, 0, net.span - 1) } else { 0 };
-            (2 * (meet as u32 + 1), path::climb(net, meet).1)
-        }
-        Shape::Direct(d) => {
-            let (mut hops, mut fs) = (0, 0);
-            for (i, dim) in d.dims.iter().enumerate() {
-                let size = dim.kind.size();
-                let far = match dim.kind {
-                    Dimension::Full { .. } => u32::from(size > 1),
-                    Dimension::Line { wrap, .. } => {
-                        if wrap {
-                            size / 2
-                        } else {
-                            size - 1
-                        }
-                    }
-                };
-                hops += far;
-                fs += u64::from(far) * net.link(i).latency_fs;
-            }
-            (hops, fs + u64::from(hops.saturating_sub(1)) * net.switch(0).latency_fs)
-        }
-        Shape::Graph(graph) => {
-            // along one of the longest paths; others of as many links may be of other classes
-            let (from, to) = graph.farthest();
-            let (mut at, mut hops, mut fs) = (from, 0, 0);
-            while let Some((port, (next, _))) = graph.choice(at, to, 0).and_then(|p| Some((p, graph.peer(at, p)?))) {
-                fs += net.link(graph.class(at, port).into()).latency_fs;
-                fs += next.checked_sub(net.span).map_or(0, |switch| net.kind(switch).latency_fs);
-                (at, hops) = (next, hops + 1);
-            }
-            (hops, fs)
-        }
+        medium: net.link(tier).medium.clone(),
+        switch_ns: net.switch(if net.is_tree() { tier } else { 0 }).latency_fs as f64 / 1e6,
     }
 }

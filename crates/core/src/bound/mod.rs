@@ -19,6 +19,8 @@
 //! **Cost.** O(ranks x tiers). **Limits.** Loads are those of whole cuts; hot links inside them are not seen.
 
 pub mod describe;
+pub mod edges;
+pub mod halves;
 pub mod needs;
 pub mod path;
 

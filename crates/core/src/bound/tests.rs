@@ -131,3 +131,28 @@ fn describe_matches_published_counts() {
     assert_eq!((level(0).links, level(1).links), (384 * 14, 7 * 48 * 16));
     assert_eq!(d.directed_links, 2 * (384 * 14 + 7 * 48 * 16));
 }
+
+#[test]
+fn odd_halves_split_what_is_left() {
+    let torus = |dims: &str, span: u32| {
+        let text = format!(
+            r#"{{"name": "ici", "span": {span}, "topology": {{"kind": "torus", "dims": {dims}, "wrap": [true, true]}},
+                "planes": [1], "links": [{{"rate": {0}, "latency_fs": 1}}, {{"rate": {0}, "latency_fs": 1}}],
+                "switches": [{{"latency_fs": 0}}], "payload": 4096, "overhead": 0}}"#,
+            GB
+        );
+        describe::describe(&fabric(span, &text)).bisection_gbps
+    };
+    // 2 (k^2 - 1) / (k - 1) links where the side is odd
+    assert_eq!((torus("[4, 4]", 16), torus("[3, 3]", 9), torus("[5, 5]", 25)), (8.0, 8.0, 12.0));
+}
+
+#[test]
+fn a_listing_has_every_link_twice() {
+    let f = fabric(8, &star("nv", 8, 2, 50, false));
+    let edges = super::edges::list(&f).unwrap();
+    assert_eq!(edges.len() as u64, describe::describe(&f).directed_links);
+    let back =
+        |e: &super::edges::Edge| edges.iter().any(|o| (o.vertex, o.port, o.peer) == (e.peer, e.peer_port, e.vertex));
+    assert!(edges.iter().all(back));
+}

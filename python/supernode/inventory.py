@@ -1,0 +1,206 @@
+"""What a machine consists of: links by level and medium, bisection, diameter, injection, optics, power.
+
+Everything follows from the graph that is simulated: the core counts it by arithmetic, and :func:`edges` lists it port
+by port for checks and for other programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from supernode import core
+from supernode.spec import encode
+from supernode.system import System, SystemLike, as_system
+
+__all__ = ["Inventory", "Level", "edges", "inventory"]
+
+#: Media whose links end in an optical module at either side.
+OPTICAL = ("optic", "lpo", "cpo", "npo", "fibre", "fiber")
+
+
+@dataclass(frozen=True)
+class Level:
+    """A tier of switches with the links below it, or a dimension, over all copies and planes of its network.
+
+    Parameters
+    ----------
+    network, name
+        Name of the network, and ``"tier 1"`` or ``"dimension 1"`` in it.
+    medium
+        What the links are made of; empty if nobody says.
+    links
+        Links, both directions counted as one.
+    link_gbps
+        Rate of each, one way, in GB/s.
+    link_ns
+        Propagation of each, in ns.
+    switches
+        Switches of the tier.
+    ports
+        Ports of each of them.
+    switch_ns
+        Head in to head out of a switch, or of the router inside an accelerator, in ns.
+    per_cable
+        Links that share a cable.
+    """
+
+    network: str
+    name: str
+    medium: str
+    links: int
+    link_gbps: float
+    link_ns: float
+    switches: int
+    ports: int
+    switch_ns: float
+    per_cable: int = 1
+
+    @property
+    def total_gbps(self) -> float:
+        """Rate of all links: those of a tier upwards, those of a dimension in either direction, in GB/s."""
+        return self.links * self.link_gbps * (1 if self.switches else 2)
+
+    @property
+    def cables(self) -> int:
+        """Cables."""
+        return -(-self.links // self.per_cable)
+
+    @property
+    def optical_ends(self) -> int:
+        """Ends of optical cables, two each: a module, or a part of one where a module serves several cables."""
+        return 2 * self.cables if any(word in self.medium.lower() for word in OPTICAL) else 0
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """A machine in numbers.
+
+    Parameters
+    ----------
+    system
+        The machine.
+    counts
+        The core's description, as :meth:`supernode.PresetInfo.counts` returns it.
+    levels
+        Links and switches, innermost network first.
+    """
+
+    system: System
+    counts: Mapping[str, Any] = field(repr=False)
+    levels: tuple[Level, ...]
+
+    @property
+    def accelerators(self) -> int:
+        """Number of accelerators."""
+        return int(self.counts["accelerators"])
+
+    @property
+    def switches(self) -> int:
+        """Switches of all networks."""
+        return int(self.counts["switches"])
+
+    @property
+    def links(self) -> int:
+        """Links of all networks, both directions counted as one."""
+        return int(self.counts["links"])
+
+    @property
+    def injection_gbps(self) -> float:
+        """Rate of an accelerator into all its networks, one way, in GB/s."""
+        return float(self.counts["injection_gbps"])
+
+    @property
+    def bisection_gbps(self) -> float:
+        """Least rate between two halves of the accelerators, one way, in GB/s."""
+        return float(self.counts["bisection_gbps"])
+
+    @property
+    def diameter_hops(self) -> int:
+        """Links on the longest route."""
+        return int(self.counts["diameter_hops"])
+
+    @property
+    def diameter_ns(self) -> float:
+        """Propagation over links and switches of the longest route, in ns."""
+        return float(self.counts["diameter_ns"])
+
+    @property
+    def optical_ends(self) -> int:
+        """Ends of optical cables, as far as media are known: a module each, or a part of one."""
+        return sum(level.optical_ends for level in self.levels)
+
+    @property
+    def power_watts(self) -> int | None:
+        """Power of all units, where that of one is known, in W."""
+        return None if self.system.unit_power is None else self.system.unit_power * self.system.units
+
+    def by_medium(self) -> dict[str, int]:
+        """Return links by medium, ``"unknown"`` where nobody says."""
+        found: dict[str, int] = {}
+        for level in self.levels:
+            if level.links:
+                found[level.medium or "unknown"] = found.get(level.medium or "unknown", 0) + level.links
+        return found
+
+    def __str__(self) -> str:
+        from supernode.report import inventory_text
+
+        return inventory_text(self)
+
+
+def inventory(system: SystemLike) -> Inventory:
+    """Count what a machine consists of.
+
+    Parameters
+    ----------
+    system
+        A :class:`~supernode.System`, or the name of a preset. Its size does not matter: nothing is walked.
+
+    Returns
+    -------
+    Inventory
+        Printing it shows all of it.
+    """
+    machine = as_system(system)
+    counts = msgspec.json.decode(core.describe(encode(machine.to_spec())))
+    levels = []
+    for network, found in zip(machine.all_networks(), counts["networks"], strict=True):
+        for i, level in enumerate(found["levels"]):
+            per_cable = network.per_cable[i] if i < len(network.per_cable) else 1
+            levels.append(Level(network=found["name"], per_cable=per_cable, **level))
+    return Inventory(machine, counts, tuple(levels))
+
+
+def edges(system: SystemLike) -> pa.Table:
+    """List the graph of a machine, one row a directed link.
+
+    Parameters
+    ----------
+    system
+        A :class:`~supernode.System`, or the name of a preset, of at most ten million directed links.
+
+    Returns
+    -------
+    pyarrow.Table
+        ``vertex`` and ``port`` that a link leaves, ``peer`` and ``peer_port`` that it reaches (accelerators are the
+        vertices from 0, switches follow), ``network``, ``level`` (tier or dimension, from 1), ``rate_gbps`` in GB/s,
+        ``latency_ns``, and ``forward_ns``: head in to head out at the far end, for what is forwarded there.
+
+    Raises
+    ------
+    MemoryLimitError
+        If there are more.
+    """
+    spec = as_system(system).to_spec()
+    found: dict[str, np.ndarray[Any, Any]] = dict(core.edges(encode(spec)))
+    names = pa.DictionaryArray.from_arrays(pa.array(found["network"]), [n.name for n in spec.networks])
+    columns = {key: pa.array(found[key]) for key in ("vertex", "port", "peer", "peer_port")}
+    columns |= {"network": names, "level": pa.array(found["level"] + 1), "rate_gbps": pa.array(found["rate"] / 8e9)}
+    columns |= {key: pa.array(found[f"{key[:-3]}_fs"] / 1e6) for key in ("latency_ns", "forward_ns")}
+    return pa.table(columns)
