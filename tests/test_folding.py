@@ -95,3 +95,13 @@ def test_expansion_keeps_to_the_limit_of_the_run() -> None:
         result.expand("flows")
     assert result.expand("links").num_rows == 2048
     assert sn.all_to_all(star(1024), **options).expand("flows").num_rows == 1024 * 1023
+
+
+def test_a_part_of_a_large_machine_costs_what_it_is() -> None:
+    options = {"size": "64 KiB", "ranks": 16, "algorithm": "binomial", "fidelity": "packet", "record": ["links"]}
+    part = sn.simulate("atlas950", "broadcast", **options)  # type: ignore[arg-type]
+    assert not part.folding["applied"]
+    assert part.links.num_rows == 64 * 14  # the rack of the ranks: 14 neighbours each
+    whole = sn.simulate("atlas950", "broadcast", fold=False, **options)  # type: ignore[arg-type]
+    assert part.time_fs == whole.time_fs
+    assert part.expand("links").equals(whole.links)

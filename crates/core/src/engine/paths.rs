@@ -142,7 +142,7 @@ impl PathNet {
             (Shape::Clos(tree), Shape::Clos(folded)) => {
                 let shifted = job.folding.uplinks(n, tree.tiers().len() - 1, net.planes[plane].links);
                 let climb = Climb::new(tree, &shifted);
-                Some(if job.folding.applied() { climb.fold(folded, &shifted) } else { climb })
+                Some(if job.folding.quotient().is_some() { climb.fold(folded, &shifted) } else { climb })
             }
             _ => None,
         };

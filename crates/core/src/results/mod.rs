@@ -46,7 +46,7 @@ pub fn table(outcome: &Outcome, name: &str, expand: bool, limit: Option<u64>) ->
     }
     let folding = &outcome.folding;
     // a run in full has one row each already
-    let expand = expand && folding.applied();
+    let expand = expand && folding.quotient().is_some();
     if let (Some(limit), Some(record)) = (limit, &outcome.record) {
         size::fit(outcome, record, (name, list), expand, limit)?;
     }

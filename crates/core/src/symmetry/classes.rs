@@ -39,7 +39,7 @@ impl Folding {
                     Some((_, planes)) if port < planes => (port + planes - self.turned(a)) % planes,
                     _ => port,
                 };
-                (a < self.ranks && port < quotient.accelerator_ports()).then(|| (self.group.remove(a), port))
+                (a < self.part && port < quotient.accelerator_ports()).then(|| (self.group.remove(a), port))
             }
             Place::Switch { network, copy, plane, index } => {
                 let net = quotient.networks.get(network)?;
@@ -60,7 +60,7 @@ impl Folding {
                 let view = self.view(fabric, network, plane, tier)?;
                 let (whole, folded) = (view.whole.tiers()[tier], view.folded.tiers()[tier]);
                 let subtree = view.above.remove(a);
-                if first >= self.ranks || subtree >= folded.switches / (folded.child_twins * folded.up) {
+                if first >= self.part || subtree >= folded.switches / (folded.child_twins * folded.up) {
                     return None;
                 }
                 let mut twin = 0;

@@ -38,7 +38,7 @@ impl Folding {
 
     /// One row a connected output port, if links were recorded.
     pub fn links(&self, fabric: &Fabric, record: &Record) -> Vec<LinkRecord> {
-        if !self.applied() {
+        if self.quotient.is_none() {
             return record.links.clone();
         }
         // doubling a vector of this size as it grows would take it twice

@@ -43,6 +43,8 @@ const LOOK: u64 = 1 << 20;
 #[derive(Clone, Debug)]
 pub struct Folding {
     ranks: u32,
+    /// Accelerators that can have a part in the run: those of the ranks, and what lies in networks between them.
+    part: u32,
     /// Digits of the rank that can be shifted.
     group: Radix,
     /// Where each digit of the group lies in each network.
@@ -129,6 +131,10 @@ impl Folding {
             }
         } else if folding.kinds {
             folding.reason = "not asked for".into();
+        } else if fold && folding.turn.is_none() {
+            // nothing is folded, but what the ranks cannot reach need not be there
+            folding.part = part(fabric, ranks);
+            folding.quotient = if folding.part < fabric.accelerators() { folding.fold(fabric).ok() } else { None };
         }
         folding
     }
@@ -157,6 +163,7 @@ impl Folding {
     pub fn none(ranks: u32, reason: String) -> Self {
         Self {
             ranks,
+            part: ranks,
             group: Radix::default(),
             seats: vec![],
             tops: vec![],
@@ -170,10 +177,10 @@ impl Folding {
 
     /// True if only one of each class is simulated.
     pub fn applied(&self) -> bool {
-        self.quotient.is_some()
+        self.quotient.is_some() && self.kinds
     }
 
-    /// What is simulated, if that is not everything.
+    /// What is simulated, if that is not everything: the quotient, or the part of the machine that the ranks can use.
     pub fn quotient(&self) -> Option<&Fabric> {
         self.quotient.as_ref()
     }
@@ -285,6 +292,18 @@ impl Folding {
     pub fn ends(&self, label: u32) -> (u32, u32) {
         (self.group.insert(label / self.ranks), label % self.ranks)
     }
+}
+
+/// The first accelerators between which all messages of the first `ranks` stay: trees have no way out of the subtrees beneath
+/// the tier that joins the ranks; of other networks whole copies are kept.
+fn part(fabric: &Fabric, ranks: u32) -> u32 {
+    let networks = &fabric.networks[..used(fabric, ranks)];
+    let all = u64::from(fabric.accelerators());
+    let unit = networks.iter().filter(|net| !net.is_tree()).fold(1u64, |unit, net| match unit < all {
+        true => unit / u64::from(place::gcd(unit as u32, net.span)) * u64::from(net.span),
+        false => all,
+    });
+    (u64::from(ranks).div_ceil(unit) * unit).min(all) as u32
 }
 
 /// The largest part of a digit that every network in use allows; its top part, as that is where a cyclic shift is one of

@@ -18,7 +18,7 @@ impl Folding {
     /// Builds it.
     pub(super) fn fold(&self, fabric: &Fabric) -> Result<Fabric> {
         let mut spec = fabric.spec.clone();
-        spec.accelerators = self.classes();
+        spec.accelerators = (u64::from(self.part) / self.group.order()) as u32;
         spec.networks = (0..used(fabric, self.ranks)).map(|n| self.network(&fabric.networks[n], n)).collect();
         Fabric::folded(&spec, |n| match &fabric.networks[n].planes[0].shape {
             Shape::Direct(direct) => Some(direct.fold(|dim| self.seats[n].iter().any(|s| s.0 == Seat::Dimension(dim)))),
@@ -53,10 +53,10 @@ impl Folding {
     fn network(&self, net: &Network, n: usize) -> NetworkSpec {
         let mut spec = net.spec.clone();
         let inside = self.inside(n);
-        spec.span = net.span.min(self.ranks) / inside;
+        spec.span = net.span.min(self.part) / inside;
         match &mut spec.topology {
             TopologySpec::Clos { down, up, parallel, rails } => {
-                let (top, places) = reach(net, self.ranks);
+                let (top, places) = reach(net, self.part);
                 for list in [&mut *down, &mut *up, &mut *parallel] {
                     list.truncate(top + 1);
                 }
