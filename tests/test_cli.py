@@ -20,6 +20,17 @@ def test_every_keyword_of_simulate_is_an_option() -> None:
     assert check_complete() == set()
 
 
+def test_plot_to_stdout_and_to_files(tmp_path: Path) -> None:
+    done = supernode("plot", "hgx-h100", "--set", "link_latency=90 ns")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == sn.System.preset("hgx-h100", link_latency="90 ns").plot().svg
+    assert supernode("plot", "nvl72", "-o", str(tmp_path / "x.png"), "--scale", "1").returncode == 0
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+    done = supernode("plot", "nvl72", "-o", str(tmp_path / "x.pdf"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert ".svg, .png" in done.stderr
+
+
 def test_bench_prints_the_table_of_nccl_tests(tmp_path: Path) -> None:
     target = tmp_path / "sim.json"
     done = supernode(

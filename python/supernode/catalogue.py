@@ -92,6 +92,11 @@ class PresetInfo:
 
         return info_text(self)
 
+    def _repr_html_(self) -> str:
+        from supernode.notebook import preset_html
+
+        return preset_html(self)
+
 
 def systems() -> list[str]:
     """List the names of the presets."""

@@ -320,3 +320,8 @@ class Result:
             f"busbw {self.busbw_gbps:.3f} GB/s, {self.algorithm}/{self.protocol}, {self.fidelity}, "
             f"bound {self.bound:.3f} ns, bottleneck {self.bottleneck})"
         )
+
+    def _repr_html_(self) -> str:
+        from supernode.notebook import result_html
+
+        return result_html(self)

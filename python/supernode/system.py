@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from html import escape
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from supernode.data import convert, load_raw, locate
 from supernode.device import Device
-from supernode.errors import FabricError, SpecError
+from supernode.errors import FabricError, SpecError, SupernodeError
 from supernode.fabric.base import Fabric, Network, parse_fabric, positive
 from supernode.fabric.fat_tree import FatTree
 from supernode.marks import ASSUMED_MARKS, assumed_text
@@ -18,6 +20,9 @@ from supernode.preset import Core, ScaleOut, build, with_overrides
 from supernode.presetfile import ClusterFile, PresetFile, check_format
 from supernode.spec import SystemSpec
 from supernode.units import Quantity
+
+if TYPE_CHECKING:
+    from supernode.picture import Figure
 
 __all__ = ["System", "SystemLike", "as_system", "load_preset", "split_name"]
 
@@ -397,6 +402,24 @@ class System:
             device=self.device.to_spec(),
             networks=[n.spec for n in self.all_networks()],
         )
+
+    def plot(self) -> Figure:
+        """Draw the system, whatever its size: every level of its networks, a few vertices standing for all.
+
+        Returns
+        -------
+        Figure
+            With ``save("x.svg")`` or ``save("x.png")``; notebooks show it.
+        """
+        from supernode.picture import draw
+
+        return draw(self)
+
+    def _repr_html_(self) -> str:
+        try:
+            return self.plot()._repr_html_()
+        except SupernodeError as error:  # a system that is not whole yet is shown all the same
+            return f"<pre>{escape(repr(self))}\n{escape(str(error))}</pre>"
 
     def notes(self) -> tuple[str, ...]:
         """List what was decided by the builder, and what was given without effect."""

@@ -1,8 +1,10 @@
 //! Time and memory a packet-hop: a random permutation on a three-tier fat tree.
 //!
 //! `cargo run --release --example hops -- [hosts] [MiB] [threads] [routing] [pattern] [skip]`; routing is `spray`, `dmodk` or
-//! `ecmp`; the pattern is `random` (one cycle over all hosts in random order) or `shift` (half way round, so that
-//! destination routing spreads evenly); `skip` jumps over periods that repeat.
+//! `ecmp`; the pattern is `random` (one cycle over all hosts in random order), `shift` (half way round, so that
+//! destination routing spreads evenly), `quarter` (the same among the hosts of the first quarter only) or `relay` (each
+//! eighth of the hosts sends to the next one when it has received, so that the work moves through the machine); `skip`
+//! jumps over periods that repeat.
 #![allow(clippy::disallowed_methods)] // it measures wall time
 
 #[path = "../tests/common/mod.rs"]
@@ -12,6 +14,7 @@ use common::pattern::Pattern;
 use common::trees::{fat_tree, shuffled, tiers};
 use common::{no_stack, system};
 use std::time::Instant;
+use supernode_core::collective::Schedule;
 use supernode_core::engine::{Control, Job, run};
 use supernode_core::fabric::Fabric;
 use supernode_core::spec::*;
@@ -28,20 +31,24 @@ fn main() {
         Some(other) => panic!("unknown routing {other}"),
     };
     let bytes = u64::from(mib) << 20;
-    let schedule = if args.get(5).is_some_and(|a| a == "shift") {
-        Pattern::shift(hosts, hosts / 2, bytes)
-    } else {
-        // one cycle over a random order: a permutation without fixed points
-        let order = shuffled(hosts);
-        let mut to = order.clone();
-        for i in 0..order.len() {
-            to[order[i] as usize] = order[(i + 1) % order.len()];
+    let schedule = match args.get(5).map(String::as_str) {
+        None | Some("random") => {
+            // one cycle over a random order: a permutation without fixed points
+            let order = shuffled(hosts);
+            let mut to = order.clone();
+            for i in 0..order.len() {
+                to[order[i] as usize] = order[(i + 1) % order.len()];
+            }
+            Pattern::new(to, |_| bytes)
         }
-        Pattern::new(to, |_| bytes)
+        Some("shift") => Pattern::shift(hosts, hosts / 2, bytes),
+        Some("quarter") => Pattern::shift(hosts / 4, hosts / 8, bytes),
+        Some("relay") => Pattern::relay(hosts, hosts / 8, bytes),
+        Some(other) => panic!("unknown pattern {other}"),
     };
     let start = Instant::now();
     let fabric = Fabric::new(&system(hosts, vec![fat_tree(hosts, tiers(hosts), routing)])).expect("a valid fabric");
-    let placement: Vec<u32> = (0..hosts).collect();
+    let placement: Vec<u32> = (0..schedule.ranks()).collect();
     let protocol = no_stack();
     let folding = Folding::new(&fabric, &schedule, &placement, false);
     let job = Job {

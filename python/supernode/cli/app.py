@@ -44,6 +44,7 @@ def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
 _COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("systems", inspect_commands.systems),
     ("show", inspect_commands.show),
+    ("plot", inspect_commands.plot),
     ("bench", run_commands.bench),
     ("run", run_commands.run),
     ("explain", inspect_commands.explain),

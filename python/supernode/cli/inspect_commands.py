@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
@@ -12,7 +13,7 @@ from supernode.explanation import explain as explain_collective
 from supernode.report import systems_text
 from supernode.schedules import schedule
 
-__all__ = ["check", "explain", "show", "systems"]
+__all__ = ["check", "explain", "plot", "show", "systems"]
 
 System = Annotated[str, typer.Argument(help="Preset, NAME:n, or a preset file.", show_default=False)]
 Collective = Annotated[str, typer.Argument(help="Collective, e.g. all_reduce.", show_default=False)]
@@ -25,6 +26,12 @@ Size = Annotated[
     typer.Option("--size", "-s", help="Bytes, e.g. 1MiB.", show_default=False),
 ]
 
+Output = Annotated[
+    Optional[Path],  # noqa: UP045 - typer's spelling
+    typer.Option("--output", "-o", help="File that ends in .svg or .png.", show_default=False),
+]
+Scale = Annotated[float, typer.Option("--scale", help="Pixels of a PNG for each unit of the SVG.")]
+
 
 def systems() -> None:
     """List the systems that are known by name."""
@@ -34,6 +41,15 @@ def systems() -> None:
 def show(system: System, settings: Settings = None) -> None:
     """Print a system: every number with its mark, source and range."""
     typer.echo(str(catalogue.show(system, **overrides_of(settings))))
+
+
+def plot(system: System, output: Output = None, scale: Scale = 2.0, settings: Settings = None) -> None:
+    """Draw a system of any size, as SVG or PNG; to stdout as SVG without -o."""
+    figure = build_system(system, settings).plot()
+    if output is None:
+        typer.echo(figure.svg, nl=False)
+    else:
+        figure.save(output, scale=scale)
 
 
 @with_run_options

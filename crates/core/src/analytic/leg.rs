@@ -79,6 +79,7 @@ impl<'a> Costs<'a> {
                 Shape::Clos(_) if sprays(net.spec.routing) => 1,
                 Shape::Clos(_) => net.ports as usize,
                 Shape::Direct(d) => 2 * d.dims.len(),
+                Shape::Graph(_) => 1,
             };
             first.push(first[first.len() - 1] + classes);
         }
@@ -233,13 +234,27 @@ impl<'a> Costs<'a> {
                 let neighbour = (neighbour, neighbours);
                 FirstHop { choices: choices.into(), port: class, per_byte, ports: ports.into(), neighbour }
             }
+            Shape::Graph(graph) => {
+                let choices = if spray { graph.choices(x, y).max(1) } else { 1 };
+                // the slowest link of one of the paths sets the pace
+                let (mut at, mut rate) = (x, u64::MAX);
+                while let Some(port) = graph.choice(at, y, 0) {
+                    rate = rate.min(net.link(graph.class(at, port).into()).rate.0);
+                    at = graph.peer(at, port).map_or(y, |end| end.0);
+                }
+                // ports to other neighbours are others' business
+                let neighbours = (graph.ports(x) / choices).max(1);
+                let neighbour = (graph.choice(x, y, 0).unwrap_or(0) / choices, neighbours);
+                let (per_byte, ports) = (8e15 / rate as f64, (choices * neighbours).into());
+                FirstHop { choices: choices.into(), port: self.first[network], per_byte, ports, neighbour }
+            }
         }
     }
 
     /// Further packet times (in fs a byte) that store-and-forward and slower links on the path add.
     fn stages(&self, network: usize, meet: usize, links: u32, per_byte: f64) -> f64 {
         let net = &self.fabric.networks[network];
-        if net.is_direct() {
+        if !net.is_tree() {
             return if net.switch(0).cut_through { 0.0 } else { f64::from(links.saturating_sub(1)) * per_byte };
         }
         let pace = |tier: usize| 8e15 / net.link(tier).rate.0 as f64;

@@ -289,7 +289,7 @@ fn rank_resources(costs: &Costs, n: u32, worst: &Loads, mean: &[f64], first: &[u
     for (port, &time) in worst.ports.iter().enumerate() {
         let net = &costs.fabric.networks[costs.network_of(port)];
         let name = || {
-            if net.is_direct() {
+            if !net.is_tree() {
                 format!("{} links", net.spec.name)
             } else {
                 format!("{} tier 1 up links", net.spec.name)
@@ -324,6 +324,8 @@ fn rank_resources(costs: &Costs, n: u32, worst: &Loads, mean: &[f64], first: &[u
                     consider(bytes * 8e15 / rate, &|| format!("{} dimension {} links", net.spec.name, i + 1));
                 }
             }
+            // where paths run together is not looked at
+            Shape::Graph(_) => {}
         }
     }
     consider(worst.memory, &|| "memory".into());

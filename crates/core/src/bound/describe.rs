@@ -7,7 +7,7 @@
 //!
 //! **Cost.** O(networks x planes x tiers), whatever the number of accelerators.
 //!
-//! **Limits.** `state_bytes` is an estimate of what the packet engine keeps for links and ranks, without traffic.
+//! **Limits.** Of an explicit graph no bisection is known (not a number). `state_bytes` is an estimate of what the packet engine keeps for links and ranks, without traffic.
 
 use serde::Serialize;
 
@@ -50,7 +50,7 @@ pub struct Description {
 pub struct NetworkDescription {
     /// Its name.
     pub name: String,
-    /// `clos`, `torus` or `full_mesh`.
+    /// `clos`, `torus`, `full_mesh` or `graph`.
     pub kind: &'static str,
     /// Accelerators of a copy.
     pub span: u32,
@@ -137,6 +137,7 @@ fn network(net: &Network) -> NetworkDescription {
         name: net.spec.name.clone(),
         kind: match (&net.planes[0].shape, &net.spec.topology) {
             (Shape::Clos(_), _) => "clos",
+            (Shape::Graph(_), _) => "graph",
             (_, crate::spec::TopologySpec::FullMesh { .. }) => "full_mesh",
             _ => "torus",
         },
@@ -169,11 +170,17 @@ fn level(net: &Network, tier: usize) -> LevelDescription {
                 ports = dim.kind.neighbours() * d.links;
                 links += cables(dim.kind) * u64::from(net.span / dim.kind.size()) * u64::from(d.links);
             }
+            Shape::Graph(graph) => {
+                // switches have links of any class: they are counted with the first
+                switches += if tier == 0 { u64::from(graph.switches()) } else { 0 };
+                ports = if tier == 0 { graph.radix() } else { 0 };
+                links += graph.links()[tier];
+            }
         }
     }
     let copies = u64::from(net.copies);
     LevelDescription {
-        name: format!("{} {}", if net.is_direct() { "dimension" } else { "tier" }, tier + 1),
+        name: net.level(tier),
         switches: switches * copies,
         ports,
         links: links * copies,
@@ -204,6 +211,8 @@ fn bisection(net: &Network) -> f64 {
             })
             .fold(f64::INFINITY, f64::min)
             .min(f64::MAX),
+        // no cut of an arbitrary graph is known to be the narrowest
+        Shape::Graph(_) => f64::NAN,
     }
 }
 
@@ -233,6 +242,17 @@ fn diameter(net: &Network) -> (u32, u64) {
                 fs += u64::from(far) * net.link(i).latency_fs;
             }
             (hops, fs + u64::from(hops.saturating_sub(1)) * net.switch(0).latency_fs)
+        }
+        Shape::Graph(graph) => {
+            // along one of the longest paths; others of as many links may be of other classes
+            let (from, to) = graph.farthest();
+            let (mut at, mut hops, mut fs) = (from, 0, 0);
+            while let Some((port, (next, _))) = graph.choice(at, to, 0).and_then(|p| Some((p, graph.peer(at, p)?))) {
+                fs += net.link(graph.class(at, port).into()).latency_fs;
+                fs += next.checked_sub(net.span).map_or(0, |switch| net.kind(switch).latency_fs);
+                (at, hops) = (next, hops + 1);
+            }
+            (hops, fs)
         }
     }
 }

@@ -99,7 +99,7 @@ pub fn lower_bound(fabric: &Fabric, demand: Demand<'_>, protocols: &[&ProtocolSp
 fn nearest(net: &Network) -> Fs {
     match &net.planes[0].shape {
         Shape::Clos(_) => path::climb(net, 0).1,
-        Shape::Direct(d) => (0..d.dims.len()).map(|i| net.link(i).latency_fs).min().unwrap_or(0),
+        Shape::Direct(_) | Shape::Graph(_) => net.spec.links.iter().map(|l| l.latency_fs).min().unwrap_or(0),
     }
 }
 
@@ -167,6 +167,8 @@ impl Crowd<'_> {
                     }
                 }
                 Shape::Direct(_) => worst = worst.max(self.halves(i)).max(self.distance(i)),
+                // no cut is known, so injection and latency alone bound it
+                Shape::Graph(_) => {}
             }
         }
         worst

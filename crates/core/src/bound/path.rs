@@ -24,7 +24,8 @@ pub struct Path {
     pub wire_fs: Fs,
 }
 
-/// The path between two different accelerators; `None` if no network joins them.
+/// The path between two different accelerators; `None` if no network joins them. In a graph whose links differ, its
+/// links count as if they were the shortest.
 pub fn between(fabric: &Fabric, x: u32, y: u32) -> Option<Path> {
     let network = fabric.network_between(x, y)?;
     let net = &fabric.networks[network];
@@ -45,6 +46,12 @@ pub fn between(fabric: &Fabric, x: u32, y: u32) -> Option<Path> {
             }
             (0, hops, wire, wire + u64::from(hops.saturating_sub(1)) * net.switch(0).latency_fs)
         }
+        Shape::Graph(graph) => {
+            let hops = graph.hops(x, y)?;
+            let wire = u64::from(hops) * net.spec.links.iter().map(|l| l.latency_fs).min().unwrap_or(0);
+            let switch = net.spec.switches.iter().map(|s| s.latency_fs).min().unwrap_or(0);
+            (0, hops, wire, wire + u64::from(hops.saturating_sub(1)) * switch)
+        }
     };
     Some(Path { network, meet, links, latency_fs, wire_fs })
 }
@@ -53,7 +60,7 @@ pub fn between(fabric: &Fabric, x: u32, y: u32) -> Option<Path> {
 pub fn meet(net: &Network, x: u32, y: u32) -> usize {
     match &net.planes[0].shape {
         Shape::Clos(tree) => tree.meet(net.position(0, x, 0), net.position(0, y, 0)),
-        Shape::Direct(_) => 0,
+        Shape::Direct(_) | Shape::Graph(_) => 0,
     }
 }
 
@@ -83,14 +90,16 @@ pub fn places(net: &Network, tier: usize) -> u32 {
             t.child_positions * t.down / net.planes[0].links
         }
         Shape::Direct(d) => d.positions(),
+        Shape::Graph(_) => net.span,
     }
 }
 
-/// Number of tiers (trees) or dimensions (direct networks).
+/// Number of tiers (trees), dimensions (direct networks) or classes of links (graphs).
 pub fn tiers(net: &Network) -> usize {
     match &net.planes[0].shape {
         Shape::Clos(tree) => tree.tiers().len(),
         Shape::Direct(d) => d.dims.len(),
+        Shape::Graph(_) => net.spec.links.len(),
     }
 }
 
@@ -101,7 +110,7 @@ pub fn uplinks(net: &Network, tier: usize) -> f64 {
             let twins = tree.tiers()[tier].child_twins * tree.tiers()[tier].up;
             f64::from(twins) * f64::from(above.up) * f64::from(above.parallel)
         }),
-        Shape::Direct(_) => 0.0,
+        Shape::Direct(_) | Shape::Graph(_) => 0.0,
     };
     let links: f64 = net.planes.iter().map(|p| plane(&p.shape)).sum();
     links * net.link(tier + 1).rate.0 as f64

@@ -1,7 +1,8 @@
-//! An accelerator in one window: deliveries, step starts and departures in order of time.
+//! An accelerator, or a router of a graph, in one window: deliveries, step starts and departures in order of time.
 //!
 //! Unlike a switch, what an accelerator sends can depend on what it received a moment ago, so its events are taken one by
-//! one, earliest first. On direct networks the accelerator holds the router too: packets that pass through wait in queues
+//! one, earliest first. On direct networks the accelerator holds the router too, and a switch of a graph is a router without
+//! an accelerator: packets that pass through wait in queues
 //! of their own and compete with injection, oldest first, a newly injected packet being as old as the moment it came to
 //! the head of its port.
 //!
@@ -9,9 +10,9 @@
 //! then step starts, then departures by port (from the endpoint's first port on). **Cost.** O(ports) a departure.
 
 use super::departure::{Candidate, INJECTION};
-use super::layout::{Class, UNPLUGGED};
+use super::layout::{Class, Node, UNPLUGGED};
 use super::shard::Shard;
-use crate::routing::dimension_order;
+use crate::routing::router::Onward;
 use crate::units::{Fs, NEVER};
 
 impl Shard<'_> {
@@ -145,14 +146,20 @@ impl Shard<'_> {
             let packet = self.packets.get_mut(&fifo.ring, 0);
             packet.set_in_port(q as u16);
             let tail = packet.time + class.fs(packet.wire());
-            let onward = match &paths.direct[network] {
-                None => None,
-                Some(direct) => {
-                    let here = self.layout.vertex[(self.first_lp + lp) as usize] % paths.networks[network].places;
-                    dimension_order::step(direct, here, packet.dst(), packet.selector())
-                }
-            };
-            let Some((out, channel, left)) = onward else {
+            let (mut first_port, mut kind) = (paths.networks[network].first_port, 0);
+            let onward = paths.routers[network].as_ref().and_then(|router| {
+                let lp = (self.first_lp + lp) as usize;
+                let at = match self.layout.nodes[lp] {
+                    Node::Router { at, kind: own, .. } => {
+                        (first_port, kind) = (0, usize::from(own));
+                        at
+                    }
+                    _ => self.layout.vertex[lp] % paths.networks[network].places,
+                };
+                let came = (q - first_port, u32::from(packet.channel()));
+                router.step(at, packet.dst(), packet.selector(), came)
+            });
+            let Some(Onward { port: out, channel, left }) = onward else {
                 // one's own packets count when their tail is in; whatever follows on this wire is later still
                 if tail >= end {
                     return tail;
@@ -167,14 +174,15 @@ impl Shard<'_> {
             }
             let mut packet = self.packets.pop(&mut fifo.ring);
             fifo.flying -= 1;
-            let router = &paths.networks[network];
-            let p = router.first_port + out;
+            let p = first_port + out;
             let port = &self.ports[(base + p) as usize];
             let out_class = &self.layout.classes[port.class as usize];
-            packet.time += router.router_latency;
+            packet.time += paths.networks[network].kinds[kind].0;
             packet.set_dst(left);
+            // a path of more links between switches than there are channels stays on the last
+            let channel = channel.min(u32::from(out_class.channels) - 1);
             let wait = port.fifo + u32::from(out_class.channels) + channel;
-            self.scratch.fresh(p * 2 + channel, wait);
+            self.scratch.fresh(p * self.scratch.channels + channel, wait);
             self.packets.push(&mut self.fifos[wait as usize].ring, packet);
             let word = self.words[lp as usize] + p / 64;
             self.out_bits[word as usize] |= 1 << (p % 64);

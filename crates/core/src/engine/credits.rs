@@ -4,7 +4,6 @@
 //! announced + bytes of packets that hold the buffer = the buffer. Checked after every complete run, see `diagnose`.
 
 use super::layout::UNPLUGGED;
-use super::mail::Mail;
 use super::packet::Credit;
 use super::rings::insertion_sort;
 use super::shard::Shard;
@@ -38,12 +37,14 @@ impl Shard<'_> {
     /// switch (`unordered`) lists its events output by output; what it frees at one and the same moment counts together.
     pub(super) fn announce(&mut self, base: u32, unordered: bool) {
         let mut places = std::mem::take(&mut self.scratch.freed_at);
+        let channels = self.scratch.channels;
         for place in places.drain(..) {
             let mut freed = std::mem::take(&mut self.scratch.freed[place as usize]);
             let total: u32 = freed.iter().map(|f| f.1).sum();
-            let port = &mut self.ports[(base + place / 2) as usize];
+            let (at, channel) = ((base + place / channels) as usize, place % channels);
+            let port = &mut self.ports[at];
             let class = &self.layout.classes[port.class as usize];
-            let (peer, shard, local, channel) = (port.peer, port.peer_shard, port.peer_lp != UNPLUGGED, place % 2);
+            let (peer, shard, local) = (port.peer, port.peer_shard, port.peer_lp != UNPLUGGED);
             if class.buffer.is_some() && port.owed[channel as usize] + total < class.quantum {
                 port.owed[channel as usize] += total;
             } else if class.buffer.is_some() {
@@ -61,10 +62,10 @@ impl Shard<'_> {
                     if local {
                         self.credit(peer - self.first_port, credit);
                     } else {
-                        self.outbox.post(shard, credit.time, Mail::Credit(peer, credit));
+                        self.outbox.credit(shard, peer, credit);
                     }
                 }
-                self.ports[(base + place / 2) as usize].owed[channel as usize] = owed;
+                self.ports[at].owed[channel as usize] = owed;
             }
             freed.clear();
             self.scratch.freed[place as usize] = freed;

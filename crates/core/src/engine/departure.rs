@@ -4,10 +4,10 @@
 //! those that could leave first, the oldest does, a passing packet before an injected one of the same age.
 
 use super::injection::Offer;
-use super::layout::{Class, UNPLUGGED};
-use super::mail::Mail;
+use super::layout::{Class, Node, UNPLUGGED};
 use super::packet::{MULTICAST, Packet, REDUCE};
 use super::shard::{Fifo, Shard};
+use crate::fabric::graph::CHANNELS;
 use crate::units::{Fs, NEVER};
 
 /// What a port could send next.
@@ -31,7 +31,7 @@ impl Shard<'_> {
     pub(super) fn candidate(&mut self, endpoint: u32, base: u32, p: u32, end: Fs, candidate: &mut Candidate) -> Fs {
         let port = &self.ports[(base + p) as usize];
         let class = &self.layout.classes[port.class as usize];
-        if self.paths.direct[class.network as usize].is_some() {
+        if self.paths.routers[class.network as usize].is_some() {
             return self.contend(endpoint, base, p, end, candidate);
         }
         let (mut time, mut blocked) = (NEVER, false);
@@ -56,7 +56,7 @@ impl Shard<'_> {
         let port = self.ports[(base + p) as usize];
         let class = self.layout.classes[port.class as usize];
         // (earliest departure, age, source); the oldest of those that could leave first wins
-        let mut offers = [(NEVER, NEVER, INJECTION); 4];
+        let mut offers = [(NEVER, NEVER, INJECTION); CHANNELS as usize + 1];
         let mut count = 0;
         let mut blocked = false;
         {
@@ -69,8 +69,12 @@ impl Shard<'_> {
                 let whole = self.layout.classes
                     [self.ports[(base + u32::from(packet.in_port())) as usize].class as usize]
                     .fs(packet.wire());
-                let router = &self.paths.networks[class.network as usize];
-                let drain = if router.cut_through { class.fs(packet.wire()) } else { 0 };
+                let kind = match self.layout.nodes[(self.first_lp + port.lp) as usize] {
+                    Node::Router { kind, .. } => usize::from(kind),
+                    _ => 0,
+                };
+                let cut_through = self.paths.networks[class.network as usize].kinds[kind].1;
+                let drain = if cut_through { class.fs(packet.wire()) } else { 0 };
                 let ready = packet.time + whole.saturating_sub(drain);
                 match self.credit_time(port.fifo + channel, &class, packet.wire(), end) {
                     Some(credit) => {
@@ -177,7 +181,7 @@ impl Shard<'_> {
 
         packet.time = now + class.latency;
         packet.set_channel(out_channel);
-        debug_assert!(paths.direct[class.network as usize].is_none() || packet.flags() & (REDUCE | MULTICAST) == 0);
+        debug_assert!(paths.routers[class.network as usize].is_none() || packet.flags() & (REDUCE | MULTICAST) == 0);
         let fifo = &mut self.fifos[(port.fifo + u32::from(out_channel)) as usize];
         if class.buffer.is_some() {
             if fifo.available < wire {
@@ -187,7 +191,7 @@ impl Shard<'_> {
             fifo.available -= wire;
         }
         if port.peer_lp == UNPLUGGED {
-            self.outbox.post(port.peer_shard, packet.time, Mail::Packet(port.peer, packet));
+            self.outbox.packets(port.peer_shard, port.peer, (&[packet], &[]));
         } else {
             self.packets.push(&mut fifo.ring, packet);
             fifo.flying += 1;

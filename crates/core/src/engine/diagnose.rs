@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::layout::{Layout, UNPLUGGED};
+use super::run::side_by_side;
 use super::shard::Shard;
 use crate::error::Error;
 use crate::units::Fs;
@@ -16,13 +17,17 @@ use crate::units::Fs;
 const NAMED: usize = 8;
 
 /// `None` if the run is complete.
-pub(super) fn diagnose(layout: &Layout, shards: &[Shard], last: Fs) -> Option<Error> {
+pub(super) fn diagnose(layout: &Layout, shards: &[Shard], threads: usize, last: Fs) -> Option<Error> {
     let time_ns = last / 1_000_000;
     let open: Vec<_> = shards.iter().flat_map(|s| &s.endpoints).filter(|e| !e.finished()).collect();
     if open.is_empty() {
         let unexpected: usize = shards.iter().flat_map(|s| &s.endpoints).map(|e| e.unexpected()).sum();
         let waiting = format!("{unexpected} messages arrived that no step waits for");
-        return if unexpected > 0 { Some(Error::Unfinished { time_ns, waiting }) } else { lost_credit(layout, shards) };
+        if unexpected > 0 {
+            return Some(Error::Unfinished { time_ns, waiting });
+        }
+        let lost = side_by_side(shards.len(), threads, |id| lost_credit(layout, shards, &shards[id]));
+        return lost.into_iter().flatten().next();
     }
     if let Some(cycle) = cycle(layout, shards) {
         return Some(Error::Deadlock { time_ns, cycle });
@@ -44,24 +49,21 @@ pub(super) fn diagnose(layout: &Layout, shards: &[Shard], last: Fs) -> Option<Er
 }
 
 /// After a complete run every buffer must be empty again: what is free, on its way back and not yet announced adds up.
-fn lost_credit(layout: &Layout, shards: &[Shard]) -> Option<Error> {
-    let shard_of = |port: u32| &shards[layout.cuts.partition_point(|&cut| cut <= layout.lp_of_port(port)) - 1];
-    for shard in shards {
-        for (p, port) in shard.ports.iter().enumerate() {
-            let class = &layout.classes[port.class as usize];
-            let (Some(buffer), true) = (class.buffer, port.peer != UNPLUGGED) else {
-                continue;
-            };
-            let far = shard_of(port.peer);
-            let far = &far.ports[(port.peer - far.first_port) as usize];
-            for channel in 0..u32::from(class.channels) {
-                let fifo = &shard.fifos[(port.fifo + channel) as usize];
-                let returning: u32 = (0..fifo.credits.len()).map(|i| shard.credits.get(&fifo.credits, i).bytes).sum();
-                let home = fifo.available + returning + far.owed[channel as usize];
-                if home != buffer {
-                    let problem = format!("{home} of {buffer} buffer bytes came home at port {p} channel {channel}");
-                    return Some(Error::Internal(problem));
-                }
+fn lost_credit(layout: &Layout, shards: &[Shard], shard: &Shard) -> Option<Error> {
+    for (p, port) in shard.ports.iter().enumerate() {
+        let class = &layout.classes[port.class as usize];
+        let (Some(buffer), true) = (class.buffer, port.peer != UNPLUGGED) else {
+            continue;
+        };
+        let far = &shards[usize::from(port.peer_shard)];
+        let far = &far.ports[(port.peer - far.first_port) as usize];
+        for channel in 0..u32::from(class.channels) {
+            let fifo = &shard.fifos[(port.fifo + channel) as usize];
+            let returning: u32 = (0..fifo.credits.len()).map(|i| shard.credits.get(&fifo.credits, i).bytes).sum();
+            let home = fifo.available + returning + far.owed[channel as usize];
+            if home != buffer {
+                let problem = format!("{home} of {buffer} buffer bytes came home at port {p} channel {channel}");
+                return Some(Error::Internal(problem));
             }
         }
     }
@@ -104,8 +106,8 @@ fn waiting_queues(layout: &Layout, shards: &[Shard]) -> BTreeMap<Queue, Vec<Queu
             for p in 0..ports {
                 let port = &shard.ports[(base + p) as usize];
                 let class = &layout.classes[port.class as usize];
-                let direct = shard.paths.direct[class.network as usize].is_some()
-                    && matches!(layout.nodes[(shard.first_lp + lp) as usize], super::layout::Node::Accelerator);
+                let direct = shard.paths.routers[class.network as usize].is_some()
+                    && !matches!(layout.nodes[(shard.first_lp + lp) as usize], super::layout::Node::Switch { .. });
                 for channel in 0..u32::from(class.channels) {
                     let queue = (shard.first_port + base + p, channel);
                     let fifo = port.fifo + channel + if direct { u32::from(class.channels) } else { 0 };

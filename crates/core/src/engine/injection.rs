@@ -14,8 +14,8 @@ use super::packet::{LAST, MULTICAST, Packet, REDUCE, tag, turn, turn_of};
 use super::{Job, Paths};
 use crate::collective::Target;
 use crate::record::FlowRecord;
-use crate::routing::dimension_order;
 use crate::routing::policy::{Kind, Path, Spread};
+use crate::routing::router::Onward;
 use crate::units::Fs;
 
 /// Messages of a rank that can be under way at once, as a library's and a NIC's queues bound them. A message beyond waits
@@ -35,7 +35,7 @@ pub(super) struct Queue {
 pub(super) struct Share {
     pub(super) message: u32,
     pub(super) group: u32,
-    /// On a direct network, the way left behind the first hop.
+    /// Where there is no tree, what the packet carries behind the first hop.
     pub(super) way: u32,
     pub(super) hop: u16,
     pub(super) channel: u8,
@@ -115,8 +115,8 @@ impl Endpoint {
         let (here, there) = (self.accelerator % net.span, target % net.span);
         let (from, towards) = (net.slot(here), net.slot(there));
         let place = folding.stands_for(target) % net.places;
-        let direct = paths.direct[network].as_ref();
-        let available = net.whole.as_ref().map_or(net.ports, |whole| dimension_order::choices(whole, here, there));
+        let router = paths.routers[network].as_ref();
+        let available = net.whole.as_ref().map_or(net.ports, |whole| whole.choices(here, there));
         let climbs = net.beneath.is_some();
         let spread = match message.to {
             Target::Rank(_) => {
@@ -163,10 +163,10 @@ impl Endpoint {
             if spread.number(hop, 0) >= packets {
                 continue;
             }
-            let (port, channel, way) = match direct {
+            let (port, channel, way) = match router {
                 None => (net.first_port + hop, 0, 0),
-                Some(d) => match dimension_order::step(d, simulated, way, hop) {
-                    Some((port, channel, left)) => (net.first_port + port, channel as u8, left),
+                Some(router) => match router.first(simulated, way, hop) {
+                    Some(Onward { port, channel, left }) => (net.first_port + port, channel as u8, left),
                     None => continue,
                 },
             };
@@ -210,8 +210,21 @@ impl Endpoint {
         let number = message.spread.number(hop, share.group);
         let sent = u64::from(number) * u64::from(net.payload);
         let payload = message.bytes.saturating_sub(sent).min(u64::from(net.payload)) as u32;
-        let (dst, selector) = if paths.direct[message.network as usize].is_some() {
-            (share.way, hop)
+        let (dst, selector) = if let Some(router) = &paths.routers[message.network as usize] {
+            let way = match message.spread.path {
+                // a hash for each packet, or for all
+                Path::Hash(_) | Path::Tree(_) => match message.spread.path(hop, share.group, number) {
+                    Path::Hash(way) | Path::Tree(way) => way,
+                    _ => 0,
+                },
+                Path::Source(count) => {
+                    router.start(message.by).wrapping_add(count.wrapping_mul(message.spread.choices))
+                }
+                Path::Destination => router.start(message.by),
+            };
+            let turns = if message.spread.kind == Kind::RoundRobin { number } else { 0 };
+            let selector = router.selector(hop, way, turns, share.group);
+            (share.way, selector)
         } else {
             let at = &net.port_links[(port - net.first_port) as usize];
             let selector = match message.spread.path(hop, share.group, number) {

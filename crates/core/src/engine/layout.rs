@@ -62,6 +62,8 @@ pub(super) enum Node {
     Accelerator,
     /// Switch: its kind and the first position beneath it.
     Switch { kind: u32, first: u32, copy: u32 },
+    /// Switch of a graph: its kind among the network's switches, and its vertex in the graph.
+    Router { kind: u16, at: u32 },
 }
 
 /// See the module.
@@ -87,7 +89,8 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn new(fabric: &Fabric, protocol: &ProtocolSpec, shards: usize) -> Self {
+    /// All in one shard.
+    pub(super) fn new(fabric: &Fabric, protocol: &ProtocolSpec) -> Self {
         let vertices = fabric.vertices();
         let (classes, first_class) = classes(fabric, protocol);
         let mut kinds = vec![];
@@ -130,8 +133,19 @@ impl Layout {
                 Place::Accelerator(a) => (u64::from(a) << 20, Node::Accelerator),
                 Place::Switch { network, copy, plane, index } => {
                     let net = &fabric.networks[network];
-                    let Shape::Clos(tree) = &net.planes[plane].shape else {
-                        continue;
+                    let tree = match &net.planes[plane].shape {
+                        Shape::Clos(tree) => tree,
+                        Shape::Graph(graph) => {
+                            // beside the first accelerator plugged into it, or anywhere
+                            let at = net.span + index;
+                            let first = graph.peer(at, 0).map_or(index, |end| end.0);
+                            let key = copy * net.span + if graph.near(at) > 0 { first } else { index % net.span };
+                            let kind = net.kind_of(index);
+                            order.push((u64::from(key) << 20 | 1, vertex));
+                            place_nodes.push(Node::Router { kind, at });
+                            continue;
+                        }
+                        Shape::Direct(_) => continue,
                     };
                     let (tier, a, b) = tree.locate(index);
                     let t = &tree.tiers()[tier];
@@ -182,7 +196,7 @@ impl Layout {
             }
         }
         let window = classes.iter().map(|c| c.latency).min().unwrap_or(NEVER);
-        let cuts = cut(&first_port, shards);
+        let cuts = vec![0, vertices];
         Self { vertex, lp, first_port, peer, class, classes, kinds, nodes, cuts, window }
     }
 
@@ -233,24 +247,4 @@ pub(crate) fn wire_bytes(payload: u32, overhead: u32, protocol: &ProtocolSpec) -
         (u64::from(payload) * u64::from(protocol.wire_num)).div_ceil(u64::from(protocol.wire_den)) as u32
     };
     body + overhead
-}
-
-/// Cuts LPs into runs of about equal numbers of ports.
-fn cut(first_port: &[u32], shards: usize) -> Vec<u32> {
-    let lps = first_port.len() - 1;
-    let total = u64::from(first_port[lps]) + lps as u64;
-    let weight = |lp: usize| u64::from(first_port[lp]) + lp as u64;
-    let mut cuts: Vec<u32> = (0..shards)
-        .map(|s| {
-            let target = total * s as u64 / shards as u64;
-            let (mut low, mut high) = (0, lps);
-            while low < high {
-                let mid = (low + high) / 2;
-                if weight(mid) < target { low = mid + 1 } else { high = mid }
-            }
-            low as u32
-        })
-        .collect();
-    cuts.push(lps as u32);
-    cuts
 }

@@ -1,44 +1,119 @@
 //! What shards send each other.
 //!
-//! **Invariant.** Mail of one window is taken in before the next one begins; everything in it has a time at or after the
-//! end of the window that it was sent in.
+//! **Model.** A letter is what one shard sends another in one window: packets in runs that came by one wire and channel,
+//! and credits. A run costs one look at its port and queue on either side, however long it is.
+//!
+//! **Invariant.** A letter is taken in before the next window begins; everything in it has a time at or after the end of the
+//! window that it was written in. Packets of one wire and channel keep their order, because one shard writes them all.
+//!
+//! **Cost.** 32 bytes a packet, 8 a run and 24 a credit, copied twice: into the letter, and out of it into a queue.
 
 use super::packet::{Credit, Packet};
-use crate::units::Fs;
+use super::prefetch::prefetch;
+use super::shard::Shard;
+use crate::units::{Fs, NEVER};
 
-/// Something for another shard.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Mail {
-    /// A packet on the wire into this port.
-    Packet(u32, Packet),
-    /// A credit for this output port.
-    Credit(u32, Credit),
+/// From one shard to another.
+#[derive(Debug, Default)]
+pub(super) struct Letter {
+    /// Port that packets come in by, and how many of those below.
+    runs: Vec<(u32, u32)>,
+    packets: Vec<Packet>,
+    /// Output port that each credit is for.
+    credits: Vec<(u32, Credit)>,
 }
 
-impl Mail {
-    /// The port that it concerns.
-    #[inline(always)]
-    pub(super) fn port(&self) -> u32 {
-        match *self {
-            Mail::Packet(port, _) | Mail::Credit(port, _) => port,
-        }
+impl Letter {
+    pub(super) fn is_empty(&self) -> bool {
+        self.runs.is_empty() && self.credits.is_empty()
+    }
+
+    /// Empties it but keeps its memory.
+    pub(super) fn clear(&mut self) {
+        self.runs.clear();
+        self.packets.clear();
+        self.credits.clear();
     }
 }
 
 /// What leaves for other shards.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    /// One list a shard.
-    pub(super) mail: Vec<Vec<Mail>>,
+    /// One letter a shard.
+    pub(super) letters: Vec<Letter>,
     /// Earliest time in any of them.
     pub(super) earliest: Fs,
 }
 
 impl Outbox {
-    /// Puts something into another shard's mail.
+    pub(super) fn new(shards: usize) -> Self {
+        Self { letters: (0..shards).map(|_| Letter::default()).collect(), earliest: NEVER }
+    }
+
+    /// Packets of one channel leave in order for another shard's `port`; they lie in two pieces at most.
     #[inline]
-    pub(super) fn post(&mut self, shard: u16, time: Fs, mail: Mail) {
-        self.mail[usize::from(shard)].push(mail);
-        self.earliest = self.earliest.min(time);
+    pub(super) fn packets(&mut self, shard: u16, port: u32, (first, rest): (&[Packet], &[Packet])) {
+        let letter = &mut self.letters[usize::from(shard)];
+        let Some(head) = first.first() else {
+            return;
+        };
+        letter.runs.push((port, (first.len() + rest.len()) as u32));
+        letter.packets.extend_from_slice(first);
+        letter.packets.extend_from_slice(rest);
+        self.earliest = self.earliest.min(head.time);
+    }
+
+    /// A credit leaves for another shard's `port`.
+    #[inline]
+    pub(super) fn credit(&mut self, shard: u16, port: u32, credit: Credit) {
+        self.letters[usize::from(shard)].credits.push((port, credit));
+        self.earliest = self.earliest.min(credit.time);
+    }
+}
+
+impl Shard<'_> {
+    /// Takes in what another shard sent.
+    pub(super) fn receive(&mut self, letter: &Letter) {
+        /// Items between asking for a port, for its queue, for the end of that, and the use of all.
+        const AHEAD: usize = 6;
+        let Letter { runs, packets, credits } = letter;
+        let mut first = 0;
+        for (i, &(port, count)) in runs.iter().enumerate() {
+            if let Some(&(far, _)) = runs.get(i + 3 * AHEAD) {
+                prefetch(&self.ports[(far - self.first_port) as usize]);
+            }
+            if let Some(&(near, _)) = runs.get(i + 2 * AHEAD) {
+                prefetch(&self.fifos[self.ports[(near - self.first_port) as usize].in_fifo as usize]);
+            }
+            if let Some(&(next, _)) = runs.get(i + AHEAD) {
+                let fifo = self.ports[(next - self.first_port) as usize].in_fifo;
+                self.packets.prefetch_tail(&self.fifos[fifo as usize].ring);
+            }
+            let run = &packets[first..first + count as usize];
+            first += count as usize;
+            let slot = &self.ports[(port - self.first_port) as usize];
+            let fifo = &mut self.fifos[slot.in_fifo as usize + usize::from(run[0].channel())];
+            self.packets.extend(&mut fifo.ring, run);
+            fifo.flying += count;
+            let lp = slot.lp;
+            let bit = self.words[lp as usize] * 64 + port - self.layout.first_port[(self.first_lp + lp) as usize];
+            self.in_bits[bit as usize / 64] |= 1 << (bit % 64);
+            self.wake.lower(lp, run[0].time);
+        }
+        for (i, &(port, credit)) in credits.iter().enumerate() {
+            if let Some(&(far, _)) = credits.get(i + 2 * AHEAD) {
+                prefetch(&self.ports[(far - self.first_port) as usize]);
+            }
+            if let Some(&(near, _)) = credits.get(i + AHEAD) {
+                prefetch(&self.fifos[self.ports[(near - self.first_port) as usize].fifo as usize]);
+            }
+            self.credit(port - self.first_port, credit);
+        }
+    }
+
+    /// Hands the outbox over; the caller swaps each letter into the receiver's mailbox.
+    pub(super) fn take_outbox(&mut self) -> &mut [Letter] {
+        self.outbox.earliest = NEVER;
+        &mut self.outbox.letters
     }
 }

@@ -7,6 +7,8 @@
 mod accelerator;
 mod barrier;
 mod credits;
+mod cut;
+mod deal;
 mod departure;
 mod diagnose;
 mod endpoint;
@@ -25,6 +27,7 @@ mod skip;
 mod sums;
 mod switch;
 mod tables;
+mod team;
 mod wake;
 
 pub(crate) use injection::OPEN_MESSAGES;

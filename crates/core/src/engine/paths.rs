@@ -7,10 +7,10 @@ use super::Job;
 use super::in_network::Beneath;
 use crate::collective::{SwitchUse, Target};
 use crate::error::{Error, Result};
-use crate::fabric::direct::Direct;
 use crate::fabric::{Network, Shape};
 use crate::routing::aggregation::{self, Aggregation};
 use crate::routing::climb::Climb;
+use crate::routing::router::Router;
 use crate::spec::RoutingSpec;
 use crate::units::{Fs, Serializer};
 
@@ -21,8 +21,8 @@ pub(super) struct Paths {
     /// Ports of the whole machine's accelerators: an idle port looks for work, too, and so has a say in what is opened when.
     pub(super) accelerator_ports: u32,
     pub(super) networks: Vec<PathNet>,
-    /// The shape of direct networks, as simulated.
-    pub(super) direct: Vec<Option<Direct>>,
+    /// The routers of networks that are no trees, as simulated.
+    pub(super) routers: Vec<Option<Router>>,
     pub(super) memory: Serializer,
     pub(super) copy: Serializer,
     pub(super) reduce: Serializer,
@@ -51,10 +51,10 @@ pub(super) struct PathNet {
     /// Where in the tree they are, if sums climb one.
     pub(super) beneath: Option<Beneath>,
     pub(super) group_copy: u32,
-    pub(super) cut_through: bool,
-    pub(super) router_latency: Fs,
-    /// The whole shape of a direct network.
-    pub(super) whole: Option<Direct>,
+    /// Latency of routers and whether they cut through, by kind.
+    pub(super) kinds: Vec<(Fs, bool)>,
+    /// The whole router of a network that is no tree.
+    pub(super) whole: Option<Router>,
     rails: Rails,
     simulated_rails: Rails,
     /// Tier at which in-network operations are complete.
@@ -108,7 +108,7 @@ impl Rails {
     fn new(net: &Network) -> Self {
         let hosts = match &net.planes[0].shape {
             Shape::Clos(tree) => tree.tiers()[0].down / net.planes[0].links,
-            Shape::Direct(_) => 1,
+            Shape::Direct(_) | Shape::Graph(_) => 1,
         };
         Self { rails: net.rails, hosts }
     }
@@ -134,7 +134,7 @@ impl PathNet {
                 false => PortLink { plane, links: net.planes[plane].links, link },
             }
         };
-        let port_links = if net.is_direct() { vec![] } else { (0..net.ports).map(port_link).collect() };
+        let port_links = if net.is_tree() { (0..net.ports).map(port_link).collect() } else { vec![] };
         let climb = |plane: usize| match (&net.planes[plane].shape, &simulated.planes.get(plane)?.shape) {
             (Shape::Clos(tree), Shape::Clos(folded)) => {
                 let shifted = job.folding.uplinks(n, tree.tiers().len() - 1, net.planes[plane].links);
@@ -143,12 +143,12 @@ impl PathNet {
             }
             _ => None,
         };
-        let (whole, tiers) = match &net.planes[0].shape {
+        let tiers = match &net.planes[0].shape {
             Shape::Clos(tree) => {
                 let links = net.planes[0].links;
-                (None, tree.tiers().iter().map(|t| t.child_positions * t.down / links).collect())
+                tree.tiers().iter().map(|t| t.child_positions * t.down / links).collect()
             }
-            Shape::Direct(direct) => (Some(direct.clone()), vec![]),
+            Shape::Direct(_) | Shape::Graph(_) => vec![],
         };
         Self {
             span: net.span,
@@ -163,9 +163,8 @@ impl PathNet {
             group: vec![],
             beneath: None,
             group_copy: job.placement.first().map_or(0, |a| a / net.span),
-            cut_through: net.switch(0).cut_through,
-            router_latency: net.switch(0).latency_fs,
-            whole,
+            kinds: net.spec.switches.iter().map(|s| (s.latency_fs, s.cut_through)).collect(),
+            whole: Router::of(net),
             rails: Rails::new(net),
             simulated_rails: Rails::new(simulated),
             top: 0,
@@ -249,14 +248,10 @@ impl Paths {
         }
         let rate = |r: Option<crate::units::BitRate>| r.map_or(Serializer::instant(), Serializer::new);
         let device = &fabric.spec.device;
-        let direct = job.simulated().networks.iter().map(|n| match &n.planes[0].shape {
-            Shape::Direct(d) => Some(d.clone()),
-            Shape::Clos(_) => None,
-        });
         Ok(Self {
             ranks: job.schedule.ranks(),
             accelerator_ports: fabric.accelerator_ports(),
-            direct: direct.collect(),
+            routers: job.simulated().networks.iter().map(Router::of).collect(),
             networks,
             memory: rate(device.hbm_rate),
             copy: rate(device.copy_rate),

@@ -94,6 +94,28 @@ impl<T: Copy + Default> Rings<T> {
         self.data[slot] = value;
     }
 
+    /// Appends all of `values`, of which there is at least one.
+    #[inline]
+    pub(super) fn extend(&mut self, ring: &mut Ring, values: &[T]) {
+        while ring.cap - ring.len < values.len() as u32 {
+            self.grow(ring);
+        }
+        let start = ring.slot(ring.len);
+        let (first, rest) = values.split_at(values.len().min((ring.offset + ring.cap) as usize - start));
+        self.data[start..start + first.len()].copy_from_slice(first);
+        self.data[ring.offset as usize..ring.offset as usize + rest.len()].copy_from_slice(rest);
+        ring.len += values.len() as u32;
+    }
+
+    /// The first `count` entries, in two pieces at most; the ring has as many, and at least one.
+    #[inline]
+    pub(super) fn front(&self, ring: &Ring, count: u32) -> (&[T], &[T]) {
+        let start = ring.slot(0);
+        let first = count.min(ring.offset + ring.cap - start as u32) as usize;
+        let offset = ring.offset as usize;
+        (&self.data[start..start + first], &self.data[offset..offset + count as usize - first])
+    }
+
     /// Removes the head; the ring is not empty.
     #[inline(always)]
     pub(super) fn pop(&mut self, ring: &mut Ring) -> T {
@@ -206,18 +228,26 @@ mod tests {
 
     proptest! {
         #[test]
-        fn behaves_like_separate_queues(ops in prop::collection::vec((0usize..5, any::<bool>()), 0..2000)) {
+        fn behaves_like_separate_queues(ops in prop::collection::vec((0usize..5, 0u32..7), 0..2000)) {
             let mut rings = Rings::<u32>::new(4);
             let mut handles = [Ring::default(); 5];
             let mut models: [VecDeque<u32>; 5] = Default::default();
             for (n, (q, push)) in ops.into_iter().enumerate() {
-                if push || models[q].is_empty() {
+                if push > 3 || models[q].is_empty() {
                     rings.push(&mut handles[q], n as u32);
                     models[q].push_back(n as u32);
+                } else if push > 2 {
+                    let more: Vec<u32> = (0..n as u32 % 40 + 1).collect();
+                    rings.extend(&mut handles[q], &more);
+                    models[q].extend(more);
                 } else {
                     prop_assert_eq!(Some(rings.pop(&mut handles[q])), models[q].pop_front());
                 }
                 prop_assert_eq!(handles[q].len() as usize, models[q].len());
+                if let Some(count) = (handles[q].len()).checked_sub(1) {
+                    let (first, rest) = rings.front(&handles[q], count + 1);
+                    prop_assert!(first.iter().chain(rest).eq(models[q].iter()));
+                }
                 for (i, v) in models[q].iter().enumerate() {
                     prop_assert_eq!(rings.get(&handles[q], i as u32), v);
                 }

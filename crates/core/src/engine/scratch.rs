@@ -9,6 +9,8 @@ use crate::units::Fs;
 /// Working space of one LP visit, kept to avoid allocation.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
+    /// Channels that any port has.
+    pub(super) channels: u32,
     /// New packets of each queue (by output port and channel), and the queues that have some with their FIFO.
     pub(super) fresh: Vec<u32>,
     pub(super) touched: Vec<(u32, u32)>,
@@ -27,9 +29,10 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// For LPs of at most so many ports.
-    pub(super) fn new(ports: usize) -> Self {
-        Self { fresh: vec![0; 2 * ports], freed: vec![vec![]; 2 * ports], ..Self::default() }
+    /// For LPs of at most so many ports with so many channels.
+    pub(super) fn new(ports: usize, channels: u32) -> Self {
+        let places = ports * channels as usize;
+        Self { channels, fresh: vec![0; places], freed: vec![vec![]; places], ..Self::default() }
     }
 
     /// Notes a packet that was put into a queue; true if it is the first of this visit.
@@ -47,7 +50,7 @@ impl Scratch {
     /// Notes that a packet's buffer at input `q` is free at `time`; `Shard::announce` tells the sender.
     #[inline(always)]
     pub(super) fn free_buffer(&mut self, q: u32, channel: u8, wire: u32, time: Fs) {
-        let place = q * 2 + u32::from(channel);
+        let place = q * self.channels + u32::from(channel);
         let freed = &mut self.freed[place as usize];
         if freed.is_empty() {
             self.freed_at.push(place);

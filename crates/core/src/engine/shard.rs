@@ -6,13 +6,13 @@
 //!   written once a hop and never moved when it departs.
 //! - During the window `[start, end)` nothing with a time at or after `end` is read, and everything that one LP gives
 //!   another has a time at or after `end`; so the order in which LPs run does not matter.
-//! - What leaves for another shard goes by [`Mail`] and is taken in before that shard's next window.
+//! - What leaves for another shard goes by [mail](super::mail) and is taken in before that shard's next window.
 //!
 //! **Cost.** About 150 bytes a port, plus 32 bytes a packet and 16 a credit under way.
 
 use super::endpoint::Endpoint;
 use super::layout::{Layout, Node, UNPLUGGED};
-use super::mail::{Mail, Outbox};
+use super::mail::Outbox;
 use super::packet::{Credit, Packet};
 use super::prefetch::prefetch;
 use super::rings::{Ring, Rings};
@@ -20,6 +20,7 @@ use super::scratch::Scratch;
 use super::sums::Sums;
 use super::wake::{BLOCK, Wake};
 use super::{Job, Paths};
+use crate::fabric::graph::CHANNELS;
 use crate::units::{Fs, NEVER};
 
 /// Visits between asking for what one loads first, for what that leads to, and the visit itself.
@@ -51,7 +52,7 @@ pub(super) struct Port {
     /// Something waits and no credit for it is in sight.
     pub(super) blocked: bool,
     /// Bytes freed behind the wire that comes in here and not announced yet, by channel.
-    pub(super) owed: [u32; 2],
+    pub(super) owed: [u32; CHANNELS as usize],
 }
 
 /// A queue of packets and the credits of its channel.
@@ -111,6 +112,8 @@ pub(super) struct Shard<'a> {
     pub(super) last_event: Fs,
     /// Packets that left a port of this shard.
     pub(super) hops: u64,
+    /// Visits to LPs.
+    visits: u64,
 }
 
 impl<'a> Shard<'a> {
@@ -149,11 +152,12 @@ impl<'a> Shard<'a> {
             endpoint_of: vec![UNPLUGGED; lps as usize],
             endpoints: vec![],
             sums: Sums::default(),
-            outbox: Outbox { mail: vec![vec![]; layout.cuts.len() - 1], earliest: NEVER },
-            scratch: Scratch::new(most_ports),
+            outbox: Outbox::new(layout.cuts.len() - 1),
+            scratch: Scratch::new(most_ports, layout.classes.iter().map(|c| c.channels.into()).max().unwrap_or(1)),
             delivered: 0,
             last_event: 0,
             hops: 0,
+            visits: 0,
         };
         shard.plug();
         shard
@@ -164,7 +168,7 @@ impl<'a> Shard<'a> {
         let mut fifo_count = 0;
         for lp in 0..self.lps {
             let global = (self.first_lp + lp) as usize;
-            let inside = matches!(self.layout.nodes[global], Node::Accelerator);
+            let inside = !matches!(self.layout.nodes[global], Node::Switch { .. });
             for port in self.layout.first_port[global]..self.layout.first_port[global + 1] {
                 let class = &self.layout.classes[self.layout.class[port as usize] as usize];
                 let peer = self.layout.peer[port as usize];
@@ -179,7 +183,7 @@ impl<'a> Shard<'a> {
                 }
                 let fifo = fifo_count;
                 fifo_count += u32::from(class.channels)
-                    * if inside && self.paths.direct[class.network as usize].is_some() { 2 } else { 1 };
+                    * if inside && self.paths.routers[class.network as usize].is_some() { 2 } else { 1 };
                 self.ports.push(Port {
                     free_at: 0,
                     peer,
@@ -191,7 +195,7 @@ impl<'a> Shard<'a> {
                     in_fifo: UNPLUGGED,
                     class: self.layout.class[port as usize],
                     blocked: false,
-                    owed: [0; 2],
+                    owed: [0; CHANNELS as usize],
                 });
             }
         }
@@ -229,41 +233,9 @@ impl<'a> Shard<'a> {
         self.wake.blocks.iter().copied().min().unwrap_or(NEVER).min(self.outbox.earliest)
     }
 
-    /// Takes in what another shard sent.
-    pub(super) fn receive(&mut self, mail: &[Mail]) {
-        /// Items between asking for a port, for its queue, and the use of both.
-        const AHEAD: usize = 8;
-        for (i, &item) in mail.iter().enumerate() {
-            if let Some(far) = mail.get(i + 2 * AHEAD) {
-                prefetch(&self.ports[(far.port() - self.first_port) as usize]);
-            }
-            if let Some(near) = mail.get(i + AHEAD) {
-                let port = &self.ports[(near.port() - self.first_port) as usize];
-                let fifo = if matches!(near, Mail::Packet(..)) { port.in_fifo } else { port.fifo };
-                prefetch(&self.fifos[fifo as usize]);
-            }
-            match item {
-                Mail::Packet(port, packet) => {
-                    let local = (port - self.first_port) as usize;
-                    let fifo = self.ports[local].in_fifo + u32::from(packet.channel());
-                    let fifo = &mut self.fifos[fifo as usize];
-                    self.packets.push(&mut fifo.ring, packet);
-                    fifo.flying += 1;
-                    let lp = self.ports[local].lp;
-                    let bit =
-                        self.words[lp as usize] * 64 + port - self.layout.first_port[(self.first_lp + lp) as usize];
-                    self.in_bits[bit as usize / 64] |= 1 << (bit % 64);
-                    self.wake.lower(lp, packet.time);
-                }
-                Mail::Credit(port, credit) => self.credit(port - self.first_port, credit),
-            }
-        }
-    }
-
-    /// Hands the outbox over; the caller swaps each list into the receiver's mailbox.
-    pub(super) fn take_outbox(&mut self) -> &mut [Vec<Mail>] {
-        self.outbox.earliest = NEVER;
-        &mut self.outbox.mail
+    /// What was done since the start, in units of about equal time.
+    pub(super) fn work(&self) -> u64 {
+        self.hops + self.visits
     }
 
     /// Simulates the window `[start, end)`. Stops early, between blocks, if asked to.
@@ -289,6 +261,7 @@ impl<'a> Shard<'a> {
                     count += 1;
                 }
             }
+            self.visits += count as u64;
             due[..count.min(AHEAD)].iter().for_each(|&lp| self.approach(lp));
             for i in 0..count {
                 let lp = due[i];
@@ -299,7 +272,7 @@ impl<'a> Shard<'a> {
                     self.reach(due[i + AHEAD]);
                 }
                 let next = match self.layout.nodes[(self.first_lp + lp) as usize] {
-                    Node::Accelerator => self.accelerator(lp, start, end),
+                    Node::Accelerator | Node::Router { .. } => self.accelerator(lp, start, end),
                     Node::Switch { kind, first, copy } => self.switch(lp, kind, first, copy, end),
                 };
                 self.wake.lower(lp, next);

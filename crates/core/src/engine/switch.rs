@@ -10,7 +10,6 @@
 //! internal speed-up limit. What the switch combines or replicates is in [`super::in_network`].
 
 use super::layout::{SwitchKind, UNPLUGGED};
-use super::mail::Mail;
 use super::packet::{MULTICAST, REDUCE};
 use super::prefetch::prefetch;
 use super::shard::Shard;
@@ -172,9 +171,6 @@ impl Shard<'_> {
                     packet.time = time + class.latency;
                     packet.set_channel(0);
                     first_arrival = first_arrival.min(packet.time);
-                    if peer_lp == UNPLUGGED {
-                        outbox.post(ports[o].peer_shard, packet.time, Mail::Packet(peer, *packet));
-                    }
                     // the queue is longest just before something leaves; it cannot exceed what waits
                     if waiting - sent > stats.queue_max {
                         queued = queued.max(sent + 1);
@@ -201,6 +197,7 @@ impl Shard<'_> {
                 ports[o].free_at = free_at;
                 last = free_at.max(last);
                 if peer_lp == UNPLUGGED {
+                    outbox.packets(ports[o].peer_shard, peer, packets.front(&ring, sent));
                     packets.consume(&mut fifo.ring, sent);
                 } else {
                     fifo.flying += sent;

@@ -5,9 +5,11 @@
 
 use super::clos::Clos;
 use super::direct::{Dimension, Direct};
+use super::graph::{CHANNELS, Edge, Graph};
 use super::{Network, Plane, Shape};
 use crate::error::{Error, Result};
 use crate::spec::{NetworkSpec, TopologySpec};
+use std::sync::Arc;
 
 /// What is wrong with a network.
 pub(super) fn wrong(net: &NetworkSpec, problem: impl Into<String>, expected: impl Into<String>) -> Error {
@@ -60,6 +62,9 @@ pub(super) fn build(
             (None, TopologySpec::FullMesh { dims }) => {
                 direct_shape(net, links, &dims.iter().map(|&size| Dimension::Full { size }).collect::<Vec<_>>())?
             }
+            (None, TopologySpec::Graph { switches, edges, switch_kinds }) => {
+                graph_shape(net, *switches, edges, switch_kinds)?
+            }
         };
         let (plane_ports, plane_switches, tiers) = match &shape {
             Shape::Clos(tree) => (links, tree.switches(), tree.tiers().len()),
@@ -67,8 +72,18 @@ pub(super) fn build(
                 channels = if d.dateline { 2 } else { 1 };
                 (d.ports(), 0, d.dims.len())
             }
+            Shape::Graph(graph) => {
+                // without flow control nothing can wait in a circle
+                let between = graph.diameter().saturating_sub(2);
+                channels = if net.buffer.is_some() { between.clamp(1, CHANNELS) } else { 1 };
+                (graph.accelerator_ports(), graph.switches(), net.links.len())
+            }
         };
-        let switch_specs = if matches!(shape, Shape::Direct(_)) { 1 } else { tiers };
+        let switch_specs = match shape {
+            Shape::Clos(_) => tiers,
+            Shape::Direct(_) => 1,
+            Shape::Graph(_) => net.switches.len().max(1),
+        };
         if net.links.len() != tiers || net.switches.len() != switch_specs {
             return Err(wrong(
                 net,
@@ -144,6 +159,25 @@ fn clos_shape(net: &NetworkSpec, links: u32, down: &[u32], up: &[u32], parallel:
         return Err(wrong(net, "a switch of 16384 ports or more", "a smaller radix"));
     }
     Ok(Shape::Clos(tree))
+}
+
+fn graph_shape(net: &NetworkSpec, switches: u32, edges: &[[u32; 4]], kinds: &[u16]) -> Result<Shape> {
+    if net.planes != [1] {
+        return Err(wrong(net, format!("planes {:?}", net.planes), "[1]: an explicit graph lists all its links"));
+    }
+    if !kinds.is_empty() && kinds.len() != switches as usize {
+        let expected = format!("none, or one for each of {switches} switches");
+        return Err(wrong(net, format!("{} kinds of switches", kinds.len()), expected));
+    }
+    if let Some(i) = kinds.iter().position(|&kind| usize::from(kind) >= net.switches.len()) {
+        let expected = format!("below {}, the number of switch entries", net.switches.len());
+        return Err(wrong(net, format!("switch {i} of kind {}", kinds[i]), expected));
+    }
+    let edge = |&[a, b, class, count]: &[u32; 4]| Edge { a, b, class: class.min(u16::MAX.into()) as u16, count };
+    let edges: Vec<Edge> = edges.iter().map(edge).collect();
+    let graph = Graph::new(net.span, switches, &edges, net.links.len())
+        .map_err(|(problem, expected)| wrong(net, problem, expected))?;
+    Ok(Shape::Graph(Arc::new(graph)))
 }
 
 fn direct_shape(net: &NetworkSpec, links: u32, kinds: &[Dimension]) -> Result<Shape> {

@@ -1,23 +1,26 @@
 //! The fabric: one graph of accelerators and switches joined by links, computed, not stored.
 //!
 //! A [`Fabric`] is a list of [`Network`]s over the same accelerators, innermost first; a network is `copies` disjoint
-//! instances of a few planes, each plane a tree ([`clos`]) or a direct topology ([`direct`]).
+//! instances of a few planes, each plane a tree ([`clos`]) or a direct topology ([`direct`]), or of one explicit [`graph`].
 //!
 //! **Invariants.** Vertices are numbered accelerators first, then switches by network, copy, plane, index. Every port is
 //! duplex: its out direction and its in direction have the same number, and [`Fabric::peer`] is an involution. The fabric
 //! knows vertices and links, never collectives or packets.
 //!
-//! **Cost.** A few words a network; every query is arithmetic.
+//! **Cost.** A few words a network; every query is arithmetic, but for explicit graphs.
 
 mod build;
 pub mod clos;
 pub mod direct;
+pub mod graph;
 
 use crate::error::Result;
-use crate::spec::{LinkSpec, NetworkSpec, SwitchSpec, SystemSpec};
+use crate::spec::{LinkSpec, NetworkSpec, SwitchSpec, SystemSpec, TopologySpec};
 use build::{build, wrong};
 use clos::{Clos, Node};
 use direct::Direct;
+use graph::Graph;
+use std::sync::Arc;
 
 /// Index of a vertex.
 pub type Vertex = u32;
@@ -77,6 +80,8 @@ pub enum Shape {
     Clos(Clos),
     /// Routers inside the accelerators.
     Direct(Direct),
+    /// Explicit vertices and edges.
+    Graph(Arc<Graph>),
 }
 
 /// What a vertex is.
@@ -84,7 +89,7 @@ pub enum Shape {
 pub enum Place {
     /// An accelerator.
     Accelerator(u32),
-    /// A switch of a tree.
+    /// A switch of a tree or graph.
     Switch {
         /// Network index.
         network: usize,
@@ -92,7 +97,7 @@ pub enum Place {
         copy: u32,
         /// Plane of that copy.
         plane: usize,
-        /// Switch within the plane's tree.
+        /// Switch within the plane.
         index: u32,
     },
 }
@@ -142,6 +147,34 @@ impl Network {
         matches!(self.planes[0].shape, Shape::Direct(_))
     }
 
+    /// True if its planes are trees.
+    pub fn is_tree(&self) -> bool {
+        matches!(self.planes[0].shape, Shape::Clos(_))
+    }
+
+    /// What the links of an index are called: a tier, a dimension or a class.
+    pub fn level(&self, tier: usize) -> String {
+        let kind = match &self.planes[0].shape {
+            Shape::Clos(_) => "tier",
+            Shape::Direct(_) => "dimension",
+            Shape::Graph(_) => "class",
+        };
+        format!("{kind} {}", tier + 1)
+    }
+
+    /// Which of the network's switches one of a graph is.
+    pub fn kind_of(&self, switch: u32) -> u16 {
+        match &self.spec.topology {
+            TopologySpec::Graph { switch_kinds, .. } => switch_kinds.get(switch as usize).copied().unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    /// The parameters of a switch of a graph.
+    pub fn kind(&self, switch: u32) -> &SwitchSpec {
+        self.switch(self.kind_of(switch).into())
+    }
+
     /// The switch parameters of a tier.
     pub fn switch(&self, tier: usize) -> &SwitchSpec {
         &self.spec.switches[tier.min(self.spec.switches.len() - 1)]
@@ -152,7 +185,7 @@ impl Network {
         &self.spec.links[tier.min(self.spec.links.len() - 1)]
     }
 
-    /// Rate of one accelerator into this network, over all its links, in bit/s.
+    /// Rate of one accelerator into this network, over all its links, in bit/s; of a graph's, that of the one with most.
     pub fn injection(&self) -> u64 {
         match &self.planes[0].shape {
             Shape::Clos(_) => self.link(0).rate.0.saturating_mul(u64::from(self.ports)),
@@ -162,6 +195,10 @@ impl Network {
                 .enumerate()
                 .map(|(i, dim)| self.link(i).rate.0.saturating_mul(u64::from(dim.kind.neighbours() * d.links)))
                 .sum(),
+            Shape::Graph(graph) => {
+                let of = |a| (0..graph.ports(a)).map(|p| self.link(graph.class(a, p).into()).rate.0).sum();
+                (0..self.span).map(of).max().unwrap_or(0)
+            }
         }
     }
 }
@@ -246,6 +283,7 @@ impl Fabric {
             Place::Switch { network, plane, index, .. } => match &self.networks[network].planes[plane].shape {
                 Shape::Clos(tree) => tree.ports(tree.locate(index).0),
                 Shape::Direct(_) => 0,
+                Shape::Graph(graph) => graph.ports(self.networks[network].span + index),
             },
         }
     }
@@ -273,12 +311,15 @@ impl Fabric {
                         let tier = d.dimension(local);
                         Some(End { vertex: copy * net.span + peer, port: net.first_port + back, network, tier })
                     }
+                    Shape::Graph(graph) => self.across(network, copy, graph, member, local),
                 }
             }
             Place::Switch { network, copy, plane, index } => {
                 let net = &self.networks[network];
-                let Shape::Clos(tree) = &net.planes[plane].shape else {
-                    return None;
+                let tree = match &net.planes[plane].shape {
+                    Shape::Clos(tree) => tree,
+                    Shape::Graph(graph) => return self.across(network, copy, graph, net.span + index, port),
+                    Shape::Direct(_) => return None,
                 };
                 let (tier, ..) = tree.locate(index);
                 let t = &tree.tiers()[tier];
@@ -297,6 +338,17 @@ impl Fabric {
         }
     }
 
+    /// The other end of a port of a graph's vertex.
+    fn across(&self, network: usize, copy: u32, graph: &Graph, vertex: u32, port: u32) -> Option<End> {
+        let net = &self.networks[network];
+        let (far, back) = graph.peer(vertex, port)?;
+        let tier = graph.class(vertex, port).into();
+        Some(match far.checked_sub(net.span) {
+            None => End { vertex: copy * net.span + far, port: net.first_port + back, network, tier },
+            Some(switch) => End { vertex: self.switch(network, copy, 0, switch), port: back, network, tier },
+        })
+    }
+
     /// The innermost network that has both accelerators in one copy.
     #[inline]
     pub fn network_between(&self, x: u32, y: u32) -> Option<usize> {
@@ -309,15 +361,12 @@ impl Fabric {
             Place::Accelerator(a) => format!("accelerator {a}"),
             Place::Switch { network, copy, plane, index } => {
                 let net = &self.networks[network];
-                let tier = match &net.planes[plane].shape {
-                    Shape::Clos(tree) => tree.locate(index),
-                    Shape::Direct(_) => (0, 0, 0),
+                let Shape::Clos(tree) = &net.planes[plane].shape else {
+                    return format!("{}[{copy}] switch {index}", net.spec.name);
                 };
-                let tree = match &net.planes[plane].shape {
-                    Shape::Clos(t) => index - t.tiers()[tier.0].first,
-                    Shape::Direct(_) => index,
-                };
-                format!("{}[{copy}] plane {plane} tier {} switch {tree}", net.spec.name, tier.0 + 1)
+                let (tier, ..) = tree.locate(index);
+                let switch = index - tree.tiers()[tier].first;
+                format!("{}[{copy}] plane {plane} tier {} switch {switch}", net.spec.name, tier + 1)
             }
         }
     }

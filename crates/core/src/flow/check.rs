@@ -6,7 +6,7 @@
 use crate::collective::{Schedule, SwitchUse};
 use crate::engine::Job;
 use crate::error::{Error, Result};
-use crate::fabric::Fabric;
+use crate::fabric::{Fabric, Shape};
 use crate::routing::aggregation::{self, Aggregation};
 use crate::units::{BitRate, Fs, MAX_TIME_FS, NEVER};
 
@@ -41,6 +41,9 @@ pub(super) fn checked(job: &Job) -> Result<Option<usize>> {
 /// # Errors
 /// [`Error::Spec`] for operations that no network has, or that are not modelled as fluids.
 pub fn models(fabric: &Fabric, schedule: &dyn Schedule, placement: &[u32]) -> Result<Option<usize>> {
+    if let Some(net) = fabric.networks.iter().find(|net| matches!(net.planes[0].shape, Shape::Graph(_))) {
+        return Err(graphs(&net.spec.name));
+    }
     if schedule.switches() == SwitchUse::Forward {
         return Ok(None);
     }
@@ -53,6 +56,13 @@ pub fn models(fabric: &Fabric, schedule: &dyn Schedule, placement: &[u32]) -> Re
         )),
         Some(at) => Ok(Some(at.network)),
     }
+}
+
+/// Explicit graphs are not modelled as fluids.
+pub(super) fn graphs(network: &str) -> Error {
+    let expected =
+        format!("packet or analytic: network {network} is an explicit graph, which is not modelled as fluids");
+    Error::spec("fidelity", "flow", expected)
 }
 
 fn slow(network: &str, rate: BitRate, wire: u32) -> Result<()> {

@@ -9,7 +9,7 @@
 //!
 //! **Cost.** O(1) words a resource, and at most one resource a link. **Limits.** Within a set all links carry the same.
 
-use super::check::checked;
+use super::check::{checked, graphs};
 use crate::engine::Job;
 use crate::error::{Error, Result};
 use crate::fabric::clos::Clos;
@@ -137,6 +137,7 @@ impl Resources {
                     }
                     Layout::Direct { first, bundle }
                 }
+                Shape::Graph(_) => return Err(graphs(&net.spec.name)),
                 Shape::Clos(_) if sprays(net) => {
                     gates.push(GateKind { link, links: net.ports });
                     let all = link * f64::from(net.ports);
@@ -230,7 +231,7 @@ impl Resources {
 pub(super) fn tree(shape: &Shape) -> Option<&Clos> {
     match shape {
         Shape::Clos(tree) => Some(tree),
-        Shape::Direct(_) => None,
+        Shape::Direct(_) | Shape::Graph(_) => None,
     }
 }
 

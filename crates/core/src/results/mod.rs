@@ -246,7 +246,7 @@ fn switches(o: &Outcome, links: impl Iterator<Item = LinkRecord>, folded: bool) 
     let tier = |vertex| match o.fabric.place(vertex) {
         Place::Switch { network, plane, index, .. } => match &o.fabric.networks[network].planes[plane].shape {
             crate::fabric::Shape::Clos(tree) => tree.locate(index).0 as u32 + 1,
-            crate::fabric::Shape::Direct(_) => 1,
+            crate::fabric::Shape::Direct(_) | crate::fabric::Shape::Graph(_) => 1,
         },
         Place::Accelerator(_) => 0,
     };

@@ -92,10 +92,12 @@ fn longest_name(fabric: &Fabric) -> u64 {
     let mut last = vec![fabric.accelerators().saturating_sub(1)];
     for (n, net) in fabric.networks.iter().enumerate() {
         for (plane, p) in net.planes.iter().enumerate() {
-            if let Shape::Clos(tree) = &p.shape {
-                let ends = tree.tiers().iter().map(|t| t.first + t.switches - 1);
-                last.extend(ends.map(|index| fabric.switch(n, net.copies - 1, plane, index)));
-            }
+            let ends: Vec<u32> = match &p.shape {
+                Shape::Clos(tree) => tree.tiers().iter().map(|t| t.first + t.switches - 1).collect(),
+                Shape::Graph(graph) => graph.switches().checked_sub(1).into_iter().collect(),
+                Shape::Direct(_) => vec![],
+            };
+            last.extend(ends.into_iter().map(|index| fabric.switch(n, net.copies - 1, plane, index)));
         }
     }
     last.into_iter().map(|vertex| fabric.name(vertex).len() as u64).max().unwrap_or(0)

@@ -12,6 +12,7 @@ pub mod aggregation;
 pub mod climb;
 pub mod dimension_order;
 pub mod policy;
+pub mod router;
 pub mod tree;
 
 /// Exact division of 32-bit numbers by a constant with one multiplication (Lemire, Kaser, Kurz, SPE 49(6) 2019).

@@ -195,7 +195,7 @@ impl Plan {
 /// True if messages can meet on a link while others are idle: a tree of several tiers, and one path a message.
 fn single_path(net: &Network) -> bool {
     let single = matches!(net.spec.routing, RoutingSpec::DModK | RoutingSpec::SModK | RoutingSpec::Ecmp);
-    single && !net.is_direct() && net.spec.links.len() > 1
+    single && net.is_tree() && net.spec.links.len() > 1
 }
 
 /// Bytes as people read them.

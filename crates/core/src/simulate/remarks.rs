@@ -44,8 +44,7 @@ impl Plan {
                     .div_ceil(self.protocol.wire_den.into());
                 let (slow, buffer) = slowdown(net, tier, full as f64 + f64::from(net.spec.overhead));
                 let share = 100.0 / slow;
-                let level =
-                    format!("{} {} {}", net.spec.name, if net.is_direct() { "dimension" } else { "tier" }, tier + 1);
+                let level = format!("{} {}", net.spec.name, net.level(tier));
                 say(
                     slow > 1.02,
                     format!(
@@ -90,8 +89,8 @@ impl Plan {
 
     fn class(&self, link: &LevelRecord) -> String {
         let net = &self.fabric.networks[link.network as usize];
-        if net.is_direct() {
-            return format!("{} dimension {} links", net.spec.name, link.tier + 1);
+        if !net.is_tree() {
+            return format!("{} {} links", net.spec.name, net.level(link.tier as usize));
         }
         format!("{} tier {} {} links", net.spec.name, link.tier + 1, if link.up { "up" } else { "down" })
     }

@@ -180,6 +180,16 @@ pub enum TopologySpec {
         /// Accelerators by dimension.
         dims: Vec<u32>,
     },
+    /// Explicit vertices and edges: accelerators `0..span`, then switches. `planes` is `[1]`; `links` are classes of links.
+    Graph {
+        /// Switches of a copy.
+        switches: u32,
+        /// Two vertices, the class of the links between them, and how many there are in parallel.
+        edges: Vec<[u32; 4]>,
+        /// Index into the network's `switches` by switch; empty: all the first.
+        #[serde(default)]
+        switch_kinds: Vec<u16>,
+    },
 }
 
 /// A directed link (both directions have the same parameters).

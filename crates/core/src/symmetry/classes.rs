@@ -55,7 +55,7 @@ impl Folding {
                 }
                 let (tier, a, b) = match &fabric.networks[network].planes[plane].shape {
                     Shape::Clos(tree) => tree.locate(index),
-                    Shape::Direct(_) => return None,
+                    Shape::Direct(_) | Shape::Graph(_) => return None,
                 };
                 let view = self.view(fabric, network, plane, tier)?;
                 let (whole, folded) = (view.whole.tiers()[tier], view.folded.tiers()[tier]);

@@ -115,6 +115,7 @@ pub fn first_upward(fabric: &Fabric, vertex: u32) -> u32 {
                 tier.down * tier.parallel
             }
             Shape::Direct(_) => 0,
+            Shape::Graph(graph) => graph.near(fabric.networks[network].span + index),
         },
     }
 }

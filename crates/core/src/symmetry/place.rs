@@ -43,6 +43,9 @@ pub(super) fn reach(net: &Network, ranks: u32) -> (usize, u32) {
 /// for all, so that its uplinks need not move.
 pub(super) fn seat(net: &Network, ranks: u32, sums: bool, digit: Digit) -> Result<Seat, Refusal> {
     let name = &net.spec.name;
+    if let Shape::Graph(_) = &net.planes[0].shape {
+        return Err(format!("network {name} is an explicit graph, whose symmetries are not looked for"));
+    }
     if digit.stride >= net.span {
         return match digit.stride % net.span {
             0 => Ok(Seat::Outside),
@@ -54,7 +57,7 @@ pub(super) fn seat(net: &Network, ranks: u32, sums: bool, digit: Digit) -> Resul
     }
     match &net.planes[0].shape {
         Shape::Direct(direct) => dimension(net, direct, ranks, digit),
-        Shape::Clos(_) => tier(net, ranks, sums, digit),
+        Shape::Clos(_) | Shape::Graph(_) => tier(net, ranks, sums, digit),
     }
 }
 
@@ -138,7 +141,7 @@ fn routes(net: &Network, top: usize) -> Result<(), Refusal> {
     let name = &net.spec.name;
     let several = |plane: &crate::fabric::Plane| match &plane.shape {
         Shape::Clos(tree) => tree.tiers()[1..=top].iter().any(|t| t.up * t.parallel > 1),
-        Shape::Direct(_) => false,
+        Shape::Direct(_) | Shape::Graph(_) => false,
     };
     let paths = net.ports > 1 || net.planes.iter().any(several);
     match net.spec.routing {
@@ -185,6 +188,7 @@ pub(super) fn edges(net: &Network, ranks: u32) -> Vec<u32> {
     let mut edges = vec![net.span];
     match &net.planes[0].shape {
         Shape::Direct(direct) => edges.extend(direct.dims.iter().map(|d| d.unit)),
+        Shape::Graph(_) => {}
         Shape::Clos(tree) => {
             let links = net.planes[0].links;
             let (tiers, rails) = (tree.tiers(), net.rails.max(1));

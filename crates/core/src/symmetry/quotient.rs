@@ -22,7 +22,7 @@ impl Folding {
         spec.networks = (0..used(fabric, self.ranks)).map(|n| self.network(&fabric.networks[n], n)).collect();
         Fabric::folded(&spec, |n| match &fabric.networks[n].planes[0].shape {
             Shape::Direct(direct) => Some(direct.fold(|dim| self.seats[n].iter().any(|s| s.0 == Seat::Dimension(dim)))),
-            Shape::Clos(_) => None,
+            Shape::Clos(_) | Shape::Graph(_) => None,
         })
     }
 
@@ -78,7 +78,7 @@ impl Folding {
                 *rails /= digits.filter(along_rails).map(|d| d.size).product::<u32>();
             }
             // its shape is folded, not described anew
-            TopologySpec::Torus { .. } | TopologySpec::FullMesh { .. } => {}
+            TopologySpec::Torus { .. } | TopologySpec::FullMesh { .. } | TopologySpec::Graph { .. } => {}
         }
         if let (Some((turning, planes)), TopologySpec::Clos { .. }) = (self.turn, &spec.topology)
             && turning == n

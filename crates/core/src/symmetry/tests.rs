@@ -10,6 +10,7 @@ fn network(name: &str, span: u32, topology: TopologySpec, planes: Vec<u32>) -> N
     let tiers = match &topology {
         TopologySpec::Clos { down, .. } => down.len(),
         TopologySpec::Torus { dims, .. } | TopologySpec::FullMesh { dims } => dims.len(),
+        TopologySpec::Graph { .. } => 1,
     };
     let switches = if matches!(topology, TopologySpec::Clos { .. }) { tiers } else { 1 };
     NetworkSpec {

@@ -27,6 +27,7 @@ pub(crate) fn network(name: &str, span: u32, topology: TopologySpec, planes: Vec
     let tiers = match &topology {
         TopologySpec::Clos { down, .. } => down.len(),
         TopologySpec::Torus { dims, .. } | TopologySpec::FullMesh { dims } => dims.len(),
+        TopologySpec::Graph { .. } => 1,
     };
     let link = LinkSpec { rate: RATE, latency_fs: LATENCY, medium: String::new() };
     let switch = SwitchSpec { latency_fs: SWITCH, cut_through: true, in_network_reduce: true };

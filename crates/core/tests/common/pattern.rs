@@ -1,4 +1,4 @@
-//! One message from every rank, to the rank listed: permutations, shifts and incasts.
+//! One message from every rank, to the rank listed: permutations, shifts, incasts, and relays from group to group.
 
 use supernode_core::collective::{Block, Message, Recv, Schedule, Target};
 
@@ -7,6 +7,8 @@ pub(crate) struct Pattern {
     to: Vec<u32>,
     bytes: Vec<u64>,
     recv: Vec<Recv>,
+    /// In a relay the first so many ranks wait for nothing, and the last so many send nothing; zero if all send at once.
+    relay: u32,
 }
 
 impl Pattern {
@@ -18,12 +20,17 @@ impl Pattern {
             let recv = &mut recv[to as usize];
             (recv.messages, recv.bytes) = (recv.messages + 1, recv.bytes + bytes);
         }
-        Self { to, bytes, recv }
+        Self { to, bytes, recv, relay: 0 }
     }
 
     /// Rank `i` of `ranks` sends to rank `i + shift`, all alike.
     pub(crate) fn shift(ranks: u32, shift: u32, bytes: u64) -> Self {
         Self::new((0..ranks).map(|rank| (rank + shift) % ranks).collect(), |_| bytes)
+    }
+
+    /// Each group of so many ranks sends to the next one when it has received.
+    pub(crate) fn relay(ranks: u32, group: u32, bytes: u64) -> Self {
+        Self { relay: group, ..Self::shift(ranks, group, bytes) }
     }
 
     /// Every rank waits for twice as much as it is sent.
@@ -43,16 +50,19 @@ impl Schedule for Pattern {
         1
     }
     fn steps(&self, _: u32, _: u32) -> u32 {
-        1
+        if self.relay > 0 { 2 } else { 1 }
     }
-    fn sends(&self, _: u32, _: u32, _: u32) -> u32 {
-        1
+    fn sends(&self, rank: u32, _: u32, step: u32) -> u32 {
+        u32::from(self.relay == 0 || step == 1 && rank + self.relay < self.ranks())
     }
     fn send(&self, rank: u32, _: u32, _: u32, _: u32) -> Message {
         let rank = rank as usize;
         Message { to: Target::Rank(self.to[rank]), bytes: self.bytes[rank], recv_step: 0 }
     }
-    fn recvs(&self, rank: u32, _: u32, _: u32) -> Recv {
+    fn recvs(&self, rank: u32, _: u32, step: u32) -> Recv {
+        if step == 1 || rank < self.relay {
+            return Recv::default();
+        }
         self.recv[rank as usize]
     }
     fn blocks(&self, _: u32, _: u32, _: u32, _: u32, _: &mut Vec<Block>) {}

@@ -1,17 +1,16 @@
 //! What shards tell each other about skipping.
 //!
 //! **Invariant.** Notices are written before the barrier that ends a window and read after it; verdicts are written and read
-//! on the two sides of a barrier of their own. So all shards see the same and act alike.
+//! on the two sides of a barrier of their own, which all threads know of. So all shards see the same and act alike.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use super::compare::Verdict;
-use crate::engine::barrier::Barrier;
 
 /// What a shard reports after each window: totals since the start.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Notice {
+pub(in crate::engine) struct Notice {
     /// Packets sent over links.
     pub(super) hops: u64,
     /// Words saved and compared.
@@ -65,7 +64,7 @@ impl Meeting {
     }
 
     /// The notices of all shards together.
-    pub(super) fn read(&self, parity: usize) -> Notice {
+    pub(in crate::engine) fn read(&self, parity: usize) -> Notice {
         let mut all = Notice::default();
         for (shard, notice) in self.notices[parity].iter().enumerate() {
             let [hops, spent, words, step, begun, left, stride, long] =
@@ -80,10 +79,13 @@ impl Meeting {
         all
     }
 
-    /// Lays down one shard's verdict and returns all of them.
-    pub(super) fn confer(&self, barrier: &Barrier, shard: usize, verdict: Verdict) -> Vec<Verdict> {
+    /// Lays down one shard's verdict.
+    pub(super) fn lay(&self, shard: usize, verdict: Verdict) {
         *open(&self.verdicts[shard]) = verdict;
-        barrier.wait();
+    }
+
+    /// All verdicts, once the threads have met.
+    pub(super) fn verdicts(&self) -> Vec<Verdict> {
         self.verdicts.iter().map(|v| open(v).clone()).collect()
     }
 }

@@ -31,13 +31,13 @@
 mod compare;
 mod decide;
 mod jump;
+mod lead;
 mod meeting;
 mod moduli;
 mod pace;
 mod visit;
 mod walk;
 
-use super::barrier::Barrier;
 use super::shard::Shard;
 use super::wake::Wake;
 use super::{Control, Job};
@@ -47,8 +47,8 @@ use crate::units::{Fs, NEVER};
 use compare::{Compare, Verdict};
 use decide::{Refusal, decide};
 use jump::Jump;
-pub(super) use meeting::Meeting;
-use meeting::{Lead, Notice};
+use lead::leader;
+pub(super) use meeting::{Meeting, Notice};
 use moduli::{Modulus, moduli};
 use pace::{Budget, Tracker};
 use visit::Save;
@@ -77,6 +77,8 @@ pub(super) struct Skipper<'a> {
     paced: (u64, Fs, u32),
     /// A jump has led to another step.
     landed: bool,
+    /// The look before this window.
+    turn: Option<Turn>,
     /// From step to step, and inside messages.
     steps: Tracker,
     inside: Tracker,
@@ -85,6 +87,14 @@ pub(super) struct Skipper<'a> {
     words: u64,
     refusal: Refusal,
     tally: Skipping,
+}
+
+/// A look at the state: what it is for, the time of the state, and that of the one it is compared with, if it is.
+#[derive(Debug)]
+struct Turn {
+    by_steps: bool,
+    at: Fs,
+    before: Option<Fs>,
 }
 
 impl<'a> Skipper<'a> {
@@ -106,6 +116,7 @@ impl<'a> Skipper<'a> {
             due: None,
             next: None,
             landed: false,
+            turn: None,
             steps: Tracker::new(job.folding.simulated()),
             inside: Tracker::new(0),
             budget: Budget::default(),
@@ -116,17 +127,9 @@ impl<'a> Skipper<'a> {
         })
     }
 
-    /// To be called before a window begins at `now`, when all mail is in. Returns when it begins, after a jump, and the time
-    /// that it must not pass.
-    pub(super) fn beat(
-        &mut self,
-        shard: &mut Shard,
-        (meeting, barrier): (&Meeting, &Barrier),
-        parity: usize,
-        now: Fs,
-        control: &Control,
-    ) -> (Fs, Fs) {
-        let all = meeting.read(parity);
+    /// To be called before a window begins at `now`, when all mail is in, with the notices of all shards. True if the
+    /// threads must meet, once all shards have come this far, before any calls [`Skipper::beat`].
+    pub(super) fn prepare(&mut self, shard: &mut Shard, meeting: &Meeting, all: &Notice, now: Fs) -> bool {
         self.budget.book(all.hops, all.spent);
         if all.lead.step > self.step {
             self.inside.forget();
@@ -137,20 +140,49 @@ impl<'a> Skipper<'a> {
             }
             self.step = all.lead.step;
         }
-        let by = match self.due {
-            Some(due) if due <= now => {
+        let (by_steps, at) = match (self.due, self.next) {
+            (Some(due), _) if due <= now => {
                 self.due = None;
-                self.look(true, shard, (meeting, barrier), (due, now), &all, control)
+                (true, due)
             }
-            Some(_) => 0,
-            None => match self.next.take() {
-                Some(next) if next > now => {
-                    self.next = Some(next);
-                    0
-                }
-                next => self.look(false, shard, (meeting, barrier), (next.unwrap_or(now), now), &all, control),
-            },
+            (Some(_), _) => return false,
+            (None, Some(next)) if next > now => return false,
+            (None, next) => {
+                self.next = None;
+                (false, next.unwrap_or(now))
+            }
         };
+        let words = all.words.max(1);
+        let tracker = if by_steps { &mut self.steps } else { &mut self.inside };
+        let before = tracker.at.filter(|_| self.budget.solvent(words));
+        self.turn = Some(Turn { by_steps, at, before });
+        if before.is_none() {
+            return false;
+        }
+        let mut compare = Compare::new(at, &tracker.image, self.job.schedule.lanes());
+        let seen = walk::walk(shard, &self.moduli, &mut compare);
+        self.spent += Budget::look(self.words) + compare.at as u64 + if meeting.shards() > 1 { MEETING } else { 0 };
+        let repeats = seen.is_ok() && compare.at == compare.saved.len();
+        let mut verdict = Verdict { repeats, ..compare.verdict };
+        if !repeats {
+            verdict = Verdict::default();
+        }
+        verdict.drifts.sort_unstable();
+        verdict.drifts.dedup();
+        meeting.lay(self.id, verdict);
+        true
+    }
+
+    /// To be called after [`Skipper::prepare`]. Returns when the window begins, after a jump, and the time that it must not pass.
+    pub(super) fn beat(
+        &mut self,
+        shard: &mut Shard,
+        meeting: &Meeting,
+        all: &Notice,
+        now: Fs,
+        control: &Control,
+    ) -> (Fs, Fs) {
+        let by = self.turn.take().map_or(0, |turn| self.look(&turn, shard, meeting, now, all, control));
         let now = now + by;
         if self.next.is_none() && self.due.is_none() && by == 0 {
             // when rank 0 is as far into sending a packet as it was at the last look
@@ -162,65 +194,21 @@ impl<'a> Skipper<'a> {
         (now, looks.filter(|&look| look > now).fold(end, Fs::min))
     }
 
-    /// To be called after a window, before the barrier.
-    pub(super) fn report(&mut self, shard: &Shard, meeting: &Meeting, parity: usize) {
-        let lead = self.leader.map_or_else(Lead::default, |leader| self.lead(shard, leader));
-        meeting.report(parity, self.id, Notice { hops: shard.hops, spent: self.spent, words: self.words, lead });
-    }
-
-    /// Where rank 0 stands.
-    fn lead(&mut self, shard: &Shard, (leader, base): (usize, u32)) -> Lead {
-        let leader = &shard.endpoints[leader];
-        let mut lead = Lead {
-            step: leader.lanes.first().map_or(0, |l| u64::from(l.step)),
-            begun: leader.begun,
-            ..Lead::default()
-        };
-        let busy = leader.queues.iter().zip(base..).find_map(|(q, port)| Some((q.ready, port, q.shares.front()?)));
-        let Some((left, port, share)) = busy else {
-            return lead;
-        };
-        lead.left = left;
-        let message = &leader.messages[share.message as usize];
-        let stride = u64::from(self.moduli[usize::from(message.network)].stride);
-        let rest = message.packets.saturating_sub(message.spread.number(u32::from(share.hop), share.group));
-        lead.long = u64::from(u64::from(rest) > 3 * stride * u64::from(message.spread.choices));
-        let packets = shard.stats[port as usize].packets;
-        let (before, when, of) = std::mem::replace(&mut self.paced, (packets, left, port));
-        let (sent, took) = (packets.wrapping_sub(before), left.wrapping_sub(when));
-        if of == port && sent > 0 && when > leader.begun && took.is_multiple_of(sent) {
-            let time = (took / sent).saturating_mul(stride);
-            lead.stride = time * (self.window / time.max(1)).max(1);
-        }
-        lead
-    }
-
-    /// Compares the state at `at` with the kept one and jumps, or keeps this one. Returns how far it jumped.
+    /// Jumps, or keeps the state. Returns how far it jumped.
     fn look(
         &mut self,
-        by_steps: bool,
+        &Turn { by_steps, at, before }: &Turn,
         shard: &mut Shard,
-        (meeting, barrier): (&Meeting, &Barrier),
-        (at, now): (Fs, Fs),
+        meeting: &Meeting,
+        now: Fs,
         all: &Notice,
         control: &Control,
     ) -> Fs {
         let words = all.words.max(1);
         let tracker = if by_steps { &mut self.steps } else { &mut self.inside };
-        if let Some(before) = tracker.at.filter(|_| self.budget.solvent(words)) {
-            let mut compare = Compare::new(at, &tracker.image, self.job.schedule.lanes());
-            let seen = walk::walk(shard, &self.moduli, &mut compare);
-            self.spent += Budget::look(self.words) + compare.at as u64 + if meeting.shards() > 1 { MEETING } else { 0 };
-            let repeats = seen.is_ok() && compare.at == compare.saved.len();
-            let mut verdict = Verdict { repeats, ..compare.verdict };
-            if !repeats {
-                verdict = Verdict::default();
-            }
-            verdict.drifts.sort_unstable();
-            verdict.drifts.dedup();
-            let verdicts = meeting.confer(barrier, self.id, verdict);
+        if let Some(before) = before {
             let period = at - before;
-            match decide(self.job, &self.moduli, verdicts, self.limit.saturating_sub(now), period) {
+            match decide(self.job, &self.moduli, meeting.verdicts(), self.limit.saturating_sub(now), period) {
                 Ok((periods, hops)) => {
                     self.budget.succeeded(hops, words);
                     return self.jump(by_steps, shard, at, (period, periods), control);
@@ -291,13 +279,6 @@ impl<'a> Skipper<'a> {
         let bytes = 8 * (self.steps.image.capacity() + self.inside.image.capacity()) as u64;
         (Skipping { reason, ..self.tally }, bytes)
     }
-}
-
-/// Where rank 0 sits, if it does here: its place among the endpoints, and its first port.
-fn leader(shard: &Shard) -> Option<(usize, u32)> {
-    let leader = shard.endpoints.iter().position(|e| e.rank == 0)?;
-    let lp = shard.endpoint_of.iter().position(|&seat| seat as usize == leader)?;
-    Some((leader, shard.ports_of(lp as u32).0))
 }
 
 /// Why skipping cannot find anything, if so.

@@ -6,6 +6,7 @@
 
 use crate::engine::layout::{Class, Layout};
 use crate::engine::paths::{PathNet, Paths};
+use crate::fabric::graph::WAYS;
 use crate::fabric::{Fabric, Network, Shape};
 use crate::routing::climb::Climb;
 use crate::spec::RoutingSpec;
@@ -40,13 +41,18 @@ pub(super) fn moduli(fabric: &Fabric, layout: &Layout, paths: &Paths) -> Vec<Mod
 }
 
 fn of<'a>(net: &Network, path: &PathNet, classes: impl Iterator<Item = &'a Class>) -> Modulus {
-    let paths = path.climbs.first().map_or(1, Climb::paths);
-    let groups = path.climbs.iter().map(Climb::period).fold(1, common);
+    let mut paths = path.climbs.first().map_or(1, Climb::paths);
+    let mut groups = path.climbs.iter().map(Climb::period).fold(1, common);
     let (mut selector, mut packets) = (paths, path.ports.checked_mul(groups).unwrap_or(0));
     for plane in &net.planes {
         match &plane.shape {
             Shape::Clos(_) => selector = common(selector, plane.links),
             Shape::Direct(direct) => (selector, packets) = (0, 2 * direct.links),
+            Shape::Graph(graph) => {
+                (selector, paths, groups) = (WAYS, WAYS, WAYS);
+                // whatever number of equal first hops there are to each destination
+                packets = (1..=graph.accelerator_ports()).fold(WAYS, common);
+            }
         }
     }
     let counts = net.spec.routing == RoutingSpec::SprayRoundRobin;

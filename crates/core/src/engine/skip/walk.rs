@@ -42,7 +42,7 @@ fn ports<V: Visit>(shard: &mut Shard, lp: u32, moduli: &[Modulus], v: &mut V) ->
     let seat = shard.endpoint_of[lp as usize];
     let Shard { layout, paths, fifos, packets, credits, endpoints, first_lp, .. } = shard;
     let layout: &Layout = layout;
-    let router = matches!(layout.nodes[(*first_lp + lp) as usize], Node::Accelerator);
+    let router = !matches!(layout.nodes[(*first_lp + lp) as usize], Node::Switch { .. });
     let mut used = 0;
     for p in 0..count {
         let (port, stats) = (&mut shard.ports[(base + p) as usize], &mut shard.stats[(base + p) as usize]);
@@ -51,19 +51,22 @@ fn ports<V: Visit>(shard: &mut Shard, lp: u32, moduli: &[Modulus], v: &mut V) ->
         }
         let class = &layout.classes[port.class as usize];
         let channels = u32::from(class.channels);
-        let transit = if router && paths.direct[class.network as usize].is_some() { channels } else { 0 };
+        let transit = if router && paths.routers[class.network as usize].is_some() { channels } else { 0 };
         let (own, end) = (port.fifo as usize, (port.fifo + channels + transit) as usize);
         let proxy = port.peer_lp == UNPLUGGED;
         let (far, far_end) = (port.in_fifo as usize, (port.in_fifo + if proxy { channels } else { 0 }) as usize);
         let filled = |fifo: &Fifo| fifo.ring.len() > 0;
-        let silent = stats.packets == 0 && port.owed == [0; 2] && !port.blocked;
+        let silent = stats.packets == 0 && port.owed.iter().all(|&owed| owed == 0) && !port.blocked;
         if silent && !fifos[own..end].iter().any(filled) && !fifos[far..far_end].iter().any(filled) {
             continue;
         }
         let waits = fifos[own..end].iter().any(|f| f.ring.len() > f.flying)
             || seat != UNPLUGGED && endpoints[seat as usize].has_work(p);
         v.same(u64::from(base + p) << 2 | u64::from(port.blocked) << 1 | u64::from(waits))?;
-        v.same(u64::from(port.owed[0]) | u64::from(port.owed[1]) << 32)?;
+        let (pairs, _) = port.owed.as_chunks::<2>();
+        for [low, high] in &pairs[..channels.div_ceil(2) as usize] {
+            v.same(u64::from(*low) | u64::from(*high) << 32)?;
+        }
         if waits {
             v.time(&mut port.free_at)?
         } else {

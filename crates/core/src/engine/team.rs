@@ -1,0 +1,237 @@
+//! The window loop of each thread: jump to the next event, simulate one window on all shards, exchange letters, repeat.
+//!
+//! **Model.** With one shard a thread, each thread keeps its own. With several, they are dealt out anew in every window by
+//! the work of the last one ([`super::deal`]), and who is through takes over what others have not come to yet.
+//!
+//! **Invariant.** The windows are the same for any number of shards: the next one starts at the earliest event anywhere
+//! and lasts the smallest link latency. Letters of one window are taken in before the next, in the order of sending shards;
+//! nothing depends on that order, because wires are single-writer and credits are sorted. Nor does anything depend on which
+//! thread simulates a shard: one thread at a time holds it. That takes a lock for the compiler's sake, and no one waits for it
+//! while a shard is simulated: what another thread holds is passed by.
+//!
+//! **Cost.** One barrier a window, and a look at the box of each pair of shards. Empty windows cost nothing. **Limits.** Taking
+//! in letters and looking at the state are not taken over from others; nothing ties threads to cores or memory to threads,
+//! but state is first touched by the thread that has it at the start.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use super::Control;
+use super::barrier::Barrier;
+use super::deal::Deal;
+use super::mail::Letter;
+use super::shard::Shard;
+use super::skip::{Meeting, Notice, Skipper};
+use crate::units::{Fs, NEVER};
+
+/// How the loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Quiet,
+    Cancelled(Fs),
+    Limit(Fs),
+}
+
+/// A shard and what goes with it from thread to thread.
+pub(super) struct Member<'a> {
+    pub(super) shard: Shard<'a>,
+    pub(super) skipper: Option<Skipper<'a>>,
+    id: usize,
+    /// When the window begins, and the time that it must not pass.
+    span: (Fs, Fs),
+    /// The window that it is ready to be simulated in.
+    ready: Option<u64>,
+}
+
+impl<'a> Member<'a> {
+    pub(super) fn new(shard: Shard<'a>, skipper: Option<Skipper<'a>>, id: usize) -> Self {
+        Self { shard, skipper, id, span: (0, 0), ready: None }
+    }
+}
+
+/// What the threads share during a run.
+pub(super) struct Team<'a> {
+    members: Vec<Mutex<Member<'a>>>,
+    threads: usize,
+    /// The smallest latency of any link.
+    window: Fs,
+    limit: Fs,
+    control: &'a Control,
+    barrier: Barrier,
+    /// `mailbox[parity][to][from]`.
+    mailbox: [Vec<Vec<Mutex<Letter>>>; 2],
+    /// `next[parity][shard]`: earliest event of each shard.
+    next: [Vec<AtomicU64>; 2],
+    /// `work[parity][shard]`: what each did in the window before.
+    work: [Vec<AtomicU64>; 2],
+    meeting: Meeting,
+}
+
+impl<'a> Team<'a> {
+    pub(super) fn new(
+        members: Vec<Member<'a>>,
+        threads: usize,
+        (window, limit): (Fs, Fs),
+        control: &'a Control,
+    ) -> Self {
+        let shards = members.len();
+        let mailbox = || (0..shards).map(|_| (0..shards).map(|_| Mutex::default()).collect()).collect();
+        let slots = || members.iter().map(|m| AtomicU64::new(m.shard.next())).collect();
+        let idle = || (0..shards).map(|_| AtomicU64::new(0)).collect();
+        let leader = members.iter().position(|m| m.shard.endpoints.iter().any(|e| e.rank == 0)).unwrap_or(0);
+        Self {
+            threads,
+            window,
+            limit,
+            control,
+            barrier: Barrier::new(threads),
+            mailbox: [mailbox(), mailbox()],
+            next: [slots(), slots()],
+            work: [idle(), idle()],
+            meeting: Meeting::new(shards, leader),
+            members: members.into_iter().map(Mutex::new).collect(),
+        }
+    }
+
+    /// Runs to the end. Returns how it ended, and the number of windows.
+    pub(super) fn run(&self) -> (End, u64) {
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (1..self.threads).map(|thread| scope.spawn(move || self.drive(thread))).collect();
+            let ended = self.drive(0);
+            for other in others {
+                // a panic there is a panic here, as it is when a scope ends
+                other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            }
+            ended
+        })
+    }
+
+    /// The shards after the run.
+    pub(super) fn dismiss(self) -> Vec<Member<'a>> {
+        self.members.into_iter().map(|m| m.into_inner().unwrap_or_else(|e| e.into_inner())).collect()
+    }
+
+    /// One thread.
+    fn drive(&self, thread: usize) -> (End, u64) {
+        let shards = self.members.len();
+        let mut kept = (shards == self.threads).then(|| hold(&self.members[thread]));
+        let mut deal = Deal::new(shards, self.threads);
+        let (mut windows, mut parity) = (0, 0);
+        loop {
+            let now = self.next[parity].iter().map(|n| n.load(Ordering::Acquire)).min().unwrap_or(NEVER);
+            // every thread sees the same numbers, so all of them leave in the same round
+            if now == NEVER {
+                return (End::Quiet, windows);
+            }
+            if now == CANCELLED && windows > 0 {
+                return (End::Cancelled(self.control.now_fs.load(Ordering::Relaxed)), windows);
+            }
+            if now > self.limit {
+                return (End::Limit(now), windows);
+            }
+            match &mut kept {
+                Some(member) => {
+                    let all = self.notices(member, parity);
+                    if self.take_in(member, parity, now, &all) {
+                        self.barrier.wait();
+                    }
+                    self.begin(member, now, &all);
+                    self.simulate(member, parity ^ 1);
+                }
+                None => {
+                    if windows > 0 {
+                        deal.again(self.work[parity].iter().map(|work| work.load(Ordering::Relaxed)));
+                    }
+                    self.share(deal.of(thread), parity, now, windows);
+                }
+            }
+            windows += 1;
+            parity ^= 1;
+            self.barrier.wait();
+        }
+    }
+
+    /// Simulates a window on these shards, and on those of others that they have not come to.
+    fn share(&self, mine: std::ops::Range<usize>, parity: usize, now: Fs, windows: u64) {
+        let all = self.notices(&hold(&self.members[mine.start]), parity);
+        let mut meet = false;
+        for member in &self.members[mine.clone()] {
+            meet |= self.take_in(&mut hold(member), parity, now, &all);
+        }
+        if meet {
+            self.barrier.wait();
+        }
+        for member in &self.members[mine.clone()] {
+            let mut member = hold(member);
+            self.begin(&mut member, now, &all);
+            member.ready = Some(windows);
+        }
+        // one's own in order, then the others from behind: those at the end of a run are come to last
+        let others = (0..mine.start).rev().chain((mine.end..self.members.len()).rev());
+        for member in mine.clone().chain(others) {
+            if let Ok(mut member) = self.members[member].try_lock()
+                && member.ready == Some(windows)
+            {
+                member.ready = None;
+                self.simulate(&mut member, parity ^ 1);
+            }
+        }
+    }
+
+    /// What all shards said about skipping, if that is on.
+    fn notices(&self, member: &Member, parity: usize) -> Notice {
+        if member.skipper.is_some() { self.meeting.read(parity) } else { Notice::default() }
+    }
+
+    /// Takes in what others sent. True if the threads must meet before the window begins; all shards say the same.
+    fn take_in(&self, member: &mut Member, parity: usize, now: Fs, all: &Notice) -> bool {
+        for (from, letter) in self.mailbox[parity][member.id].iter().enumerate() {
+            if from != member.id {
+                let mut letter = hold(letter);
+                member.shard.receive(&letter);
+                letter.clear();
+            }
+        }
+        let Member { shard, skipper, .. } = member;
+        skipper.as_mut().is_some_and(|skipper| skipper.prepare(shard, &self.meeting, all, now))
+    }
+
+    /// Finds out when the window begins and ends.
+    fn begin(&self, member: &mut Member, now: Fs, all: &Notice) {
+        let Member { shard, skipper, .. } = member;
+        member.span = match skipper {
+            Some(skipper) => skipper.beat(shard, &self.meeting, all, now, self.control),
+            None => (now, now.saturating_add(self.window)),
+        };
+    }
+
+    /// Simulates the window and lays down what others must know.
+    fn simulate(&self, Member { shard, skipper, id, span, .. }: &mut Member, parity: usize) {
+        let cancelled = || self.control.cancel.load(Ordering::Relaxed);
+        let &mut (now, end) = span;
+        let before = shard.work();
+        shard.window(now, end, cancelled);
+        self.control.delivered_bytes.fetch_add(std::mem::take(&mut shard.delivered), Ordering::Relaxed);
+        self.control.now_fs.fetch_max(now, Ordering::Relaxed);
+
+        let next = if cancelled() { CANCELLED } else { shard.next() };
+        for (to, letter) in shard.take_outbox().iter_mut().enumerate() {
+            if !letter.is_empty() {
+                // the box was emptied two windows ago: its memory comes back to be filled again
+                std::mem::swap(&mut *hold(&self.mailbox[parity][to][*id]), letter);
+            }
+        }
+        if let Some(skipper) = skipper {
+            skipper.report(shard, &self.meeting, parity);
+        }
+        self.work[parity][*id].store(shard.work() - before, Ordering::Relaxed);
+        self.next[parity][*id].store(next, Ordering::Release);
+    }
+}
+
+fn hold<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+/// In place of a next event: the caller asked to stop. No event is at time zero once a window was simulated.
+const CANCELLED: Fs = 0;
