@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from supernode.spec import Clos, GraphShape, NetworkSpec, TorusShape
+from supernode.fabric.base import Network
+from supernode.spec import Clos, GraphShape, TorusShape
 from supernode.stack import load_stack
 from supernode.system import System, load_preset
 
@@ -25,14 +26,16 @@ def time_text(fs: int) -> str:
     return f"{fs / 1e9:g} us" if fs >= 10**10 else f"{fs / 1e6:g} ns"
 
 
-def network_text(spec: NetworkSpec) -> list[str]:
+def network_text(network: Network) -> list[str]:
     """Describe a network in a few lines."""
-    shape = spec.topology
+    spec, shape = network.spec, network.spec.topology
     if isinstance(shape, Clos):
         wires = f", rails {shape.rails}" if shape.rails > 1 else ""
         form = f"{len(shape.down)}-tier tree, down {shape.down}, up {shape.up}, parallel {shape.parallel}{wires}"
     elif isinstance(shape, GraphShape):
         form = f"graph of {shape.switches} switches and {sum(count for *_, count in shape.edges)} links"
+        if network.label:
+            form = f"{network.label}: {form}"
     else:
         mesh = isinstance(shape, TorusShape) and not any(shape.wrap)
         kind = "Mesh" if mesh else type(shape).__name__.removesuffix("Shape")
@@ -59,7 +62,7 @@ def info_text(info: PresetInfo) -> str:
     spec = info.spec
     lines = [f"{info.name}: {info.title}", "", info.description, ""]
     lines.append(f"{spec.accelerators} x {spec.device.name}; stack {info.system.stack}")
-    for network in spec.networks:
+    for network in info.system.all_networks():
         lines += network_text(network)
     lines += ["", "counts", *_count_lines(info.counts(), "  ")]
     lines += ["", "parameters (override any of them by name)", *_rows(info.parameters)]
