@@ -80,8 +80,8 @@ def _links(file: NetworkFile, sizes: dict[str, Any]) -> dict[str, Any]:
     expected = 2 if groups else sizes.get("dimensions", len(sizes.get("dims", ())))
     if len(between) != expected:
         raise FabricError(
-            f"fabric {file.name}: links has {len(file.links)} entries, not one for all or {expected + 1}: to accelerators, "
-            + ("in a group, between groups" if groups else "then one a dimension")
+            f"fabric {file.name}: links has {len(file.links)} entries; one for all, or {expected + 1}: "
+            "to accelerators, " + ("in a group, between groups" if groups else "then one a dimension")
         )
     if groups:
         return found | _parts("local_", between[0]) | _parts("global_", between[1])

@@ -19,10 +19,10 @@ class Dragonfly(Family):
     """A dragonfly: ``p`` accelerators a router, ``a`` routers a group, ``h`` global links a router, ``g`` groups.
 
     All routers of a group are joined, and so is every pair of groups, by ``a*h // (g-1)`` links each. A router has
-    ``p + (a-1) + h`` ports; a shortest path has at most three links between routers. In the order of ranks, accelerators
-    fill the routers and routers the groups. Source: Kim, Dally, Scott & Abts, "Technology-driven, highly-scalable
-    dragonfly topology", ISCA 2008; links between groups are in the palm tree arrangement of Camarero, Vallejo & Beivide,
-    2014.
+    ``p + (a-1) + h`` ports; a shortest path has at most three links between routers. In the order of ranks,
+    accelerators fill the routers and routers the groups. Source: Kim, Dally, Scott & Abts, "Technology-driven,
+    highly-scalable dragonfly topology", ISCA 2008; links between groups are in the palm tree arrangement of Camarero,
+    Vallejo & Beivide, 2014.
 
     Parameters
     ----------

@@ -20,8 +20,8 @@ class DragonflyPlus(Family):
 
     In a group each leaf meets each spine; ``s`` spines with ``h`` global ports each join every pair of ``g`` groups by
     ``s*h // (g-1)`` links. A leaf has ``terminals + spines`` ports, a spine ``leaves + global_ports``; a shortest path
-    has at most three links between switches. Where ``h`` is a multiple of ``g - 1`` every spine meets every other group.
-    Source: Shpiner et al., "Dragonfly+: Low cost topology for scaling datacenters", HiPINEB 2017.
+    has at most three links between switches. Where ``h`` is a multiple of ``g - 1``, every spine meets every other
+    group. Source: Shpiner et al., "Dragonfly+: Low cost topology for scaling datacenters", HiPINEB 2017.
 
     Parameters
     ----------

@@ -93,8 +93,8 @@ class HyperX(LatticeFamily):
 
     A switch has ``terminals`` accelerators and, in a dimension of ``d`` switches, ``d - 1`` neighbours; a shortest path
     has at most as many links between switches as there are dimensions. In the order of ranks, accelerators fill the
-    switches, the first dimension fastest. Source: Ahn, Binkert, Davis, McLaren & Schreiber, "HyperX: topology, routing, and packaging
-    of efficient large-scale networks", SC 2009.
+    switches, the first dimension fastest. Source: Ahn, Binkert, Davis, McLaren & Schreiber, "HyperX: topology, routing,
+    and packaging of efficient large-scale networks", SC 2009.
 
     Parameters
     ----------
