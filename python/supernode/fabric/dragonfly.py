@@ -8,10 +8,13 @@ import numpy as np
 
 from supernode.fabric.arrangement import global_links, links_per_pair
 from supernode.fabric.base import positive
-from supernode.fabric.family import Blueprint, Family, Ints
+from supernode.fabric.family import Blueprint, Family, Ints, some
 from supernode.units import Quantity
 
 __all__ = ["Dragonfly"]
+
+#: Of a global link, where a local one has 1: the lightest path between two groups has one of them.
+GLOBAL_WEIGHT = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,10 +22,10 @@ class Dragonfly(Family):
     """A dragonfly: ``p`` accelerators a router, ``a`` routers a group, ``h`` global links a router, ``g`` groups.
 
     All routers of a group are joined, and so is every pair of groups, by ``a*h // (g-1)`` links each. A router has
-    ``p + (a-1) + h`` ports; a shortest path has at most three links between routers. In the order of ranks,
-    accelerators fill the routers and routers the groups. Source: Kim, Dally, Scott & Abts, "Technology-driven,
-    highly-scalable dragonfly topology", ISCA 2008; links between groups are in the palm tree arrangement of Camarero,
-    Vallejo & Beivide, 2014.
+    ``p + (a-1) + h`` ports. A minimal path has one global link and at most three links between routers: a path through
+    a third group is never minimal, even where it has fewer links. In the order of ranks, accelerators fill the routers
+    and routers the groups. Source: Kim, Dally, Scott & Abts, "Technology-driven, highly-scalable dragonfly topology",
+    ISCA 2008; links between groups are in the palm tree arrangement of Camarero, Vallejo & Beivide, 2014.
 
     Parameters
     ----------
@@ -92,7 +95,8 @@ class Dragonfly(Family):
 
         used = -(-each * (g - 1) // a)
         return Blueprint(
-            label=f"dragonfly of {g} groups of {a} routers with {p} accelerators and {h} global ports each",
+            label=f"dragonfly of {some(g, 'group')} of {some(a, 'router')} with {some(p, 'accelerator')} and "
+            f"{some(h, 'global port')} each",
             form={
                 "kind": "dragonfly",
                 "terminals": p,
@@ -113,4 +117,6 @@ class Dragonfly(Family):
             names=lambda: (f"group{i}.router{r}" for i in range(g) for r in range(a)),
             diameter=min(a - 1, 1) if g == 1 else 1 if used == 0 else 1 + 2 * min(a - 1, 1),
             notes=notes,
+            # two global links weigh more than a local, a global and a local one
+            weights=(1, GLOBAL_WEIGHT) if a > 1 and g > 1 else (),
         )

@@ -8,7 +8,7 @@ import numpy as np
 
 from supernode.fabric.arrangement import global_links, links_per_pair
 from supernode.fabric.base import positive
-from supernode.fabric.family import Blueprint, Family, Ints
+from supernode.fabric.family import Blueprint, Family, Ints, some
 from supernode.units import Quantity
 
 __all__ = ["DragonflyPlus"]
@@ -78,8 +78,8 @@ class DragonflyPlus(Family):
             return [f"group{i}.{kind}{n}" for kind, count in kinds for i in range(g) for n in range(count)]
 
         return Blueprint(
-            label=f"dragonfly+ of {g} groups of {leaves} leaves with {p} accelerators and {spines} spines with {h} "
-            "global ports each",
+            label=f"dragonfly+ of {some(g, 'group')} of {leaves} {'leaf' if leaves == 1 else 'leaves'} with "
+            f"{some(p, 'accelerator')} each and {some(spines, 'spine')} with {some(h, 'global port')} each",
             form={
                 "kind": "dragonfly_plus",
                 "terminals": p,

@@ -21,9 +21,14 @@ from supernode.fabric.parts import CHANNELS, MAX_SWITCHES, check_size
 from supernode.spec import GraphShape, LinkSpec, NetworkSpec, SwitchSpec
 from supernode.units import Quantity, parse_rate, parse_time
 
-__all__ = ["Blueprint", "Family", "Ints"]
+__all__ = ["Blueprint", "Family", "Ints", "some"]
 
 Ints = npt.NDArray[np.int64]
+
+
+def some(number: int, noun: str) -> str:
+    """Word a number of things."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ class Blueprint:
         Most links between two switches with accelerators.
     notes
         What the rule leaves idle.
+    weights
+        What paths of least weight count for a link of each of ``links``, if not one.
     """
 
     label: str
@@ -65,6 +72,7 @@ class Blueprint:
     names: Callable[[], Iterable[str]]
     diameter: int
     notes: Sequence[str] = ()
+    weights: Sequence[int] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +120,12 @@ class Family(ABC):
         self._check(plan, name, links)
         if positive(span, "count", name) != self.accelerators:
             raise FabricError(f"fabric {name}: a {plan.label} joins {self.accelerators} accelerators, not {span}")
-        spec = self._spec(plan, name, span, GraphShape(switches=plan.switches, edges=self._edges(plan, span, links)))
+        shape = GraphShape(
+            switches=plan.switches,
+            edges=self._edges(plan, span, links),
+            weights=[1, *plan.weights] if plan.weights else [],
+        )
+        spec = self._spec(plan, name, span, shape)
         notes = list(plan.notes)
         if plan.diameter > CHANNELS and spec.buffer is not None:
             notes.append(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from supernode.errors import SizeOverflowError
-from supernode.fabric.family import Blueprint
+from supernode.fabric.family import Blueprint, some
 from supernode.fabric.hyperx import Lattice, LatticeFamily
 from supernode.fabric.parts import MAX_SWITCHES
 
@@ -44,7 +44,7 @@ class Hypercube(LatticeFamily):
             )
         lattice = Lattice([2] * n, [1] * n, [1] * n)
         return Blueprint(
-            label=f"hypercube of {n} dimensions, {lattice.points} switches with {p} accelerators each",
+            label=f"hypercube of {some(n, 'dimension')}, {lattice.points} switches with {some(p, 'accelerator')} each",
             form={"kind": "hypercube", "dimensions": n, "terminals": p},
             switches=lattice.points,
             homes=lattice.points,

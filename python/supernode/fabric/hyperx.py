@@ -11,7 +11,7 @@ import numpy as np
 
 from supernode.fabric.base import parse_dims, positive
 from supernode.fabric.direct import per_dimension
-from supernode.fabric.family import Blueprint, Family, Ints
+from supernode.fabric.family import Blueprint, Family, Ints, some
 from supernode.spec import LinkSpec
 from supernode.units import Quantity
 
@@ -136,7 +136,7 @@ class HyperX(LatticeFamily):
         sizes = [f"{d} (reach {r})" if r < d // 2 else str(d) for d, r in zip(dims, reach, strict=True)]
         lattice = Lattice(dims, reach, parallel)
         return Blueprint(
-            label=f"HyperX of {' x '.join(sizes)} switches with {p} accelerators each",
+            label=f"HyperX of {' x '.join(sizes)} switches with {some(p, 'accelerator')} each",
             form={
                 "kind": "hyperx",
                 "dims": dims,
