@@ -82,7 +82,6 @@ def test_the_specification_is_what_the_core_reads() -> None:
         "kind": "graph",
         "switches": 1,
         "edges": [[0, 2, 0, 1], [1, 2, 0, 1]],
-        "switch_kinds": [],
     }
     assert network["planes"] == [1]
     assert network["routing"] == "spray_round_robin"

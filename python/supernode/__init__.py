@@ -37,7 +37,21 @@ from supernode.core import algorithms, collectives, versions
 from supernode.device import Device
 from supernode.errors import SupernodeError
 from supernode.explanation import Explanation, explain
-from supernode.fabric import Edge, FatTree, FullMesh, Graph, Mesh, Switched, SwitchNode, Torus
+from supernode.fabric import (
+    Dragonfly,
+    DragonflyPlus,
+    Edge,
+    FatTree,
+    FullMesh,
+    Graph,
+    Hypercube,
+    HyperX,
+    Mesh,
+    Ring,
+    Switched,
+    SwitchNode,
+    Torus,
+)
 from supernode.inventory import Inventory, Level, edges, inventory
 from supernode.marks import AssumedValueWarning
 from supernode.result import Result
@@ -60,12 +74,16 @@ __all__ = [
     "Broadcast",
     "Collective",
     "Device",
+    "Dragonfly",
+    "DragonflyPlus",
     "Edge",
     "Explanation",
     "FatTree",
     "FullMesh",
     "Gather",
     "Graph",
+    "HyperX",
+    "Hypercube",
     "Inventory",
     "Level",
     "Mesh",
@@ -73,6 +91,7 @@ __all__ = [
     "Reduce",
     "ReduceScatter",
     "Result",
+    "Ring",
     "Scatter",
     "Schedule",
     "ScheduleReport",

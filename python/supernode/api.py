@@ -86,7 +86,8 @@ def simulate(
         Protocol of the stack; by default the cheapest.
     routing
         Choice among equal paths, of every network that has any: ``"d_mod_k"``, ``"s_mod_k"``, ``"ecmp"``,
-        ``"spray_round_robin"``, ``"spray_random"``. By default the system's own.
+        ``"spray_round_robin"``, ``"spray_random"``; explicit graphs have ``"adaptive"``, ``"valiant"`` and ``"ugal"``,
+        too. By default the system's own.
     flow_control
         ``"credit"``: lossless, with the system's buffers. ``"unlimited"``: output queues without end.
     record

@@ -13,7 +13,7 @@ from supernode.algorithms import parse_algorithm
 from supernode.collectives import Collective, parse_collective
 from supernode.dtypes import DType, parse_dtype
 from supernode.errors import SpecError
-from supernode.fabric.base import Network, parse_routing
+from supernode.fabric.base import GRAPH_ROUTINGS, Network, parse_routing
 from supernode.marks import assumed_text, warn_once
 from supernode.names import canonical
 from supernode.noeffect import no_effect
@@ -175,14 +175,16 @@ def _assumed(system: System, stack: Stack, spec: StackSpec, kinds: Sequence[str]
 def _route(networks: Sequence[Network], routing: str | None) -> tuple[list[Network], list[str]]:
     if routing is None:
         return list(networks), []
-    policy = parse_routing(routing)
+    graphs = any(isinstance(n.spec.topology, GraphShape) for n in networks)
+    policy = parse_routing(routing, graph=graphs)
+    kinds = (GraphShape,) if policy in GRAPH_ROUTINGS else _ROUTED
     routed = [
-        replace(n, spec=_replace(n.spec, routing=policy)) if isinstance(n.spec.topology, _ROUTED) else n
-        for n in networks
+        replace(n, spec=_replace(n.spec, routing=policy)) if isinstance(n.spec.topology, kinds) else n for n in networks
     ]
     if not any(isinstance(n.spec.topology, _ROUTED) for n in networks):
         return routed, [f"routing={routing!r} has no effect: direct topologies route in dimension order"]
-    return routed, []
+    kept = [n.spec for n in networks if isinstance(n.spec.topology, _ROUTED) and not isinstance(n.spec.topology, kinds)]
+    return routed, [f"routing={routing!r} is for explicit graphs; {spec.name} keeps {spec.routing}" for spec in kept]
 
 
 def _root(collective: Collective, root: object) -> int:

@@ -14,6 +14,7 @@ from supernode.errors import FabricError, SpecError
 from supernode.fabric.base import Network, buffer_bytes, packet_bytes, parse_kind, parse_routing, positive
 from supernode.fabric.fat_tree import FatTree
 from supernode.fabric.graph import Edge, Graph, SwitchNode
+from supernode.familyfile import FAMILIES, family_network
 from supernode.names import choose, unknown
 from supernode.presetfile import (
     Body,
@@ -33,7 +34,7 @@ from supernode.units import Quantity, parse_power, parse_rate, parse_time
 
 __all__ = ["Built", "Core", "ScaleOut", "build", "with_overrides"]
 
-TOPOLOGIES = ("clos", "torus", "mesh", "full_mesh", "graph")
+TOPOLOGIES = ("clos", "torus", "mesh", "full_mesh", "graph", *FAMILIES)
 
 
 @dataclass(frozen=True)
@@ -194,8 +195,11 @@ def _power(body: Body, where: str) -> int | None:
 
 
 def _network(file: NetworkFile) -> Network:
-    if choose("topology", file.topology.kind, TOPOLOGIES) == "graph":
-        return _graph(file)
+    kind = choose("topology", file.topology.kind, TOPOLOGIES)
+    if kind == "graph" or kind in FAMILIES:
+        if _planes(file) != [1]:
+            raise FabricError(f"fabric {file.name}: a {kind} has one plane; its edges say the rest")
+        return _graph(file) if kind == "graph" else family_network(file)
     topology = _topology(file.topology, file.name)
     payload, overhead = packet_bytes(file.payload, file.overhead)
     links = [_link(link, file.name) for link in file.links]
@@ -220,8 +224,6 @@ def _network(file: NetworkFile) -> Network:
 
 def _graph(file: NetworkFile) -> Network:
     shape = file.topology
-    if _planes(file) != [1]:
-        raise FabricError(f"fabric {file.name}: a graph has one plane; its edges say the rest")
     links = [_link(link, file.name) for link in file.links]
     switches = [_switch(switch, file.name) for switch in file.switches] or [SwitchSpec(0)]
 

@@ -113,6 +113,18 @@ class TopologyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accelerators: list[str] = []
     nodes: list[NodeFile] = []
     edges: list[EdgeFile] = []
+    #: Of families of graphs: accelerators of a switch, ports of each of them, and the sizes that the family has.
+    terminals: int | str = 1
+    ports: int | str = 1
+    routers: int | str | None = None
+    leaves: int | str | None = None
+    spines: int | str | None = None
+    global_ports: int | str | None = None
+    groups: int | str | None = None
+    local_links: int | str = 1
+    reach: list[int | str] = []
+    dimensions: int | str | None = None
+    radix: int | str | None = None
 
 
 class PlanesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from supernode.spec import Clos, GraphShape, NetworkSpec, TorusShape
+from supernode.fabric.base import Network
+from supernode.spec import Clos, GraphShape, TorusShape
 from supernode.stack import load_stack
 from supernode.system import System, load_preset
 
@@ -26,14 +27,16 @@ def time_text(fs: int) -> str:
     return f"{fs / 1e9:g} us" if fs >= 10**10 else f"{fs / 1e6:g} ns"
 
 
-def network_text(spec: NetworkSpec) -> list[str]:
+def network_text(network: Network) -> list[str]:
     """Describe a network in a few lines."""
-    shape = spec.topology
+    spec, shape = network.spec, network.spec.topology
     if isinstance(shape, Clos):
         wires = f", rails {shape.rails}" if shape.rails > 1 else ""
         form = f"{len(shape.down)}-tier tree, down {shape.down}, up {shape.up}, parallel {shape.parallel}{wires}"
     elif isinstance(shape, GraphShape):
         form = f"graph of {shape.switches} switches and {sum(count for *_, count in shape.edges)} links"
+        if network.label:
+            form = f"{network.label}: {form}"
     else:
         mesh = isinstance(shape, TorusShape) and not any(shape.wrap)
         kind = "Mesh" if mesh else type(shape).__name__.removesuffix("Shape")
@@ -133,7 +136,7 @@ def info_text(info: PresetInfo) -> str:
     lines = [f"{info.name}: {info.title}", "", info.description, ""]
     memory = "" if spec.device.hbm_rate is None else f", HBM {spec.device.hbm_rate / 8e9:,g} GB/s"
     lines.append(f"{spec.accelerators} x {spec.device.name}{memory}; stack {info.system.stack}")
-    for network in spec.networks:
+    for network in info.system.all_networks():
         lines += network_text(network)
     lines += ["", str(info.inventory)]
     if info.system.overrides:

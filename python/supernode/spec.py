@@ -48,16 +48,18 @@ class FullMeshShape(msgspec.Struct, frozen=True, tag_field="kind", tag="full_mes
     dims: list[int]
 
 
-class GraphShape(msgspec.Struct, frozen=True, tag_field="kind", tag="graph"):
+class GraphShape(msgspec.Struct, frozen=True, tag_field="kind", tag="graph", omit_defaults=True):
     """An explicit graph: accelerators are its vertices 0 to span - 1, its switches follow.
 
     An edge is (vertex, vertex, index into the network's ``links``, parallel full-duplex links); ``switch_kinds`` has an
-    index into the network's ``switches`` for each switch, and is empty if all of them are of the first kind.
+    index into the network's ``switches`` for each switch, and is empty if all of them are of the first kind. Packets
+    take the lightest paths; ``weights`` has an entry for each of the ``links``, and is empty if all weigh the same.
     """
 
     switches: int
     edges: list[tuple[int, int, int, int]]
     switch_kinds: list[int] = []
+    weights: list[int] = []
 
 
 Topology = Clos | TorusShape | FullMeshShape | GraphShape

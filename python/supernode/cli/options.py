@@ -23,7 +23,12 @@ _TABLE: tuple[tuple[str, Any, tuple[str, ...], str], ...] = (
     ("fidelity", str, ("--fidelity",), "auto, packet, flow or analytic."),
     ("stack", str, ("--stack",), "Software stack; 'none' costs nothing."),
     ("protocol", str, ("--protocol",), "Protocol of the stack."),
-    ("routing", str, ("--routing",), "d_mod_k, s_mod_k, ecmp, spray_round_robin or spray_random."),
+    (
+        "routing",
+        str,
+        ("--routing",),
+        "d_mod_k, s_mod_k, ecmp, spray_round_robin, spray_random; graphs: adaptive, valiant, ugal.",
+    ),
     ("flow_control", str, ("--flow-control",), "credit or unlimited."),
     ("record", str, ("--record",), "Tables to keep, with commas: ranks,levels,links,switches,flows."),
     ("fold", bool, ("--fold/--no-fold",), "Simulate one of each class where the run has a symmetry."),

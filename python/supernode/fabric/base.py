@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 from supernode.errors import FabricError, SpecError
 from supernode.names import canonical
@@ -12,6 +12,7 @@ from supernode.spec import LinkSpec, NetworkSpec
 from supernode.units import Quantity, as_integer, parse_size
 
 __all__ = [
+    "GRAPH_ROUTINGS",
     "KINDS",
     "ROUTINGS",
     "ROUTING_ALIASES",
@@ -30,7 +31,10 @@ __all__ = [
 KINDS = ("nvlink", "ub", "ici", "pci", "net")
 
 #: Routing policies of the core.
-ROUTINGS = ("d_mod_k", "s_mod_k", "ecmp", "spray_round_robin", "spray_random")
+ROUTINGS = ("d_mod_k", "s_mod_k", "ecmp", "spray_round_robin", "spray_random", "adaptive", "valiant", "ugal")
+
+#: Those that look at queues or leave the shortest paths, which explicit graphs alone have.
+GRAPH_ROUTINGS = ("adaptive", "valiant", "ugal")
 
 #: Other spellings of the policies, folded.
 ROUTING_ALIASES = {
@@ -41,6 +45,10 @@ ROUTING_ALIASES = {
     "roundrobin": "spray_round_robin",
     "random": "spray_random",
     "hash": "ecmp",
+    "leastqueue": "adaptive",
+    "minimaladaptive": "adaptive",
+    "vlb": "valiant",
+    "ugall": "ugal",
 }
 
 
@@ -62,6 +70,10 @@ class Network:
         Names of the vertices of a graph: accelerators, then switches.
     per_cable
         By tier or dimension, links that share one cable and its two modules; one where nothing is said.
+    label
+        Family and sizes of a graph that follows a rule; empty for others.
+    form
+        Topology of such a graph as a file has it, instead of all its vertices and edges.
     """
 
     spec: NetworkSpec
@@ -70,6 +82,8 @@ class Network:
     assumed: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     per_cable: tuple[int, ...] = ()
+    label: str = ""
+    form: Mapping[str, Any] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -104,7 +118,8 @@ def parse_fabric(value: object, system: str) -> Fabric:
     if isinstance(value, type) or not isinstance(value, Fabric):
         raise SpecError(
             f"system {system}: fabric is {value!r}; "
-            "it must be a Switched, FatTree, Torus, Mesh, FullMesh or Graph object"
+            "it must be a Switched, FatTree, Torus, Mesh, Ring, FullMesh, Graph, Dragonfly, DragonflyPlus, HyperX or "
+            "Hypercube object"
         )
     return value
 
@@ -116,9 +131,29 @@ def parse_dims(dims: Sequence[int], fabric: str) -> list[int]:
     return [positive(d, "a dimension", fabric) for d in dims]
 
 
-def parse_routing(name: str) -> str:
-    """Return the core's name of a routing policy."""
-    return canonical("routing", name, ROUTINGS, ROUTING_ALIASES)
+def parse_routing(name: str, *, graph: bool = False) -> str:
+    """Return the core's name of a routing policy.
+
+    Parameters
+    ----------
+    name
+        Name or alias.
+    graph
+        Whether it is for an explicit graph, which has more policies.
+
+    Raises
+    ------
+    SpecError
+        If it is unknown, or only for graphs.
+    """
+    policy = canonical("routing", name, ROUTINGS, ROUTING_ALIASES)
+    if policy in GRAPH_ROUTINGS and not graph:
+        valid = ", ".join(r for r in ROUTINGS if r not in GRAPH_ROUTINGS)
+        raise SpecError(
+            f"routing {name!r} is for explicit graphs: Graph, Dragonfly, DragonflyPlus, HyperX, Hypercube "
+            f"(valid here: {valid})"
+        )
+    return policy
 
 
 def parse_kind(name: str) -> str:

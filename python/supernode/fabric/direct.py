@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 from supernode.errors import FabricError
 from supernode.fabric.base import buffer_bytes, packet_bytes, positive
 from supernode.spec import FullMeshShape, LinkSpec, NetworkSpec, SwitchSpec, TorusShape
 from supernode.units import Quantity, parse_rate, parse_time
 
-__all__ = ["direct_network"]
+__all__ = ["direct_network", "per_dimension"]
 
 
 def direct_network(
@@ -37,8 +38,8 @@ def direct_network(
             f"count must be {prod(shape.dims)}"
         )
     full, extra = packet_bytes(payload, overhead)
-    rates = _per_dimension(bandwidth, "bandwidth", len(shape.dims), name)
-    latencies = _per_dimension(latency, "latency", len(shape.dims), name)
+    rates = per_dimension(bandwidth, "bandwidth", len(shape.dims), name)
+    latencies = per_dimension(latency, "latency", len(shape.dims), name)
     specs = [
         LinkSpec(parse_rate(rate, "bandwidth"), parse_time(time, "latency"), medium)
         for rate, time in zip(rates, latencies, strict=True)
@@ -59,7 +60,8 @@ def direct_network(
     )
 
 
-def _per_dimension(value: Quantity | Sequence[Quantity], what: str, dimensions: int, fabric: str) -> list[Quantity]:
+def per_dimension(value: Any, what: str, dimensions: int, fabric: str) -> list[Any]:
+    """Return one value a dimension of what may be one for all, checked for their number only."""
     if isinstance(value, str) or not isinstance(value, Sequence):
         return [value] * dimensions
     if len(value) != dimensions:

@@ -45,8 +45,11 @@ class Graph:
         Of switches that have none of their own.
     directed
         Edges lead from ``a`` to ``b`` only, and each one needs its twin the other way: for lists of directed links.
-    payload, overhead, buffer, routing, kind
+    payload, overhead, buffer, kind
         As for :class:`~supernode.Switched`.
+    routing
+        How packets choose among equal shortest paths, or ``"adaptive"`` (the shortest queue among these), ``"valiant"``
+        (by way of a random switch), ``"ugal"`` (either, by the queues).
 
     Raises
     ------
@@ -112,7 +115,7 @@ class Graph:
             switches=wiring.switches,
             payload=payload,
             overhead=overhead,
-            routing=parse_routing(self.routing),
+            routing=parse_routing(self.routing, graph=True),
             buffer=max((b for b in buffers if b is not None), default=None),
         )
         names = (*self.accelerators, *(node.name for node in self._nodes))

@@ -10,13 +10,31 @@ from supernode.errors import FabricError, SizeOverflowError
 from supernode.fabric.base import positive
 from supernode.units import Quantity
 
-__all__ = ["MAX_EDGES", "MAX_VERTICES", "Edge", "SwitchNode", "as_edge", "as_switch", "check_size", "paired", "shown"]
+__all__ = [
+    "CHANNELS",
+    "MAX_EDGES",
+    "MAX_SWITCHES",
+    "MAX_VERTICES",
+    "Edge",
+    "SwitchNode",
+    "as_edge",
+    "as_switch",
+    "check_size",
+    "paired",
+    "shown",
+]
 
 #: Vertices of one graph; larger machines have a structure, and the other fabrics need no list.
 MAX_VERTICES = 2**21
 
 #: Edges of one graph.
 MAX_EDGES = 2**24
+
+#: Switches of one copy of a graph in the core, which knows the distance of every two.
+MAX_SWITCHES = 2**14
+
+#: Virtual channels of the core: links between switches of a path that no cycle of waiting packets can close.
+CHANNELS = 6
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import prod
 
 from supernode.errors import FabricError
-from supernode.fabric.base import Network, parse_dims, parse_kind
+from supernode.fabric.base import Network, parse_dims, parse_kind, positive
 from supernode.fabric.direct import direct_network
 from supernode.spec import TorusShape
 from supernode.units import Quantity
 
-__all__ = ["Mesh", "Torus"]
+__all__ = ["Mesh", "Ring", "Torus"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,3 +87,36 @@ class Mesh(Torus):
     """A torus without wraparound, by default in no dimension."""
 
     wrap: bool | Sequence[bool] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ring:
+    """A ring of as many accelerators as are asked for: a torus of one dimension.
+
+    Parameters
+    ----------
+    bandwidth, latency
+        Rate of one link per direction, and its latency.
+    links, hop_latency, dateline, payload, overhead, buffer, cut_through, kind, medium
+        As for :class:`Torus`.
+    """
+
+    bandwidth: Quantity
+    latency: Quantity
+    links: int = 1
+    hop_latency: Quantity = "0 ns"
+    cut_through: bool = True
+    payload: Quantity = 4096
+    overhead: Quantity = 0
+    buffer: Quantity | None = "auto"
+    dateline: bool = True
+    kind: str = "ici"
+    medium: str = ""
+
+    def __post_init__(self) -> None:
+        self.network("fabric", 3)
+
+    def network(self, name: str, span: int, *, ports: int = 1) -> Network:
+        """Build the network of ``span`` accelerators."""
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Torus(dims=(positive(span, "count", name),), **own).network(name, span, ports=ports)

@@ -78,6 +78,8 @@ def expand(system: System) -> Drawing:
     if only is None:
         joined = ", ".join(n.spec.name for n in networks)
         warnings.append(f"{system.label}: the networks {joined} become one graph; read back, they are one network")
+    if any(isinstance(n.spec.topology, GraphShape) and n.spec.topology.weights for n in networks):
+        warnings.append(f"{system.label}: paths by weights of links are left out; read back, they are the shortest")
     if system.stack != "none":
         warnings.append(f"{system.label}: the software stack {system.stack} is left out")
     return Drawing(_attributes(system, only), vertices, edges, tuple(warnings))

@@ -91,7 +91,7 @@ def _network(network: Network) -> _Table:
     for key, texts in (("notes", network.notes), ("assumed", network.assumed)):
         if texts:
             table[key] = list(texts)
-    return {**table, "topology": _topology(spec, network.names)}
+    return {**table, "topology": dict(network.form) or _topology(spec, network.names)}
 
 
 def _link(spec: LinkSpec) -> _Table:

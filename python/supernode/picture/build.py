@@ -94,9 +94,11 @@ def _group(net: NetworkSpec, counts: Mapping[str, Any], items: tuple[Item, ...],
     joins = f"joins {plural(net.span, 'accelerator')}"
     if copies > max(count, 1):
         joins += f"; {copies:,} copies in all"
+    bisection = counts["bisection_gbps"]
     lines = [
         joins,
-        f"bisection {number(counts['bisection_gbps'])} GB/s · longest route {_route(counts)} · routing {net.routing}",
+        ("" if bisection is None else f"bisection {number(bisection)} GB/s · ")
+        + f"longest route {_route(counts)} · routing {net.routing}",
     ]
     return Group(heading, tuple(lines), count, items, network=True)
 
