@@ -648,3 +648,12 @@ def test_trees_beside_a_graph_keep_their_routing() -> None:
     result = sn.all_reduce(two, size="64 KiB", routing="valiant", fidelity="packet")
     said = "routing='valiant' is for explicit graphs; scale_up keeps spray_round_robin"
     assert said in result.warnings
+
+
+def test_the_inventory_of_a_graph_says_what_is_not_known() -> None:
+    fabric = sn.Dragonfly(terminals=1, bandwidth="25 GB/s", latency="300 ns", switch_latency="200 ns")
+    found = sn.inventory(sn.System("fly").scale_up(count=fabric.accelerators, fabric=fabric))
+    assert found.bisection_gbps is None
+    assert "bisection    not known of an explicit graph" in str(found)
+    assert (found.accelerators, found.switches, found.diameter_hops) == (fabric.accelerators, fabric.switches, 5)
+    assert sn.edges(sn.System("fly").scale_up(count=fabric.accelerators, fabric=fabric)).num_rows == 2 * found.links

@@ -116,9 +116,10 @@ class Inventory:
         return float(self.counts["injection_gbps"])
 
     @property
-    def bisection_gbps(self) -> float:
-        """Least rate between two halves of the accelerators, one way, in GB/s."""
-        return float(self.counts["bisection_gbps"])
+    def bisection_gbps(self) -> float | None:
+        """Least rate between two halves of the accelerators, one way, in GB/s; ``None`` if a graph decides it."""
+        found = self.counts["bisection_gbps"]
+        return None if found is None else float(found)
 
     @property
     def diameter_hops(self) -> int:

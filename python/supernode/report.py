@@ -12,7 +12,7 @@ from supernode.system import System, load_preset
 
 if TYPE_CHECKING:
     from supernode.catalogue import ParameterRow, PresetInfo
-    from supernode.inventory import Inventory
+    from supernode.inventory import Inventory, Level
 
 __all__ = ["info_text", "inventory_text", "network_text", "power_text", "rate_text", "systems_text", "time_text"]
 
@@ -64,15 +64,34 @@ def power_text(watts: float) -> str:
     return f"{watts / scale:,.4g} {unit}"
 
 
+def _forwarding(level: Level) -> tuple[str, str]:
+    """Word what forwards between the links of a level; all switches of a graph stand in its first."""
+    if level.switches:
+        return f"{level.switches:,}", f"{level.ports:,}"
+    return ("", "") if level.name.startswith("class ") else ("in accelerators", f"{level.ports:,}")
+
+
+def _rate(gbps: float | None) -> str:
+    return "not known" if gbps is None else f"{gbps:,.10g} GB/s"
+
+
+def _bisection(found: Inventory) -> str:
+    gbps = found.bisection_gbps
+    if gbps is None:
+        return "not known of an explicit graph"
+    half = gbps / max(found.accelerators // 2, 1)
+    return f"{_rate(gbps)} one way = {gbps * 8e-3:,.6g} Tbit/s; {half:,.4g} GB/s an accelerator of either half"
+
+
 def inventory_text(found: Inventory) -> str:
     """Word what a machine consists of: a table of levels, then the numbers of the whole."""
     each = found.accelerators
     head = ("network", "level", "links", "medium", "GB/s each", "an accelerator", "ns", "switches", "ports", "ns")
     rows = [
-        (x.network, x.name, f"{x.links:,}", x.medium or "unknown", f"{x.link_gbps:g}")
-        + (f"{x.total_gbps / each:,.4g}", f"{x.link_ns:g}")
-        + ((f"{x.switches:,}", f"{x.ports:,}") if x.switches else ("in accelerators", f"{x.ports:,}"))
-        + (f"{x.switch_ns:g}",)
+        (
+            *(x.network, x.name, f"{x.links:,}", x.medium or "unknown", f"{x.link_gbps:g}"),
+            *(f"{x.total_gbps / each:,.4g}", f"{x.link_ns:g}", *_forwarding(x), f"{x.switch_ns:g}"),
+        )
         for x in found.levels
     ]
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
@@ -83,7 +102,6 @@ def inventory_text(found: Inventory) -> str:
         for row in (head, *rows)
     ]
     networks = found.counts["networks"]
-    half = found.bisection_gbps / max(each // 2, 1)
     media = ", ".join(f"{medium} {links:,}" for medium, links in found.by_medium().items())
     ways = ", ".join(f"{n['name']} {n['injection_gbps']:g}" for n in networks)
     lines = [
@@ -92,15 +110,12 @@ def inventory_text(found: Inventory) -> str:
             f"  injection    {found.injection_gbps:,g} GB/s an accelerator, one way ({ways}); "
             f"{found.injection_gbps * each / 1e3:,.6g} TB/s in all"
         ),
-        (
-            f"  bisection    {found.bisection_gbps:,.10g} GB/s one way = {found.bisection_gbps * 8e-3:,.6g} Tbit/s; "
-            f"{half:,.4g} GB/s an accelerator of either half"
-        ),
+        f"  bisection    {_bisection(found)}",
         f"  diameter     {found.diameter_hops} hops, {found.diameter_ns:,g} ns over links and switches",
     ]
     if len(networks) > 1:
         lines += [
-            f"    {n['name']}: {n['span']:,} accelerators, bisection {n['bisection_gbps']:,.10g} GB/s, "
+            f"    {n['name']}: {n['span']:,} accelerators, bisection {_rate(n['bisection_gbps'])}, "
             f"diameter {n['diameter_hops']} hops, {n['diameter_ns']:,g} ns"
             for n in networks
         ]
