@@ -7,8 +7,9 @@
 //! **Invariant.** Vertices and ports of the quotient are the classes of those in use; rates, latencies and buffers are the
 //! same. **Cost.** That of describing a small fabric.
 
+use super::Folding;
 use super::place::{Seat, across, in_positions, reach};
-use super::{Folding, used};
+use super::search::used;
 use crate::error::Result;
 use crate::fabric::{Fabric, Network, Shape};
 use crate::radix::Digit;

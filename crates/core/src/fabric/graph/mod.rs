@@ -12,7 +12,10 @@
 //! **Cost.** Memory: 12 bytes a port and one byte a pair of switches, two if links weigh differently. Building: a breadth-first search from 64 switches at a
 //! time. A hop looks at the ports of its vertex.
 
+mod distance;
+
 use crate::rng::mix;
+use distance::Metric;
 
 /// Virtual channels that a network can have.
 pub const CHANNELS: u32 = 6;
@@ -62,15 +65,6 @@ pub struct Graph {
     longest: u32,
     /// Links by class.
     links: Vec<u64>,
-}
-
-/// How far switches are apart.
-#[derive(Clone, Debug, Default)]
-struct Metric {
-    /// Of a link, by class.
-    weights: Vec<u8>,
-    /// From switch `s` to switch `t`: `apart[t * switches + s]`.
-    apart: Vec<u8>,
 }
 
 impl Graph {
@@ -225,29 +219,6 @@ impl Graph {
         self.weight_apart.as_ref().unwrap_or(&self.links_apart)
     }
 
-    /// Distance from a vertex to an accelerator.
-    fn far(&self, metric: &Metric, from: u32, to: u32) -> Option<u32> {
-        if from == to {
-            return Some(0);
-        }
-        let weight = |v: u32, p: usize| u32::from(metric.weights[usize::from(self.class(v, p as u32))]);
-        if from < self.accelerators {
-            let near = self.near[from as usize] as usize;
-            let over = |(p, end): (usize, &(u32, u32))| match p < near {
-                true => (end.0 == to).then(|| weight(from, p)),
-                false => self.far(metric, end.0, to).map(|far| far + weight(from, p)),
-            };
-            return self.ends(from).iter().enumerate().filter_map(over).min();
-        }
-        // the last switch of the path is one that the accelerator is plugged into
-        let near = self.near[to as usize] as usize;
-        let over = |(i, home): (usize, &(u32, u32))| {
-            let apart = self.between(metric, from, home.0);
-            (apart < NONE).then(|| u32::from(apart) + weight(to, near + i))
-        };
-        self.homes(to).iter().enumerate().filter_map(over).min()
-    }
-
     /// Equal first hops from a vertex towards an accelerator; none if it is there.
     pub fn choices(&self, from: u32, to: u32) -> u32 {
         self.nearer(from, to).count() as u32
@@ -313,80 +284,6 @@ impl Graph {
     fn ends(&self, vertex: u32) -> &[(u32, u32)] {
         &self.peer[self.first[vertex as usize] as usize..self.first[vertex as usize + 1] as usize]
     }
-
-    /// Distance between two switches.
-    fn between(&self, metric: &Metric, from: u32, to: u32) -> u8 {
-        let (s, t) = (from - self.accelerators, to - self.accelerators);
-        metric.apart[t as usize * self.switches() as usize + s as usize]
-    }
-
-    /// Distances between all pairs of switches, by breadth-first search from 64 at a time, a bit each. A link of weight w is
-    /// passed w rounds later.
-    fn measure(&self, weights: Vec<u8>) -> Metric {
-        let n = self.switches() as usize;
-        let mut apart = vec![NONE; n * n];
-        let rounds = usize::from(weights.iter().copied().max().unwrap_or(1)) + 1;
-        for batch in (0..n).step_by(64) {
-            let mut seen = vec![0u64; n];
-            // who is reached in this round and the next ones
-            let mut due = vec![vec![0u64; n]; rounds];
-            for (bit, t) in (batch..n.min(batch + 64)).enumerate() {
-                due[0][t] = 1 << bit;
-            }
-            for far in 0..NONE {
-                if due.iter().all(|round| round.iter().all(|&bits| bits == 0)) {
-                    break;
-                }
-                let here = std::mem::replace(&mut due[usize::from(far) % rounds], vec![0; n]);
-                for s in 0..n {
-                    let new = here[s] & !seen[s];
-                    if new == 0 {
-                        continue;
-                    }
-                    seen[s] |= new;
-                    let mut bits = new;
-                    while bits != 0 {
-                        apart[(batch + bits.trailing_zeros() as usize) * n + s] = far;
-                        bits &= bits - 1;
-                    }
-                    let v = self.accelerators + s as u32;
-                    for p in self.near(v)..self.ports(v) {
-                        let t = (self.ends(v)[p as usize].0 - self.accelerators) as usize;
-                        let weight = usize::from(weights[usize::from(self.class(v, p))]);
-                        due[(usize::from(far) + weight) % rounds][t] |= new & !seen[t];
-                    }
-                }
-            }
-        }
-        Metric { weights, apart }
-    }
-
-    /// The longest of all shortest paths between accelerators.
-    fn longest(&self) -> Result<(u32, (u32, u32)), Refusal> {
-        // accelerators plugged into the same switches are as far from everything
-        let mut kinds = std::collections::BTreeMap::new();
-        for a in 0..self.accelerators {
-            let near = &self.ends(a)[..self.near[a as usize] as usize];
-            let mut ends: Vec<u32> = near.iter().chain(self.homes(a)).map(|end| end.0).collect();
-            ends.sort_unstable();
-            ends.dedup();
-            kinds.entry(ends).or_insert([a, a])[1] = a;
-        }
-        let some: Vec<u32> = kinds.into_values().flat_map(|[x, y]| if x == y { vec![x] } else { vec![x, y] }).collect();
-        let mut longest = (0, (0, 0));
-        for &x in &some {
-            for &y in &some {
-                let Some(hops) = self.far(self.metric(), x, y) else {
-                    let problem = format!("no path between accelerators {} and {}", x.min(y), x.max(y));
-                    return Err((problem, "a connected graph; accelerators do not forward".into()));
-                };
-                if hops > longest.0 {
-                    longest = (hops, (x, y));
-                }
-            }
-        }
-        Ok(longest)
-    }
 }
 
 /// Which of `n` choices a selector takes at a vertex. `n` consecutive ways take each choice once; how the next `n` are
@@ -406,121 +303,4 @@ fn name(vertex: u32, accelerators: u32) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::collections::VecDeque;
-
-    fn edge(a: u32, b: u32, count: u32) -> Edge {
-        Edge { a, b, class: 0, count }
-    }
-
-    /// Breadth-first search that passes switches only.
-    fn search(graph: &Graph, from: u32, to: u32) -> Option<u32> {
-        let mut seen = vec![None; graph.first.len() - 1];
-        let mut queue = VecDeque::from([from]);
-        seen[from as usize] = Some(0);
-        while let Some(v) = queue.pop_front() {
-            if v != from && v < graph.accelerators {
-                continue;
-            }
-            for &(w, _) in graph.ends(v) {
-                if seen[w as usize].is_none() {
-                    seen[w as usize] = seen[v as usize].map(|hops: u32| hops + 1);
-                    queue.push_back(w);
-                }
-            }
-        }
-        seen[to as usize]
-    }
-
-    proptest! {
-        #[test]
-        fn paths_are_shortest_and_every_choice_is_one(
-            accelerators in 2u32..8, switches in 1u32..80, extra in prop::collection::vec((any::<u32>(), any::<u32>(), 1u32..3), 0..120),
-            selector: u32,
-        ) {
-            // a chain of switches, accelerators plugged in somewhere, and whatever else
-            let vertices = accelerators + switches;
-            let mut edges: Vec<Edge> = (1..switches).map(|s| edge(accelerators + s - 1, accelerators + s, 1)).collect();
-            edges.extend((0..accelerators).map(|a| edge(a, accelerators + (a * 7) % switches, 1)));
-            edges.extend(extra.iter().map(|&(a, b, n)| edge(a % vertices, b % vertices, n)).filter(|e| e.a != e.b));
-            let graph = Graph::new(accelerators, switches, &edges, &[1]).unwrap();
-            for v in 0..vertices {
-                for p in 0..graph.ports(v) {
-                    let (w, q) = graph.peer(v, p).unwrap();
-                    prop_assert_eq!(graph.peer(w, q), Some((v, p)));
-                    prop_assert_eq!(p < graph.near(v), w < accelerators);
-                }
-                prop_assert_eq!(graph.peer(v, graph.ports(v)), None);
-            }
-            let mut longest = 0;
-            for x in 0..vertices {
-                for y in 0..accelerators {
-                    let hops = search(&graph, x, y);
-                    prop_assert_eq!(graph.hops(x, y), hops, "{} to {}", x, y);
-                    longest = if x < accelerators { longest.max(hops.unwrap()) } else { longest };
-                    let (mut at, mut left) = (x, hops.unwrap());
-                    while let Some(port) = graph.next(at, y, selector) {
-                        at = graph.peer(at, port).unwrap().0;
-                        left -= 1;
-                        prop_assert_eq!(graph.hops(at, y), Some(left));
-                    }
-                    prop_assert_eq!((at, left), (y, 0));
-                    for k in 0..graph.choices(x, y) {
-                        let end = graph.peer(x, graph.choice(x, y, k).unwrap()).unwrap().0;
-                        prop_assert_eq!(graph.hops(end, y).unwrap() + 1, graph.hops(x, y).unwrap());
-                    }
-                }
-            }
-            prop_assert_eq!(graph.diameter(), longest);
-        }
-    }
-
-    #[test]
-    fn what_is_wrong_is_named() {
-        let refusal =
-            |accelerators, switches, edges: &[Edge]| Graph::new(accelerators, switches, edges, &[1]).unwrap_err().0;
-        assert_eq!(refusal(2, 1, &[edge(0, 2, 1)]), "no path between accelerators 0 and 1");
-        // accelerator 1 would have to forward
-        assert_eq!(refusal(3, 0, &[edge(0, 1, 1), edge(1, 2, 1)]), "no path between accelerators 0 and 2");
-        assert_eq!(refusal(2, 1, &[edge(0, 3, 1)]), "edge 0 between vertices 0 and 3");
-        assert_eq!(refusal(2, 1, &[edge(1, 1, 1)]), "edge 0 between vertices 1 and 1");
-        assert!(refusal(2, 1, &[edge(0, 2, 0)]).contains("0 links of class 0"));
-        assert_eq!(refusal(2, 1, &[edge(0, 2, 20_000), edge(1, 2, 1)]), "accelerator 0 with 20000 ports");
-        assert!(refusal(2, 20_000, &[]).contains("20000 switches"));
-    }
-
-    #[test]
-    fn choices_are_spread() {
-        // two leaves and eight spines: each selector takes some spine, all of them are taken
-        let mut edges = vec![edge(0, 2, 1), edge(1, 3, 1)];
-        edges.extend((4..12).flat_map(|spine| [edge(2, spine, 1), edge(3, spine, 1)]));
-        let graph = Graph::new(2, 10, &edges, &[1]).unwrap();
-        let mut taken: Vec<u32> = (0..WAYS).map(|way| graph.next(2, 1, way).unwrap()).collect();
-        taken.sort_unstable();
-        taken.dedup();
-        assert_eq!((taken.len(), graph.diameter(), graph.choices(2, 1)), (8, 4, 8));
-        for first in 0..20 {
-            let mut some: Vec<u32> = (0..8).map(|i| graph.next(2, 1, 8 * first + i).unwrap()).collect();
-            some.sort_unstable();
-            some.dedup();
-            assert_eq!(some.len(), 8, "eight ways in turn take eight spines");
-        }
-    }
-
-    #[test]
-    fn heavy_links_are_avoided() {
-        // accelerators at switches 2 and 4: one heavy link straight, or two light ones over switch 3
-        let edges =
-            |w| [edge(0, 2, 1), edge(1, 4, 1), Edge { class: w, ..edge(2, 4, 1) }, edge(2, 3, 1), edge(3, 4, 1)];
-        let first = |class, weights: &[u8]| {
-            let graph = Graph::new(2, 3, &edges(class), weights).unwrap();
-            (graph.hops(0, 1), graph.nearer(2, 1).filter_map(|p| graph.peer(2, p)).map(|end| end.0).collect::<Vec<_>>())
-        };
-        assert_eq!(first(0, &[1]), (Some(3), vec![4]));
-        assert_eq!(first(1, &[1, 2]), (Some(3), vec![4, 3]));
-        assert_eq!(first(1, &[1, 3]), (Some(3), vec![3]));
-        assert!(Graph::new(2, 3, &edges(0), &[16]).unwrap_err().0.contains("weight 16"));
-    }
-}
+mod tests;

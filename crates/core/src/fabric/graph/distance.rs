@@ -1,0 +1,117 @@
+//! Distances in a graph: in links, or by weight.
+//!
+//! **Model.** A table of all pairs of switches, filled by breadth-first search from 64 switches at a time, a bit each; a link of
+//! weight w is passed w rounds later. Distances of accelerators follow from the switches that they are plugged into.
+//!
+//! **Invariant.** A distance is that of a path through switches only. **Cost.** O(switches^2 + switches x ports / 64 x diameter)
+//! once, a byte a pair; a look at the links of an accelerator a query.
+
+use super::{Graph, NONE, Refusal};
+
+/// How far switches are apart.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Metric {
+    /// Of a link, by class.
+    pub(super) weights: Vec<u8>,
+    /// From switch `s` to switch `t`: `apart[t * switches + s]`.
+    apart: Vec<u8>,
+}
+
+impl Graph {
+    /// Distance from a vertex to an accelerator.
+    pub(super) fn far(&self, metric: &Metric, from: u32, to: u32) -> Option<u32> {
+        if from == to {
+            return Some(0);
+        }
+        let weight = |v: u32, p: usize| u32::from(metric.weights[usize::from(self.class(v, p as u32))]);
+        if from < self.accelerators {
+            let near = self.near[from as usize] as usize;
+            let over = |(p, end): (usize, &(u32, u32))| match p < near {
+                true => (end.0 == to).then(|| weight(from, p)),
+                false => self.far(metric, end.0, to).map(|far| far + weight(from, p)),
+            };
+            return self.ends(from).iter().enumerate().filter_map(over).min();
+        }
+        // the last switch of the path is one that the accelerator is plugged into
+        let near = self.near[to as usize] as usize;
+        let over = |(i, home): (usize, &(u32, u32))| {
+            let apart = self.between(metric, from, home.0);
+            (apart < NONE).then(|| u32::from(apart) + weight(to, near + i))
+        };
+        self.homes(to).iter().enumerate().filter_map(over).min()
+    }
+
+    /// Distance between two switches.
+    pub(super) fn between(&self, metric: &Metric, from: u32, to: u32) -> u8 {
+        let (s, t) = (from - self.accelerators, to - self.accelerators);
+        metric.apart[t as usize * self.switches() as usize + s as usize]
+    }
+
+    /// Distances between all pairs of switches, by breadth-first search from 64 at a time, a bit each. A link of weight w is
+    /// passed w rounds later.
+    pub(super) fn measure(&self, weights: Vec<u8>) -> Metric {
+        let n = self.switches() as usize;
+        let mut apart = vec![NONE; n * n];
+        let rounds = usize::from(weights.iter().copied().max().unwrap_or(1)) + 1;
+        for batch in (0..n).step_by(64) {
+            let mut seen = vec![0u64; n];
+            // who is reached in this round and the next ones
+            let mut due = vec![vec![0u64; n]; rounds];
+            for (bit, t) in (batch..n.min(batch + 64)).enumerate() {
+                due[0][t] = 1 << bit;
+            }
+            for far in 0..NONE {
+                if due.iter().all(|round| round.iter().all(|&bits| bits == 0)) {
+                    break;
+                }
+                let here = std::mem::replace(&mut due[usize::from(far) % rounds], vec![0; n]);
+                for s in 0..n {
+                    let new = here[s] & !seen[s];
+                    if new == 0 {
+                        continue;
+                    }
+                    seen[s] |= new;
+                    let mut bits = new;
+                    while bits != 0 {
+                        apart[(batch + bits.trailing_zeros() as usize) * n + s] = far;
+                        bits &= bits - 1;
+                    }
+                    let v = self.accelerators + s as u32;
+                    for p in self.near(v)..self.ports(v) {
+                        let t = (self.ends(v)[p as usize].0 - self.accelerators) as usize;
+                        let weight = usize::from(weights[usize::from(self.class(v, p))]);
+                        due[(usize::from(far) + weight) % rounds][t] |= new & !seen[t];
+                    }
+                }
+            }
+        }
+        Metric { weights, apart }
+    }
+
+    /// The longest of all shortest paths between accelerators.
+    pub(super) fn longest(&self) -> Result<(u32, (u32, u32)), Refusal> {
+        // accelerators plugged into the same switches are as far from everything
+        let mut kinds = std::collections::BTreeMap::new();
+        for a in 0..self.accelerators {
+            let near = &self.ends(a)[..self.near[a as usize] as usize];
+            let mut ends: Vec<u32> = near.iter().chain(self.homes(a)).map(|end| end.0).collect();
+            ends.sort_unstable();
+            ends.dedup();
+            kinds.entry(ends).or_insert([a, a])[1] = a;
+        }
+        let some: Vec<u32> = kinds.into_values().flat_map(|[x, y]| if x == y { vec![x] } else { vec![x, y] }).collect();
+        let mut longest = (0, (0, 0));
+        for &x in &some {
+            for &y in &some {
+                let Some(hops) = self.far(self.metric(), x, y) else {
+                    let problem = format!("no path between accelerators {} and {}", x.min(y), x.max(y));
+                    return Err((problem, "a connected graph; accelerators do not forward".into()));
+                };
+                if hops > longest.0 {
+                    longest = (hops, (x, y));
+                }
+            }
+        }
+        Ok(longest)
+    }
+}
