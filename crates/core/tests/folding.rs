@@ -1,12 +1,11 @@
 //! A folded run is the full run, bit for bit in every row; so is one that skips, and one that does both.
 
 mod common;
-use common::jobs::{ROUTINGS, comparable, dressed, jobs};
+use common::jobs::{ROUTINGS, comparable, dressed, expanded, jobs};
 use common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Collective, Params, build};
 use supernode_core::fabric::Fabric;
-use supernode_core::record::Record;
 use supernode_core::spec::*;
 use supernode_core::symmetry::{Folding, order};
 
@@ -25,14 +24,8 @@ fn agree(spec: &SystemSpec, params: &Params, seed: u64, flows: bool, skip: bool)
         return 1;
     }
     let run = |fold, skip| Run { seed, fold, skip, flows, ..Run::default() }.collective(spec, params).unwrap();
-    let (full, folded) = (comparable(run(false, false)), run(true, skip));
-    let expanded = Record {
-        ranks: folding.ranks(&folded),
-        links: folding.links(&fabric, &folded),
-        flows: folding.flows(&folded),
-        multiplicity: 1,
-        ..comparable(folded)
-    };
+    let full = comparable(run(false, false));
+    let expanded = expanded(&folding, &fabric, run(true, skip));
     assert_eq!(full.finish_fs, expanded.finish_fs, "{spec:?} {params:?}");
     for (a, b) in full.ranks.iter().zip(&expanded.ranks) {
         assert_eq!(a, b, "{spec:?} {params:?}");

@@ -1,13 +1,12 @@
 //! Sums that climb trees of switches: what they cost, and that folding, skipping and threads change nothing.
 
 mod common;
-use common::jobs::comparable;
+use common::jobs::{comparable, dressed, expanded};
 use common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Collective, Params, build};
 use supernode_core::error::Error;
 use supernode_core::fabric::Fabric;
-use supernode_core::record::Record;
 use supernode_core::spec::*;
 use supernode_core::symmetry::{Folding, order};
 
@@ -133,22 +132,8 @@ fn trees() -> impl Strategy<Value = SystemSpec> {
             _ => system(8, vec![network("tree", 8, tree(&[2, 3, 2], &[1, up, 2], 1), planes)]),
         }
     });
-    (shape, 0usize..3, 0u32..65, any::<bool>(), any::<bool>(), 0u64..3).prop_map(
-        |(mut spec, buffer, overhead, cut, fast, memory)| {
-            let rate = |factor: u64| (memory > 0).then(|| supernode_core::units::BitRate(RATE.0 * factor * memory / 2));
-            spec.device =
-                DeviceSpec { name: String::new(), hbm_rate: rate(2), copy_rate: rate(2), reduce_rate: rate(1) };
-            for net in &mut spec.networks {
-                net.buffer = [Some(2 * (4096 + 64)), Some(64 * 1024), None][buffer];
-                net.overhead = overhead;
-                net.switches.iter_mut().for_each(|s| s.cut_through = cut);
-                if fast && net.links.len() > 1 {
-                    net.links[1].rate.0 *= 2;
-                }
-            }
-            spec
-        },
-    )
+    // whatever the policy says, sums go their own way
+    dressed(shape, vec![RoutingSpec::SprayRoundRobin, RoutingSpec::Ecmp])
 }
 
 fn cases(usual: u32) -> ProptestConfig {
@@ -178,14 +163,7 @@ proptest! {
             prop_assert_eq!(&full, &comparable(run(false, true, threads)), "{} threads", threads);
         }
         for skip in [false, true] {
-            let folded = run(true, skip, 1);
-            let expanded = Record {
-                ranks: folding.ranks(&folded),
-                links: folding.links(&fabric, &folded),
-                flows: folding.flows(&folded),
-                multiplicity: 1,
-                ..comparable(folded)
-            };
+            let expanded = expanded(&folding, &fabric, run(true, skip, 1));
             prop_assert_eq!(&full.levels, &expanded.levels);
             for (a, b) in full.links.iter().zip(&expanded.links) {
                 prop_assert_eq!(a, b);

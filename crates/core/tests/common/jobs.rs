@@ -108,3 +108,14 @@ pub(crate) fn comparable(mut record: Record) -> Record {
     record.skipping = Default::default();
     record
 }
+
+/// What the record of a folded run says of the run in full.
+pub(crate) fn expanded(folding: &Folding, fabric: &Fabric, folded: Record) -> Record {
+    Record {
+        ranks: folding.ranks(&folded),
+        links: folding.links(fabric, &folded),
+        flows: folding.flows(&folded),
+        multiplicity: 1,
+        ..comparable(folded)
+    }
+}
