@@ -171,8 +171,9 @@ def systems_text(names: Sequence[str]) -> str:
     for name in names:
         file = load_preset(name)
         rows.append((name, System.preset(name).accelerators, load_stack(file.stack).name, file.title))
-    lines = [f"{'name':<20} {'accelerators':>12}  {'stack':<8} title"]
-    lines += [f"{name:<20} {count:>12}  {stack:<8} {title}" for name, count, stack, title in rows]
+    wide = max(len(name) for name, *_ in rows)
+    lines = [f"{'name':<{wide}}  {'accelerators':>12}  {'stack':<8} title"]
+    lines += [f"{name:<{wide}}  {count:>12,}  {stack:<8} {title}" for name, count, stack, title in rows]
     return "\n".join(lines)
 
 
