@@ -12,6 +12,8 @@
 //! sample (it holds ranks 0, 1, the root, the middle, the last, those at the borders of inner copies and evenly spread
 //! ones) is taken too lightly.
 
+use std::collections::BTreeMap;
+
 use super::leg::{Costs, Leg, slowdown};
 use crate::bound::path;
 use crate::collective::{Schedule, Target};
@@ -88,6 +90,8 @@ fn ranks(costs: &Costs, n: u32, root: u32, count: u32) -> (Vec<u32>, Vec<u32>) {
 #[derive(Default)]
 struct Loads {
     ports: Vec<f64>,
+    /// By class and neighbour, where the class has several.
+    apart: BTreeMap<(usize, u32), f64>,
     tiers: Vec<f64>,
     memory: f64,
     copy: f64,
@@ -150,6 +154,9 @@ pub fn survey(costs: &Costs, schedule: &dyn Schedule, root: u32) -> Survey {
         for (w, l) in worst.ports.iter_mut().zip(&loads.ports) {
             *w = w.max(l * lane_weight);
         }
+        for (&(port, _), alone) in &loads.apart {
+            worst.ports[port] = worst.ports[port].max(alone * lane_weight);
+        }
         worst.memory = worst.memory.max(loads.memory * lane_weight);
         worst.copy = worst.copy.max(loads.copy * lane_weight);
         worst.reduce = worst.reduce.max(loads.reduce * lane_weight);
@@ -199,6 +206,8 @@ fn walk(
 ) {
     let (step_list, step_weight) = sample(schedule.steps(rank, lane), steps);
     let mut busy = vec![0.0; costs.ports()];
+    // where a class of ports leads to several neighbours, what goes to each
+    let mut apart: BTreeMap<(usize, u32), f64> = BTreeMap::new();
     for (k, &step) in step_list.iter().enumerate() {
         let before = loads.tiers.clone();
         let sends = schedule.sends(rank, lane, step);
@@ -206,6 +215,7 @@ fn walk(
         let weight = step_weight * send_weight;
         let (mut latency, mut alone, mut last, mut out, mut network) = (0.0f64, 0.0f64, 0.0f64, 0.0, None);
         busy.iter_mut().for_each(|b| *b = 0.0);
+        apart.clear();
         for &i in &send_list {
             let message = schedule.send(rank, lane, step, i);
             let Some(leg) = costs.leg(rank, lane, &message) else {
@@ -214,6 +224,12 @@ fn walk(
             network = network.or(Some(leg.network));
             (latency, alone, last) = (latency.max(leg.latency), alone.max(leg.alone + leg.read), last.max(leg.last));
             busy[leg.port] += leg.occupancy * send_weight;
+            let (neighbour, neighbours) = leg.neighbour;
+            // of a sample too few go to each to tell, unless all go alike
+            let tells = step_weight == 1.0 || schedule.alike(lane, step).len() > 1;
+            if neighbours > 1 && tells && send_list.len() as u32 == sends {
+                *apart.entry((leg.port, neighbour)).or_insert(0.0) += leg.occupancy * f64::from(neighbours);
+            }
             loads.hops += leg.hops * weight;
             out += message.bytes as f64 * send_weight;
             match message.to {
@@ -224,6 +240,11 @@ fn walk(
         for (port, busy) in busy.iter_mut().enumerate().filter(|(_, busy)| **busy > 0.0) {
             *busy = costs.sustained(port, *busy);
             loads.ports[port] += *busy * step_weight;
+        }
+        for (&(port, neighbour), &alone) in &apart {
+            let alone = costs.sustained(port, alone);
+            busy[port] = busy[port].max(alone);
+            *loads.apart.entry((port, neighbour)).or_insert(0.0) += alone * step_weight;
         }
         let recv = schedule.recvs(rank, lane, step);
         let (into, times) = (recv.bytes as f64, if recv.reduce { 3.0 } else { 1.0 });

@@ -121,7 +121,7 @@ impl Task<'_> {
     /// that every hop goes to a neighbour.
     fn nested(&self, levels: &[u32]) -> Vec<u32> {
         match self.fabric.networks.first().map(|net| (net.span, &net.planes[0].shape)) {
-            Some((span, Shape::Direct(direct))) if levels.len() > 1 && levels[0] == span => {
+            Some((span, Shape::Direct(direct))) if levels.first() == Some(&span) => {
                 let dims = direct.dims.iter().map(|d| d.kind.size());
                 dims.chain(levels[1..].iter().copied()).collect()
             }
