@@ -55,6 +55,8 @@ pub(super) struct Port {
     pub(super) owed: [u32; CHANNELS as usize],
 }
 
+const _: () = assert!(size_of::<Port>() == 64);
+
 /// A queue of packets and the credits of its channel.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(64))] // one cache line
