@@ -129,17 +129,12 @@ impl Router {
         let Self::Graph(graph) = self else {
             return self.step(at, came);
         };
-        let least = |ports: Vec<u32>| {
-            let start = pick(at, selector, ports.len().max(1) as u32) as usize;
-            let (after, before) = (ports.get(start..).unwrap_or(&[]), ports.get(..start).unwrap_or(&[]));
-            after.iter().chain(before).map(|&p| (load(p), p)).min_by_key(|&(load, _)| load)
-        };
-        let straight = || least(graph.nearer(at, way).collect());
+        let straight = || least(graph.nearer(at, way), at, selector, &load);
         let detour = Some(graph.detour(selector)).filter(|&switch| came.course != STRAIGHT && switch != at);
         let Some(switch) = detour else {
             return straight().map(|(_, port)| came.onward(graph, at, port, STRAIGHT));
         };
-        let aside = least(graph.towards(at, switch).collect());
+        let aside = least(graph.towards(at, switch), at, selector, &load);
         if came.course == OPEN {
             let (short, long) = (graph.hops(at, way)?, graph.links_to(at, switch) + graph.hops(switch, way)?);
             let (now, later) = (straight()?, aside?);
@@ -164,6 +159,19 @@ impl Router {
             Self::Graph(_) => way.wrapping_add(number) % WAYS + group % (u32::MAX / WAYS) * WAYS,
         }
     }
+}
+
+/// The port with the least load, and that; of equal ones the next from that which the selector picks.
+fn least(
+    ports: impl Iterator<Item = u32> + Clone,
+    at: u32,
+    selector: u32,
+    load: impl Fn(u32) -> u64,
+) -> Option<(u64, u32)> {
+    let n = ports.clone().count() as u32;
+    let start = pick(at, selector, n.max(1));
+    let turned = ports.zip(0..n).map(|(port, i)| (load(port), (i + n - start) % n, port));
+    turned.min().map(|(load, _, port)| (load, port))
 }
 
 #[inline]

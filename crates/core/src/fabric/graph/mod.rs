@@ -251,7 +251,7 @@ impl Graph {
     }
 
     /// Ports that lead nearer to another switch.
-    pub fn towards(&self, at: u32, switch: u32) -> impl Iterator<Item = u32> + '_ {
+    pub fn towards(&self, at: u32, switch: u32) -> impl Iterator<Item = u32> + Clone + '_ {
         let metric = self.metric();
         let left = self.between(metric, at, switch);
         let ends = self.ends(at);
@@ -262,7 +262,7 @@ impl Graph {
     }
 
     /// Ports that lead nearer to an accelerator; none if it is there.
-    pub fn nearer(&self, from: u32, to: u32) -> impl Iterator<Item = u32> + '_ {
+    pub fn nearer(&self, from: u32, to: u32) -> impl Iterator<Item = u32> + Clone + '_ {
         let metric = self.metric();
         let left = self.far(metric, from, to).unwrap_or(0);
         let ports = if left == 0 { 0..0 } else { 0..self.ports(from) };
