@@ -17,6 +17,14 @@ pub(super) struct Metric {
     apart: Vec<u8>,
 }
 
+impl Metric {
+    /// Distances of all switches to one.
+    pub(super) fn row(&self, graph: &Graph, to: u32) -> &[u8] {
+        let (n, t) = (graph.switches() as usize, (to - graph.accelerators()) as usize);
+        &self.apart[t * n..(t + 1) * n]
+    }
+}
+
 impl Graph {
     /// Distance from a vertex to an accelerator.
     pub(super) fn far(&self, metric: &Metric, from: u32, to: u32) -> Option<u32> {
@@ -43,8 +51,7 @@ impl Graph {
 
     /// Distance between two switches.
     pub(super) fn between(&self, metric: &Metric, from: u32, to: u32) -> u8 {
-        let (s, t) = (from - self.accelerators, to - self.accelerators);
-        metric.apart[t as usize * self.switches() as usize + s as usize]
+        metric.row(self, to)[(from - self.accelerators) as usize]
     }
 
     /// Distances between all pairs of switches, by breadth-first search from 64 at a time, a bit each. A link of weight w is

@@ -27,6 +27,8 @@ pub const MAX_SWITCHES: u32 = 1 << 14;
 pub const MAX_WEIGHT: u8 = 15;
 /// No path.
 const NONE: u8 = u8::MAX;
+/// No switch.
+const NOWHERE: u32 = u32::MAX;
 
 /// So many parallel links of a class between two vertices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +59,8 @@ pub struct Graph {
     near: Vec<u32>,
     /// Switches that accelerators are plugged into.
     homes: Vec<u32>,
+    /// The one switch that an accelerator is plugged into by links of one class, or [`NOWHERE`].
+    home: Vec<u32>,
     links_apart: Metric,
     /// What paths are chosen by, if not by their links.
     weight_apart: Option<Metric>,
@@ -138,6 +142,7 @@ impl Graph {
             class,
             near,
             homes: vec![],
+            home: vec![],
             links_apart: Metric::default(),
             weight_apart: None,
             far: (0, 0),
@@ -145,6 +150,12 @@ impl Graph {
             links,
         };
         graph.homes = (accelerators..vertices).filter(|&s| graph.near[s as usize] > 0).collect();
+        let home = |a: u32| {
+            let (homes, near) = (graph.homes(a), graph.near(a));
+            let alike = |i: usize| homes[i].0 == homes[0].0 && graph.class(a, near + i as u32) == graph.class(a, near);
+            if !homes.is_empty() && (0..homes.len()).all(alike) { homes[0].0 } else { NOWHERE }
+        };
+        graph.home = (0..accelerators).map(home).collect();
         graph.links_apart = graph.measure(vec![1; classes]);
         if weights.iter().any(|&weight| weight != 1) {
             graph.weight_apart = Some(graph.measure(weights.to_vec()));
@@ -264,14 +275,23 @@ impl Graph {
     /// Ports that lead nearer to an accelerator; none if it is there.
     pub fn nearer(&self, from: u32, to: u32) -> impl Iterator<Item = u32> + Clone + '_ {
         let metric = self.metric();
-        let left = self.far(metric, from, to).unwrap_or(0);
+        let home = self.home[to as usize];
+        // from a switch to an accelerator with one home, which is nearly always, one row of the table says it all
+        let row = (from >= self.accelerators && home != NOWHERE).then(|| metric.row(self, home));
+        let (left, apart) = match row {
+            Some(row) => (u32::from(from != to), row[(from - self.accelerators) as usize]),
+            None => (self.far(metric, from, to).unwrap_or(0), 0),
+        };
         let ports = if left == 0 { 0..0 } else { 0..self.ports(from) };
-        let ends = self.ends(from);
+        let (ends, first) = (self.ends(from), self.first[from as usize] as usize);
         ports.filter(move |&p| {
-            let (end, weight) = (ends[p as usize].0, u32::from(metric.weights[usize::from(self.class(from, p))]));
-            match end < self.accelerators {
-                true => end == to && weight == left,
-                false => self.far(metric, end, to).map(|far| far + weight) == Some(left),
+            let end = ends[p as usize].0;
+            let weight = metric.weights[usize::from(self.class[first + p as usize])];
+            match (end.checked_sub(self.accelerators), row) {
+                (None, Some(_)) => end == to,
+                (Some(switch), Some(row)) => row[switch as usize].checked_add(weight) == Some(apart),
+                (None, None) => end == to && u32::from(weight) == left,
+                (Some(_), None) => self.far(metric, end, to).map(|far| far + u32::from(weight)) == Some(left),
             }
         })
     }
