@@ -11,8 +11,9 @@ from hypothesis import given, settings
 import strategies
 import supernode as sn
 from supernode.errors import FabricError, SpecError
+from supernode.presetload import load_preset
 from supernode.spec import GraphShape
-from supernode.system import System, load_preset
+from supernode.system import System
 
 DATA = Path(__file__).parent / "data"
 

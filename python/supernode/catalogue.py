@@ -12,9 +12,10 @@ from supernode.inventory import Inventory, inventory
 from supernode.marks import ASSUMED_MARKS
 from supernode.preset import build, with_overrides
 from supernode.presetfile import Conflict, Param, PresetFile, Source
+from supernode.presetload import load_preset, split_name
 from supernode.spec import SystemSpec
 from supernode.stack import Stack, load_stack
-from supernode.system import System, load_preset, split_name
+from supernode.system import System
 from supernode.units import Quantity
 
 __all__ = ["ParameterRow", "PresetInfo", "show", "systems"]

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from supernode.fabric.base import Network
+from supernode.presetload import load_preset
 from supernode.spec import Clos, GraphShape, TorusShape
 from supernode.stack import load_stack
-from supernode.system import System, load_preset
+from supernode.system import System
 
 if TYPE_CHECKING:
     from supernode.catalogue import ParameterRow, PresetInfo

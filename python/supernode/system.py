@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from html import escape
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from supernode.data import convert, load_raw, locate
 from supernode.device import Device
 from supernode.errors import FabricError, SpecError, SupernodeError
 from supernode.fabric.base import Fabric, Network, parse_fabric, positive
 from supernode.fabric.fat_tree import FatTree
 from supernode.marks import ASSUMED_MARKS, assumed_text
 from supernode.preset import Core, ScaleOut, build, with_overrides
-from supernode.presetfile import ClusterFile, PresetFile, check_format
+from supernode.presetload import load_preset, split_name
 from supernode.spec import SystemSpec
 from supernode.stack import load_stack
 from supernode.units import Quantity
@@ -25,7 +22,7 @@ from supernode.units import Quantity
 if TYPE_CHECKING:
     from supernode.picture import Figure
 
-__all__ = ["System", "SystemLike", "as_system", "load_preset", "split_name"]
+__all__ = ["System", "SystemLike", "as_system"]
 
 
 @dataclass(frozen=True)
@@ -464,51 +461,3 @@ def as_system(value: SystemLike) -> System:
     if isinstance(value, str):
         return System.preset(value)
     raise SpecError(f"system {value!r} is neither a System nor the name of a preset")
-
-
-def split_name(name: str) -> tuple[str, int]:
-    """Split ``"NAME:n"`` into the name and the number of units."""
-    if not isinstance(name, str):
-        raise SpecError(f"system {name!r} is not the name of a preset")
-    base, colon, count = name.rpartition(":")
-    if not colon:
-        return name, 1
-    try:
-        units = int(count)
-    except ValueError:
-        raise SpecError(f"system {name!r}: {count!r} is not a number of units; for example '{base}:4'") from None
-    return base, positive(units, "number of units", base)
-
-
-def load_preset(name: str) -> PresetFile:
-    """Read the file of a preset by its name or path; files of users are read anew each time.
-
-    Raises
-    ------
-    SpecError
-        If the file is not valid, or it is a unit of itself.
-    """
-    path = locate("presets", "system", name)
-    return _read(path, ()) if isinstance(path, Path) and name.endswith(".toml") else _packaged(path.name)
-
-
-@lru_cache(maxsize=256)
-def _packaged(file: str) -> PresetFile:
-    return _read(locate("presets", "system", file.removesuffix(".toml")), ())
-
-
-def _read(path: Traversable, above: tuple[str, ...]) -> PresetFile:
-    """Read a file and the files of the units that it is made of."""
-    place = str(path.resolve()) if isinstance(path, Path) else path.name
-    if place in above:
-        chain = " is made of ".join(Path(p).name for p in (*above[above.index(place) :], place))
-        raise SpecError(f"{path.name}: unit leads back to the file itself: {chain}")
-    raw = load_raw(path)
-    check_format(raw, path.name)
-    if "unit" not in raw:
-        return convert(raw, PresetFile, path.name)
-    cluster = convert(raw, ClusterFile, path.name)
-    unit = cluster.unit
-    if isinstance(path, Path) and unit.endswith(".toml") and (path.parent / unit).is_file():
-        unit = str(path.parent / unit)
-    return cluster.on(_read(locate("presets", "system", unit), (*above, place)))
