@@ -48,6 +48,8 @@ class Level:
         Head in to head out of a switch, or of the router inside an accelerator, in ns.
     per_cable
         Links that share a cable.
+    optical_one_in
+        If not 0: of every so many links one is optical, whatever ``medium`` says of the others.
     """
 
     network: str
@@ -60,11 +62,19 @@ class Level:
     ports: int
     switch_ns: float
     per_cable: int = 1
+    optical_one_in: int = 0
 
     @property
     def total_gbps(self) -> float:
         """Rate of all links: those of a tier upwards, those of a dimension in either direction, in GB/s."""
         return self.links * self.link_gbps * (1 if self.switches else 2)
+
+    @property
+    def media(self) -> dict[str, int]:
+        """Links by medium, ``"unknown"`` where nobody says."""
+        own = self.medium or "unknown"
+        optical = self.links // self.optical_one_in if self.optical_one_in else 0
+        return {m: n for m, n in ((own, self.links - optical), ("optics", optical)) if n}
 
     @property
     def cables(self) -> int:
@@ -74,7 +84,7 @@ class Level:
     @property
     def optical_ends(self) -> int:
         """Ends of optical cables, two each: a module, or a part of one where a module serves several cables."""
-        return 2 * self.cables if any(word in self.medium.lower() for word in OPTICAL) else 0
+        return sum(2 * -(-n // self.per_cable) for m, n in self.media.items() if any(w in m.lower() for w in OPTICAL))
 
 
 @dataclass(frozen=True)
@@ -144,9 +154,8 @@ class Inventory:
     def by_medium(self) -> dict[str, int]:
         """Return links by medium, ``"unknown"`` where nobody says."""
         found: dict[str, int] = {}
-        for level in self.levels:
-            if level.links:
-                found[level.medium or "unknown"] = found.get(level.medium or "unknown", 0) + level.links
+        for medium, links in ((m, n) for level in self.levels for m, n in level.media.items()):
+            found[medium] = found.get(medium, 0) + links
         return found
 
     def __str__(self) -> str:
@@ -174,7 +183,8 @@ def inventory(system: SystemLike) -> Inventory:
     for network, found in zip(machine.all_networks(), counts["networks"], strict=True):
         for i, level in enumerate(found["levels"]):
             per_cable = network.per_cable[i] if i < len(network.per_cable) else 1
-            levels.append(Level(network=found["name"], per_cable=per_cable, **level))
+            optics = network.optical_one_in[i] if i < len(network.optical_one_in) else 0
+            levels.append(Level(network=found["name"], per_cable=per_cable, optical_one_in=optics, **level))
     return Inventory(machine, counts, tuple(levels))
 
 

@@ -14,6 +14,7 @@ from supernode.errors import FabricError, SpecError
 from supernode.fabric.base import Network, buffer_bytes, packet_bytes, parse_kind, parse_routing, positive
 from supernode.fabric.fat_tree import FatTree
 from supernode.fabric.graph import Edge, Graph, SwitchNode
+from supernode.fabric.torus import torus_shape
 from supernode.familyfile import FAMILIES, family_network
 from supernode.names import choose, unknown
 from supernode.presetfile import (
@@ -219,7 +220,12 @@ def _network(file: NetworkFile) -> Network:
         dateline=file.dateline,
     )
     cables = tuple(positive(whole(n.per_cable, f"{file.name} per_cable"), "per_cable", file.name) for n in file.links)
-    return Network(spec, parse_kind(file.kind), tuple(file.notes), tuple(file.assumed), per_cable=cables)
+    optics = tuple(whole(n.optical_one_in, f"{file.name} optical_one_in") for n in file.links)
+    if min(optics, default=0) < 0:
+        raise FabricError(f"fabric {file.name}: optical_one_in is {min(optics)}; it must be 0 or a number of links")
+    return Network(
+        *(spec, parse_kind(file.kind), tuple(file.notes), tuple(file.assumed)), per_cable=cables, optical_one_in=optics
+    )
 
 
 def _graph(file: NetworkFile) -> Network:
@@ -277,10 +283,11 @@ def _topology(file: TopologyFile, name: str) -> Topology:
     kind = file.kind
     dims = [whole(d, f"{name} dims") for d in file.dims]
     if kind == "torus":
-        wrap = [file.wrap] * len(dims) if isinstance(file.wrap, bool) else file.wrap
+        wrap = file.wrap if isinstance(file.wrap, list) else [flag(file.wrap, f"{name} wrap")] * len(dims)
         if len(wrap) != len(dims):
             raise FabricError(f"fabric {name}: wrap has {len(wrap)} values for {len(dims)} dimensions")
-        return TorusShape(dims, [w and d > 2 for w, d in zip(wrap, dims, strict=True)])
+        twist = file.twist if isinstance(file.twist, list) else flag(file.twist, f"{name} twist")
+        return torus_shape(dims, wrap, twist, name)
     if kind == "mesh":
         return TorusShape(dims, [False] * len(dims))
     if kind == "full_mesh":

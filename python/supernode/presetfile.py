@@ -109,7 +109,8 @@ class TopologyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parallel: list[int | str] = []
     rails: int | str = 1
     dims: list[int | str] = []
-    wrap: list[bool] | bool = True
+    wrap: list[bool] | bool | str = True
+    twist: list[list[int]] | bool | str = False
     accelerators: list[str] = []
     nodes: list[NodeFile] = []
     edges: list[EdgeFile] = []
@@ -135,12 +136,17 @@ class PlanesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LinkFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One tier or dimension of links; ``per_cable`` of them share a cable and its two modules."""
+    """One tier or dimension of links.
+
+    ``per_cable`` of them share a cable and its two modules; of every ``optical_one_in`` one is optical, whatever the
+    medium of the others (0: the medium says it for all).
+    """
 
     rate: Quantity
     latency: Quantity
     medium: str = ""
     per_cable: int | str = 1
+    optical_one_in: int | str = 0
 
 
 class SwitchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -42,6 +42,9 @@ def network_text(network: Network) -> list[str]:
         mesh = isinstance(shape, TorusShape) and not any(shape.wrap)
         kind = "Mesh" if mesh else type(shape).__name__.removesuffix("Shape")
         form = f"{kind} of {' x '.join(str(d) for d in shape.dims)}"
+        if isinstance(shape, TorusShape) and shape.twist:
+            turns = ", ".join(f"that of dimension {a + 1} shifts dimension {b + 1} by half" for a, b in shape.twist)
+            form = f"twisted {form}, wraparounds: {turns}"
     lines = [f"{spec.name}: joins {spec.span} accelerators; {form}"]
     planes = f"{len(spec.planes)} x {spec.planes[0]}" if len(set(spec.planes)) == 1 else str(spec.planes)
     buffer = "unlimited" if spec.buffer is None else f"{spec.buffer} B"
@@ -90,7 +93,7 @@ def inventory_text(found: Inventory) -> str:
     head = ("network", "level", "links", "medium", "GB/s each", "an accelerator", "ns", "switches", "ports", "ns")
     rows = [
         (
-            *(x.network, x.name, f"{x.links:,}", x.medium or "unknown", f"{x.link_gbps:g}"),
+            *(x.network, x.name, f"{x.links:,}", " + ".join(x.media) or x.medium or "unknown", f"{x.link_gbps:g}"),
             *(f"{x.total_gbps / each:,.4g}", f"{x.link_ns:g}", *_forwarding(x), f"{x.switch_ns:g}"),
         )
         for x in found.levels
@@ -139,7 +142,8 @@ def _optics(found: Inventory) -> str:
     ends: dict[str, int] = {}
     for level in found.levels:
         if level.optical_ends:
-            ends[level.medium] = ends.get(level.medium, 0) + level.optical_ends
+            medium = "optics" if level.optical_one_in else level.medium
+            ends[medium] = ends.get(medium, 0) + level.optical_ends
     listed = ", ".join(f"{medium} {count:,}" for medium, count in ends.items())
     open_links = found.by_medium().get("unknown", 0)
     words = f"{found.optical_ends:,} ends of optical cables{f' ({listed})' if listed else ''}"

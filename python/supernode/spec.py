@@ -36,10 +36,14 @@ class Clos(msgspec.Struct, frozen=True, tag_field="kind", tag="clos"):
 
 
 class TorusShape(msgspec.Struct, frozen=True, tag_field="kind", tag="torus"):
-    """A torus or mesh, first dimension fastest."""
+    """A torus or mesh, first dimension fastest.
+
+    Of each pair in ``twist``, the wraparound of the first dimension shifts the second by half.
+    """
 
     dims: list[int]
     wrap: list[bool]
+    twist: list[tuple[int, int]] = []
 
 
 class FullMeshShape(msgspec.Struct, frozen=True, tag_field="kind", tag="full_mesh"):

@@ -13,7 +13,7 @@ fn direct(name: &str, dims: &[u32], wrap: bool, full: bool) -> NetworkSpec {
     let shape = if full {
         TopologySpec::FullMesh { dims: dims.into() }
     } else {
-        TopologySpec::Torus { dims: dims.into(), wrap: vec![wrap; dims.len()] }
+        TopologySpec::Torus { dims: dims.into(), wrap: vec![wrap; dims.len()], twist: vec![] }
     };
     network(name, dims.iter().product(), shape, vec![1])
 }

@@ -5,7 +5,9 @@
 
 mod common;
 use common::*;
-use supernode_core::collective::{Algorithm::*, Collective::*, Params};
+use supernode_core::collective::{Algorithm::*, Collective::*, Params, Target, build};
+use supernode_core::fabric::{Fabric, Shape};
+use supernode_core::routing::dimension_order;
 use supernode_core::spec::{SwitchSpec, TopologySpec};
 
 const B: u64 = FS_PER_BYTE;
@@ -82,6 +84,35 @@ fn planes_divide_the_bandwidth_term() {
 }
 
 #[test]
+fn buckets_of_a_twisted_torus_keep_every_link_busy() {
+    // 4 x 8 with a twist: a lane each way round either ring of 8, with a quarter of 32 x 16 KiB each. All-reduce goes round its
+    // ring in 2 x 7 steps of an eighth of that, 16 KiB, alone on its links; in between, 2 x 3 steps of a fourth of that on
+    // lines of 4, over two links at most, of which each carries the messages of two lanes.
+    let shape = TopologySpec::Torus { dims: vec![4, 8], wrap: vec![true; 2], twist: vec![[0, 1]] };
+    let spec = system(32, vec![network("twisted", 32, shape, vec![1])]);
+    let mut params = Params::new(AllReduce, TorusBucket, 32, 32 * 4 * 4096);
+    (params.dims, params.twist) = (vec![4, 8], vec![[0, 1]]);
+    let direct = match &Fabric::new(&spec).unwrap().networks[0].planes[0].shape {
+        Shape::Direct(direct) => direct.clone(),
+        other => panic!("{other:?}"),
+    };
+    let schedule = build(&params).unwrap();
+    for (lane, step) in (0..4).flat_map(|lane| (0..schedule.steps(0, lane)).map(move |step| (lane, step))) {
+        for rank in 0..32 {
+            let message = schedule.send(rank, lane, step, 0);
+            let Target::Rank(peer) = message.to else { panic!("{message:?}") };
+            let hops = dimension_order::distance(&direct, rank, peer);
+            // the first seven steps and the last seven are on the ring that goes round twice or is the long one
+            assert_eq!(hops, if (7..13).contains(&step) { hops.clamp(1, 2) } else { 1 }, "{rank} {lane} {step}");
+        }
+    }
+    let time = Run::default().collective(&spec, &params).unwrap().finish_fs;
+    let rings = 14 * (LATENCY + 16_384 * B);
+    assert!(time > rings + 6 * (LATENCY + 4096 * B), "{time}");
+    assert!(time < rings + 6 * (2 * LATENCY + SWITCH + 3 * 4096 * B), "{time}");
+}
+
+#[test]
 fn a_torus_neighbour_is_one_link_away() {
     // send_recv to the next rank of an 8-ring: no switch between
     let spec = system(8, vec![network("ring", 8, torus(&[8]), vec![1])]);
@@ -91,7 +122,7 @@ fn a_torus_neighbour_is_one_link_away() {
 #[test]
 fn a_line_is_passed_hop_by_hop() {
     // one message over 5 links and 4 routers of a mesh, cut through
-    let mesh = TopologySpec::Torus { dims: vec![6], wrap: vec![false] };
+    let mesh = TopologySpec::Torus { dims: vec![6], wrap: vec![false], twist: vec![] };
     let spec = system(6, vec![network("line", 6, mesh, vec![1])]);
     let params = Params::new(Gather, Direct, 2, 2 * 12_000);
     let run = Run { placement: Some(vec![0, 5]), ..Run::default() };

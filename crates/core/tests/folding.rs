@@ -83,7 +83,7 @@ fn even_fabrics() -> impl Strategy<Value = SystemSpec> {
                 system(32, vec![network("tree", 32, tree, vec![1])])
             }
             _ => {
-                let mesh = TopologySpec::Torus { dims: vec![4, 3], wrap: vec![true, false] };
+                let mesh = TopologySpec::Torus { dims: vec![4, 3], wrap: vec![true, false], twist: vec![] };
                 system(
                     24,
                     vec![network("board", 12, mesh, vec![links]), network("pod", 24, clos(&[24], &[1]), vec![2])],
@@ -113,7 +113,8 @@ fn even_jobs() -> impl Strategy<Value = (SystemSpec, Params)> {
             if collective == Barrier {
                 params.bytes = 0;
             }
-            if let (TopologySpec::Torus { dims, wrap }, true) = (&spec.networks[0].topology, n == spec.networks[0].span)
+            if let (TopologySpec::Torus { dims, wrap, .. }, true) =
+                (&spec.networks[0].topology, n == spec.networks[0].span)
             {
                 (params.dims, params.wrap) = (dims.clone(), wrap.clone());
             }

@@ -70,6 +70,9 @@ class Network:
         Names of the vertices of a graph: accelerators, then switches.
     per_cable
         By tier or dimension, links that share one cable and its two modules; one where nothing is said.
+    optical_one_in
+        By dimension, 0, or every how many links one is optical whatever the others are made of: those between racks or
+        cubes whose inside is copper.
     label
         Family and sizes of a graph that follows a rule; empty for others.
     form
@@ -82,6 +85,7 @@ class Network:
     assumed: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     per_cable: tuple[int, ...] = ()
+    optical_one_in: tuple[int, ...] = ()
     label: str = ""
     form: Mapping[str, Any] = field(default_factory=dict)
 

@@ -15,6 +15,35 @@ from supernode.units import Quantity
 __all__ = ["Mesh", "Ring", "Torus"]
 
 
+def torus_shape(
+    dims: Sequence[int], wraps: Sequence[bool], twist: bool | Sequence[Sequence[int]], name: str
+) -> TorusShape:
+    """Return the shape of a torus; ``twist`` as for :class:`Torus`.
+
+    Raises
+    ------
+    FabricError
+        If a twist is asked for and no dimension is twice as long as another, or the pairs are no pairs.
+    """
+    # A ring of two would join the same pair twice.
+    rings = [w and d > 2 for w, d in zip(wraps, dims, strict=True)]
+    if isinstance(twist, bool):
+        doubled = [
+            (i, j) for i, k in enumerate(dims) for j, d in enumerate(dims) if rings[i] and rings[j] and d == 2 * k
+        ]
+        if twist and (not doubled or {i for i, _ in doubled} & {j for _, j in doubled}):
+            sides = " x ".join(str(d) for d in dims)
+            raise FabricError(
+                f"fabric {name}: a torus of {sides} has no twist; its rings must be of k and 2k, for example "
+                f"k x k x 2k or k x 2k x 2k with k of 3 or more"
+            )
+        return TorusShape(list(dims), rings, doubled if twist else [])
+    pairs = [tuple(pair) for pair in twist]
+    if not all(len(p) == 2 and all(type(i) is int and 0 <= i < len(dims) for i in p) for p in pairs):
+        raise FabricError(f"fabric {name}: twist is {twist!r}; it must be true, false or pairs of dimensions from 0")
+    return TorusShape(list(dims), rings, [(a, b) for a, b in pairs])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Torus:
     """An n-dimensional torus, such as a TPU pod.
@@ -29,6 +58,10 @@ class Torus:
         Latency of one link; one value, or one a dimension.
     wrap
         Wraparound; one value, or one a dimension. A dimension of one or two has none.
+    twist
+        ``True`` for a twisted torus: the wraparound of each dimension of ``k`` shifts every dimension of ``2k`` by
+        ``k``, as in slices of k x k x 2k and k x 2k x 2k that optical circuit switches make. Or pairs of dimensions,
+        counted from 0: the wraparound of the first shifts the second by half of its size.
     links
         Parallel links between neighbours.
     hop_latency
@@ -43,6 +76,7 @@ class Torus:
     bandwidth: Quantity | Sequence[Quantity]
     latency: Quantity | Sequence[Quantity]
     wrap: bool | Sequence[bool] = True
+    twist: bool | Sequence[tuple[int, int]] = False
     links: int = 1
     hop_latency: Quantity = "0 ns"
     cut_through: bool = True
@@ -62,8 +96,7 @@ class Torus:
         wraps = [self.wrap] * len(dims) if isinstance(self.wrap, bool) else list(self.wrap)
         if len(wraps) != len(dims) or not all(isinstance(w, bool) for w in wraps):
             raise FabricError(f"fabric {name}: wrap is {self.wrap!r}; it must be one bool, or {len(dims)} of them")
-        # A ring of two would join the same pair twice.
-        shape = TorusShape(dims=dims, wrap=[w and d > 2 for w, d in zip(wraps, dims, strict=True)])
+        shape = torus_shape(dims, wraps, self.twist, name)
         spec = direct_network(
             name,
             span,

@@ -191,5 +191,10 @@ def _direct(shape: TorusShape | FullMeshShape, links: int, span: int) -> Iterato
             elif x + 1 < size:
                 yield member, member + stride, dim, links
             elif shape.wrap[dim] and size > 2:
-                yield member, member - x * stride, dim, links
+                end = member - x * stride
+                for shifted in [b for a, b in shape.twist if a == dim]:
+                    step, around = prod(shape.dims[:shifted]), shape.dims[shifted]
+                    at = end // step % around
+                    end += ((at + around // 2) % around - at) * step
+                yield member, end, dim, links
         stride *= size

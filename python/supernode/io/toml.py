@@ -83,7 +83,9 @@ def _network(network: Network) -> _Table:
         "overhead": format_size(spec.overhead) if spec.overhead else 0,
         "buffer": "unlimited" if spec.buffer is None else format_size(spec.buffer),
         "routing": spec.routing,
-        "links": [_link(link) for link in spec.links],
+        "links": [
+            _link(link) | _cabling(network.per_cable, network.optical_one_in, i) for i, link in enumerate(spec.links)
+        ],
         "switches": [_switch(switch) for switch in spec.switches],
     }
     if not spec.dateline:
@@ -97,6 +99,13 @@ def _network(network: Network) -> _Table:
 def _link(spec: LinkSpec) -> _Table:
     medium = {"medium": spec.medium} if spec.medium else {}
     return {"rate": format_rate(spec.rate), "latency": format_time(spec.latency_fs), **medium}
+
+
+def _cabling(per_cable: Sequence[int], optical_one_in: Sequence[int], index: int) -> _Table:
+    """Return what the inventory counts cables by, where it is not the default."""
+    shared = {"per_cable": per_cable[index]} if index < len(per_cable) and per_cable[index] != 1 else {}
+    optics = {"optical_one_in": optical_one_in[index]} if index < len(optical_one_in) and optical_one_in[index] else {}
+    return {**shared, **optics}
 
 
 def _switch(spec: SwitchSpec) -> _Table:
@@ -114,7 +123,8 @@ def _topology(spec: NetworkSpec, names: Sequence[str]) -> _Table:
         rails = {"rails": shape.rails} if shape.rails > 1 else {}
         return {"kind": "clos", "down": shape.down, "up": shape.up, "parallel": shape.parallel, **rails}
     if isinstance(shape, TorusShape):
-        return {"kind": "torus", "dims": shape.dims, "wrap": shape.wrap}
+        twist = {"twist": [list(pair) for pair in shape.twist]} if shape.twist else {}
+        return {"kind": "torus", "dims": shape.dims, "wrap": shape.wrap, **twist}
     if not isinstance(shape, GraphShape):
         return {"kind": "full_mesh", "dims": shape.dims}
     kinds = shape.switch_kinds or [0] * shape.switches

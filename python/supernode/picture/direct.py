@@ -41,4 +41,8 @@ def _dimension(index: int, spec: NetworkSpec, shape: TorusShape | FullMeshShape,
         lines = ["no links"]
     elif parallel > 1:
         lines.append(f"{parallel:,} parallel links a pair")
+    if isinstance(shape, TorusShape):
+        shifted = [b + 1 for a, b in shape.twist if a == index]
+        if shifted:
+            lines.append(f"wraparound shifts dimension {' and '.join(str(b) for b in shifted)} by half")
     return Dimension(form, size, parallel, link.medium, f"dimension {index + 1}: {name}", tuple(lines))

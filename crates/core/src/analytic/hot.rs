@@ -47,7 +47,8 @@ pub fn busiest(costs: &Costs, schedule: &dyn Schedule) -> (f64, usize, usize) {
                     let copy = here - here % net.span;
                     let (from, to) = (here % net.span, costs.placement[peer as usize] % net.span);
                     let choices = dimension_order::choices(direct, from, to);
-                    for selector in 0..choices {
+                    for hop in 0..choices {
+                        let selector = dimension_order::selector(direct, direct.way(from, to), hop);
                         let mut at = from;
                         while let Some((port, _)) = dimension_order::next(direct, at, to, selector) {
                             let link = u64::from(copy + at) * u64::from(ports) + u64::from(port);

@@ -225,11 +225,8 @@ impl<'a> Costs<'a> {
                 let ports = neighbours * if spray { choices.max(d.links) } else { d.links };
                 let class = self.first[network] + 2 * dim + minus as usize;
                 // the slowest dimension on the way sets the pace
-                let slow = |i: usize| {
-                    d.dims[i].kind.size() > 1
-                        && x / d.dims[i].stride % d.dims[i].kind.size() != y / d.dims[i].stride % d.dims[i].kind.size()
-                };
-                let rate = (0..d.dims.len()).filter(|&i| slow(i)).map(|i| net.link(i).rate.0).min().unwrap_or(1);
+                let passed = dimension_order::hops(d, x, y).enumerate().filter(|(_, hops)| *hops > 0);
+                let rate = passed.map(|(i, _)| net.link(i).rate.0).min().unwrap_or(1);
                 let per_byte = 8e15 / rate as f64;
                 let neighbour = (neighbour, neighbours);
                 FirstHop { choices: choices.into(), port: class, per_byte, ports: ports.into(), neighbour }

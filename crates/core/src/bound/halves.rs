@@ -3,10 +3,11 @@
 //! **Model.** The *bisection* is the least rate, one way, of the links between two halves of the accelerators of a copy
 //! (which differ by one where their number is odd), over all halves that follow the shape. In a tree these take whole
 //! subtrees, and one split at each tier; switches stand on the side that costs less. In a direct network they cut through
-//! the middle of a dimension; where its size is odd, the middle layer is itself halved along the others. The *diameter*
+//! the middle of a dimension; where its size is odd, the middle layer is itself halved along the others. Wraparounds with a
+//! twist cross the middle of the rings that they shift. The *diameter*
 //! is the longest route in links, and in propagation over links and switches.
 //!
-//! **Invariant.** In symmetric trees, tori and full meshes no halves at all have less between them: tests hold this against
+//! **Invariant.** In symmetric trees, tori (with a twist: of even size) and full meshes no halves at all have less between them: tests hold this against
 //! every choice of halves in small graphs, and the diameter against a search of the graph.
 //!
 //! **Cost.** O(tiers) or O(2^dimensions). **Limits.** A tree with an incomplete last subtree counts it like the others;
@@ -47,12 +48,17 @@ fn cut(net: &Network, direct: &Direct, dims: &[usize]) -> f64 {
     let size = |i: usize| direct.dims[i].kind.size();
     let places: u32 = dims.iter().map(|&i| size(i)).product();
     let through = |&i: &usize| {
-        let links = middle(direct.dims[i].kind) * u64::from(places / size(i)) * u64::from(direct.links);
+        // whoever crosses a wraparound that shifts this ring by half is on its other side
+        let turned = direct.twisted_across(i).map(|turned| u64::from(places / turned.kind.size()));
+        let lines = middle(direct.dims[i].kind) * u64::from(places / size(i)) + turned.sum::<u64>();
+        let links = lines * u64::from(direct.links);
         let others: Vec<usize> = dims.iter().copied().filter(|&j| j != i).collect();
         let layer = if size(i) % 2 == 1 { cut(net, direct, &others) } else { 0.0 };
         links as f64 * net.link(i).rate.0 as f64 + layer
     };
-    let least = dims.iter().filter(|&&i| size(i) > 1).map(through).fold(f64::INFINITY, f64::min);
+    // an odd ring that shifts others has no middle layer of its own
+    let cuts = |&&i: &&usize| size(i) > 1 && (size(i) % 2 == 0 || direct.shifts(i).next().is_none());
+    let least = dims.iter().filter(cuts).map(through).fold(f64::INFINITY, f64::min);
     if least.is_finite() { least } else { 0.0 }
 }
 
@@ -64,6 +70,12 @@ pub fn diameter(net: &Network) -> (u32, u64) {
             // the first and the last member are as far apart as any two: different subtrees at every tier in use
             let meet = path::meet(net, 0, net.span - 1);
             (2 * (meet as u32 + 1), path::climb(net, meet).1)
+        }
+        Shape::Direct(direct) if !direct.twist.is_empty() => {
+            // every place sees the same: look from the first
+            let far = (0..net.span).map(|to| path::route(net, direct, 0, to));
+            let (hops, _, fs) = far.max_by_key(|&(hops, _, fs)| (hops, fs)).unwrap_or_default();
+            (hops, fs)
         }
         Shape::Direct(direct) => {
             let far = |kind: Dimension| match kind {

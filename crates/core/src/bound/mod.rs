@@ -25,7 +25,9 @@ pub mod needs;
 pub mod path;
 
 use crate::collective::Collective;
+use crate::fabric::direct::Dimension;
 use crate::fabric::{Fabric, Network, Shape};
+use crate::routing::dimension_order;
 use crate::spec::ProtocolSpec;
 use crate::units::Fs;
 
@@ -236,7 +238,9 @@ impl Crowd<'_> {
             let group = |a: u32| 2 * (a / net.span) + u32::from(low(a));
             let mut inside = vec![0; 2 * net.copies as usize];
             self.demand.placement.iter().for_each(|&a| inside[group(a) as usize] += 1);
-            let links = describe::middle(dim.kind) * u64::from(net.span / dim.kind.size()) * u64::from(direct.links);
+            let turned = direct.twisted_across(d).map(|turned| u64::from(net.span / turned.kind.size()));
+            let lines = describe::middle(dim.kind) * u64::from(net.span / dim.kind.size()) + turned.sum::<u64>();
+            let links = lines * u64::from(direct.links);
             let rate = links as f64 * net.link(d).rate.0 as f64 / 8.0 * path::payload_share(net);
             let block = dim.stride * half;
             let block = if dim.kind.size().is_multiple_of(2) { block } else { 1 };
@@ -254,6 +258,16 @@ impl Crowd<'_> {
         let whole = self.fabric.networks.len() == 1 && net.copies == 1 && self.n == net.span;
         if !whole || self.demand.collective != Collective::AllToAll {
             return 0.0;
+        }
+        if !direct.twist.is_empty() {
+            // Which dimensions a byte goes along is open, but not how many links it takes. Every place sees the same, unless
+            // there are lines with ends.
+            if direct.dims.iter().any(|d| matches!(d.kind, Dimension::Line { wrap: false, size: 2.. })) {
+                return 0.0;
+            }
+            let hops: f64 = (0..net.span).map(|to| f64::from(dimension_order::distance(direct, 0, to))).sum();
+            let bytes = self.demand.bytes as f64 / f64::from(self.n) * hops;
+            return seconds(bytes, net.injection() as f64 / 8.0 * path::payload_share(net));
         }
         // A byte must make up the distance in every dimension, so each dimension is a bound of its own.
         let pair = self.demand.bytes as f64 / f64::from(self.n);

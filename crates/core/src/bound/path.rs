@@ -5,8 +5,9 @@
 //!
 //! **Cost.** O(tiers or dimensions) a pair, no allocation.
 
-use crate::fabric::direct::Dimension;
+use crate::fabric::direct::{Dimension, Direct};
 use crate::fabric::{Fabric, Network, Shape};
+use crate::routing::dimension_order;
 use crate::units::Fs;
 
 /// What lies between two accelerators.
@@ -37,14 +38,8 @@ pub fn between(fabric: &Fabric, x: u32, y: u32) -> Option<Path> {
             (meet, 2 * (meet as u32 + 1), wire, latency)
         }
         Shape::Direct(d) => {
-            let (mut hops, mut wire) = (0, 0);
-            for (i, dim) in d.dims.iter().enumerate() {
-                let (size, stride) = (dim.kind.size(), dim.stride);
-                let h = span(dim.kind, x / stride % size, y / stride % size);
-                hops += h;
-                wire += u64::from(h) * net.link(i).latency_fs;
-            }
-            (0, hops, wire, wire + u64::from(hops.saturating_sub(1)) * net.switch(0).latency_fs)
+            let (hops, wire, latency) = route(net, d, x, y);
+            (0, hops, wire, latency)
         }
         Shape::Graph(graph) => {
             let hops = graph.hops(x, y)?;
@@ -54,6 +49,16 @@ pub fn between(fabric: &Fabric, x: u32, y: u32) -> Option<Path> {
         }
     };
     Some(Path { network, meet, links, latency_fs, wire_fs })
+}
+
+/// Links, and the latency of links alone and with routers, between two places of a direct network.
+pub fn route(net: &Network, direct: &Direct, x: u32, y: u32) -> (u32, Fs, Fs) {
+    let (mut hops, mut wire) = (0, 0);
+    for (i, h) in dimension_order::hops(direct, x, y).enumerate() {
+        hops += h;
+        wire += u64::from(h) * net.link(i).latency_fs;
+    }
+    (hops, wire, wire + u64::from(hops.saturating_sub(1)) * net.switch(0).latency_fs)
 }
 
 /// Highest tier passed between two members of a copy of a tree network.

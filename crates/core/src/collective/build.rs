@@ -59,6 +59,8 @@ pub struct Params {
     pub order: Vec<u32>,
     /// Wraparound by dimension; empty: all.
     pub wrap: Vec<bool>,
+    /// Pairs of dimensions with wraparound: that of the first shifts the second, of even size, by half.
+    pub twist: Vec<[u32; 2]>,
     /// In-network: a tree of several tiers of switches sums, and sums of all go to all instead of to owners.
     pub shared: bool,
     /// Independent lanes; the algorithm's usual number if absent.
@@ -81,6 +83,7 @@ impl Params {
             dims: Vec::new(),
             order: Vec::new(),
             wrap: Vec::new(),
+            twist: Vec::new(),
             shared: false,
             lanes: None,
             chunks: None,
@@ -183,6 +186,16 @@ fn validate(params: &Params) -> Result<()> {
         let expected = format!("empty or one entry for each of {} dims", params.dims.len());
         return Err(Error::spec("wrap", format!("{:?}", params.wrap), expected));
     }
+    let ring = |d: u32| {
+        let d = d as usize;
+        params.dims.get(d).is_some_and(|&size| size > 2) && params.wrap.get(d).is_none_or(|&closed| closed)
+    };
+    let shifts = |d: u32| params.twist.iter().any(|pair| pair[0] == d);
+    let fits = |&&[a, b]: &&[u32; 2]| ring(a) && ring(b) && params.dims[b as usize].is_multiple_of(2) && !shifts(b);
+    if let Some(pair) = params.twist.iter().find(|pair| !fits(pair)) {
+        let expected = "two rings, the second of even size and without a twist of its own";
+        return Err(Error::spec("twist", format!("{pair:?}"), expected));
+    }
     for (field, value) in [("lanes", params.lanes), ("chunks", params.chunks)] {
         if let Some(count) = value.filter(|count| !(1..=MAX_LANES).contains(count)) {
             return Err(Error::spec(field, count, format!("1 to {MAX_LANES}")));
@@ -249,6 +262,7 @@ fn assemble(params: &Params) -> std::result::Result<Box<dyn Schedule>, Refusal> 
         Collective::SendRecv => Kind::Own,
         _ => Kind::Pieces,
     };
+    let many = || Refusal::Algorithm(format!("more than {MAX_DIMS} dimensions, halves of twisted ones counted apart"));
     let cut = Cut::new(kind, params.payload(), params.element, n, pieces(params), total)?;
     Ok(match algorithm {
         Algorithm::Ring => lay(Ring::new(collective, params.root, &params.levels, shared, &cut), cut),
@@ -260,8 +274,10 @@ fn assemble(params: &Params) -> std::result::Result<Box<dyn Schedule>, Refusal> 
         Algorithm::DoubleBinaryTree => lay(DoubleTree::new(collective, params.root, &cut), cut),
         Algorithm::Binomial => lay(Binomial::new(collective, params.root, &cut), cut),
         Algorithm::Pairwise => lay(Pairwise::new(collective, order, &cut), cut),
-        Algorithm::TorusBucket => lay(torus::program(collective, &params.dims, &params.wrap), cut),
-        Algorithm::Hierarchical => lay(hierarchical::program(collective, &params.levels), cut),
+        Algorithm::TorusBucket => {
+            lay(torus::program(collective, &params.dims, &params.wrap, &params.twist).ok_or_else(many)?, cut)
+        }
+        Algorithm::Hierarchical => lay(hierarchical::program(collective, &params.levels).ok_or_else(many)?, cut),
         Algorithm::InNetwork => lay(InNetwork::new(collective, params.root, params.shared, order, &cut), cut),
     })
 }

@@ -14,11 +14,12 @@
 //!
 //! **Source.** Cho, Finkler, Kung, Hunter: BlueConnect, MLSys 2019.
 
+use super::axes::Frames;
 use super::buckets::{Buckets, Lines};
 use super::names::Collective;
 
-/// The program for checked `levels`.
-pub(super) fn program(collective: Collective, levels: &[u32]) -> Buckets {
+/// The program for checked `levels`; `None` if there are too many.
+pub(super) fn program(collective: Collective, levels: &[u32]) -> Option<Buckets> {
     let sizes: Vec<u32> = levels.iter().copied().filter(|&size| size > 1).collect();
-    Buckets::new(collective, Lines::Same, &sizes, |_| false)
+    Some(Buckets::new(collective, Lines::Same, Frames::new(&sizes, |_| false, &[], false)?))
 }

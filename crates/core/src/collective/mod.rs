@@ -10,6 +10,7 @@
 //!
 //! **Limits.** This module knows ranks and bytes, never links. Byte sizes are those of nccl-tests' size column.
 
+mod axes;
 mod binomial;
 mod bruck;
 mod buckets;

@@ -39,6 +39,8 @@ pub(super) struct Share {
     pub(super) way: u32,
     pub(super) hop: u16,
     pub(super) channel: u8,
+    /// See [`Router::order`](crate::routing::router::Router::order).
+    pub(super) order: u8,
 }
 
 /// An open message.
@@ -168,10 +170,12 @@ impl Endpoint {
             if spread.number(hop, 0) >= packets {
                 continue;
             }
-            let (port, channel, way) = match router {
-                None => (net.first_port + hop, 0, 0),
+            let (port, channel, order, way) = match router {
+                None => (net.first_port + hop, 0, 0, 0),
                 Some(router) => match router.first(simulated, way, hop) {
-                    Some(Onward { port, channel, left, .. }) => (net.first_port + port, channel as u8, left),
+                    Some(Onward { port, channel, left, .. }) => {
+                        (net.first_port + port, channel as u8, router.order(way, hop), left)
+                    }
                     None => continue,
                 },
             };
@@ -180,7 +184,7 @@ impl Endpoint {
                 queue.ready = queue.ready.max(start).max(now);
                 self.opened.push(port);
             }
-            queue.shares.push_back(Share { message: id, group: 0, way, hop: hop as u16, channel });
+            queue.shares.push_back(Share { message: id, group: 0, way, hop: hop as u16, channel, order });
         }
         self.stats.sent_messages += 1;
         if job.record_flows && (flags != REDUCE || to == self.rank) {
@@ -228,7 +232,7 @@ impl Endpoint {
                 Path::Destination => router.start(message.by),
             };
             let turns = if message.spread.kind == Kind::RoundRobin { number } else { 0 };
-            let selector = router.selector(hop, way, turns, share.group);
+            let selector = router.selector(hop, share.order, way, turns, share.group);
             (share.way, selector)
         } else {
             let at = &net.port_links[(port - net.first_port) as usize];

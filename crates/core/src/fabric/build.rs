@@ -48,7 +48,7 @@ pub(super) fn build(
                 rails = (*r).max(1);
                 clos_shape(net, links, down, up, parallel, rails)?
             }
-            (None, TopologySpec::Torus { dims, wrap }) => {
+            (None, TopologySpec::Torus { dims, wrap, twist }) => {
                 if dims.len() != wrap.len() {
                     return Err(wrong(
                         net,
@@ -61,10 +61,10 @@ pub(super) fn build(
                     2 => Dimension::Full { size },
                     _ => Dimension::Line { size, wrap: wrap && size > 2 },
                 };
-                direct_shape(net, links, &dims.iter().zip(wrap).map(line).collect::<Vec<_>>())?
+                direct_shape(net, links, &dims.iter().zip(wrap).map(line).collect::<Vec<_>>(), twist)?
             }
             (None, TopologySpec::FullMesh { dims }) => {
-                direct_shape(net, links, &dims.iter().map(|&size| Dimension::Full { size }).collect::<Vec<_>>())?
+                direct_shape(net, links, &dims.iter().map(|&size| Dimension::Full { size }).collect::<Vec<_>>(), &[])?
             }
             (None, TopologySpec::Graph { switches, edges, switch_kinds, weights }) => {
                 graph_shape(net, *switches, edges, switch_kinds, weights)?
@@ -189,7 +189,7 @@ fn graph_shape(net: &NetworkSpec, switches: u32, edges: &[[u32; 4]], kinds: &[u1
     Ok(Shape::Graph(Arc::new(graph)))
 }
 
-fn direct_shape(net: &NetworkSpec, links: u32, kinds: &[Dimension]) -> Result<Shape> {
+fn direct_shape(net: &NetworkSpec, links: u32, kinds: &[Dimension], twist: &[[u32; 2]]) -> Result<Shape> {
     if net.planes.len() != 1 {
         return Err(wrong(
             net,
@@ -211,6 +211,14 @@ fn direct_shape(net: &NetworkSpec, links: u32, kinds: &[Dimension]) -> Result<Sh
             format!("dimensions {sizes:?} hold {} accelerators, the span is {}", direct.positions(), net.span),
             "equal numbers",
         ));
+    }
+    direct = direct.twisted(twist).map_err(|problem| {
+        wrong(net, problem, "pairs of rings, the second of even size and without a twist of its own")
+    })?;
+    // equally short paths may take different dimensions: they must take equally long
+    if let Some((a, b)) = direct.twist.iter().find(|&&(a, b)| net.links.get(a) != net.links.get(b)) {
+        let problem = format!("links of dimensions {a} and {b}, which a twist joins, differ");
+        return Err(wrong(net, problem, "equal rate and latency"));
     }
     // without flow control nothing can wait in a circle
     direct.dateline &= net.dateline && net.buffer.is_some();

@@ -4,10 +4,17 @@
 //! (dimension, which neighbour, parallel link). `peer` is an involution. A wrapped dimension of size one or two has no
 //! wraparound: it would double the same pair.
 //!
+//! **Twist.** The wraparound of one ring can shift another one by half of it: a torus of k x k x 2k whose short wraparounds
+//! shift the long dimension by k is as wide in every direction (Camarero, Martinez, Beivide: Lattice graphs for high-scale
+//! interconnection topologies, IEEE TPDS 26(9) 2015). Optical circuit switches make slices of tori so.
+//!
 //! **Folding.** A dimension whose places all look alike (a ring, a full mesh) can be folded: one place stands for all, and
 //! its links lead back to itself. Where a packet has to go is therefore kept as the *way left*, see [`Direct::way`].
 //!
 //! **Cost.** O(dimensions) a query; nothing is stored per vertex.
+
+/// Most dimensions of a torus with a twist.
+pub const MOST_TWISTED: usize = 8;
 
 /// Kind of one dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +79,9 @@ pub struct Direct {
     pub links: u32,
     /// Routes around rings change to a second virtual channel at a dateline, which keeps them free of deadlock.
     pub dateline: bool,
+    /// Pairs of rings: whoever crosses the wraparound of the first comes out half of the second further.
+    pub twist: Vec<(usize, usize)>,
+    turned: Vec<usize>,
 }
 
 /// A dimension with its place in indices and ports.
@@ -94,6 +104,13 @@ impl Dim {
     #[inline]
     pub fn at(&self, position: u32) -> u32 {
         if self.folded { 0 } else { position / self.stride % self.kind.size() }
+    }
+
+    /// A way that is half of the ring longer along it, cyclically.
+    #[inline]
+    pub fn half_further(&self, way: u32) -> u32 {
+        let half = self.kind.size() / 2;
+        if way / self.unit % self.kind.size() < half { way + half * self.unit } else { way - half * self.unit }
     }
 
     /// True if the way left along it is counted from where the packet is; otherwise (a mesh's line) it is a coordinate.
@@ -121,7 +138,54 @@ impl Direct {
             }
         }
         let dateline = kinds.iter().any(|k| matches!(k, Dimension::Line { wrap: true, .. }));
-        (!dims.is_empty()).then_some(Self { dims, links, dateline })
+        (!dims.is_empty()).then_some(Self { dims, links, dateline, twist: vec![], turned: vec![] })
+    }
+
+    /// The same with pairs of rings of which the first's wraparound shifts the second.
+    ///
+    /// # Errors
+    /// What is wrong with which pair.
+    pub fn twisted(mut self, pairs: &[[u32; 2]]) -> Result<Self, String> {
+        let ring = |i: u32| match self.dims.get(i as usize).map(|d| d.kind) {
+            Some(Dimension::Line { size, wrap: true }) => Some(size),
+            _ => None,
+        };
+        for (n, &[turned, shifted]) in pairs.iter().enumerate() {
+            let name = format!("twist [{turned}, {shifted}]");
+            let Some(size) = ring(turned).and(ring(shifted)) else {
+                return Err(format!("{name} is of dimensions that are not both rings of three or more"));
+            };
+            if size % 2 == 1 {
+                return Err(format!("{name} shifts a ring of {size}, which has no half"));
+            }
+            if pairs.iter().any(|&[a, _]| a == shifted) || pairs[..n].contains(&[turned, shifted]) {
+                return Err(format!("{name} is there twice, or dimension {shifted} itself shifts another"));
+            }
+        }
+        self.twist = pairs.iter().map(|&[turned, shifted]| (turned as usize, shifted as usize)).collect();
+        self.turned = self.twist.iter().map(|pair| pair.0).collect();
+        self.turned.sort_unstable();
+        self.turned.dedup();
+        if !self.twist.is_empty() && self.dims.len() > MOST_TWISTED {
+            return Err(format!("a twist in {} dimensions, more than {MOST_TWISTED}", self.dims.len()));
+        }
+        Ok(self)
+    }
+
+    /// Dimensions whose wraparound shifts others.
+    #[inline]
+    pub fn turned(&self) -> &[usize] {
+        &self.turned
+    }
+
+    /// Rings that the wraparound of a dimension shifts.
+    pub fn shifts(&self, turned: usize) -> impl Iterator<Item = &Dim> {
+        self.twist.iter().filter(move |pair| pair.0 == turned).map(|pair| &self.dims[pair.1])
+    }
+
+    /// Links between the lower and the upper half of an even dimension by wraparounds of others, of a line each.
+    pub fn twisted_across(&self, shifted: usize) -> impl Iterator<Item = &Dim> {
+        self.twist.iter().filter(move |pair| pair.1 == shifted).map(|pair| &self.dims[pair.0])
     }
 
     /// The same shape with some of its relative dimensions folded.
@@ -150,7 +214,14 @@ impl Direct {
             let ahead = if y >= x { y - x } else { y + size - x };
             d.unit * if d.relative() { ahead } else { y }
         };
-        self.dims.iter().map(part).sum()
+        let mut way = self.dims.iter().map(part).sum();
+        for &(turned, shifted) in &self.twist {
+            let d = &self.dims[turned];
+            if to / d.unit % d.kind.size() < from / d.unit % d.kind.size() {
+                way = self.dims[shifted].half_further(way);
+            }
+        }
+        way
     }
 
     /// Ports of each accelerator.
@@ -169,7 +240,14 @@ impl Direct {
         let (j, k) = ((port - dim.port) / self.links, (port - dim.port) % self.links);
         let x = dim.at(position);
         let (y, back) = dim.kind.neighbour(x, j)?;
-        let there = if dim.folded { position } else { position - x * dim.stride + y * dim.stride };
+        let mut there = if dim.folded { position } else { position - x * dim.stride + y * dim.stride };
+        let around = if j == 0 { y <= x } else { y >= x };
+        if around && !self.twist.is_empty() {
+            for shifted in self.shifts(self.dimension(port)).filter(|d| !d.folded) {
+                let (size, at) = (shifted.kind.size(), shifted.at(there));
+                there = there - at * shifted.stride + (at + size / 2) % size * shifted.stride;
+            }
+        }
         Some((there, dim.port + back * self.links + k))
     }
 }
@@ -185,6 +263,8 @@ mod tests {
             Direct::new(&[line(4, true), line(3, false), line(2, false)], 2).unwrap(),
             Direct::new(&[Dimension::Full { size: 5 }, Dimension::Full { size: 3 }], 1).unwrap(),
             Direct::new(&[line(1, false), line(5, true)], 1).unwrap(),
+            Direct::new(&[line(3, true), line(6, true)], 2).unwrap().twisted(&[[0, 1]]).unwrap(),
+            Direct::new(&[line(8, true), line(4, true), line(8, true)], 1).unwrap().twisted(&[[1, 2], [1, 0]]).unwrap(),
         ] {
             for x in 0..direct.positions() {
                 for port in 0..direct.ports() {
@@ -195,6 +275,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_no_twist_is_refused() {
+        let line = |size, wrap| Dimension::Line { size, wrap };
+        let torus = |dims: &[Dimension], pairs: &[[u32; 2]]| Direct::new(dims, 1).unwrap().twisted(pairs).unwrap_err();
+        let (ring, mesh) = (line(4, true), line(4, false));
+        assert!(torus(&[ring, mesh], &[[0, 1]]).contains("[0, 1] is of dimensions that are not both rings"));
+        assert!(torus(&[ring, ring], &[[0, 2]]).contains("not both rings"));
+        assert!(torus(&[ring, line(5, true)], &[[0, 1]]).contains("a ring of 5"));
+        assert!(torus(&[ring, ring, ring], &[[0, 1], [1, 2]]).contains("itself shifts another"));
+        assert!(torus(&[ring, ring], &[[0, 1], [0, 1]]).contains("there twice"));
+        assert!(torus(&[ring, ring], &[[0, 0]]).contains("itself"));
     }
 
     #[test]

@@ -95,7 +95,7 @@ fn what_cannot_be_built_is_named() {
         (network("b", 8, clos(&[4], &[1], &[1], 1), vec![1], 1), "4 accelerator places for a span of 8"),
         (network("c", 8, clos(&[8, 1], &[1], &[1], 1), vec![1], 1), "three lists"),
         (
-            network("d", 8, TopologySpec::Torus { dims: vec![2, 2], wrap: vec![true; 2] }, vec![1], 2),
+            network("d", 8, TopologySpec::Torus { dims: vec![2, 2], wrap: vec![true; 2], twist: vec![] }, vec![1], 2),
             "hold 4 accelerators",
         ),
         (network("e", 8, TopologySpec::FullMesh { dims: vec![8] }, vec![1, 1], 1), "2 planes"),

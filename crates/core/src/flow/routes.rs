@@ -71,7 +71,7 @@ impl Resources {
                     0..choices / bundle
                 };
                 for selector in selectors {
-                    let selector = selector * bundle;
+                    let selector = dimension_order::selector(d, d.way(x, y), selector * bundle);
                     let mut route = Route { latency: way.latency_fs, ..Route::default() };
                     let mut at = x;
                     while let Some((port, _)) = dimension_order::next(d, at, y, selector) {

@@ -14,6 +14,7 @@ pub mod dimension_order;
 pub mod policy;
 pub mod router;
 pub mod tree;
+pub mod twisted;
 
 /// Exact division of 32-bit numbers by a constant with one multiplication (Lemire, Kaser, Kurz, SPE 49(6) 2019).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

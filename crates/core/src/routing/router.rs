@@ -94,7 +94,7 @@ impl Router {
     /// The `hop`-th of equal first hops; `None` if the packet is there.
     pub fn first(&self, from: u32, way: u32, hop: u32) -> Option<Onward> {
         match self {
-            Self::Direct(direct) => direct_step(direct, from, way, hop),
+            Self::Direct(direct) => direct_step(direct, from, way, dimension_order::selector(direct, way, hop)),
             Self::Graph(graph) => {
                 graph.choice(from, way, hop).map(|port| Onward { port, channel: 0, left: way, course: STRAIGHT })
             }
@@ -145,6 +145,14 @@ impl Router {
         aside.map(|(_, port)| came.onward(graph, at, port, DETOUR))
     }
 
+    /// Which of equally short ways packets of a first hop take on a direct network.
+    pub fn order(&self, way: u32, hop: u32) -> u8 {
+        match self {
+            Self::Direct(direct) => (dimension_order::selector(direct, way, hop) / direct.links) as u8,
+            Self::Graph(_) => 0,
+        }
+    }
+
     /// The first way of those from or to a position: far enough from its neighbours' that each begins with a whole round
     /// of as many choices as are usual.
     pub fn start(&self, position: u32) -> u32 {
@@ -152,10 +160,10 @@ impl Router {
     }
 
     /// Selector of packet `number` of a message, the number `group` of a share, that goes this `way` if it were the first;
-    /// on direct networks, where parallel links are all there is to choose from, the first hop.
-    pub fn selector(&self, hop: u32, way: u32, number: u32, group: u32) -> u32 {
+    /// on direct networks the parallel link of its first hop, and its [order](Router::order).
+    pub fn selector(&self, hop: u32, order: u8, way: u32, number: u32, group: u32) -> u32 {
         match self {
-            Self::Direct(_) => hop,
+            Self::Direct(direct) => u32::from(order) * direct.links + hop % direct.links,
             Self::Graph(_) => way.wrapping_add(number) % WAYS + group % (u32::MAX / WAYS) * WAYS,
         }
     }

@@ -174,6 +174,9 @@ pub enum TopologySpec {
         dims: Vec<u32>,
         /// Wraparound by dimension; a dimension of one or two has none.
         wrap: Vec<bool>,
+        /// Pairs of wrapped dimensions: the wraparound of the first shifts the second by half of its size.
+        #[serde(default)]
+        twist: Vec<[u32; 2]>,
     },
     /// n-dimensional full mesh (HyperX with one accelerator a router): all pairs that differ in one coordinate.
     FullMesh {

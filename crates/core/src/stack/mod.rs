@@ -97,9 +97,7 @@ impl Task<'_> {
                 params.levels = self.hierarchy.map_or_else(|| self.nested(&params.levels), <[u32]>::to_vec);
             }
             params.order = symmetry::order(self.fabric, self.ranks());
-            if let Some((dims, wrap)) = self.torus() {
-                (params.dims, params.wrap) = (dims, wrap);
-            }
+            self.torus(&mut params);
         }
         params
     }
@@ -129,16 +127,16 @@ impl Task<'_> {
         }
     }
 
-    /// Sides and wraparound of the innermost torus, if the ranks are one copy of it.
-    fn torus(&self) -> Option<(Vec<u32>, Vec<bool>)> {
+    /// Fills in sides, wraparound and twist of the innermost torus, if the ranks are one copy of it.
+    fn torus(&self, params: &mut Params) {
         let is_torus = |net: &&crate::fabric::Network| matches!(net.spec.topology, TopologySpec::Torus { .. });
-        let net = self.fabric.networks.iter().find(is_torus)?;
-        let Shape::Direct(direct) = &net.planes[0].shape else {
-            return None;
+        let net = self.fabric.networks.iter().find(is_torus).filter(|net| net.span == self.ranks());
+        let Some(Shape::Direct(direct)) = net.map(|net| &net.planes[0].shape) else {
+            return;
         };
         let wraps = |kind| !matches!(kind, Dimension::Line { wrap: false, size: 2.. });
-        let sides = direct.dims.iter().map(|d| (d.kind.size(), wraps(d.kind))).unzip();
-        (net.span == self.ranks()).then_some(sides)
+        (params.dims, params.wrap) = direct.dims.iter().map(|d| (d.kind.size(), wraps(d.kind))).unzip();
+        params.twist = direct.twist.iter().map(|&(a, b)| [a as u32, b as u32]).collect();
     }
 
     /// True if switches that can combine join all ranks.

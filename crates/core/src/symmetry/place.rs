@@ -73,6 +73,9 @@ fn dimension(net: &Network, direct: &Direct, ranks: u32, digit: Digit) -> Result
     if !direct.dims[dim].relative() {
         return Err(format!("dimension {dim} of network {name} is a line with two different ends"));
     }
+    if direct.turned().contains(&dim) {
+        return Err(format!("the wraparound of dimension {dim} of network {name} shifts another"));
+    }
     if direct.links > 1 && net.spec.routing != RoutingSpec::SprayRoundRobin {
         return Err(format!(
             "routing {} picks among parallel links of network {name} by name",

@@ -108,9 +108,9 @@ fn classes_are_even_and_joined_as_their_members_are() {
     // several links of an accelerator into one leaf
     assert_eq!(hold(&fabric(vec![network("a", 16, clos(&[4, 4], &[1, 8], &[1, 1], 1), vec![2])]), 16), 16);
     // tori, meshes, full meshes
-    let torus = TopologySpec::Torus { dims: vec![4, 2, 5], wrap: vec![true; 3] };
+    let torus = TopologySpec::Torus { dims: vec![4, 2, 5], wrap: vec![true; 3], twist: vec![] };
     assert_eq!(hold(&fabric(vec![network("a", 40, torus, vec![1])]), 40), 40);
-    let mesh = TopologySpec::Torus { dims: vec![4, 3], wrap: vec![true, false] };
+    let mesh = TopologySpec::Torus { dims: vec![4, 3], wrap: vec![true, false], twist: vec![] };
     assert_eq!(hold(&fabric(vec![network("a", 12, mesh, vec![2])]), 12), 4);
     assert_eq!(hold(&fabric(vec![network("a", 12, TopologySpec::FullMesh { dims: vec![4, 3] }, vec![1])]), 12), 12);
 }
@@ -136,7 +136,8 @@ fn what_is_not_proved_is_not_folded() {
     let with = |routing, dateline: bool| {
         let mut tree = network("net", 16, clos(&[4, 4], &[1, 4], &[1, 1], 1), vec![1]);
         tree.routing = routing;
-        let mut ring = network("net", 16, TopologySpec::Torus { dims: vec![4, 4], wrap: vec![true; 2] }, vec![1]);
+        let mut ring =
+            network("net", 16, TopologySpec::Torus { dims: vec![4, 4], wrap: vec![true; 2], twist: vec![] }, vec![1]);
         ring.buffer = Some(1 << 20);
         ring.dateline = dateline;
         (all_to_all(&fabric(vec![tree]), 16), all_to_all(&fabric(vec![ring]), 16))

@@ -13,7 +13,7 @@ pub(crate) const ROUTINGS: [RoutingSpec; 5] =
 /// Small fabrics of every family: up to 24 accelerators, or if tiny up to 12, for runs of many packets.
 pub(crate) fn shapes(tiny: bool) -> impl Strategy<Value = SystemSpec> {
     let (a, b) = if tiny { (2, 2) } else { (4, 3) };
-    (0usize..7, 1u32..4, 1u32..3).prop_map(move |(kind, k, links)| match kind {
+    (0usize..8, 1u32..4, 1u32..3).prop_map(move |(kind, k, links)| match kind {
         0 => system(a * k, vec![network("switch", a * k, clos(&[a * k], &[1]), vec![links; 2])]),
         1 => system(3 * a, vec![network("tree", 3 * a, clos(&[a, 3], &[1, k]), vec![links])]),
         2 => system(2 * a * b, vec![network("tree", 2 * a * b, clos(&[b, a, 2], &[1, k, 2]), vec![1])]),
@@ -21,6 +21,10 @@ pub(crate) fn shapes(tiny: bool) -> impl Strategy<Value = SystemSpec> {
             let dims = [a.max(3), k + a / 2];
             let n = dims.iter().product();
             system(n, vec![network("torus", n, torus(&dims), vec![links])])
+        }
+        7 => {
+            let turned = TopologySpec::Torus { dims: vec![k + 2, 4], wrap: vec![true; 2], twist: vec![[0, 1]] };
+            system(4 * (k + 2), vec![network("twisted", 4 * (k + 2), turned, vec![links])])
         }
         4 => {
             let mesh = TopologySpec::FullMesh { dims: vec![a, k + 1] };
@@ -55,7 +59,8 @@ pub(crate) fn dressed(
                 net.buffer = [Some(2 * (4096 + 64)), Some(64 * 1024), None][buffer];
                 net.overhead = overhead;
                 net.switches.iter_mut().for_each(|s| s.cut_through = cut);
-                if fast && net.links.len() > 1 {
+                let twisted = matches!(&net.topology, TopologySpec::Torus { twist, .. } if !twist.is_empty());
+                if fast && net.links.len() > 1 && !twisted {
                     net.links[1].rate.0 *= 2;
                 }
             }
@@ -77,8 +82,8 @@ pub(crate) fn jobs_on(
             let bytes = if collective == Collective::Barrier { 0 } else { elements * 4 };
             let mut params = Params::new(collective, Algorithm::Ring, n, bytes);
             if n == spec.accelerators {
-                if let TopologySpec::Torus { dims, .. } = &spec.networks[0].topology {
-                    params.dims = dims.clone();
+                if let TopologySpec::Torus { dims, twist, .. } = &spec.networks[0].topology {
+                    (params.dims, params.twist) = (dims.clone(), twist.clone());
                 }
                 if spec.networks.len() > 1 {
                     params.levels = vec![spec.networks[0].span, n / spec.networks[0].span];

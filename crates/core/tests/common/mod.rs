@@ -52,7 +52,7 @@ pub(crate) fn clos(down: &[u32], up: &[u32]) -> TopologySpec {
 }
 
 pub(crate) fn torus(dims: &[u32]) -> TopologySpec {
-    TopologySpec::Torus { dims: dims.into(), wrap: vec![true; dims.len()] }
+    TopologySpec::Torus { dims: dims.into(), wrap: vec![true; dims.len()], twist: vec![] }
 }
 
 pub(crate) fn system(accelerators: u32, networks: Vec<NetworkSpec>) -> SystemSpec {

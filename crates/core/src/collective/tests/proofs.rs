@@ -74,6 +74,33 @@ fn levels_and_tori_are_proved() {
     }
 }
 
+#[test]
+fn buckets_follow_a_twist() {
+    let shapes: [(&[u32], &[[u32; 2]]); 7] = [
+        (&[3, 6], &[[0, 1]]),
+        (&[4, 3], &[[1, 0]]),
+        (&[3, 3, 6], &[[0, 2], [1, 2]]),
+        (&[3, 6, 6], &[[0, 1], [0, 2]]),
+        (&[6, 3, 1, 4], &[[1, 3], [1, 0]]),
+        (&[5, 2, 8], &[[0, 2]]),
+        (&[3, 5, 6, 4], &[[0, 2], [1, 3]]),
+    ];
+    for (dims, twist) in shapes {
+        let ranks = dims.iter().product();
+        for elements in [u64::from(ranks) * 64, 1003] {
+            for collective in [Collective::AllReduce, Collective::AllGather, Collective::ReduceScatter] {
+                let p = Params {
+                    dims: dims.to_vec(),
+                    twist: twist.to_vec(),
+                    ..params(collective, Algorithm::TorusBucket, ranks, elements * 4)
+                };
+                prove(&p);
+                prove(&Params { lanes: Some(3), chunks: Some(2), ..p });
+            }
+        }
+    }
+}
+
 fn any_params() -> impl Strategy<Value = Params> {
     let group = prop::collection::vec(1u32..6, 1..4);
     let small = (0u64..3000, prop::sample::select(vec![1u32, 2, 4, 8]));

@@ -52,6 +52,7 @@ fn bad_parameters_are_typed_errors() {
         ("levels", Params { levels: vec![u32::MAX; 3], ..good.clone() }),
         ("dims", Params { dims: vec![2, 2], ..good.clone() }),
         ("wrap", Params { wrap: vec![true], ..good.clone() }),
+        ("twist", Params { twist: vec![[0, 1]], ..good.clone() }),
         ("lanes", Params { lanes: Some(0), ..good.clone() }),
         ("chunks", Params { chunks: Some(MAX_LANES + 1), ..good.clone() }),
         ("chunks", Params { chunks: Some(64), lanes: Some(64), ..good.clone() }),

@@ -67,6 +67,11 @@ fn declared_symmetries_hold() {
             found += pairs(&p).iter().map(hold_to_it).sum::<usize>();
         }
     }
+    for (dims, twist) in [(vec![3, 6], [0, 1]), (vec![4, 3, 5], [1, 0])] {
+        let ranks = dims.iter().product();
+        let p = Params { dims, twist: vec![twist], ..params(Collective::AllReduce, Algorithm::Ring, ranks, 4012) };
+        found += pairs(&p).iter().map(hold_to_it).sum::<usize>();
+    }
     assert!(found > 500, "{found} symmetries");
 }
 

@@ -9,6 +9,7 @@ use crate::engine::paths::{PathNet, Paths};
 use crate::fabric::graph::WAYS;
 use crate::fabric::{Fabric, Network, Shape};
 use crate::routing::climb::Climb;
+use crate::routing::twisted::ORDERS;
 use crate::spec::RoutingSpec;
 
 /// Numbers of one network; zero where there is none below 2^32.
@@ -47,6 +48,10 @@ fn of<'a>(net: &Network, path: &PathNet, classes: impl Iterator<Item = &'a Class
     for plane in &net.planes {
         match &plane.shape {
             Shape::Clos(_) => selector = common(selector, plane.links),
+            // with a twist there may be any number of first hops up to two a dimension
+            Shape::Direct(direct) if !direct.twist.is_empty() => {
+                (selector, packets) = (0, (1..=ORDERS).fold(direct.links, common));
+            }
             Shape::Direct(direct) => (selector, packets) = (0, 2 * direct.links),
             Shape::Graph(graph) => {
                 (selector, paths, groups) = (WAYS, WAYS, WAYS);

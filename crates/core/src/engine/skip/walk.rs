@@ -155,7 +155,12 @@ fn endpoint<V: Visit>(
                 *id = known;
                 open(message, net.groups, v)?;
             }
-            v.same(u64::from(*id) | u64::from(share.hop) << 32 | u64::from(share.channel) << 48)?;
+            v.same(
+                u64::from(*id)
+                    | u64::from(share.hop) << 32
+                    | u64::from(share.channel) << 48
+                    | u64::from(share.order) << 56,
+            )?;
             v.same(u64::from(share.way))?;
             let course = Course {
                 spread: message.spread,
