@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import supernode as sn
+from supernode import io
 from supernode.errors import FabricError, SizeOverflowError, SpecError, SupernodeError, UnitError
 from supernode.fabric import Network
 from supernode.fabric.base import GRAPH_ROUTINGS
@@ -563,9 +564,9 @@ def test_a_picture_of_a_family() -> None:
 
 
 def test_other_formats_say_what_they_leave_out() -> None:
-    drawing = expand(system(sn.Dragonfly(terminals=1, **LINK)))
-    assert len(drawing.vertices) == 12
-    assert any("weights of links" in text for text in drawing.warnings)
+    fly = system(sn.Dragonfly(terminals=1, **LINK))
+    assert len(expand(fly).vertices) == 12
+    assert any("weights of links" in text for text in io.render(fly, "infragraph-json")[1])
 
 
 # --- what cannot be built

@@ -242,7 +242,8 @@ def _graph(file: NetworkFile) -> Network:
         shown = f"edge {edge.a!r} - {edge.b!r}"
         link = links[place(edge.link, f"link of {shown}", len(links))]
         count = whole(edge.count, f"{file.name} count of {shown}")
-        edges.append(Edge(edge.a, edge.b, link.rate, link.latency_fs, count, link.medium))
+        weight = whole(edge.weight, f"{file.name} weight of {shown}")
+        edges.append(Edge(edge.a, edge.b, link.rate, link.latency_fs, count, link.medium, weight))
     graph = Graph(
         accelerators=shape.accelerators,
         edges=edges,

@@ -98,6 +98,7 @@ class EdgeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     b: str
     link: int | str = 0
     count: int | str = 1
+    weight: int | str = 1
 
 
 class TopologyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

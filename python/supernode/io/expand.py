@@ -65,6 +65,7 @@ def expand(system: System) -> Drawing:
     for network in networks:
         spec = network.spec
         switches, wires = _network(network)
+        weights = spec.topology.weights if isinstance(spec.topology, GraphShape) else []
         for copy in range(system.accelerators // spec.span):
             prefix = "" if given else f"{spec.name}.{copy}."
             for name, switch in switches:
@@ -72,14 +73,12 @@ def expand(system: System) -> Drawing:
             members = names[copy * spec.span : (copy + 1) * spec.span]
             for a, b, link, count in wires:
                 ends = [members[end] if isinstance(end, int) else prefix + end for end in (a, b)]
-                own = _link(spec.links[link], count)
+                own = _link(spec.links[link], count, weights[link] if weights else 1)
                 edges.append((ends[0], ends[1], own if only else {**own, "network": spec.name}))
     warnings = []
     if only is None:
         joined = ", ".join(n.spec.name for n in networks)
         warnings.append(f"{system.label}: the networks {joined} become one graph; read back, they are one network")
-    if any(isinstance(n.spec.topology, GraphShape) and n.spec.topology.weights for n in networks):
-        warnings.append(f"{system.label}: paths by weights of links are left out; read back, they are the shortest")
     if system.stack != "none":
         warnings.append(f"{system.label}: the software stack {system.stack} is left out")
     return Drawing(_attributes(system, only), vertices, edges, tuple(warnings))
@@ -112,10 +111,12 @@ def _switch(spec: SwitchSpec) -> dict[str, str]:
     return found
 
 
-def _link(spec: LinkSpec, count: int) -> dict[str, str]:
+def _link(spec: LinkSpec, count: int, weight: int) -> dict[str, str]:
     found = {"rate": format_rate(spec.rate), "latency": format_time(spec.latency_fs)}
     if count != 1:
         found["count"] = str(count)
+    if weight != 1:
+        found["weight"] = str(weight)
     if spec.medium:
         found["medium"] = spec.medium
     return found

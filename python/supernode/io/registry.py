@@ -71,7 +71,10 @@ def _dot(system: System) -> tuple[str, tuple[str, ...]]:
 def _infragraph(json: bool) -> Writer:
     def write(system: System) -> tuple[str, tuple[str, ...]]:
         drawing = expand(system)
-        return write_infragraph(drawing, json=json), (*drawing.warnings, f"{system.label}: {LEFT_OUT}")
+        left_out = [*drawing.warnings, f"{system.label}: {LEFT_OUT}"]
+        if any("weight" in attributes for *_, attributes in drawing.edges):
+            left_out.append(f"{system.label}: paths by weights of links are left out; read back, they are the shortest")
+        return write_infragraph(drawing, json=json), tuple(left_out)
 
     return write
 

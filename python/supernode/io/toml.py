@@ -128,6 +128,7 @@ def _topology(spec: NetworkSpec, names: Sequence[str]) -> _Table:
             "b": names[b],
             **({"link": link} if link else {}),
             **({"count": count} if count != 1 else {}),
+            **({"weight": shape.weights[link]} if shape.weights and shape.weights[link] != 1 else {}),
         }
         for a, b, link, count in shape.edges
     ]
