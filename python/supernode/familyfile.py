@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from supernode.errors import FabricError
-from supernode.fabric.base import Network
+from supernode.fabric.base import Network, positive
 from supernode.fabric.dragonfly import Dragonfly
 from supernode.fabric.dragonfly_plus import DragonflyPlus
 from supernode.fabric.family import Family
@@ -60,7 +60,15 @@ def family_network(file: NetworkFile) -> Network:
     )
     ports = whole(shape.ports, f"{file.name} ports")
     built = fabric.network(file.name, whole(file.span, f"{file.name} span"), ports=ports)
-    return replace(built, notes=tuple(dict.fromkeys((*file.notes, *built.notes))), assumed=tuple(file.assumed))
+    cables = [positive(whole(n.per_cable, f"{file.name} per_cable"), "per_cable", file.name) for n in file.links]
+    if len(cables) == 1:
+        cables *= len(built.spec.links)
+    return replace(
+        built,
+        notes=tuple(dict.fromkeys((*file.notes, *built.notes))),
+        assumed=tuple(file.assumed),
+        per_cable=tuple(cables) if max(cables) > 1 else (),
+    )
 
 
 def _whole(value: Any, what: str) -> Any:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import prod
+from typing import Any
 
 import msgspec
 
 from supernode.data import convert
 from supernode.device import Device
 from supernode.errors import FabricError, SpecError
-from supernode.fabric.base import Network, buffer_bytes, packet_bytes, parse_kind, parse_routing, positive
+from supernode.fabric.base import Fabric, Network, buffer_bytes, packet_bytes, parse_kind, parse_routing, positive
 from supernode.fabric.fat_tree import FatTree
 from supernode.fabric.graph import Edge, Graph, SwitchNode
+from supernode.fabricfile import read_fabric
 from supernode.familyfile import FAMILIES, family_network
 from supernode.names import choose, unknown
 from supernode.presetfile import (
@@ -41,7 +43,7 @@ TOPOLOGIES = ("clos", "torus", "mesh", "full_mesh", "graph", *FAMILIES)
 class ScaleOut:
     """The network that joins units: a fabric still without a size, and the ports of each accelerator into it."""
 
-    fabric: FatTree
+    fabric: Fabric
     ports: int = 1
     name: str = "scale_out"
 
@@ -151,9 +153,9 @@ def build(file: PresetFile, params: Mapping[str, Param]) -> Built:
     raw = resolve({"system": file.system, "device": file.device, "network": file.network}, values, used)
     if file.scale_out is not None and file.core is not None:
         raise SpecError(f"preset {file.name}: it has both scale_out and core; one of them joins its units")
-    for key, table in (("scale_out", file.scale_out), ("core", file.core)):
-        if table is not None:
-            raw[key] = resolve(table, values, used_to_join)
+    scale_out = None if file.scale_out is None else resolve(file.scale_out, values, used_to_join)
+    if file.core is not None:
+        raw["core"] = resolve(file.core, values, used_to_join)
     used_for_power: set[str] = set()
     if file.power is not None:
         raw["power"] = resolve(file.power, values, used_for_power)
@@ -172,7 +174,7 @@ def build(file: PresetFile, params: Mapping[str, Param]) -> Built:
         device=device,
         accelerators=whole(body.system.accelerators, f"preset {file.name}, accelerators"),
         networks=tuple(_network(n) for n in body.network),
-        scale_out=_joined(body),
+        scale_out=_joined(body, scale_out, f"preset {file.name}"),
         units=units,
         used=frozenset(used),
         used_to_join=frozenset(used_to_join - used),
@@ -218,7 +220,9 @@ def _network(file: NetworkFile) -> Network:
         buffer=max((b for b in buffers if b is not None), default=None),
         dateline=file.dateline,
     )
-    cables = tuple(positive(whole(n.per_cable, f"{file.name} per_cable"), "per_cable", file.name) for n in file.links)
+    cables = _cables(file)
+    if max(cables, default=1) == 1:
+        cables = ()
     return Network(spec, parse_kind(file.kind), tuple(file.notes), tuple(file.assumed), per_cable=cables)
 
 
@@ -255,7 +259,25 @@ def _graph(file: NetworkFile) -> Network:
         kind=file.kind,
     )
     built = graph.network(file.name, whole(file.span, f"{file.name} span"))
-    return replace(built, notes=tuple(dict.fromkeys((*file.notes, *built.notes))), assumed=tuple(file.assumed))
+    return replace(
+        built,
+        notes=tuple(dict.fromkeys((*file.notes, *built.notes))),
+        assumed=tuple(file.assumed),
+        per_cable=_graph_cables(file, links, built),
+    )
+
+
+def _graph_cables(file: NetworkFile, links: list[LinkSpec], built: Network) -> tuple[int, ...]:
+    """Return the links of a cable for each class of links of a graph, which are those of the file that differ."""
+    found: dict[LinkSpec, int] = {}
+    for link, cable in zip(links, _cables(file), strict=True):
+        if found.setdefault(link, cable) != cable:
+            raise FabricError(f"fabric {file.name}: per_cable is {found[link]} and {cable} of links that are alike")
+    return tuple(found[link] for link in built.spec.links) if max(found.values(), default=1) > 1 else ()
+
+
+def _cables(file: NetworkFile) -> tuple[int, ...]:
+    return tuple(positive(whole(n.per_cable, f"{file.name} per_cable"), "per_cable", file.name) for n in file.links)
 
 
 def _link(file: LinkFile, name: str) -> LinkSpec:
@@ -297,10 +319,14 @@ def _topology(file: TopologyFile, name: str) -> Topology:
     )
 
 
-def _joined(body: Body) -> ScaleOut | Core | None:
+def _joined(body: Body, scale_out: dict[str, Any] | None, where: str) -> ScaleOut | Core | None:
     if body.core is not None:
         return _tier(body.core)
-    return None if body.scale_out is None else _scale_out(body.scale_out)
+    if scale_out is None:
+        return None
+    if scale_out.get("topology", "fat_tree") == "fat_tree":
+        return _scale_out(convert(scale_out, ScaleOutFile, f"{where}, scale_out"))
+    return ScaleOut(*read_fabric(scale_out, f"{where}, scale_out"))
 
 
 def _tier(file: CoreFile) -> Core:
@@ -313,7 +339,6 @@ def _tier(file: CoreFile) -> Core:
 
 
 def _scale_out(file: ScaleOutFile) -> ScaleOut:
-    choose("scale-out topology", file.topology, ["fat_tree"])
     ports = whole(file.nics_per_accelerator, "nics_per_accelerator")
     fabric = FatTree(
         radix=whole(file.radix, "radix"),

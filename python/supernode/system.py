@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING
 from supernode.device import Device
 from supernode.errors import FabricError, SpecError, SupernodeError
 from supernode.fabric.base import Fabric, Network, parse_fabric, positive
-from supernode.fabric.fat_tree import FatTree
 from supernode.marks import ASSUMED_MARKS, assumed_text
 from supernode.preset import Core, ScaleOut, build, with_overrides
 from supernode.presetload import load_preset, split_name
@@ -58,6 +58,8 @@ class System:
     unpublished: tuple[str, ...] = field(default=(), repr=False)
     #: Parameters of a preset that the user replaced.
     overrides: Mapping[str, Quantity | bool] = field(default_factory=dict)
+    #: Values of the software stack that the file of the system replaces.
+    stack_values: Mapping[str, Quantity] = field(default_factory=dict)
     #: Watts of one unit, where that is known, and what the figure covers.
     unit_power: int | None = field(default=None, repr=False)
     power_covers: str = field(default="", repr=False)
@@ -88,7 +90,7 @@ class System:
         base, asked = split_name(name)
         file = load_preset(base)
         soft = {key: value for key, value in overrides.items() if "." in key}
-        load_stack(file.stack).replaced(soft)
+        load_stack(file.stack).replaced({**file.stack_values, **soft})
         params = with_overrides(file, {key: value for key, value in overrides.items() if key not in soft})
         built = build(file, params)
         units = asked * built.units
@@ -111,6 +113,7 @@ class System:
             bundle=built.units,
             unpublished=(*file.assumed, *listed),
             overrides=dict(overrides),
+            stack_values=dict(file.stack_values),
             unit_power=built.power_watts,
             power_covers=built.power_covers,
             remarks=(
@@ -352,7 +355,9 @@ class System:
         Parameters
         ----------
         fabric
-            The network; for copies a :class:`~supernode.FatTree`, which takes its size from their number.
+            The network, of any kind. All accelerators of all copies are its hosts, in the order of ranks; a size that
+            it leaves open (the number of switches of a :class:`~supernode.FatTree`, ``groups`` of a
+            :class:`~supernode.Dragonfly`, a dimension that is ``None``) follows from their number.
         nics_per_device
             Ports of each accelerator into this network.
         count
@@ -365,8 +370,6 @@ class System:
         if self.networks:
             if count is not None or device is not None:
                 raise SpecError(f"system {self.name}: with a scale-up network, use replicate(n) instead of count=")
-            if not isinstance(fabric, FatTree):
-                raise SpecError(f"system {self.name}: copies are joined by a FatTree, not a {type(fabric).__name__}")
             return replace(self, joined=ScaleOut(fabric, ports))
         if count is None:
             raise SpecError(f"system {self.name}: scale_out without a scale-up network needs count=")
@@ -396,11 +399,15 @@ class System:
 
     @property
     def stack_overrides(self) -> dict[str, Quantity]:
-        """Values of the preset's software stack that the user replaced."""
-        return {name: value for name, value in self.overrides.items() if "." in name}
+        """Values of the system's own software stack that its file or the user replaced."""
+        return {**self.stack_values, **{name: value for name, value in self.overrides.items() if "." in name}}
 
     def all_networks(self) -> tuple[Network, ...]:
         """Return every network, innermost first, the scale-out network sized."""
+        return self._joined_networks
+
+    @cached_property
+    def _joined_networks(self) -> tuple[Network, ...]:
         if not self.networks:
             raise SpecError(f"system {self.name}: it has no network; call scale_up or scale_out")
         if self.units == 1:

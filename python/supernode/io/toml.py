@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 from supernode.errors import SpecError
 from supernode.fabric.base import Network
 from supernode.fabric.fat_tree import FatTree
+from supernode.fabricfile import write_fabric
 from supernode.preset import Core, ScaleOut
 from supernode.presetfile import FORMAT
 from supernode.spec import Clos, GraphShape, LinkSpec, NetworkSpec, SwitchSpec, TorusShape
@@ -50,6 +52,11 @@ def write_toml(system: System) -> str:
         text += ["", "[core]", *_assignments(_literal(_tier(system.joined)))]
     elif system.joined is not None:
         text += ["", "[scale_out]", *_assignments(_literal(_scale_out(system.joined)))]
+    if system.unit_power is not None:
+        power = {"covers": system.power_covers, "unit": f"{system.unit_power} W"}
+        text += ["", "[power]", *_assignments(_literal(power))]
+    if system.stack_overrides:
+        text += ["", "[stack_values]", *_assignments({json.dumps(k): v for k, v in system.stack_overrides.items()})]
     joined = "\n".join([*text, ""])
     try:
         joined.encode()
@@ -74,6 +81,7 @@ def _device(system: System) -> _Table:
 def _network(network: Network) -> _Table:
     spec = network.spec
     same = len(set(spec.planes)) == 1
+    cables = chain(network.per_cable, repeat(1))
     table: _Table = {
         "name": spec.name,
         "kind": network.kind,
@@ -83,7 +91,7 @@ def _network(network: Network) -> _Table:
         "overhead": format_size(spec.overhead) if spec.overhead else 0,
         "buffer": "unlimited" if spec.buffer is None else format_size(spec.buffer),
         "routing": spec.routing,
-        "links": [_link(link) for link in spec.links],
+        "links": [_link(link, cable) for link, cable in zip(spec.links, cables, strict=False)],
         "switches": [_switch(switch) for switch in spec.switches],
     }
     if not spec.dateline:
@@ -94,9 +102,10 @@ def _network(network: Network) -> _Table:
     return {**table, "topology": dict(network.form) or _topology(spec, network.names)}
 
 
-def _link(spec: LinkSpec) -> _Table:
+def _link(spec: LinkSpec, per_cable: int = 1) -> _Table:
     medium = {"medium": spec.medium} if spec.medium else {}
-    return {"rate": format_rate(spec.rate), "latency": format_time(spec.latency_fs), **medium}
+    cable = {"per_cable": per_cable} if per_cable != 1 else {}
+    return {"rate": format_rate(spec.rate), "latency": format_time(spec.latency_fs), **medium, **cable}
 
 
 def _switch(spec: SwitchSpec) -> _Table:
@@ -140,7 +149,11 @@ def _tier(core: Core) -> _Table:
 
 
 def _scale_out(joined: ScaleOut) -> _Table:
-    fabric: FatTree = joined.fabric
+    if not isinstance(joined.fabric, FatTree):
+        table = write_fabric(joined.fabric)
+        own = {"topology": table.pop("topology"), "name": joined.name, "nics_per_accelerator": joined.ports}
+        return own | table
+    fabric = joined.fabric
     optional: _Table = {
         "tiers": fabric.tiers,
         "pod_leaves": fabric.pod_leaves,
@@ -197,9 +210,9 @@ def _assignments(table: Mapping[str, Any]) -> list[str]:
     found = []
     tables: list[str] = []
     for key, value in table.items():
-        if key == "topology":
+        if key == "topology" and isinstance(value, Mapping):
             tables += ["[network.topology]", *_assignments(value)]
-        elif key in _LONG and len(value) > 1:
+        elif key in _LONG and isinstance(value, Sequence) and len(value) > 1:
             found += [f"{key} = [", *(f"  {_value(item)}," for item in value), "]"]
         else:
             found.append(f"{key} = {_value(value)}")
