@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from supernode.device import Device
 from supernode.errors import FabricError, SpecError, SupernodeError
@@ -20,6 +20,7 @@ from supernode.stack import load_stack
 from supernode.units import Quantity
 
 if TYPE_CHECKING:
+    from supernode.io.found import ImportOptions
     from supernode.picture import Figure
 
 __all__ = ["System", "SystemLike", "as_system"]
@@ -153,24 +154,7 @@ class System:
         return cls.preset(text, **overrides)
 
     @classmethod
-    def from_file(
-        cls,
-        path: str | Path,
-        format: str | None = None,
-        *,
-        name: str | None = None,
-        link_rate: Quantity | Mapping[str, Quantity] | None = None,
-        link_latency: Quantity | Mapping[str, Quantity] | None = None,
-        switch_latency: Quantity | None = None,
-        accelerators: Sequence[str] | None = None,
-        device: Device | None = None,
-        hints: str | Path | None = None,
-        payload: Quantity | None = None,
-        overhead: Quantity | None = None,
-        buffer: Quantity | None = None,
-        routing: str | None = None,
-        kind: str | None = None,
-    ) -> System:
+    def from_file(cls, path: str | Path, format: str | None = None, **options: Unpack[ImportOptions]) -> System:
         """Read a system from another tool's file; what is left out is in its notes, and in every result's warnings.
 
         Parameters
@@ -198,48 +182,18 @@ class System:
         Raises
         ------
         SpecError
-            If the file does not exist or is not valid: naming file, line and field.
+            If the file does not exist or is not valid: naming file, line and field. If a keyword is unknown.
         FabricError
             If its fabric cannot be built, or lacks a value: naming file and vertex, edge or link.
         SizeOverflowError
             If it is too large to be written out.
         """
         from supernode import io
-        from supernode.io.text import read_text
 
-        options = io.Options(
-            name=name,
-            link_rate=link_rate,
-            link_latency=link_latency,
-            switch_latency=switch_latency,
-            accelerators=accelerators,
-            device=device,
-            hints=None if hints is None else read_text(Path(hints)),
-            payload=payload,
-            overhead=overhead,
-            buffer=buffer,
-            routing=routing,
-            kind=kind,
-        )
-        return io.read_file(path, format, options)
+        return io.read_file(path, format, io.Options.of(options))
 
     @classmethod
-    def from_graph(
-        cls,
-        graph: object,
-        *,
-        name: str | None = None,
-        link_rate: Quantity | None = None,
-        link_latency: Quantity | None = None,
-        switch_latency: Quantity | None = None,
-        accelerators: Sequence[str] | None = None,
-        device: Device | None = None,
-        payload: Quantity | None = None,
-        overhead: Quantity | None = None,
-        buffer: Quantity | None = None,
-        routing: str | None = None,
-        kind: str | None = None,
-    ) -> System:
+    def from_graph(cls, graph: object, **options: Unpack[ImportOptions]) -> System:
         """Take a graph of NetworkX or rustworkx as a system of one network.
 
         Vertices have a ``kind`` (``"gpu"``, ``"switch"``, ...), edges ``rate`` and ``latency`` as texts with units.
@@ -248,10 +202,8 @@ class System:
         ----------
         graph
             The graph.
-        name, link_rate, link_latency, switch_latency, accelerators, device
-            As for :meth:`from_file`.
-        payload, overhead, buffer, routing, kind
-            As for :class:`~supernode.Switched`, where the graph has none.
+        **options
+            The keywords of :meth:`from_file` but ``hints``, for what the graph does not say.
 
         Raises
         ------
@@ -262,20 +214,10 @@ class System:
         """
         from supernode import io
 
-        options = io.Options(
-            name=name,
-            link_rate=link_rate,
-            link_latency=link_latency,
-            switch_latency=switch_latency,
-            accelerators=accelerators,
-            device=device,
-            payload=payload,
-            overhead=overhead,
-            buffer=buffer,
-            routing=routing,
-            kind=kind,
-        )
-        return io.to_system(io.read_graph(graph, options), options)
+        found = io.Options.of(options)
+        if found.hints is not None:
+            raise SpecError("hints: a graph has no second file")
+        return io.to_system(io.read_graph(graph, found), found)
 
     def to_toml(self, path: str | Path | None = None) -> str:
         """Return the system as a TOML file, and write it if there is a path; :meth:`load` gives the same system back.
