@@ -9,7 +9,8 @@ Python. The types that read the table are made from those of the class, so that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, fields, replace
 from functools import cache
 from types import UnionType
@@ -18,7 +19,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from supernode.data import convert
-from supernode.errors import SpecError
+from supernode.errors import SpecError, SupernodeError
 from supernode.fabric.base import Fabric
 from supernode.fabric.dragonfly import Dragonfly
 from supernode.fabric.dragonfly_plus import DragonflyPlus
@@ -33,7 +34,7 @@ from supernode.names import choose
 from supernode.references import flag, whole
 from supernode.units import U64_MAX, as_integer
 
-__all__ = ["CLASSES", "fabric_form", "read_fabric", "write_fabric"]
+__all__ = ["CLASSES", "fabric_form", "naming_fabric", "read_fabric", "write_fabric"]
 
 #: Fabrics by the ``topology`` of ``[scale_out]``.
 CLASSES: dict[str, type[Any]] = {
@@ -98,6 +99,17 @@ def write_fabric(fabric: Fabric) -> dict[str, Any]:
     if isinstance(fabric, Graph):
         fabric = replace(fabric, edges=[as_edge(edge) for edge in fabric.edges])
     return {"topology": name, **_table(fabric)}
+
+
+@contextmanager
+def naming_fabric(name: str) -> Iterator[None]:
+    """Name a network of a file in errors of its fabric, which does not know its name while it is made."""
+    try:
+        yield
+    except SupernodeError as error:
+        text = str(error).removeprefix("fabric fabric: ").removeprefix("fabric graph: ")
+        named = text.startswith((f"fabric {name}: ", f"{name} "))
+        raise type(error)(text if named else f"fabric {name}: {text}") from None
 
 
 def _struct(name: str, kind: type[Any], own: Sequence[Any] = ()) -> type[msgspec.Struct]:

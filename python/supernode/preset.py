@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -15,7 +15,7 @@ from supernode.errors import FabricError, SpecError
 from supernode.fabric.base import Fabric, Network, buffer_bytes, packet_bytes, parse_kind, parse_routing, positive
 from supernode.fabric.fat_tree import FatTree
 from supernode.fabric.graph import Edge, Graph, SwitchNode
-from supernode.fabricfile import read_fabric
+from supernode.fabricfile import naming_fabric, read_fabric
 from supernode.familyfile import FAMILIES, family_network
 from supernode.names import choose, unknown
 from supernode.presetfile import (
@@ -35,6 +35,9 @@ from supernode.spec import Clos, FullMeshShape, LinkSpec, NetworkSpec, SwitchSpe
 from supernode.units import Quantity, parse_power, parse_rate, parse_time
 
 __all__ = ["Built", "Core", "ScaleOut", "build", "with_overrides"]
+
+#: Planes of a network; each is an entry of a list.
+MAX_PLANES = 2**16
 
 TOPOLOGIES = ("clos", "torus", "mesh", "full_mesh", "graph", *FAMILIES)
 
@@ -170,10 +173,15 @@ def build(file: PresetFile, params: Mapping[str, Param]) -> Built:
         reduce=body.device.reduce_rate,
         hbm_latency=body.device.hbm_latency,
     )
+    accelerators = _count(body.system.accelerators, "accelerators", file.name)
+    networks = tuple(_named(n) for n in body.network)
+    if not networks or networks[-1].spec.span != accelerators:
+        joined = f"the outermost one joins {networks[-1].spec.span}" if networks else "there is none"
+        raise FabricError(f"preset {file.name}: its networks do not join all {accelerators} accelerators; {joined}")
     return Built(
         device=device,
-        accelerators=whole(body.system.accelerators, f"preset {file.name}, accelerators"),
-        networks=tuple(_network(n) for n in body.network),
+        accelerators=accelerators,
+        networks=networks,
         scale_out=_joined(body, scale_out, f"preset {file.name}"),
         units=units,
         used=frozenset(used),
@@ -196,6 +204,21 @@ def _power(body: Body, where: str) -> int | None:
     return parse_power(power.accelerator or 0, where) * whole(body.system.accelerators, f"{where}, accelerators")
 
 
+def _count(value: int | str, what: str, fabric: str) -> int:
+    """Return a whole number of at least 1 that the core can hold."""
+    return positive(whole(value, f"{fabric} {what}"), what, fabric)
+
+
+def _counts(values: Sequence[int | str], what: str, fabric: str) -> list[int]:
+    return [_count(value, what, fabric) for value in values]
+
+
+def _named(file: NetworkFile) -> Network:
+    """Build a network, and name it in errors."""
+    with naming_fabric(file.name):
+        return _network(file)
+
+
 def _network(file: NetworkFile) -> Network:
     kind = choose("topology", file.topology.kind, TOPOLOGIES)
     if kind == "graph" or kind in FAMILIES:
@@ -209,7 +232,7 @@ def _network(file: NetworkFile) -> Network:
     buffers = [buffer_bytes(file.buffer, link, payload, overhead) for link in links]
     spec = NetworkSpec(
         name=file.name,
-        span=whole(file.span, f"{file.name} span"),
+        span=_count(file.span, "span", file.name),
         topology=topology,
         planes=_planes(file),
         links=links,
@@ -291,14 +314,16 @@ def _switch(file: SwitchFile, name: str) -> SwitchSpec:
 
 def _planes(file: NetworkFile) -> list[int]:
     if isinstance(file.planes, PlanesFile):
-        count, links = whole(file.planes.count, f"{file.name} planes"), whole(file.planes.links, f"{file.name} links")
+        count, links = (_count(n, "planes", file.name) for n in (file.planes.count, file.planes.links))
+        if count > MAX_PLANES:
+            raise FabricError(f"fabric {file.name}: planes is {count}; at most {MAX_PLANES}")
         return [links] * count
-    return [whole(p, f"{file.name} planes") for p in file.planes]
+    return _counts(file.planes, "planes", file.name)
 
 
 def _topology(file: TopologyFile, name: str) -> Topology:
     kind = file.kind
-    dims = [whole(d, f"{name} dims") for d in file.dims]
+    dims = _counts(file.dims, "dims", name)
     if kind == "torus":
         wrap = [file.wrap] * len(dims) if isinstance(file.wrap, bool) else file.wrap
         if len(wrap) != len(dims):
@@ -308,14 +333,12 @@ def _topology(file: TopologyFile, name: str) -> Topology:
         return TorusShape(dims, [False] * len(dims))
     if kind == "full_mesh":
         return FullMeshShape(dims)
-    down = [whole(d, f"{name} down") for d in file.down]
-    if prod(down) < 1:
-        raise FabricError(f"fabric {name}: down is {down}; every tier needs at least one child")
+    down = _counts(file.down, "down", name)
     return Clos(
         down=down,
-        up=[whole(u, f"{name} up") for u in file.up] or [1] * len(down),
-        parallel=[whole(p, f"{name} parallel") for p in file.parallel] or [1] * len(down),
-        rails=whole(file.rails, f"{name} rails"),
+        up=_counts(file.up, "up", name) or [1] * len(down),
+        parallel=_counts(file.parallel, "parallel", name) or [1] * len(down),
+        rails=_count(file.rails, "rails", name),
     )
 
 
@@ -326,13 +349,14 @@ def _joined(body: Body, scale_out: dict[str, Any] | None, where: str) -> ScaleOu
         return None
     if scale_out.get("topology", "fat_tree") == "fat_tree":
         return _scale_out(convert(scale_out, ScaleOutFile, f"{where}, scale_out"))
-    return ScaleOut(*read_fabric(scale_out, f"{where}, scale_out"))
+    with naming_fabric("scale_out"):
+        return ScaleOut(*read_fabric(scale_out, f"{where}, scale_out"))
 
 
 def _tier(file: CoreFile) -> Core:
     return Core(
-        up=whole(file.up, "core, up"),
-        parallel=whole(file.parallel, "core, parallel"),
+        up=_count(file.up, "up", "core"),
+        parallel=_count(file.parallel, "parallel", "core"),
         link=_link(file.link, "core"),
         switch=_switch(file.switch, "core"),
     )

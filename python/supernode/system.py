@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Unpack
 from supernode.device import Device
 from supernode.errors import FabricError, SpecError, SupernodeError
 from supernode.fabric.base import Fabric, Network, parse_fabric, positive
+from supernode.filetext import naming
 from supernode.marks import ASSUMED_MARKS, assumed_text
 from supernode.preset import Core, ScaleOut, build, with_overrides
+from supernode.presetfile import PresetFile
 from supernode.presetload import load_preset, split_name
 from supernode.spec import SystemSpec
 from supernode.stack import load_stack
 from supernode.units import Quantity
+from supernode.validity import checked
 
 if TYPE_CHECKING:
     from supernode.io.found import ImportOptions
@@ -90,20 +93,28 @@ class System:
         """
         base, asked = split_name(name)
         file = load_preset(base)
+        # parameters and networks of a file of users are errors of that file
+        with naming(Path(base).name if base.endswith(".toml") else ""):
+            return checked(cls._of_file(file, name, asked, overrides))
+
+    @classmethod
+    def _of_file(cls, file: PresetFile, name: str, asked: int, overrides: Mapping[str, Quantity | bool]) -> System:
+        """Build ``asked`` times the system of a file."""
         soft = {key: value for key, value in overrides.items() if "." in key}
         load_stack(file.stack).replaced({**file.stack_values, **soft})
         params = with_overrides(file, {key: value for key, value in overrides.items() if key not in soft})
         built = build(file, params)
         units = asked * built.units
         if units > 1 and built.scale_out is None:
-            raise SpecError(f"preset {file.name!r} has no scale-out network, so {name!r} is not a system; use {base!r}")
+            instead = f"; use {name.rpartition(':')[0]!r}" if asked > 1 else ""
+            raise SpecError(f"preset {file.name!r} has no scale-out network, so {name!r} is not a system{instead}")
         used = built.used | built.used_to_join if units > 1 else built.used
         listed = [
             f"{key} = {param.value} ({param.mark})"
             for key, param in params.items()
             if param.mark in ASSUMED_MARKS and key in used
         ]
-        system = cls(
+        return cls(
             name=file.name,
             stack=file.stack,
             device=built.device,
@@ -127,8 +138,6 @@ class System:
             ),
             from_preset=True,
         )
-        system.to_spec()
-        return system
 
     @classmethod
     def load(cls, path: str | Path, /, **overrides: Quantity | bool) -> System:

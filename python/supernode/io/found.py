@@ -12,7 +12,7 @@ from supernode.errors import FabricError, SpecError
 from supernode.fabric.base import Network
 from supernode.fabric.graph import Graph
 from supernode.fabric.parts import Edge, SwitchNode, shown
-from supernode.io.text import read_text
+from supernode.filetext import read_text
 from supernode.names import canonical, unknown
 from supernode.units import Quantity
 
