@@ -9,16 +9,15 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from supernode.assemble import of_file
 from supernode.device import Device
 from supernode.errors import FabricError, SpecError, SupernodeError
 from supernode.fabric.base import Fabric, Network, parse_fabric, positive
 from supernode.filetext import naming
-from supernode.marks import ASSUMED_MARKS, assumed_text
-from supernode.preset import Core, ScaleOut, build, with_overrides
-from supernode.presetfile import PresetFile
+from supernode.marks import assumed_text
+from supernode.preset import Core, ScaleOut
 from supernode.presetload import load_preset, split_name
 from supernode.spec import SystemSpec
-from supernode.stack import load_stack
 from supernode.units import Quantity
 from supernode.validity import checked
 
@@ -95,49 +94,7 @@ class System:
         file = load_preset(base)
         # parameters and networks of a file of users are errors of that file
         with naming(Path(base).name if base.endswith(".toml") else ""):
-            return checked(cls._of_file(file, name, asked, overrides))
-
-    @classmethod
-    def _of_file(cls, file: PresetFile, name: str, asked: int, overrides: Mapping[str, Quantity | bool]) -> System:
-        """Build ``asked`` times the system of a file."""
-        soft = {key: value for key, value in overrides.items() if "." in key}
-        load_stack(file.stack).replaced({**file.stack_values, **soft})
-        params = with_overrides(file, {key: value for key, value in overrides.items() if key not in soft})
-        built = build(file, params)
-        units = asked * built.units
-        if units > 1 and built.scale_out is None:
-            instead = f"; use {name.rpartition(':')[0]!r}" if asked > 1 else ""
-            raise SpecError(f"preset {file.name!r} has no scale-out network, so {name!r} is not a system{instead}")
-        used = built.used | built.used_to_join if units > 1 else built.used
-        listed = [
-            f"{key} = {param.value} ({param.mark})"
-            for key, param in params.items()
-            if param.mark in ASSUMED_MARKS and key in used
-        ]
-        return cls(
-            name=file.name,
-            stack=file.stack,
-            device=built.device,
-            networks=built.networks,
-            joined=built.scale_out,
-            unit_accelerators=built.accelerators,
-            units=units,
-            bundle=built.units,
-            unpublished=(*file.assumed, *listed),
-            overrides=dict(overrides),
-            stack_values=dict(file.stack_values),
-            unit_power=built.power_watts,
-            power_covers=built.power_covers,
-            remarks=(
-                *file.notes,
-                *(
-                    f"override {o} has no effect: {name} does not use it"
-                    for o in overrides
-                    if o not in used | built.used_for_power | set(soft)
-                ),
-            ),
-            from_preset=True,
-        )
+            return checked(of_file(cls, file, name, asked, overrides))
 
     @classmethod
     def load(cls, path: str | Path, /, **overrides: Quantity | bool) -> System:
