@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -14,25 +14,23 @@ from supernode.device import Device
 from supernode.errors import FabricError, SpecError
 from supernode.fabric.base import Fabric, Network, buffer_bytes, packet_bytes, parse_kind, parse_routing, positive
 from supernode.fabric.fat_tree import FatTree
-from supernode.fabric.graph import Edge, Graph, SwitchNode
 from supernode.fabricfile import naming_fabric, read_fabric
 from supernode.familyfile import FAMILIES, family_network
+from supernode.graphfile import cables_of, count_of, counts_of, graph_network, link_of, switch_of
 from supernode.names import choose, unknown
 from supernode.presetfile import (
     Body,
     CoreFile,
-    LinkFile,
     NetworkFile,
     Param,
     PlanesFile,
     PresetFile,
     ScaleOutFile,
-    SwitchFile,
     TopologyFile,
 )
 from supernode.references import flag, resolve, whole
 from supernode.spec import Clos, FullMeshShape, LinkSpec, NetworkSpec, SwitchSpec, Topology, TorusShape
-from supernode.units import Quantity, parse_power, parse_rate, parse_time
+from supernode.units import Quantity, parse_power
 
 __all__ = ["Built", "Core", "ScaleOut", "build", "with_overrides"]
 
@@ -173,7 +171,7 @@ def build(file: PresetFile, params: Mapping[str, Param]) -> Built:
         reduce=body.device.reduce_rate,
         hbm_latency=body.device.hbm_latency,
     )
-    accelerators = _count(body.system.accelerators, "accelerators", file.name)
+    accelerators = count_of(body.system.accelerators, "accelerators", file.name)
     networks = tuple(_named(n) for n in body.network)
     if not networks or networks[-1].spec.span != accelerators:
         joined = f"the outermost one joins {networks[-1].spec.span}" if networks else "there is none"
@@ -204,15 +202,6 @@ def _power(body: Body, where: str) -> int | None:
     return parse_power(power.accelerator or 0, where) * whole(body.system.accelerators, f"{where}, accelerators")
 
 
-def _count(value: int | str, what: str, fabric: str) -> int:
-    """Return a whole number of at least 1 that the core can hold."""
-    return positive(whole(value, f"{fabric} {what}"), what, fabric)
-
-
-def _counts(values: Sequence[int | str], what: str, fabric: str) -> list[int]:
-    return [_count(value, what, fabric) for value in values]
-
-
 def _named(file: NetworkFile) -> Network:
     """Build a network, and name it in errors."""
     with naming_fabric(file.name):
@@ -224,15 +213,15 @@ def _network(file: NetworkFile) -> Network:
     if kind == "graph" or kind in FAMILIES:
         if _planes(file) != [1]:
             raise FabricError(f"fabric {file.name}: a {kind} has one plane; its edges say the rest")
-        return _graph(file) if kind == "graph" else family_network(file)
+        return graph_network(file) if kind == "graph" else family_network(file)
     topology = _topology(file.topology, file.name)
     payload, overhead = packet_bytes(file.payload, file.overhead)
-    links = [_link(link, file.name) for link in file.links]
-    switches = [_switch(switch, file.name) for switch in file.switches]
+    links = [link_of(link, file.name) for link in file.links]
+    switches = [switch_of(switch, file.name) for switch in file.switches]
     buffers = [buffer_bytes(file.buffer, link, payload, overhead) for link in links]
     spec = NetworkSpec(
         name=file.name,
-        span=_count(file.span, "span", file.name),
+        span=count_of(file.span, "span", file.name),
         topology=topology,
         planes=_planes(file),
         links=links,
@@ -243,87 +232,24 @@ def _network(file: NetworkFile) -> Network:
         buffer=max((b for b in buffers if b is not None), default=None),
         dateline=file.dateline,
     )
-    cables = _cables(file)
+    cables = cables_of(file)
     if max(cables, default=1) == 1:
         cables = ()
     return Network(spec, parse_kind(file.kind), tuple(file.notes), tuple(file.assumed), per_cable=cables)
 
 
-def _graph(file: NetworkFile) -> Network:
-    shape = file.topology
-    links = [_link(link, file.name) for link in file.links]
-    switches = [_switch(switch, file.name) for switch in file.switches] or [SwitchSpec(0)]
-
-    def place(value: int | str, what: str, count: int) -> int:
-        number = whole(value, f"{file.name} {what}")
-        if not 0 <= number < count:
-            raise FabricError(f"fabric {file.name}: {what} {number} is none of the {count} that the network lists")
-        return number
-
-    nodes, edges = [], []
-    for node in shape.nodes:
-        own = switches[place(node.switch, f"switch of node {node.name!r}", len(switches))]
-        radix = None if node.radix is None else whole(node.radix, f"{file.name} radix of node {node.name!r}")
-        nodes.append(SwitchNode(node.name, own.latency_fs, radix, own.cut_through, own.in_network_reduce))
-    for edge in shape.edges:
-        shown = f"edge {edge.a!r} - {edge.b!r}"
-        link = links[place(edge.link, f"link of {shown}", len(links))]
-        count = whole(edge.count, f"{file.name} count of {shown}")
-        weight = whole(edge.weight, f"{file.name} weight of {shown}")
-        edges.append(Edge(edge.a, edge.b, link.rate, link.latency_fs, count, link.medium, weight))
-    graph = Graph(
-        accelerators=shape.accelerators,
-        edges=edges,
-        switches=nodes,
-        payload=file.payload,
-        overhead=file.overhead,
-        buffer=file.buffer,
-        routing="spray_round_robin" if file.routing is None else file.routing,
-        kind=file.kind,
-    )
-    built = graph.network(file.name, whole(file.span, f"{file.name} span"))
-    return replace(
-        built,
-        notes=tuple(dict.fromkeys((*file.notes, *built.notes))),
-        assumed=tuple(file.assumed),
-        per_cable=_graph_cables(file, links, built),
-    )
-
-
-def _graph_cables(file: NetworkFile, links: list[LinkSpec], built: Network) -> tuple[int, ...]:
-    """Return the links of a cable for each class of links of a graph, which are those of the file that differ."""
-    found: dict[LinkSpec, int] = {}
-    for link, cable in zip(links, _cables(file), strict=True):
-        if found.setdefault(link, cable) != cable:
-            raise FabricError(f"fabric {file.name}: per_cable is {found[link]} and {cable} of links that are alike")
-    return tuple(found[link] for link in built.spec.links) if max(found.values(), default=1) > 1 else ()
-
-
-def _cables(file: NetworkFile) -> tuple[int, ...]:
-    return tuple(positive(whole(n.per_cable, f"{file.name} per_cable"), "per_cable", file.name) for n in file.links)
-
-
-def _link(file: LinkFile, name: str) -> LinkSpec:
-    return LinkSpec(parse_rate(file.rate, f"{name} rate"), parse_time(file.latency, f"{name} latency"), file.medium)
-
-
-def _switch(file: SwitchFile, name: str) -> SwitchSpec:
-    latency = parse_time(file.latency, f"{name} switch latency", zero=True)
-    return SwitchSpec(latency, file.cut_through, flag(file.in_network_reduce, f"{name} in_network_reduce"))
-
-
 def _planes(file: NetworkFile) -> list[int]:
     if isinstance(file.planes, PlanesFile):
-        count, links = (_count(n, "planes", file.name) for n in (file.planes.count, file.planes.links))
+        count, links = (count_of(n, "planes", file.name) for n in (file.planes.count, file.planes.links))
         if count > MAX_PLANES:
             raise FabricError(f"fabric {file.name}: planes is {count}; at most {MAX_PLANES}")
         return [links] * count
-    return _counts(file.planes, "planes", file.name)
+    return counts_of(file.planes, "planes", file.name)
 
 
 def _topology(file: TopologyFile, name: str) -> Topology:
     kind = file.kind
-    dims = _counts(file.dims, "dims", name)
+    dims = counts_of(file.dims, "dims", name)
     if kind == "torus":
         wrap = [file.wrap] * len(dims) if isinstance(file.wrap, bool) else file.wrap
         if len(wrap) != len(dims):
@@ -333,12 +259,12 @@ def _topology(file: TopologyFile, name: str) -> Topology:
         return TorusShape(dims, [False] * len(dims))
     if kind == "full_mesh":
         return FullMeshShape(dims)
-    down = _counts(file.down, "down", name)
+    down = counts_of(file.down, "down", name)
     return Clos(
         down=down,
-        up=_counts(file.up, "up", name) or [1] * len(down),
-        parallel=_counts(file.parallel, "parallel", name) or [1] * len(down),
-        rails=_count(file.rails, "rails", name),
+        up=counts_of(file.up, "up", name) or [1] * len(down),
+        parallel=counts_of(file.parallel, "parallel", name) or [1] * len(down),
+        rails=count_of(file.rails, "rails", name),
     )
 
 
@@ -355,10 +281,10 @@ def _joined(body: Body, scale_out: dict[str, Any] | None, where: str) -> ScaleOu
 
 def _tier(file: CoreFile) -> Core:
     return Core(
-        up=_count(file.up, "up", "core"),
-        parallel=_count(file.parallel, "parallel", "core"),
-        link=_link(file.link, "core"),
-        switch=_switch(file.switch, "core"),
+        up=count_of(file.up, "up", "core"),
+        parallel=count_of(file.parallel, "parallel", "core"),
+        link=link_of(file.link, "core"),
+        switch=switch_of(file.switch, "core"),
     )
 
 
