@@ -96,7 +96,6 @@ WRONG = [
     (lambda: System("s").scale_out(TREE), SpecError, "needs count="),
     (lambda: base().scale_out(TREE, count=8), SpecError, r"use replicate\(n\)"),
     (lambda: base().scale_out(TREE, nics_per_device=0), FabricError, "nics_per_device is 0"),
-    (lambda: base().scale_out(SWITCH), SpecError, "joined by a FatTree"),
     (lambda: base().scale_up(count=12, fabric=SWITCH), FabricError, "whole groups"),
     (lambda: System("s").scale_up(count=9, fabric=TORUS), FabricError, "must be 8"),
     (lambda: sn.Torus(dims=(), bandwidth="1 GB/s", latency="1 ns"), FabricError, "dims is"),

@@ -138,7 +138,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"latency": 0}, UnitError, "latency of edge 'a' - 's'"),
     ({"switches": [sn.SwitchNode("s", radix=1)]}, FabricError, "switch 's' has 2 links, more than its radix of 1"),
     ({"switches": [3]}, FabricError, "3 is not a switch"),
-    ({"directed": True}, FabricError, "1 links lead from 'a' to 's' and 0 of the same rate and latency back"),
+    ({"directed": True}, FabricError, "1 links lead from 'a' to 's' and 0 of the same rate, latency and weight back"),
     ({"kind": "wifi"}, SpecError, "unknown network kind 'wifi'"),
     ({"routing": "magic"}, SpecError, "unknown routing 'magic'"),
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -34,6 +35,10 @@ def test_every_preset_comes_back(name: str, tmp_path: Path) -> None:
     assert loaded.notes() == system.notes()
     assert loaded.stack == system.stack
     assert [n.kind for n in loaded.networks] == [n.kind for n in system.networks]
+    assert [n.per_cable for n in loaded.networks] == [n.per_cable for n in system.networks]
+    found, expected = sn.inventory(loaded), sn.inventory(system)
+    assert found.levels == expected.levels
+    assert (found.power_watts, loaded.power_covers) == (expected.power_watts, system.power_covers)
     if system.joined is not None:
         more = System.preset(f"{tmp_path / 'saved.toml'}:2")
         assert more.to_spec().networks == System.preset(f"{name}:2").to_spec().networks
@@ -85,6 +90,26 @@ def test_the_text_is_what_is_written(tmp_path: Path) -> None:
     system = System.preset("hgx-h100")
     text = system.to_toml(tmp_path / "a.toml")
     assert (tmp_path / "a.toml").read_text() == text == system.to_toml()
+
+
+def test_values_of_the_software_come_back(tmp_path: Path) -> None:
+    system = System.preset("nvl72", link_latency="300 ns", **{"simple.launch": "1 us"})
+    loaded = again(system, tmp_path)
+    assert loaded.stack_overrides == {"simple.launch": "1 us"}
+    options: Any = {"size": "1 MiB", "algorithm": "ring", "protocol": "simple", "fidelity": "analytic"}
+    assert sn.all_reduce(loaded, **options).time_fs == sn.all_reduce(system, **options).time_fs
+    changed = System.load(tmp_path / "saved.toml", **{"simple.launch": "2 us"})
+    assert sn.all_reduce(changed, **options).time_ns == sn.all_reduce(system, **options).time_ns + 1000
+    assert again(changed, tmp_path).stack_overrides == {"simple.launch": "2 us"}
+
+
+def test_cables_of_a_graph_come_back(tmp_path: Path) -> None:
+    text = (DATA / "graph.toml").read_text()
+    own = tmp_path / "own.toml"
+    own.write_text(text.replace('medium = "copper"', 'medium = "copper", per_cable = 3', 1))
+    system = System.load(own)
+    assert sn.inventory(system).levels[0].per_cable == 3
+    assert again(system, tmp_path).networks == system.networks
 
 
 def test_a_graph_in_a_file() -> None:

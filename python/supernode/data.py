@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from supernode.errors import SpecError
+from supernode.filetext import is_folder, read_bytes
 from supernode.names import canonical
 
 __all__ = ["list_names", "load", "load_raw", "locate"]
@@ -43,25 +44,37 @@ def locate(folder: str, kind: str, name: str) -> Traversable:
         A name, in any spelling, or the path of a ``.toml`` file.
     """
     if isinstance(name, str) and name.endswith(".toml"):
-        path = Path(name)
-        if path.is_dir():
-            raise SpecError(f"{kind} file {name!r} is a directory")
-        if not path.is_file():
-            raise SpecError(f"{kind} file {name!r} does not exist")
-        return path
-    if isinstance(name, str) and "/" in name and Path(name).is_dir():
+        # whether it can be read is found out when it is
+        return Path(name)
+    if isinstance(name, str) and "/" in name and is_folder(Path(name)):
         raise SpecError(f"{kind} {name!r} is a directory; give a name or the path of a .toml file")
     return resources.files("supernode") / folder / f"{canonical(kind, name, list_names(folder))}.toml"
 
 
-def load_raw(path: Traversable) -> dict[str, Any]:
-    """Read a TOML file."""
-    data = path.read_bytes()
+def load_raw(path: Traversable, kind: str = "system file") -> dict[str, Any]:
+    """Read a TOML file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        What it is, for errors.
+
+    Raises
+    ------
+    SpecError
+        If it cannot be read or is not TOML, naming the line.
+    """
+    data = read_bytes(path, kind) if isinstance(path, Path) else path.read_bytes()
+    data = data.removeprefix(b"\xef\xbb\xbf")
     try:
         raw: dict[str, Any] = msgspec.toml.decode(data)
+    except RecursionError:
+        raise SpecError(f"{path.name}: not valid TOML here: it is nested too deeply") from None
     except UnicodeDecodeError as error:
         raise SpecError(f"{path.name}: not UTF-8, as TOML must be: {error.reason} at byte {error.start}") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, ValueError) as error:  # a number of more digits than Python reads is the latter
         reason = str(error).replace("at end of document", f"at the end, line {len(data.splitlines())}")
         raise SpecError(f"{path.name}: not valid TOML: {reason}") from None
     return raw
@@ -69,7 +82,7 @@ def load_raw(path: Traversable) -> dict[str, Any]:
 
 def load(path: Traversable, kind: type[T]) -> T:
     """Read a TOML file into a typed structure; unknown and missing fields are errors that name the field."""
-    return convert(load_raw(path), kind, path.name)
+    return convert(load_raw(path, f"{kind.__name__.removesuffix('File').lower()} file"), kind, path.name)
 
 
 def convert(raw: object, kind: type[T], where: str) -> T:

@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 from supernode.errors import FabricError
-from supernode.fabric.base import Network
+from supernode.fabric.base import Network, positive
 from supernode.fabric.dragonfly import Dragonfly
 from supernode.fabric.dragonfly_plus import DragonflyPlus
 from supernode.fabric.family import Family
 from supernode.fabric.hypercube import Hypercube
 from supernode.fabric.hyperx import HyperX
+from supernode.graphfile import only_by_medium
 from supernode.presetfile import LinkFile, NetworkFile
 from supernode.references import flag, whole
 
@@ -60,7 +61,16 @@ def family_network(file: NetworkFile) -> Network:
     )
     ports = whole(shape.ports, f"{file.name} ports")
     built = fabric.network(file.name, whole(file.span, f"{file.name} span"), ports=ports)
-    return replace(built, notes=tuple(dict.fromkeys((*file.notes, *built.notes))), assumed=tuple(file.assumed))
+    only_by_medium(file)
+    cables = [positive(whole(n.per_cable, f"{file.name} per_cable"), "per_cable", file.name) for n in file.links]
+    if len(cables) == 1:
+        cables *= len(built.spec.links)
+    return replace(
+        built,
+        notes=tuple(dict.fromkeys((*file.notes, *built.notes))),
+        assumed=tuple(file.assumed),
+        per_cable=tuple(cables) if max(cables) > 1 else (),
+    )
 
 
 def _whole(value: Any, what: str) -> Any:

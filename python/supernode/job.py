@@ -51,7 +51,7 @@ def load_job(path: Path, overrides: Mapping[str, Quantity | bool] | None = None)
     SpecError
         Naming the key that is unknown, missing or of the wrong type.
     """
-    raw = load_raw(path)
+    raw = load_raw(path, "job file")
     valid = [*_REQUIRED, "size", *sorted(RunOptions.__annotations__)]
     for key in raw:
         if key not in valid:

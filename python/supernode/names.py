@@ -18,9 +18,11 @@ def fold(name: str) -> str:
 def unknown(kind: str, name: object, valid: Iterable[str]) -> SpecError:
     """Build the error for an unknown name: the name, the nearest valid one, and all valid ones."""
     names = list(valid)
-    near = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
+    # names of many letters are no slips, and comparing them would take long
+    near = difflib.get_close_matches(str(name)[:100].lower(), names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return SpecError(f"unknown {kind} {name!r}{hint} (valid: {', '.join(names) or 'none'})")
+    shown = repr(name) if len(str(name)) <= 100 else f"{str(name)[:100]!r}..."
+    return SpecError(f"unknown {kind} {shown}{hint} (valid: {', '.join(names) or 'none'})")
 
 
 def canonical(kind: str, name: str, valid: Iterable[str], aliases: dict[str, str] | None = None) -> str:

@@ -5,35 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import prod
+from typing import Any
 
 import msgspec
 
 from supernode.data import convert
 from supernode.device import Device
 from supernode.errors import FabricError, SpecError
-from supernode.fabric.base import Network, buffer_bytes, packet_bytes, parse_kind, parse_routing, positive
+from supernode.fabric.base import Fabric, Network, buffer_bytes, packet_bytes, parse_kind, parse_routing, positive
 from supernode.fabric.fat_tree import FatTree
-from supernode.fabric.graph import Edge, Graph, SwitchNode
 from supernode.fabric.torus import torus_shape
+from supernode.fabricfile import naming_fabric, read_fabric
 from supernode.familyfile import FAMILIES, family_network
+from supernode.graphfile import cables_of, count_of, counts_of, graph_network, link_of, switch_of
 from supernode.names import choose, unknown
 from supernode.presetfile import (
     Body,
     CoreFile,
-    LinkFile,
     NetworkFile,
     Param,
     PlanesFile,
     PresetFile,
     ScaleOutFile,
-    SwitchFile,
     TopologyFile,
 )
 from supernode.references import flag, resolve, whole
 from supernode.spec import Clos, FullMeshShape, LinkSpec, NetworkSpec, SwitchSpec, Topology, TorusShape
-from supernode.units import Quantity, parse_power, parse_rate, parse_time
+from supernode.units import Quantity, parse_power
 
 __all__ = ["Built", "Core", "ScaleOut", "build", "with_overrides"]
+
+#: Planes of a network; each is an entry of a list.
+MAX_PLANES = 2**16
 
 TOPOLOGIES = ("clos", "torus", "mesh", "full_mesh", "graph", *FAMILIES)
 
@@ -42,7 +45,7 @@ TOPOLOGIES = ("clos", "torus", "mesh", "full_mesh", "graph", *FAMILIES)
 class ScaleOut:
     """The network that joins units: a fabric still without a size, and the ports of each accelerator into it."""
 
-    fabric: FatTree
+    fabric: Fabric
     ports: int = 1
     name: str = "scale_out"
 
@@ -152,9 +155,9 @@ def build(file: PresetFile, params: Mapping[str, Param]) -> Built:
     raw = resolve({"system": file.system, "device": file.device, "network": file.network}, values, used)
     if file.scale_out is not None and file.core is not None:
         raise SpecError(f"preset {file.name}: it has both scale_out and core; one of them joins its units")
-    for key, table in (("scale_out", file.scale_out), ("core", file.core)):
-        if table is not None:
-            raw[key] = resolve(table, values, used_to_join)
+    scale_out = None if file.scale_out is None else resolve(file.scale_out, values, used_to_join)
+    if file.core is not None:
+        raw["core"] = resolve(file.core, values, used_to_join)
     used_for_power: set[str] = set()
     if file.power is not None:
         raw["power"] = resolve(file.power, values, used_for_power)
@@ -169,11 +172,16 @@ def build(file: PresetFile, params: Mapping[str, Param]) -> Built:
         reduce=body.device.reduce_rate,
         hbm_latency=body.device.hbm_latency,
     )
+    accelerators = count_of(body.system.accelerators, "accelerators", file.name)
+    networks = tuple(_named(n) for n in body.network)
+    if not networks or networks[-1].spec.span != accelerators:
+        joined = f"the outermost one joins {networks[-1].spec.span}" if networks else "there is none"
+        raise FabricError(f"preset {file.name}: its networks do not join all {accelerators} accelerators; {joined}")
     return Built(
         device=device,
-        accelerators=whole(body.system.accelerators, f"preset {file.name}, accelerators"),
-        networks=tuple(_network(n) for n in body.network),
-        scale_out=_joined(body),
+        accelerators=accelerators,
+        networks=networks,
+        scale_out=_joined(body, scale_out, f"preset {file.name}"),
         units=units,
         used=frozenset(used),
         used_to_join=frozenset(used_to_join - used),
@@ -195,20 +203,26 @@ def _power(body: Body, where: str) -> int | None:
     return parse_power(power.accelerator or 0, where) * whole(body.system.accelerators, f"{where}, accelerators")
 
 
+def _named(file: NetworkFile) -> Network:
+    """Build a network, and name it in errors."""
+    with naming_fabric(file.name):
+        return _network(file)
+
+
 def _network(file: NetworkFile) -> Network:
     kind = choose("topology", file.topology.kind, TOPOLOGIES)
     if kind == "graph" or kind in FAMILIES:
         if _planes(file) != [1]:
             raise FabricError(f"fabric {file.name}: a {kind} has one plane; its edges say the rest")
-        return _graph(file) if kind == "graph" else family_network(file)
+        return graph_network(file) if kind == "graph" else family_network(file)
     topology = _topology(file.topology, file.name)
     payload, overhead = packet_bytes(file.payload, file.overhead)
-    links = [_link(link, file.name) for link in file.links]
-    switches = [_switch(switch, file.name) for switch in file.switches]
+    links = [link_of(link, file.name) for link in file.links]
+    switches = [switch_of(switch, file.name) for switch in file.switches]
     buffers = [buffer_bytes(file.buffer, link, payload, overhead) for link in links]
     spec = NetworkSpec(
         name=file.name,
-        span=whole(file.span, f"{file.name} span"),
+        span=count_of(file.span, "span", file.name),
         topology=topology,
         planes=_planes(file),
         links=links,
@@ -219,69 +233,30 @@ def _network(file: NetworkFile) -> Network:
         buffer=max((b for b in buffers if b is not None), default=None),
         dateline=file.dateline,
     )
-    cables = tuple(positive(whole(n.per_cable, f"{file.name} per_cable"), "per_cable", file.name) for n in file.links)
+    cables = cables_of(file)
+    if max(cables, default=1) == 1:
+        cables = ()
     optics = tuple(whole(n.optical_one_in, f"{file.name} optical_one_in") for n in file.links)
     if min(optics, default=0) < 0:
         raise FabricError(f"fabric {file.name}: optical_one_in is {min(optics)}; it must be 0 or a number of links")
+    optics = optics if any(optics) else ()
     return Network(
         *(spec, parse_kind(file.kind), tuple(file.notes), tuple(file.assumed)), per_cable=cables, optical_one_in=optics
     )
 
 
-def _graph(file: NetworkFile) -> Network:
-    shape = file.topology
-    links = [_link(link, file.name) for link in file.links]
-    switches = [_switch(switch, file.name) for switch in file.switches] or [SwitchSpec(0)]
-
-    def place(value: int | str, what: str, count: int) -> int:
-        number = whole(value, f"{file.name} {what}")
-        if not 0 <= number < count:
-            raise FabricError(f"fabric {file.name}: {what} {number} is none of the {count} that the network lists")
-        return number
-
-    nodes, edges = [], []
-    for node in shape.nodes:
-        own = switches[place(node.switch, f"switch of node {node.name!r}", len(switches))]
-        radix = None if node.radix is None else whole(node.radix, f"{file.name} radix of node {node.name!r}")
-        nodes.append(SwitchNode(node.name, own.latency_fs, radix, own.cut_through, own.in_network_reduce))
-    for edge in shape.edges:
-        shown = f"edge {edge.a!r} - {edge.b!r}"
-        link = links[place(edge.link, f"link of {shown}", len(links))]
-        count = whole(edge.count, f"{file.name} count of {shown}")
-        edges.append(Edge(edge.a, edge.b, link.rate, link.latency_fs, count, link.medium))
-    graph = Graph(
-        accelerators=shape.accelerators,
-        edges=edges,
-        switches=nodes,
-        payload=file.payload,
-        overhead=file.overhead,
-        buffer=file.buffer,
-        routing="spray_round_robin" if file.routing is None else file.routing,
-        kind=file.kind,
-    )
-    built = graph.network(file.name, whole(file.span, f"{file.name} span"))
-    return replace(built, notes=tuple(dict.fromkeys((*file.notes, *built.notes))), assumed=tuple(file.assumed))
-
-
-def _link(file: LinkFile, name: str) -> LinkSpec:
-    return LinkSpec(parse_rate(file.rate, f"{name} rate"), parse_time(file.latency, f"{name} latency"), file.medium)
-
-
-def _switch(file: SwitchFile, name: str) -> SwitchSpec:
-    latency = parse_time(file.latency, f"{name} switch latency", zero=True)
-    return SwitchSpec(latency, file.cut_through, flag(file.in_network_reduce, f"{name} in_network_reduce"))
-
-
 def _planes(file: NetworkFile) -> list[int]:
     if isinstance(file.planes, PlanesFile):
-        count, links = whole(file.planes.count, f"{file.name} planes"), whole(file.planes.links, f"{file.name} links")
+        count, links = (count_of(n, "planes", file.name) for n in (file.planes.count, file.planes.links))
+        if count > MAX_PLANES:
+            raise FabricError(f"fabric {file.name}: planes is {count}; at most {MAX_PLANES}")
         return [links] * count
-    return [whole(p, f"{file.name} planes") for p in file.planes]
+    return counts_of(file.planes, "planes", file.name)
 
 
 def _topology(file: TopologyFile, name: str) -> Topology:
     kind = file.kind
-    dims = [whole(d, f"{name} dims") for d in file.dims]
+    dims = counts_of(file.dims, "dims", name)
     if kind == "torus":
         wrap = file.wrap if isinstance(file.wrap, list) else [flag(file.wrap, f"{name} wrap")] * len(dims)
         if len(wrap) != len(dims):
@@ -292,34 +267,36 @@ def _topology(file: TopologyFile, name: str) -> Topology:
         return TorusShape(dims, [False] * len(dims))
     if kind == "full_mesh":
         return FullMeshShape(dims)
-    down = [whole(d, f"{name} down") for d in file.down]
-    if prod(down) < 1:
-        raise FabricError(f"fabric {name}: down is {down}; every tier needs at least one child")
+    down = counts_of(file.down, "down", name)
     return Clos(
         down=down,
-        up=[whole(u, f"{name} up") for u in file.up] or [1] * len(down),
-        parallel=[whole(p, f"{name} parallel") for p in file.parallel] or [1] * len(down),
-        rails=whole(file.rails, f"{name} rails"),
+        up=counts_of(file.up, "up", name) or [1] * len(down),
+        parallel=counts_of(file.parallel, "parallel", name) or [1] * len(down),
+        rails=count_of(file.rails, "rails", name),
     )
 
 
-def _joined(body: Body) -> ScaleOut | Core | None:
+def _joined(body: Body, scale_out: dict[str, Any] | None, where: str) -> ScaleOut | Core | None:
     if body.core is not None:
         return _tier(body.core)
-    return None if body.scale_out is None else _scale_out(body.scale_out)
+    if scale_out is None:
+        return None
+    if scale_out.get("topology", "fat_tree") == "fat_tree":
+        return _scale_out(convert(scale_out, ScaleOutFile, f"{where}, scale_out"))
+    with naming_fabric("scale_out"):
+        return ScaleOut(*read_fabric(scale_out, f"{where}, scale_out"))
 
 
 def _tier(file: CoreFile) -> Core:
     return Core(
-        up=whole(file.up, "core, up"),
-        parallel=whole(file.parallel, "core, parallel"),
-        link=_link(file.link, "core"),
-        switch=_switch(file.switch, "core"),
+        up=count_of(file.up, "up", "core"),
+        parallel=count_of(file.parallel, "parallel", "core"),
+        link=link_of(file.link, "core"),
+        switch=switch_of(file.switch, "core"),
     )
 
 
 def _scale_out(file: ScaleOutFile) -> ScaleOut:
-    choose("scale-out topology", file.topology, ["fat_tree"])
     ports = whole(file.nics_per_accelerator, "nics_per_accelerator")
     fabric = FatTree(
         radix=whole(file.radix, "radix"),

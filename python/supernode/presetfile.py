@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -98,6 +98,7 @@ class EdgeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     b: str
     link: int | str = 0
     count: int | str = 1
+    weight: int | str = 1
 
 
 class TopologyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -182,7 +183,7 @@ class NetworkFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScaleOutFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[scale_out]``: how units of the system are joined."""
+    """``[scale_out]``: the fat tree that joins units of the system; ``fabricfile`` has the other topologies."""
 
     radix: int | str
     link_rate: Quantity
@@ -193,7 +194,7 @@ class ScaleOutFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     switch_latency: Quantity | None = None
     kind: str = "net"
     name: str = "scale_out"
-    topology: str = "fat_tree"
+    topology: Literal["fat_tree"] = "fat_tree"
     oversubscription: int | float | str = 1
     tiers: int | str | None = None
     pod_leaves: int | str | None = None
@@ -237,7 +238,6 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     system: AcceleratorsFile
     device: DeviceFile
     network: list[NetworkFile]
-    scale_out: ScaleOutFile | None = None
     core: CoreFile | None = None
     power: PowerFile | None = None
 
@@ -260,6 +260,8 @@ class PresetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     core: dict[str, Any] | None = None
     power: dict[str, Any] | None = None
     conflict: list[Conflict] = []
+    #: Values of the software stack that this system replaces, by name: ``"simple.launch" = "5 us"``.
+    stack_values: dict[str, Quantity] = {}
     #: Units that the name alone stands for; more than one in a cluster. A list is a product: racks, units a rack.
     units: int | str | list[int | str] = 1
     #: Values that nobody published and remarks of the program that wrote the file: every run shows them.

@@ -9,6 +9,7 @@ from pathlib import Path
 from supernode.data import convert, load_raw, locate
 from supernode.errors import SpecError
 from supernode.fabric.base import positive
+from supernode.filetext import is_there, naming
 from supernode.presetfile import ClusterFile, PresetFile, check_format
 
 __all__ = ["load_preset", "split_name"]
@@ -47,16 +48,20 @@ def _packaged(file: str) -> PresetFile:
 
 def _read(path: Traversable, above: tuple[str, ...]) -> PresetFile:
     """Read a file and the files of the units that it is made of."""
+    raw = load_raw(path)
     place = str(path.resolve()) if isinstance(path, Path) else path.name
     if place in above:
         chain = " is made of ".join(Path(p).name for p in (*above[above.index(place) :], place))
         raise SpecError(f"{path.name}: unit leads back to the file itself: {chain}")
-    raw = load_raw(path)
     check_format(raw, path.name)
     if "unit" not in raw:
         return convert(raw, PresetFile, path.name)
     cluster = convert(raw, ClusterFile, path.name)
     unit = cluster.unit
-    if isinstance(path, Path) and unit.endswith(".toml") and (path.parent / unit).is_file():
+    if isinstance(path, Path) and unit.endswith(".toml") and is_there(path.parent / unit):
         unit = str(path.parent / unit)
-    return cluster.on(_read(locate("presets", "system", unit), (*above, place)))
+    with naming(f"{path.name}, unit"):
+        below = locate("presets", "system", unit)
+        if isinstance(below, Path) and not is_there(below):
+            raise SpecError(f"system file {unit!r} does not exist")
+    return cluster.on(_read(below, (*above, place)))

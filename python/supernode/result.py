@@ -235,7 +235,7 @@ class Result:
             If it would take more than the run's ``memory_limit``, or else 80 % of the memory that is free now.
         """
         found = self._check(name)
-        return self._run.table(found, expand=True)
+        return self._labelled(self._run.table(found, expand=True))
 
     def table(self, name: str) -> pa.Table:
         """Return a table.
@@ -249,8 +249,13 @@ class Result:
         """
         found = self._check(name)
         if found not in self._tables:
-            self._tables[found] = self._run.table(found)
+            self._tables[found] = self._labelled(self._run.table(found))
         return self._tables[found]
+
+    def _labelled(self, table: pa.Table) -> pa.Table:
+        """Return the table with the system and what was overridden of it, which stay with it in files."""
+        own = {"system": self.system, "overrides": msgspec.json.encode(dict(self.overrides)).decode()}
+        return table.replace_schema_metadata({**(table.schema.metadata or {}), **own})
 
     def _check(self, name: str) -> str:
         """Return the full name of a table that exists."""

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from supernode.presetfile import Body, ClusterFile, PresetFile
+from supernode.fabricfile import CLASSES, fabric_form
+from supernode.presetfile import Body, ClusterFile, PresetFile, ScaleOutFile
 
 __all__ = ["system_schema"]
 
@@ -27,8 +28,10 @@ def system_schema() -> dict[str, Any]:
     >>> sn.system_schema()["title"]
     'supernode system file, format 1'
     """
-    _, parts = msgspec.json.schema_components([PresetFile, ClusterFile, Body], ref_template="#/$defs/{name}")
-    body = parts.pop("Body")["properties"]
+    joins: list[Any] = [ScaleOutFile, *map(fabric_form, CLASSES)]
+    types = [PresetFile, ClusterFile, Body, *joins]
+    refs, parts = msgspec.json.schema_components(types, ref_template="#/$defs/{name}")
+    body = {**parts.pop("Body")["properties"], "scale_out": {"anyOf": list(refs[-len(joins) :])}}
     for name in ("PresetFile", "ClusterFile"):
         properties = parts[name]["properties"]
         properties["format"] = {"const": 1}

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
+from supernode.assemble import of_file
 from supernode.device import Device
 from supernode.errors import FabricError, SpecError, SupernodeError
 from supernode.fabric.base import Fabric, Network, parse_fabric, positive
-from supernode.fabric.fat_tree import FatTree
-from supernode.marks import ASSUMED_MARKS, assumed_text
-from supernode.preset import Core, ScaleOut, build, with_overrides
+from supernode.filetext import naming
+from supernode.marks import assumed_text
+from supernode.preset import Core, ScaleOut
 from supernode.presetload import load_preset, split_name
 from supernode.spec import SystemSpec
-from supernode.stack import load_stack
 from supernode.units import Quantity
+from supernode.validity import checked
 
 if TYPE_CHECKING:
+    from supernode.io.found import ImportOptions
     from supernode.picture import Figure
 
 __all__ = ["System", "SystemLike", "as_system"]
@@ -58,6 +61,8 @@ class System:
     unpublished: tuple[str, ...] = field(default=(), repr=False)
     #: Parameters of a preset that the user replaced.
     overrides: Mapping[str, Quantity | bool] = field(default_factory=dict)
+    #: Values of the software stack that the file of the system replaces.
+    stack_values: Mapping[str, Quantity] = field(default_factory=dict)
     #: Watts of one unit, where that is known, and what the figure covers.
     unit_power: int | None = field(default=None, repr=False)
     power_covers: str = field(default="", repr=False)
@@ -87,44 +92,9 @@ class System:
         """
         base, asked = split_name(name)
         file = load_preset(base)
-        soft = {key: value for key, value in overrides.items() if "." in key}
-        load_stack(file.stack).replaced(soft)
-        params = with_overrides(file, {key: value for key, value in overrides.items() if key not in soft})
-        built = build(file, params)
-        units = asked * built.units
-        if units > 1 and built.scale_out is None:
-            raise SpecError(f"preset {file.name!r} has no scale-out network, so {name!r} is not a system; use {base!r}")
-        used = built.used | built.used_to_join if units > 1 else built.used
-        listed = [
-            f"{key} = {param.value} ({param.mark})"
-            for key, param in params.items()
-            if param.mark in ASSUMED_MARKS and key in used
-        ]
-        system = cls(
-            name=file.name,
-            stack=file.stack,
-            device=built.device,
-            networks=built.networks,
-            joined=built.scale_out,
-            unit_accelerators=built.accelerators,
-            units=units,
-            bundle=built.units,
-            unpublished=(*file.assumed, *listed),
-            overrides=dict(overrides),
-            unit_power=built.power_watts,
-            power_covers=built.power_covers,
-            remarks=(
-                *file.notes,
-                *(
-                    f"override {o} has no effect: {name} does not use it"
-                    for o in overrides
-                    if o not in used | built.used_for_power | set(soft)
-                ),
-            ),
-            from_preset=True,
-        )
-        system.to_spec()
-        return system
+        # parameters and networks of a file of users are errors of that file
+        with naming(Path(base).name if base.endswith(".toml") else ""):
+            return checked(of_file(cls, file, name, asked, overrides))
 
     @classmethod
     def load(cls, path: str | Path, /, **overrides: Quantity | bool) -> System:
@@ -150,24 +120,7 @@ class System:
         return cls.preset(text, **overrides)
 
     @classmethod
-    def from_file(
-        cls,
-        path: str | Path,
-        format: str | None = None,
-        *,
-        name: str | None = None,
-        link_rate: Quantity | Mapping[str, Quantity] | None = None,
-        link_latency: Quantity | Mapping[str, Quantity] | None = None,
-        switch_latency: Quantity | None = None,
-        accelerators: Sequence[str] | None = None,
-        device: Device | None = None,
-        hints: str | Path | None = None,
-        payload: Quantity | None = None,
-        overhead: Quantity | None = None,
-        buffer: Quantity | None = None,
-        routing: str | None = None,
-        kind: str | None = None,
-    ) -> System:
+    def from_file(cls, path: str | Path, format: str | None = None, **options: Unpack[ImportOptions]) -> System:
         """Read a system from another tool's file; what is left out is in its notes, and in every result's warnings.
 
         Parameters
@@ -195,48 +148,18 @@ class System:
         Raises
         ------
         SpecError
-            If the file does not exist or is not valid: naming file, line and field.
+            If the file does not exist or is not valid: naming file, line and field. If a keyword is unknown.
         FabricError
             If its fabric cannot be built, or lacks a value: naming file and vertex, edge or link.
         SizeOverflowError
             If it is too large to be written out.
         """
         from supernode import io
-        from supernode.io.text import read_text
 
-        options = io.Options(
-            name=name,
-            link_rate=link_rate,
-            link_latency=link_latency,
-            switch_latency=switch_latency,
-            accelerators=accelerators,
-            device=device,
-            hints=None if hints is None else read_text(Path(hints)),
-            payload=payload,
-            overhead=overhead,
-            buffer=buffer,
-            routing=routing,
-            kind=kind,
-        )
-        return io.read_file(path, format, options)
+        return io.read_file(path, format, io.Options.of(options))
 
     @classmethod
-    def from_graph(
-        cls,
-        graph: object,
-        *,
-        name: str | None = None,
-        link_rate: Quantity | None = None,
-        link_latency: Quantity | None = None,
-        switch_latency: Quantity | None = None,
-        accelerators: Sequence[str] | None = None,
-        device: Device | None = None,
-        payload: Quantity | None = None,
-        overhead: Quantity | None = None,
-        buffer: Quantity | None = None,
-        routing: str | None = None,
-        kind: str | None = None,
-    ) -> System:
+    def from_graph(cls, graph: object, **options: Unpack[ImportOptions]) -> System:
         """Take a graph of NetworkX or rustworkx as a system of one network.
 
         Vertices have a ``kind`` (``"gpu"``, ``"switch"``, ...), edges ``rate`` and ``latency`` as texts with units.
@@ -245,10 +168,8 @@ class System:
         ----------
         graph
             The graph.
-        name, link_rate, link_latency, switch_latency, accelerators, device
-            As for :meth:`from_file`.
-        payload, overhead, buffer, routing, kind
-            As for :class:`~supernode.Switched`, where the graph has none.
+        **options
+            The keywords of :meth:`from_file` but ``hints``, for what the graph does not say.
 
         Raises
         ------
@@ -259,20 +180,10 @@ class System:
         """
         from supernode import io
 
-        options = io.Options(
-            name=name,
-            link_rate=link_rate,
-            link_latency=link_latency,
-            switch_latency=switch_latency,
-            accelerators=accelerators,
-            device=device,
-            payload=payload,
-            overhead=overhead,
-            buffer=buffer,
-            routing=routing,
-            kind=kind,
-        )
-        return io.to_system(io.read_graph(graph, options), options)
+        found = io.Options.of(options)
+        if found.hints is not None:
+            raise SpecError("hints: a graph has no second file")
+        return io.to_system(io.read_graph(graph, found), found)
 
     def to_toml(self, path: str | Path | None = None) -> str:
         """Return the system as a TOML file, and write it if there is a path; :meth:`load` gives the same system back.
@@ -352,7 +263,9 @@ class System:
         Parameters
         ----------
         fabric
-            The network; for copies a :class:`~supernode.FatTree`, which takes its size from their number.
+            The network, of any kind. All accelerators of all copies are its hosts, in the order of ranks; a size that
+            it leaves open (the number of switches of a :class:`~supernode.FatTree`, ``groups`` of a
+            :class:`~supernode.Dragonfly`, a dimension that is ``None``) follows from their number.
         nics_per_device
             Ports of each accelerator into this network.
         count
@@ -365,8 +278,6 @@ class System:
         if self.networks:
             if count is not None or device is not None:
                 raise SpecError(f"system {self.name}: with a scale-up network, use replicate(n) instead of count=")
-            if not isinstance(fabric, FatTree):
-                raise SpecError(f"system {self.name}: copies are joined by a FatTree, not a {type(fabric).__name__}")
             return replace(self, joined=ScaleOut(fabric, ports))
         if count is None:
             raise SpecError(f"system {self.name}: scale_out without a scale-up network needs count=")
@@ -396,11 +307,15 @@ class System:
 
     @property
     def stack_overrides(self) -> dict[str, Quantity]:
-        """Values of the preset's software stack that the user replaced."""
-        return {name: value for name, value in self.overrides.items() if "." in name}
+        """Values of the system's own software stack that its file or the user replaced."""
+        return {**self.stack_values, **{name: value for name, value in self.overrides.items() if "." in name}}
 
     def all_networks(self) -> tuple[Network, ...]:
         """Return every network, innermost first, the scale-out network sized."""
+        return self._joined_networks
+
+    @cached_property
+    def _joined_networks(self) -> tuple[Network, ...]:
         if not self.networks:
             raise SpecError(f"system {self.name}: it has no network; call scale_up or scale_out")
         if self.units == 1:

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -15,6 +15,9 @@ from supernode.schema import system_schema
 from supernode.system import System
 from supernode.terminal import print_warnings
 from supernode.units import Quantity
+
+if TYPE_CHECKING:
+    from supernode.io.found import ImportOptions
 
 __all__ = ["convert", "schema"]
 
@@ -48,7 +51,7 @@ def convert(
     hints: Annotated[Optional[Path], _option("--hints", "FILE", "ASTRA-sim's system.json.")] = None,  # noqa: UP045
 ) -> None:
     """Convert a system from one format into another; what is left out goes to stderr."""
-    options: dict[str, Any] = {
+    options: ImportOptions = {
         "name": name,
         "link_rate": _by_name(link_rate, "--link-rate"),
         "link_latency": _by_name(link_latency, "--link-latency"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -20,7 +20,6 @@ __all__ = [
     "Network",
     "buffer_bytes",
     "packet_bytes",
-    "parse_dims",
     "parse_fabric",
     "parse_kind",
     "parse_routing",
@@ -126,13 +125,6 @@ def parse_fabric(value: object, system: str) -> Fabric:
             "Hypercube object"
         )
     return value
-
-
-def parse_dims(dims: Sequence[int], fabric: str) -> list[int]:
-    """Check the dimensions of a direct topology."""
-    if isinstance(dims, str) or not isinstance(dims, Sequence) or not dims:
-        raise FabricError(f"fabric {fabric}: dims is {dims!r}; it must be one or more whole numbers, such as (4, 4, 4)")
-    return [positive(d, "a dimension", fabric) for d in dims]
 
 
 def parse_routing(name: str, *, graph: bool = False) -> str:

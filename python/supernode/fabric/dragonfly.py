@@ -9,6 +9,7 @@ import numpy as np
 from supernode.fabric.arrangement import global_links, links_per_pair
 from supernode.fabric.base import positive
 from supernode.fabric.family import Blueprint, Family, Ints, some
+from supernode.fabric.fit import Open
 from supernode.units import Quantity
 
 __all__ = ["Dragonfly"]
@@ -36,7 +37,7 @@ class Dragonfly(Family):
     routers, global_ports
         ``a`` and ``h``; by default balanced, ``2p`` and ``p``.
     groups
-        By default as many as can be joined, ``a*h + 1``.
+        By default as many as the accelerators to join fill; at most ``a*h + 1``.
     local_bandwidth, local_latency, local_medium
         Of the links in a group; by default as those to accelerators.
     global_bandwidth, global_latency, global_medium
@@ -78,10 +79,17 @@ class Dragonfly(Family):
     global_latency: Quantity | None = None
     global_medium: str | None = None
 
-    def _blueprint(self, name: str) -> Blueprint:
+    def _free(self, name: str) -> tuple[str, Open]:
+        p, a, h = self._sizes(name)
+        return "groups", Open("groups", lambda groups: groups * p * a, a * h + 1)
+
+    def _sizes(self, name: str) -> tuple[int, int, int]:
         p = self._size("terminals", name)
         a = 2 * p if self.routers is None else self._size("routers", name)
-        h = p if self.global_ports is None else self._size("global_ports", name)
+        return p, a, p if self.global_ports is None else self._size("global_ports", name)
+
+    def _blueprint(self, name: str) -> Blueprint:
+        p, a, h = self._sizes(name)
         g = a * h + 1 if self.groups is None else positive(self.groups, "groups", name)
         parallel = self._size("local_links", name)
         each, notes = links_per_pair(name, g, a * h, f"routers x global_ports = {a} x {h}")

@@ -9,6 +9,7 @@ import numpy as np
 from supernode.fabric.arrangement import global_links, links_per_pair
 from supernode.fabric.base import positive
 from supernode.fabric.family import Blueprint, Family, Ints, some
+from supernode.fabric.fit import Open
 from supernode.units import Quantity
 
 __all__ = ["DragonflyPlus"]
@@ -32,7 +33,7 @@ class DragonflyPlus(Family):
     global_ports
         Of a spine.
     groups
-        By default as many as can be joined, ``spines*global_ports + 1``.
+        By default as many as the accelerators to join fill; at most ``spines*global_ports + 1``.
     local_links
         Parallel links between a leaf and a spine.
     radix
@@ -58,6 +59,10 @@ class DragonflyPlus(Family):
     global_bandwidth: Quantity | None = None
     global_latency: Quantity | None = None
     global_medium: str | None = None
+
+    def _free(self, name: str) -> tuple[str, Open]:
+        p, leaves, spines, h = (self._size(f, name) for f in ("terminals", "leaves", "spines", "global_ports"))
+        return "groups", Open("groups", lambda groups: groups * p * leaves, spines * h + 1)
 
     def _blueprint(self, name: str) -> Blueprint:
         p, leaves, spines, h = (self._size(f, name) for f in ("terminals", "leaves", "spines", "global_ports"))

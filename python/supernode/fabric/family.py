@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from supernode.errors import FabricError, SizeOverflowError
 from supernode.fabric.base import Network, buffer_bytes, packet_bytes, parse_kind, parse_routing, positive
+from supernode.fabric.fit import Open
 from supernode.fabric.parts import CHANNELS, MAX_SWITCHES, check_size
 from supernode.spec import GraphShape, LinkSpec, NetworkSpec, SwitchSpec
 from supernode.units import Quantity, parse_rate, parse_time
@@ -103,9 +104,18 @@ class Family(ABC):
     def _blueprint(self, name: str) -> Blueprint:
         """Check the sizes and return the rule."""
 
+    @abstractmethod
+    def _free(self, name: str) -> tuple[str, Open]:
+        """Return the parameter that may be left open, ``None``, and what it says about the number of accelerators."""
+
+    def _fitted(self, name: str, span: int) -> Self:
+        """Return the fabric with the open parameter, if it is, worked out."""
+        field, free = self._free(name)
+        return self if getattr(self, field) is not None else replace(self, **{field: free.solve(span, name)})  # type: ignore[arg-type]
+
     @property
     def accelerators(self) -> int:
-        """Number of accelerators that the fabric joins."""
+        """Number of accelerators that the fabric joins; where a size is open, a dragonfly's most, others' fewest."""
         return int(self.terminals) * self._blueprint("fabric").homes
 
     @property
@@ -114,12 +124,25 @@ class Family(ABC):
         return self._blueprint("fabric").switches
 
     def network(self, name: str, span: int, *, ports: int = 1) -> Network:
-        """Build the network of ``span`` accelerators, which must be :attr:`accelerators`, with so many ports each."""
-        plan = self._blueprint(name)
+        """Build the network of ``span`` accelerators, with so many ports each.
+
+        Raises
+        ------
+        FabricError
+            If the fabric does not join so many; naming the nearest numbers that it could.
+        """
         links = positive(ports, "ports", name)
+        return self._fitted(name, positive(span, "count", name))._network(name, span, links)
+
+    def _network(self, name: str, span: int, links: int) -> Network:
+        plan = self._blueprint(name)
         self._check(plan, name, links)
-        if positive(span, "count", name) != self.accelerators:
-            raise FabricError(f"fabric {name}: a {plan.label} joins {self.accelerators} accelerators, not {span}")
+        joins = self._size("terminals", name) * plan.homes
+        if span != joins:
+            raise FabricError(
+                f"fabric {name}: a {plan.label} joins {joins} accelerators, not {span}; "
+                f"{self._free(name)[1].instead(span)}"
+            )
         shape = GraphShape(
             switches=plan.switches,
             edges=self._edges(plan, span, links),

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from supernode.fabric.base import Network, parse_dims, parse_kind
+from supernode.fabric.base import Network, parse_kind, positive
 from supernode.fabric.direct import direct_network
+from supernode.fabric.fit import MOST, closed_dims
 from supernode.spec import FullMeshShape
 from supernode.units import Quantity
 
@@ -21,7 +22,7 @@ class FullMesh:
     Parameters
     ----------
     dims
-        Accelerators by dimension; the first varies fastest.
+        Accelerators by dimension; the first varies fastest. One may be ``None``: as many as there are to join.
     bandwidth
         Rate of one link per direction; one value, or one a dimension.
     latency
@@ -34,7 +35,7 @@ class FullMesh:
         As for :class:`~supernode.Switched`.
     """
 
-    dims: Sequence[int]
+    dims: Sequence[int | None]
     bandwidth: Quantity | Sequence[Quantity]
     latency: Quantity | Sequence[Quantity]
     links: int = 1
@@ -47,17 +48,17 @@ class FullMesh:
     medium: str = ""
 
     def __post_init__(self) -> None:
-        self.network("fabric", prod(parse_dims(self.dims, "fabric")))
+        self.network("fabric", prod(closed_dims(self.dims, None, "fabric", most=MOST)))
 
     def network(self, name: str, span: int, *, ports: int = 1) -> Network:
         """Build the network of ``span`` accelerators, which must be the product of the dimensions."""
         spec = direct_network(
             name,
             span,
-            FullMeshShape(dims=parse_dims(self.dims, name)),
+            FullMeshShape(dims=closed_dims(self.dims, positive(span, "count", name), name, most=MOST)),
             bandwidth=self.bandwidth,
             latency=self.latency,
-            links=self.links * ports,
+            links=positive(self.links, "links", name) * positive(ports, "ports", name),
             hop_latency=self.hop_latency,
             cut_through=self.cut_through,
             payload=self.payload,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from supernode.errors import FabricError
 from supernode.fabric.base import Network, buffer_bytes, packet_bytes, parse_kind, parse_routing, positive
-from supernode.fabric.parts import Edge, SwitchNode, as_edge, as_switch, check_size, paired, shown
+from supernode.fabric.parts import MAX_WEIGHT, Edge, SwitchNode, as_edge, as_switch, check_size, paired, shown
 from supernode.fabric.reach import unreachable
 from supernode.spec import GraphShape, LinkSpec, NetworkSpec, SwitchSpec
-from supernode.units import Quantity, parse_rate, parse_time
+from supernode.units import Quantity, as_integer, parse_rate, parse_time
 
 __all__ = ["Edge", "Graph", "SwitchNode"]
 
@@ -136,20 +136,20 @@ class Graph:
             raise FabricError("fabric graph: it has no edges")
         if self.directed:
             edges = paired(edges)
-        links: dict[LinkSpec, int] = {}
+        links: dict[tuple[LinkSpec, int], int] = {}
         counts: dict[tuple[int, int, int], int] = {}
-        parsed: dict[tuple[Quantity | None, Quantity | None, str | None], int] = {}
+        parsed: dict[tuple[Quantity | None, Quantity | None, str | None, int], int] = {}
         for edge in edges:
             ends = (self._end(edge, edge.a, vertices), self._end(edge, edge.b, vertices))
             if ends[0] == ends[1]:
                 raise FabricError(f"fabric graph: {shown(edge)} joins {edge.a!r} to itself")
-            look = (edge.rate, edge.latency, edge.medium)
-            if look not in parsed:
-                link = self._link(edge)
-                parsed[look] = links.setdefault(link, len(links))
-            key = (*ends, parsed[look])
-            if (ends[1], ends[0], parsed[look]) in counts:
-                key = (ends[1], ends[0], parsed[look])
+            look = (edge.rate, edge.latency, edge.medium, edge.weight)
+            number = parsed.get(look) if all(isinstance(part, Hashable) for part in look) else None
+            if number is None:
+                number = parsed[look] = links.setdefault((self._link(edge), _weight(edge)), len(links))
+            key = (*ends, number)
+            if (ends[1], ends[0], number) in counts:
+                key = (ends[1], ends[0], number)
             counts[key] = counts.get(key, 0) + positive(edge.count, f"count of {shown(edge)}", "graph")
         check_size(len(vertices), len(counts))
         kinds: dict[SwitchSpec, int] = {}
@@ -158,6 +158,7 @@ class Graph:
             switches=len(self._nodes),
             edges=[(a, b, link, count) for (a, b, link), count in counts.items()],
             switch_kinds=numbers if any(numbers) else [],
+            weights=[weight for _, weight in links] if any(weight != 1 for _, weight in links) else [],
         )
         switches = list(kinds) or [SwitchSpec(0, self.cut_through)]
         self._check_ports(shape)
@@ -167,7 +168,7 @@ class Graph:
                 f"fabric graph: no path through switches joins {self.accelerators[missing[0]]!r} and "
                 f"{self.accelerators[missing[1]]!r}; accelerators do not forward"
             )
-        return _Wiring(shape, list(links), switches, self._notes(shape))
+        return _Wiring(shape, [link for link, _ in links], switches, self._notes(shape))
 
     def _vertices(self) -> dict[str, int]:
         names = [*self.accelerators, *(node.name for node in self._nodes)]
@@ -181,7 +182,7 @@ class Graph:
         return vertices
 
     def _end(self, edge: Edge, name: str, vertices: dict[str, int]) -> int:
-        number = vertices.get(name)
+        number = vertices.get(name) if isinstance(name, str) else None
         if number is None:
             raise FabricError(f"fabric graph: {shown(edge)} ends at {name!r}, which is no accelerator or switch of it")
         return number
@@ -195,6 +196,8 @@ class Graph:
                     f"fabric graph: {shown(edge)} has no {what}; give it to the edge, or to the graph as {what}="
                 )
         medium = self.medium if edge.medium is None else edge.medium
+        if not isinstance(medium, str):
+            raise FabricError(f"fabric graph: medium of {shown(edge)} is {medium!r}; it must be text")
         return LinkSpec(
             parse_rate(rate, f"rate of {shown(edge)}"),  # type: ignore[arg-type]
             parse_time(latency, f"latency of {shown(edge)}"),  # type: ignore[arg-type]
@@ -230,3 +233,13 @@ class Graph:
             return ()
         more = f" and {len(idle) - 3} more" if len(idle) > 3 else ""
         return (f"switches without a link have no effect: {', '.join(idle[:3])}{more}",)
+
+
+def _weight(edge: Edge) -> int:
+    weight = as_integer(edge.weight)
+    if weight is None or not 1 <= weight <= MAX_WEIGHT:
+        raise FabricError(
+            f"fabric graph: weight of {shown(edge)} is {edge.weight!r}; "
+            f"it must be a whole number from 1 to {MAX_WEIGHT}"
+        )
+    return weight

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from supernode.errors import SizeOverflowError
 from supernode.fabric.family import Blueprint, some
+from supernode.fabric.fit import Open
 from supernode.fabric.hyperx import Lattice, LatticeFamily
 from supernode.fabric.parts import MAX_SWITCHES
 
@@ -21,7 +22,7 @@ class Hypercube(LatticeFamily):
     Parameters
     ----------
     dimensions
-        Bits of a switch's number; the lowest is dimension 0.
+        Bits of a switch's number; the lowest is dimension 0. ``None`` for as many as the accelerators to join need.
     terminals
         Accelerators of a switch.
     bandwidth, latency, medium
@@ -32,11 +33,16 @@ class Hypercube(LatticeFamily):
         As for :class:`~supernode.Dragonfly`.
     """
 
-    dimensions: int
+    dimensions: int | None
     terminals: int = 1
 
+    def _free(self, name: str) -> tuple[str, Open]:
+        p = self._size("terminals", name)
+        return "dimensions", Open("dimensions", lambda n: p * 2**n, MAX_SWITCHES.bit_length() - 1)
+
     def _blueprint(self, name: str) -> Blueprint:
-        n, p = self._size("dimensions", name), self._size("terminals", name)
+        n = 1 if self.dimensions is None else self._size("dimensions", name)
+        p = self._size("terminals", name)
         if n >= MAX_SWITCHES.bit_length():
             raise SizeOverflowError(
                 f"fabric {name}: a hypercube of {n} dimensions has 2^{n} switches; an explicit graph has at most "

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
+from typing import Self
 
 import numpy as np
 
-from supernode.fabric.base import parse_dims, positive
+from supernode.fabric.base import positive
 from supernode.fabric.direct import per_dimension
 from supernode.fabric.family import Blueprint, Family, Ints, some
+from supernode.fabric.fit import Open, closed_dims, open_dims
+from supernode.fabric.parts import MAX_SWITCHES
 from supernode.spec import LinkSpec
 from supernode.units import Quantity
 
@@ -99,7 +102,7 @@ class HyperX(LatticeFamily):
     Parameters
     ----------
     dims
-        Switches by dimension; the first varies fastest.
+        Switches by dimension; the first varies fastest. One may be ``None``: as many as the accelerators to join need.
     terminals
         Accelerators of a switch.
     links
@@ -119,12 +122,21 @@ class HyperX(LatticeFamily):
         As for :class:`~supernode.Dragonfly`.
     """
 
-    dims: Sequence[int]
+    dims: Sequence[int | None]
     links: int | Sequence[int] = 1
     reach: int | Sequence[int | None] | None = None
 
+    def _free(self, name: str) -> tuple[str, Open]:
+        *others, _ = open_dims(self.dims, name)
+        layer = prod(d or 1 for d in others) * self._size("terminals", name)
+        return "dims", Open("the last of dims", lambda d: d * layer, MAX_SWITCHES)
+
+    def _fitted(self, name: str, span: int) -> Self:
+        each = self._size("terminals", name)
+        return replace(self, dims=closed_dims(self.dims, span, name, each=each, most=MAX_SWITCHES))
+
     def _blueprint(self, name: str) -> Blueprint:
-        dims = parse_dims(self.dims, name)
+        dims = closed_dims(self.dims, None, name, most=MAX_SWITCHES)
         p = self._size("terminals", name)
         parallel = [positive(n, "links", name) for n in per_dimension(self.links, "links", len(dims), name)]
         given = [

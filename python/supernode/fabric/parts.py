@@ -15,6 +15,7 @@ __all__ = [
     "MAX_EDGES",
     "MAX_SWITCHES",
     "MAX_VERTICES",
+    "MAX_WEIGHT",
     "Edge",
     "SwitchNode",
     "as_edge",
@@ -32,6 +33,9 @@ MAX_EDGES = 2**24
 
 #: Switches of one copy of a graph in the core, which knows the distance of every two.
 MAX_SWITCHES = 2**14
+
+#: Largest weight of a link in the core, which keeps the distance of two switches in a byte.
+MAX_WEIGHT = 15
 
 #: Virtual channels of the core: links between switches of a path that no cycle of waiting packets can close.
 CHANNELS = 6
@@ -53,6 +57,9 @@ class Edge:
         Parallel links.
     medium
         Copper, optics, ...: for tables only.
+    weight
+        What the links count on a path, from 1 to 15: packets take the paths of least weight, by default those of fewest
+        links. Detours and adaptive routing choose among these, too.
     """
 
     a: str
@@ -61,6 +68,7 @@ class Edge:
     latency: Quantity | None = None
     count: int = 1
     medium: str | None = None
+    weight: int = 1
 
 
 @dataclass(frozen=True)
@@ -136,7 +144,7 @@ def paired(edges: Iterable[Edge]) -> list[Edge]:
         if total[back] != count:
             raise FabricError(
                 f"fabric graph: {count} links lead from {edge.a!r} to {edge.b!r} and {total[back]} of the same "
-                "rate and latency back; links are full duplex"
+                "rate, latency and weight back; links are full duplex"
             )
         if back not in found:
             found[edge] = replace(edge, count=count)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields
 from math import prod
 
 from supernode.errors import FabricError
-from supernode.fabric.base import Network, parse_dims, parse_kind, positive
+from supernode.fabric.base import Network, parse_kind, positive
 from supernode.fabric.direct import direct_network
+from supernode.fabric.fit import MOST, closed_dims
 from supernode.spec import TorusShape
 from supernode.units import Quantity
 
@@ -51,7 +52,7 @@ class Torus:
     Parameters
     ----------
     dims
-        Accelerators by dimension; the first varies fastest.
+        Accelerators by dimension; the first varies fastest. One may be ``None``: as many as there are to join.
     bandwidth
         Rate of one link per direction; one value, or one a dimension.
     latency
@@ -72,11 +73,11 @@ class Torus:
         As for :class:`~supernode.Switched`. The buffer is per virtual channel.
     """
 
-    dims: Sequence[int]
+    dims: Sequence[int | None]
     bandwidth: Quantity | Sequence[Quantity]
     latency: Quantity | Sequence[Quantity]
     wrap: bool | Sequence[bool] = True
-    twist: bool | Sequence[tuple[int, int]] = False
+    twist: bool | Sequence[Sequence[int]] = False
     links: int = 1
     hop_latency: Quantity = "0 ns"
     cut_through: bool = True
@@ -88,11 +89,11 @@ class Torus:
     medium: str = ""
 
     def __post_init__(self) -> None:
-        self.network("fabric", prod(parse_dims(self.dims, "fabric")))
+        self.network("fabric", prod(closed_dims(self.dims, None, "fabric", most=MOST)))
 
     def network(self, name: str, span: int, *, ports: int = 1) -> Network:
         """Build the network of ``span`` accelerators, which must be the product of the dimensions."""
-        dims = parse_dims(self.dims, name)
+        dims = closed_dims(self.dims, positive(span, "count", name), name, most=MOST)
         wraps = [self.wrap] * len(dims) if isinstance(self.wrap, bool) else list(self.wrap)
         if len(wraps) != len(dims) or not all(isinstance(w, bool) for w in wraps):
             raise FabricError(f"fabric {name}: wrap is {self.wrap!r}; it must be one bool, or {len(dims)} of them")
@@ -103,7 +104,7 @@ class Torus:
             shape,
             bandwidth=self.bandwidth,
             latency=self.latency,
-            links=self.links * ports,
+            links=positive(self.links, "links", name) * positive(ports, "ports", name),
             hop_latency=self.hop_latency,
             cut_through=self.cut_through,
             payload=self.payload,

@@ -2,9 +2,9 @@
 
 A vertex says what it is with ``kind``, or ``type``: one of the words below. An accelerator may have a ``rank``, a
 switch ``latency``, ``radix``, ``cut_through`` and ``in_network_reduce``; an edge has ``rate`` (or ``bandwidth``,
-``capacity``, ``speed``), ``latency`` (or ``delay``), ``count`` and ``medium``. Quantities are texts with units: a
-number alone does not say what it counts, and is refused. The graph itself may have ``name``, ``network``, ``kind``,
-``payload``, ``overhead``, ``buffer``, ``routing`` and the rates of the accelerator.
+``capacity``, ``speed``), ``latency`` (or ``delay``), ``count``, ``weight`` and ``medium``. Quantities are texts with
+units: a number alone does not say what it counts, and is refused. The graph itself may have ``name``, ``network``,
+``kind``, ``payload``, ``overhead``, ``buffer``, ``routing`` and the rates of the accelerator.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def draft(
     found.accelerators = _in_order(ranked)
     for a, b, attributes in edges:
         found.edges.append(_edge(a, b, attributes))
-        of_edge = (*_RATE, *_LATENCY, "count", "medium", "network")
+        of_edge = (*_RATE, *_LATENCY, "count", "weight", "medium", "network")
         dropped.update(dict.fromkeys(key for key in attributes if key not in of_edge))
     _settings(found, graph)
     known = ("name", "network", "kind", "device", *_PACKETS, *_RATES)
@@ -119,6 +119,7 @@ def _switch(vertex: str, attributes: Attributes) -> SwitchNode:
 def _edge(a: str, b: str, attributes: Attributes) -> Edge:
     place = f"edge {a!r} - {b!r}"
     count = _whole(attributes, "count", place)
+    weight = _whole(attributes, "weight", place)
     medium = attributes.get("medium")
     return Edge(
         a,
@@ -127,6 +128,7 @@ def _edge(a: str, b: str, attributes: Attributes) -> Edge:
         latency=_quantity(attributes, _LATENCY, place),
         count=1 if count is None else count,
         medium=None if medium is None else str(medium),
+        weight=1 if weight is None else weight,
     )
 
 
@@ -168,7 +170,7 @@ def _whole(attributes: Attributes, name: str, place: str) -> int | None:
     value = _bare(attributes.get(name))
     if value is None or value == "":
         return None
-    number = as_integer(value)
+    number = int(value) if isinstance(value, float) and value.is_integer() else as_integer(value)
     if number is None and isinstance(value, str) and value.isascii() and value.isdigit():
         number = int(value) if len(value) < 30 else None
     if number is None or number < 0:

@@ -1,4 +1,7 @@
-"""The DOT language of Graphviz, written only: for pictures."""
+"""The DOT language of Graphviz, written only: for pictures.
+
+Weights stand in the labels only: an attribute ``weight`` makes edges of pictures shorter and routes no packets.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ def write_dot(drawing: Drawing) -> str:
         shape = "box" if attributes["kind"] == "accelerator" else "ellipse"
         lines.append(f"  {_quoted(name)} [shape={shape}{_list(attributes)}];")
     for a, b, attributes in drawing.edges:
-        label = {"label": " ".join(filter(None, (attributes["rate"], _times(attributes))))}
+        weight = f"weight {attributes['weight']}" if "weight" in attributes else ""
+        label = {"label": " ".join(filter(None, (attributes["rate"], _times(attributes), weight)))}
+        attributes = {key: value for key, value in attributes.items() if key != "weight"}
         lines.append(f"  {_quoted(a)} -- {_quoted(b)} [{_list(label | attributes).removeprefix(', ')}];")
     return "\n".join([*lines, "}", ""])
 

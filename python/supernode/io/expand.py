@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Drawing", "expand"]
 
+#: Parts of a system that are several things.
+_SEVERAL = ("cables of several links", "which values are assumed")
+
 #: An end of an edge: an accelerator of the copy, or a switch of the copy by name.
 _End = int | str
 
@@ -65,6 +68,7 @@ def expand(system: System) -> Drawing:
     for network in networks:
         spec = network.spec
         switches, wires = _network(network)
+        weights = spec.topology.weights if isinstance(spec.topology, GraphShape) else []
         for copy in range(system.accelerators // spec.span):
             prefix = "" if given else f"{spec.name}.{copy}."
             for name, switch in switches:
@@ -72,17 +76,29 @@ def expand(system: System) -> Drawing:
             members = names[copy * spec.span : (copy + 1) * spec.span]
             for a, b, link, count in wires:
                 ends = [members[end] if isinstance(end, int) else prefix + end for end in (a, b)]
-                own = _link(spec.links[link], count)
+                own = _link(spec.links[link], count, weights[link] if weights else 1)
                 edges.append((ends[0], ends[1], own if only else {**own, "network": spec.name}))
-    warnings = []
-    if only is None:
+    return Drawing(_attributes(system, only), vertices, edges, tuple(_left_out(system, networks)))
+
+
+def _left_out(system: System, networks: tuple[Network, ...]) -> Iterator[str]:
+    """Word what a list of vertices and edges does not say of a system."""
+    if len(networks) > 1:
         joined = ", ".join(n.spec.name for n in networks)
-        warnings.append(f"{system.label}: the networks {joined} become one graph; read back, they are one network")
-    if any(isinstance(n.spec.topology, GraphShape) and n.spec.topology.weights for n in networks):
-        warnings.append(f"{system.label}: paths by weights of links are left out; read back, they are the shortest")
+        yield f"{system.label}: the networks {joined} become one graph; read back, they are one network"
+        yield f"{system.label}: packets, buffers, routing and kinds of the networks are left out"
     if system.stack != "none":
-        warnings.append(f"{system.label}: the software stack {system.stack} is left out")
-    return Drawing(_attributes(system, only), vertices, edges, tuple(warnings))
+        yield f"{system.label}: the software stack {system.stack} is left out"
+    parts = {
+        "the rule that virtual channels take no dateline": not all(n.spec.dateline for n in networks),
+        "cables of several links": any(cable > 1 for n in networks for cable in n.per_cable),
+        "power": system.unit_power is not None,
+        "which values are assumed": bool(system.assumed()),
+        "the latency of memory": system.device.hbm_latency is not None,
+    }
+    left = [what for what, there in parts.items() if there]
+    if left:
+        yield f"{system.label}: {', '.join(left)} {'are' if len(left) > 1 or left[0] in _SEVERAL else 'is'} left out"
 
 
 def _attributes(system: System, only: Network | None) -> dict[str, str]:
@@ -112,10 +128,12 @@ def _switch(spec: SwitchSpec) -> dict[str, str]:
     return found
 
 
-def _link(spec: LinkSpec, count: int) -> dict[str, str]:
+def _link(spec: LinkSpec, count: int, weight: int) -> dict[str, str]:
     found = {"rate": format_rate(spec.rate), "latency": format_time(spec.latency_fs)}
     if count != 1:
         found["count"] = str(count)
+    if weight != 1:
+        found["weight"] = str(weight)
     if spec.medium:
         found["medium"] = spec.medium
     return found

@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, TypedDict
 
 from supernode.device import Device
 from supernode.errors import FabricError, SpecError
 from supernode.fabric.base import Network
 from supernode.fabric.graph import Graph
 from supernode.fabric.parts import Edge, SwitchNode, shown
-from supernode.names import unknown
+from supernode.filetext import read_text
+from supernode.names import canonical, unknown
 from supernode.units import Quantity
 
-__all__ = ["Draft", "Found", "Options", "listed"]
+__all__ = ["Draft", "Found", "ImportOptions", "Options", "listed"]
+
+
+class ImportOptions(TypedDict, total=False):
+    """Keywords of :meth:`supernode.System.from_file`, which documents them."""
+
+    name: str | None
+    link_rate: Quantity | Mapping[str, Quantity] | None
+    link_latency: Quantity | Mapping[str, Quantity] | None
+    switch_latency: Quantity | None
+    accelerators: Sequence[str] | None
+    device: Device | None
+    hints: str | Path | None
+    payload: Quantity | None
+    overhead: Quantity | None
+    buffer: Quantity | None
+    routing: str | None
+    kind: str | None
 
 
 @dataclass(frozen=True)
@@ -51,6 +71,29 @@ class Options:
     buffer: Quantity | None = None
     routing: str | None = None
     kind: str | None = None
+
+    @classmethod
+    def of(cls, given: ImportOptions) -> Options:
+        """Check keywords, and read the second file if one is given.
+
+        Raises
+        ------
+        SpecError
+            Naming the keyword that is unknown or of a wrong kind, and the nearest valid one.
+        """
+        valid = [field.name for field in fields(cls)]
+        values: dict[str, Any] = {canonical("keyword", name, valid): value for name, value in given.items()}
+        names, device = values.get("accelerators"), values.get("device")
+        if names is not None and (isinstance(names, str) or not isinstance(names, Sequence)):
+            raise SpecError(f"accelerators: {names!r} is not a list of names")
+        if device is not None and not isinstance(device, Device):
+            raise SpecError(f"device: {device!r} is not a Device")
+        for key in ("name", "routing", "kind"):
+            if values.get(key) is not None and not isinstance(values[key], str):
+                raise SpecError(f"{key}: {values[key]!r} is not a text")
+        if values.get("hints") is not None:
+            values["hints"] = read_text(Path(values["hints"]))
+        return cls(**values)
 
     def rate(self, link: str, place: str) -> Quantity:
         """Return the rate of a kind of link, which the file does not say."""

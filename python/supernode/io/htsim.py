@@ -18,7 +18,7 @@ from supernode.io.found import Found, Options
 from supernode.io.text import Line, lines
 from supernode.names import unknown
 from supernode.spec import Clos, LinkSpec, NetworkSpec, SwitchSpec
-from supernode.units import parse_time
+from supernode.units import parse_rate, parse_time
 
 __all__ = ["read_htsim"]
 
@@ -147,6 +147,9 @@ def _shape(file: _File, count: int) -> Clos:
         raise FabricError(
             f"tier {count - 1}: {' x '.join(map(str, down))} hosts under its switches are not {nodes} nodes"
         )
+    for tier, numbers in enumerate(zip(down, up, parallel, strict=True)):
+        for number in numbers:
+            positive(number, f"a number of links or switches of tier {tier}", "htsim")
     return Clos(down=down, up=up, parallel=parallel)
 
 
@@ -156,7 +159,8 @@ def _link(file: _File, tier: int, options: Options) -> LinkSpec:
     if not gbps:
         raise FabricError(f"tier {tier}: downlink_speed_gbps is 0")
     given = latency * 10**6 if latency else options.latency("", f"tier {tier}")
-    return LinkSpec(gbps * 10**9, parse_time(given, f"downlink_latency_ns of tier {tier}"))
+    rate = parse_rate(gbps * 10**9, f"downlink_speed_gbps of tier {tier}")
+    return LinkSpec(rate, parse_time(given, f"downlink_latency_ns of tier {tier}"))
 
 
 def _switch(file: _File, tier: int, options: Options) -> SwitchSpec:

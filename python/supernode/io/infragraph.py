@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import isfinite
 from typing import Any
 
 from supernode.data import convert
@@ -261,9 +262,9 @@ def _value(choices: Any, factors: dict[str, int], place: str) -> int | None:
     for unit, factor in factors.items():
         value = getattr(choices, unit)
         if value is not None and choices.choice in (None, unit):
-            exact = Fraction(str(value)) * factor
+            exact = Fraction(str(value)) * factor if isfinite(value) else Fraction(-1)
             if exact < 0 or exact >= 2**64:
-                raise FabricError(f"{place}: {unit} is {value}")
+                raise FabricError(f"{place}: {unit} is {value}; it must be a number from 0 to {2**64 // factor}")
             return int(exact)
     return None
 

@@ -95,7 +95,9 @@ def write_infragraph(drawing: Drawing, *, json: bool) -> str:
         import yaml
     except ImportError:
         raise SpecError("YAML needs PyYAML: pip install 'supernode[yaml]'; or write .json") from None
-    text: str = yaml.safe_dump(msgspec.to_builtins(model), sort_keys=False)
+    # libyaml is several times faster, where PyYAML was built with it
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text: str = yaml.dump(msgspec.to_builtins(model), Dumper=dumper, sort_keys=False)
     return text
 
 

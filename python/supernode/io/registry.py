@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from supernode.device import Device
-from supernode.errors import SpecError, SupernodeError
+from supernode.errors import SpecError
 from supernode.files import check_file, write_bytes
+from supernode.filetext import naming, read_text
 from supernode.io.astra import read_astra
 from supernode.io.dot import write_dot
 from supernode.io.expand import expand
@@ -21,9 +22,9 @@ from supernode.io.infragraph import read_infragraph
 from supernode.io.infragraph_write import LEFT_OUT, write_infragraph
 from supernode.io.links import read_ns3, read_simai
 from supernode.io.nccl import read_nccl
-from supernode.io.text import read_text
 from supernode.io.toml import write_toml
 from supernode.names import canonical
+from supernode.validity import checked
 
 if TYPE_CHECKING:
     from supernode.system import System
@@ -71,7 +72,10 @@ def _dot(system: System) -> tuple[str, tuple[str, ...]]:
 def _infragraph(json: bool) -> Writer:
     def write(system: System) -> tuple[str, tuple[str, ...]]:
         drawing = expand(system)
-        return write_infragraph(drawing, json=json), (*drawing.warnings, f"{system.label}: {LEFT_OUT}")
+        left_out = [*drawing.warnings, f"{system.label}: {LEFT_OUT}"]
+        if any("weight" in attributes for *_, attributes in drawing.edges):
+            left_out.append(f"{system.label}: paths by weights of links are left out; read back, they are the shortest")
+        return write_infragraph(drawing, json=json), tuple(left_out)
 
     return write
 
@@ -113,11 +117,8 @@ def read_file(path: str | Path, format: str | None, options: Options) -> System:
     reader = FORMATS[name].read
     if reader is None:
         raise SpecError(f"{target.name}: {FORMATS[name].title} is written only")
-    try:
-        found = reader(text, target.stem, options)
-        return to_system(found, options)
-    except SupernodeError as error:
-        raise type(error)(f"{target.name}: {error}") from None
+    with naming(target.name):
+        return to_system(reader(text, target.stem, options), options)
 
 
 def to_system(found: Found, options: Options) -> System:
@@ -132,8 +133,7 @@ def to_system(found: Found, options: Options) -> System:
         unit_accelerators=found.networks[-1].spec.span,
         remarks=found.warnings,
     )
-    system.to_spec()
-    return system
+    return checked(system)
 
 
 _ROOT = re.compile(r"<(?:\w+:)?(graphml|system)[\s>]")

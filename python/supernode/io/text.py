@@ -1,43 +1,17 @@
-"""Reading files as text, JSON, YAML and XML: whole, within limits, with errors that name the line."""
+"""Reading text as lines, JSON, YAML and XML: with errors that name the line."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import msgspec
 
-from supernode.errors import SizeOverflowError, SpecError
+from supernode.errors import SpecError
+from supernode.filetext import shortened
 
-__all__ = ["MAX_BYTES", "Line", "lines", "load_plain", "load_xml", "read_text"]
-
-#: Larger files are refused: they would not fit in memory as Python objects.
-MAX_BYTES = 2**28
-
-
-def read_text(path: Path) -> str:
-    """Return the text of a file.
-
-    Raises
-    ------
-    SpecError
-        If it does not exist, is a directory, or is not UTF-8.
-    SizeOverflowError
-        If it has more than 256 MiB.
-    """
-    if path.is_dir():
-        raise SpecError(f"{path.name}: it is a directory; give the path of a file")
-    if not path.is_file():
-        raise SpecError(f"file {str(path)!r} does not exist")
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise SizeOverflowError(f"{path.name}: {size} bytes are too many; at most {MAX_BYTES}")
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SpecError(f"{path.name}: not UTF-8: {error.reason} at byte {error.start}") from None
+__all__ = ["Line", "lines", "load_plain", "load_xml"]
 
 
 class Line:
@@ -51,7 +25,7 @@ class Line:
         """Return a word as a whole number that is not negative."""
         word = self.word(index, what)
         if not word.isascii() or not word.isdigit() or len(word) > 30:
-            raise SpecError(f"line {self.number}: {what} is {word!r}; it must be a whole number")
+            raise SpecError(f"line {self.number}: {what} is {shortened(word, 100)!r}; it must be a whole number")
         return int(word)
 
     def word(self, index: int, what: str) -> str:
@@ -80,7 +54,7 @@ def load_plain(text: str) -> Any:
     if text.lstrip()[:1] in ("{", "["):
         try:
             return msgspec.json.decode(text)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise SpecError(f"not valid JSON: {error}, in {len(text.splitlines())} lines") from None
     try:
         import yaml

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 from supernode.errors import SpecError
 from supernode.fabric.base import Network
 from supernode.fabric.fat_tree import FatTree
+from supernode.fabricfile import write_fabric
 from supernode.preset import Core, ScaleOut
 from supernode.presetfile import FORMAT
 from supernode.spec import Clos, GraphShape, LinkSpec, NetworkSpec, SwitchSpec, TorusShape
@@ -50,6 +52,11 @@ def write_toml(system: System) -> str:
         text += ["", "[core]", *_assignments(_literal(_tier(system.joined)))]
     elif system.joined is not None:
         text += ["", "[scale_out]", *_assignments(_literal(_scale_out(system.joined)))]
+    if system.unit_power is not None:
+        power = {"covers": system.power_covers, "unit": f"{system.unit_power} W"}
+        text += ["", "[power]", *_assignments(_literal(power))]
+    if system.stack_overrides:
+        text += ["", "[stack_values]", *_assignments({json.dumps(k): v for k, v in system.stack_overrides.items()})]
     joined = "\n".join([*text, ""])
     try:
         joined.encode()
@@ -74,6 +81,7 @@ def _device(system: System) -> _Table:
 def _network(network: Network) -> _Table:
     spec = network.spec
     same = len(set(spec.planes)) == 1
+    cables, optics = chain(network.per_cable, repeat(1)), chain(network.optical_one_in, repeat(0))
     table: _Table = {
         "name": spec.name,
         "kind": network.kind,
@@ -84,7 +92,8 @@ def _network(network: Network) -> _Table:
         "buffer": "unlimited" if spec.buffer is None else format_size(spec.buffer),
         "routing": spec.routing,
         "links": [
-            _link(link) | _cabling(network.per_cable, network.optical_one_in, i) for i, link in enumerate(spec.links)
+            _link(link, cable) | ({"optical_one_in": one} if one else {})
+            for link, cable, one in zip(spec.links, cables, optics, strict=False)
         ],
         "switches": [_switch(switch) for switch in spec.switches],
     }
@@ -96,16 +105,10 @@ def _network(network: Network) -> _Table:
     return {**table, "topology": dict(network.form) or _topology(spec, network.names)}
 
 
-def _link(spec: LinkSpec) -> _Table:
+def _link(spec: LinkSpec, per_cable: int = 1) -> _Table:
     medium = {"medium": spec.medium} if spec.medium else {}
-    return {"rate": format_rate(spec.rate), "latency": format_time(spec.latency_fs), **medium}
-
-
-def _cabling(per_cable: Sequence[int], optical_one_in: Sequence[int], index: int) -> _Table:
-    """Return what the inventory counts cables by, where it is not the default."""
-    shared = {"per_cable": per_cable[index]} if index < len(per_cable) and per_cable[index] != 1 else {}
-    optics = {"optical_one_in": optical_one_in[index]} if index < len(optical_one_in) and optical_one_in[index] else {}
-    return {**shared, **optics}
+    cable = {"per_cable": per_cable} if per_cable != 1 else {}
+    return {"rate": format_rate(spec.rate), "latency": format_time(spec.latency_fs), **medium, **cable}
 
 
 def _switch(spec: SwitchSpec) -> _Table:
@@ -138,6 +141,7 @@ def _topology(spec: NetworkSpec, names: Sequence[str]) -> _Table:
             "b": names[b],
             **({"link": link} if link else {}),
             **({"count": count} if count != 1 else {}),
+            **({"weight": shape.weights[link]} if shape.weights and shape.weights[link] != 1 else {}),
         }
         for a, b, link, count in shape.edges
     ]
@@ -149,7 +153,11 @@ def _tier(core: Core) -> _Table:
 
 
 def _scale_out(joined: ScaleOut) -> _Table:
-    fabric: FatTree = joined.fabric
+    if not isinstance(joined.fabric, FatTree):
+        table = write_fabric(joined.fabric)
+        own = {"topology": table.pop("topology"), "name": joined.name, "nics_per_accelerator": joined.ports}
+        return own | table
+    fabric = joined.fabric
     optional: _Table = {
         "tiers": fabric.tiers,
         "pod_leaves": fabric.pod_leaves,
@@ -206,9 +214,9 @@ def _assignments(table: Mapping[str, Any]) -> list[str]:
     found = []
     tables: list[str] = []
     for key, value in table.items():
-        if key == "topology":
+        if key == "topology" and isinstance(value, Mapping):
             tables += ["[network.topology]", *_assignments(value)]
-        elif key in _LONG and len(value) > 1:
+        elif key in _LONG and isinstance(value, Sequence) and len(value) > 1:
             found += [f"{key} = [", *(f"  {_value(item)}," for item in value), "]"]
         else:
             found.append(f"{key} = {_value(value)}")

@@ -1,0 +1,108 @@
+"""Files that users name: whether they can be read, their text within limits, and errors that name them.
+
+What goes wrong with a file is an error of this package, whatever library meets it: a folder, a loop of links, a file
+without permission, bytes that are no text. A message quotes what is wrong, but never pages of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from supernode.errors import SizeOverflowError, SpecError, SupernodeError
+
+__all__ = ["MAX_BYTES", "is_folder", "is_there", "naming", "read_bytes", "read_text", "shortened"]
+
+#: Larger files are refused: they would not fit in memory as Python objects.
+MAX_BYTES = 2**28
+
+#: Characters of a message, of which the middle goes where there are more.
+_LONGEST = 2000
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether there is a folder; paths that no system takes are none."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether there is anything at a path."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def read_bytes(path: Path, kind: str = "file") -> bytes:
+    """Return the content of a file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        What it is, for errors.
+
+    Raises
+    ------
+    SpecError
+        If it does not exist, is a directory or a device, or cannot be read.
+    SizeOverflowError
+        If it has more than 256 MiB.
+    """
+    if is_folder(path):
+        raise SpecError(f"{kind} {str(path)!r} is a directory; give the path of a file")
+    try:
+        if not path.is_file():
+            raise SpecError(f"{kind} {str(path)!r} {'is no regular file' if is_there(path) else 'does not exist'}")
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise SizeOverflowError(f"{path.name}: {size} bytes are too many; at most {MAX_BYTES}")
+        return path.read_bytes()
+    except OSError as error:
+        raise SpecError(f"{kind} {shortened(str(path), 200)!r} cannot be read: {error.strerror or error}") from None
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file, a mark of UTF-8 at its start taken away.
+
+    Raises
+    ------
+    SpecError
+        If it cannot be read, or is not UTF-8.
+    SizeOverflowError
+        If it has more than 256 MiB.
+    """
+    data = read_bytes(path)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path.name}: not UTF-8: {error.reason} at byte {error.start}") from None
+
+
+@contextmanager
+def naming(place: str) -> Iterator[None]:
+    """Name a file or a part of one in every error of this package that does not begin with it.
+
+    Parameters
+    ----------
+    place
+        What is named; nothing if empty.
+    """
+    try:
+        yield
+    except SupernodeError as error:
+        text = str(error)
+        named = not place or text.startswith((f"{place}:", f"{place} ", f"fabric {place}:"))
+        raise type(error)(shortened(text if named else f"{place}: {text}")) from None
+
+
+def shortened(text: str, most: int = _LONGEST) -> str:
+    """Return text without its middle, where it is long."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most // 2]} ... {len(text) - most} characters ... {text[-most // 2 :]}"
