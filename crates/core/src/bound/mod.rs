@@ -22,6 +22,7 @@ pub mod describe;
 pub mod edges;
 pub mod halves;
 pub mod needs;
+pub mod partition;
 pub mod path;
 
 use crate::collective::Collective;
