@@ -1,7 +1,7 @@
 //! Coarser and coarser pictures of a web: clumps that should stay together become one vertex.
 //!
-//! **Model.** First each switch takes in the accelerators that are plugged into it alone; then, if asked for, whole
-//! components come together; then vertices pair up, each with the neighbour that it has the heaviest edge to for the size
+//! **Model.** On the first rung each switch has taken in the accelerators that are plugged into it alone, or whole components
+//! have come together; then vertices pair up, each with the neighbour that it has the heaviest edge to for the size
 //! of the two, until few are left. Halves of a coarse web are halves of the finer ones, to be refined rung by rung.
 //!
 //! **Invariant.** The same input gives the same rungs. **Cost.** O(E) a rung, and rungs shrink.
@@ -27,17 +27,10 @@ pub(super) struct Ladder<'a> {
 }
 
 impl<'a> Ladder<'a> {
-    /// With each of these maps from the vertices of the graph as a rung, coarser and coarser, and pairs from there on.
-    pub(super) fn new(base: &'a Web, coarser: &[Vec<u32>]) -> Self {
+    /// With these clumps of the graph's vertices on the first rung, and pairs from there on.
+    pub(super) fn new(base: &'a Web, clumps: Vec<u32>) -> Self {
         let mut ladder = Self { base, rungs: vec![] };
-        // clumps of the graph's vertices so far
-        let mut clump: Vec<u32> = (0..base.len() as u32).collect();
-        for map in coarser {
-            let mut onto = vec![0; ladder.top().len()];
-            clump.iter().zip(map).for_each(|(&c, &m)| onto[c as usize] = m);
-            clump.clone_from(map);
-            ladder.add(onto);
-        }
+        ladder.add(clumps);
         while ladder.top().len() > FEW {
             let (before, pairs) = (ladder.top().len(), pairs(ladder.top()));
             ladder.add(pairs);

@@ -26,10 +26,12 @@ use ladder::{Ladder, components, homes};
 use refine::Halves;
 use web::Web;
 
-/// Looks at an edge or a vertex that all starts together may take, by a rough count.
-const WORK: usize = 1 << 21;
-/// Starts of a kind, at most and at least.
-const STARTS: (usize, usize) = (24, 2);
+/// Edges and vertices that all starts of a kind may have together.
+const WORK: usize = 1 << 17;
+/// Starts of a kind, at least and at most.
+const STARTS: (usize, usize) = (2, 24);
+/// Classes of links and rates that are taken away to see what falls apart.
+const CLASSES: usize = 8;
 
 /// Cuts of one copy of a network that is a graph, kept with it: the narrowest halves found, then other parts.
 pub fn cuts(net: &Network, graph: &Graph) -> std::sync::Arc<Vec<Parts>> {
@@ -42,32 +44,41 @@ pub fn cuts(net: &Network, graph: &Graph) -> std::sync::Arc<Vec<Parts>> {
 /// The narrowest halves found, and other parts.
 fn search(graph: &Graph, rates: &[u64]) -> Vec<Parts> {
     let base = Web::new(graph, rates);
-    let homes = homes(graph, &base);
-    let mut whole: Vec<Vec<u32>> = vec![];
-    for class in 0..graph.links().len().min(usize::from(u16::MAX)) {
-        let rate = |c: u16| rates[usize::from(c).min(rates.len() - 1)];
-        // without one class, and without those that are no faster
-        let without: [&dyn Fn(u16) -> bool; 2] =
-            [&|c| usize::from(c) != class, &|c| rate(c) > rate(class as u16)];
-        for keeps in without {
-            let found = components(graph, keeps);
-            if found.iter().any(|&group| group > 0) && !whole.contains(&found) {
-                whole.push(found);
-            }
+    let starts = (WORK / base.work()).clamp(STARTS.0, STARTS.1);
+    let mut ladders = vec![Ladder::new(&base, homes(graph, &base))];
+    let (whole, apart): (Vec<_>, Vec<_>) = fallen_apart(graph, rates).into_iter().unzip();
+    ladders.extend(whole.into_iter().take(starts / 2).map(|found| Ladder::new(&base, found)));
+    let halves = halves(graph, &base, &ladders, starts);
+    let mut parts = vec![Parts::new(graph, rates, &halves)];
+    parts.extend(ladders[0].clumps().iter().map(|clumps| Parts::new(graph, rates, clumps)));
+    parts.extend(apart);
+    parts
+}
+
+/// Components without the links of one class, or without those that are no faster than some rate; those first that have the
+/// least between them.
+fn fallen_apart(graph: &Graph, rates: &[u64]) -> Vec<(Vec<u32>, Parts)> {
+    let rate = |class: u16| rates[usize::from(class).min(rates.len() - 1)];
+    let mut used: Vec<u16> = (0..graph.links().len() as u16).filter(|&c| graph.links()[usize::from(c)] > 0).collect();
+    let mut slowest: Vec<u64> = used.iter().map(|&class| rate(class)).collect();
+    slowest.sort_unstable();
+    slowest.dedup();
+    used.sort_by_key(|&class| std::cmp::Reverse(graph.links()[usize::from(class)]));
+    let by_class = used.iter().take(CLASSES).map(|&class| components(graph, |other| other != class));
+    let by_rate = slowest.iter().take(CLASSES).map(|&least| components(graph, |class| rate(class) > least));
+    let mut found: Vec<(Vec<u32>, Parts)> = vec![];
+    for whole in by_class.chain(by_rate) {
+        if whole.iter().any(|&part| part > 0) && found.iter().all(|(other, _)| *other != whole) {
+            let parts = Parts::new(graph, rates, &whole);
+            found.push((whole, parts));
         }
     }
-    let mut ladders = vec![Ladder::new(&base, std::slice::from_ref(&homes))];
-    ladders.extend(whole.iter().map(|found| Ladder::new(&base, std::slice::from_ref(found))));
-    let mut parts = vec![halves(graph, &base, &ladders)];
-    parts.extend(ladders[0].clumps());
-    parts.extend(whole);
-    parts.dedup();
-    parts.iter().map(|part| Parts::new(graph, rates, part)).collect()
+    found.sort_by(|(_, a), (_, b)| a.rate.iter().sum::<f64>().total_cmp(&b.rate.iter().sum()));
+    found
 }
 
 /// Side of each vertex in the narrowest halves found.
-fn halves(graph: &Graph, base: &Web, ladders: &[Ladder<'_>]) -> Vec<u32> {
-    let starts = (WORK / base.work() / 4).clamp(STARTS.1, STARTS.0);
+fn halves(graph: &Graph, base: &Web, ladders: &[Ladder<'_>], starts: usize) -> Vec<u32> {
     let mut found: Vec<Halves> = vec![];
     for ladder in ladders {
         let top = ladder.top();
@@ -95,9 +106,10 @@ fn halves(graph: &Graph, base: &Web, ladders: &[Ladder<'_>]) -> Vec<u32> {
         ladders[0].descend(top)
     });
     found.extend(clumped.collect::<Vec<_>>());
-    if starts == STARTS.0 {
+    if starts == STARTS.1 {
         let lots = (0..starts as u64).map(|lot| seeds::drawn(base, lot));
-        let grown = (0..starts.min(base.len())).map(|k| seeds::grown(base, (k * base.len() / starts.min(base.len())) as u32).0);
+        let grown =
+            (0..starts.min(base.len())).map(|k| seeds::grown(base, (k * base.len() / starts.min(base.len())) as u32).0);
         ranks.extend(lots.chain(grown).map(|upper| Halves::new(base, upper)));
     }
     for halves in &mut ranks {

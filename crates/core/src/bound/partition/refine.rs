@@ -18,8 +18,10 @@ use std::collections::BinaryHeap;
 
 use super::web::Web;
 
-/// Passes over one web.
-const PASSES: u32 = 12;
+/// Passes over one web, at least and at most.
+const PASSES: (usize, usize) = (3, 12);
+/// Looks at an edge or a vertex that its passes may take, by a rough count.
+const LOOKS: usize = 1 << 21;
 
 /// Two sides of a web's vertices.
 #[derive(Clone, Debug)]
@@ -58,7 +60,7 @@ impl Halves {
 
     /// Makes passes until none helps.
     pub(super) fn refine(&mut self, web: &Web) {
-        for _ in 0..PASSES {
+        for _ in 0..(LOOKS / web.work()).clamp(PASSES.0, PASSES.1) {
             if !self.pass(web) {
                 return;
             }
@@ -101,11 +103,12 @@ impl Halves {
         let mut stamp = vec![0u32; n];
         const MOVED: u32 = u32::MAX;
         // those that change the balance, by side, and those that do not
-        let mut heaps: [BinaryHeap<Entry>; 3] = Default::default();
         let heap_of = |v: usize, upper: bool| if web.weight[v] == 0 { 2 } else { usize::from(upper) };
+        let mut entries: [Vec<Entry>; 3] = Default::default();
         for v in 0..n {
-            heaps[heap_of(v, self.upper[v])].push((gain[v], 0, Reverse(v as u32)));
+            entries[heap_of(v, self.upper[v])].push((gain[v], 0, Reverse(v as u32)));
         }
+        let mut heaps = entries.map(BinaryHeap::from);
         let before = self.cost(web);
         let (mut best, mut kept) = (before, 0);
         let (mut moved, mut clock) = (vec![], 0);

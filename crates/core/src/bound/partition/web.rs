@@ -66,13 +66,8 @@ impl Web {
             members[next[m as usize]] = v as u32;
             next[m as usize] += 1;
         }
-        let mut web = Self {
-            first: vec![0],
-            ends: vec![],
-            weight: vec![0; count],
-            size: vec![0; count],
-            toll: self.toll,
-        };
+        let mut web =
+            Self { first: vec![0], ends: vec![], weight: vec![0; count], size: vec![0; count], toll: self.toll };
         // the place of each neighbour in the list under construction, if it is in there
         let mut place = vec![usize::MAX; count];
         for m in 0..count {
