@@ -68,9 +68,9 @@ fn an_all_to_all_is_held_by_the_links_between_groups() {
         "{:?}, expected {across}",
         o.bound
     );
-    // three times what the ports alone say, and four fifths of what it takes
+    // three times what the ports alone say; ranks in order send to one group at a time, which takes half as long again
     assert!(o.bound.time_fs > 3 * ports, "{:?} against {ports}", o.bound);
-    assert!(o.bound.time_fs <= o.time_fs && o.time_fs * 4 / 5 <= o.bound.time_fs, "{:?} of {}", o.bound, o.time_fs);
+    assert!(o.bound.time_fs <= o.time_fs && o.time_fs * 3 / 5 <= o.bound.time_fs, "{:?} of {}", o.bound, o.time_fs);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_thin_waist_is_a_tight_bound() {
     let inside = serde_json::json!({"ranks": 4});
     let o = outcome(&machine, Collective::AllToAll, "direct", bytes, &inside).unwrap();
     assert_eq!(o.bound.kind, "injection");
-    // a gather to one switch: the four pieces from the other one
+    // the root's switch sends it all over the one link
     let o = outcome(&machine, Collective::Broadcast, "binomial", bytes, &serde_json::Value::Null).unwrap();
     assert!(o.bound.time_fs <= o.time_fs);
 }
