@@ -122,7 +122,7 @@ class Inventory:
 
     @property
     def bisection_exact(self) -> bool:
-        """False if an explicit graph decides the bisection: these are the narrowest halves found, others may have less."""
+        """False if an explicit graph decides the bisection: the narrowest halves found, others may have less."""
         return bool(self.counts["bisection_exact"])
 
     @property

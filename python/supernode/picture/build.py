@@ -95,11 +95,9 @@ def _group(net: NetworkSpec, counts: Mapping[str, Any], items: tuple[Item, ...],
     if copies > max(count, 1):
         joins += f"; {copies:,} copies in all"
     least = "" if counts["bisection_exact"] else "at most "
-    lines = [
-        joins,
-        f"bisection {least}{number(counts['bisection_gbps'])} GB/s · longest route {_route(counts)} · routing {net.routing}",
-    ]
-    return Group(heading, tuple(lines), count, items, network=True)
+    bisection = f"bisection {least}{number(counts['bisection_gbps'])} GB/s"
+    lines = (joins, f"{bisection} · longest route {_route(counts)} · routing {net.routing}")
+    return Group(heading, lines, count, items, network=True)
 
 
 def _route(counts: Mapping[str, Any]) -> str:

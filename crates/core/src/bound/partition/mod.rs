@@ -10,9 +10,9 @@
 //! same cuts.
 //!
 //! **Cost.** O(E log E) a start; the more starts the smaller the graph is, so that a search takes milliseconds up to a few
-//! thousand links, and with a million about a second. **Limits.** That nothing narrower exists is not shown. The tests compare
-//! random graphs of up to ten accelerators with every choice of halves (one in some thousands is missed), and families with
-//! their closed forms.
+//! thousand links, and with half a million about a second. **Limits.** That nothing narrower exists is not shown. Of 1,500
+//! random graphs of up to ten accelerators, against every choice of halves, none is missed, and families have their closed
+//! forms in any numbering; where these do not help, as in 33 groups of a dragonfly, numberings differ by one or two percent.
 
 mod ladder;
 mod refine;
@@ -59,7 +59,7 @@ fn search(graph: &Graph, rates: &[u64]) -> Vec<Parts> {
 /// least between them.
 fn fallen_apart(graph: &Graph, rates: &[u64]) -> Vec<(Vec<u32>, Parts)> {
     let rate = |class: u16| rates[usize::from(class).min(rates.len() - 1)];
-    let mut used: Vec<u16> = (0..graph.links().len() as u16).filter(|&c| graph.links()[usize::from(c)] > 0).collect();
+    let mut used: Vec<u16> = (0..=u16::MAX).take(graph.links().len()).filter(|&c| graph.links()[usize::from(c)] > 0).collect();
     let mut slowest: Vec<u64> = used.iter().map(|&class| rate(class)).collect();
     slowest.sort_unstable();
     slowest.dedup();
