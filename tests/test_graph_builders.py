@@ -557,10 +557,9 @@ def test_descriptions_say_the_family() -> None:
 
 
 def test_a_picture_of_a_family() -> None:
-    # no cut of a graph is known to be the narrowest
     svg = system(SMALL[1]).plot().svg
     assert "longest route 4 hops" in svg
-    assert "GB/s · longest" not in svg
+    assert "bisection at most" in svg
 
 
 def test_other_formats_say_what_they_leave_out() -> None:
@@ -651,10 +650,13 @@ def test_trees_beside_a_graph_keep_their_routing() -> None:
     assert said in result.warnings
 
 
-def test_the_inventory_of_a_graph_says_what_is_not_known() -> None:
+def test_the_inventory_of_a_graph_says_what_is_at_most() -> None:
     fabric = sn.Dragonfly(terminals=1, bandwidth="25 GB/s", latency="300 ns", switch_latency="200 ns")
     found = sn.inventory(sn.System("fly").scale_up(count=fabric.accelerators, fabric=fabric))
-    assert found.bisection_gbps is None
-    assert "bisection    not known of an explicit graph" in str(found)
+    # three groups of two routers with one global link each: a ring of six, cut twice
+    assert found.bisection_gbps == 2 * 25
+    assert not found.bisection_exact
+    assert f"bisection    at most {found.bisection_gbps:g} GB/s one way" in str(found)
+    assert sn.inventory("nvl72").bisection_exact
     assert (found.accelerators, found.switches, found.diameter_hops) == (fabric.accelerators, fabric.switches, 5)
     assert sn.edges(sn.System("fly").scale_up(count=fabric.accelerators, fabric=fabric)).num_rows == 2 * found.links

@@ -43,6 +43,12 @@ def nested(inner: System, radix: int, copies: int) -> System:
     return inner.scale_out(fabric).replicate(copies)
 
 
+def family(kind: type[sn.Dragonfly | sn.HyperX | sn.Hypercube], **sizes: Any) -> System:
+    """A graph that follows a rule."""
+    fabric = kind(bandwidth="10 GB/s", latency="100 ns", switch_latency="70 ns", **sizes)
+    return System("graph").scale_up(count=fabric.accelerators, fabric=fabric)
+
+
 MACHINES: dict[str, System] = {
     "star": star(8),
     "star odd": star(7),
@@ -72,6 +78,10 @@ MACHINES: dict[str, System] = {
     "boards": nested(star(4), 4, 2),
     "meshes": nested(direct(sn.FullMesh, (2, 2)), 4, 2),
     "rings": nested(direct(sn.Torus, (4,)), 4, 2),
+    "dragonfly": family(sn.Dragonfly, terminals=1, global_bandwidth="4 GB/s"),
+    "dragonfly odd": family(sn.Dragonfly, terminals=1, routers=3, global_ports=1, groups=3),
+    "hyperx": family(sn.HyperX, dims=(2, 3), terminals=1, dim_bandwidth=["9 GB/s", "3 GB/s"]),
+    "hypercube": family(sn.Hypercube, dimensions=3, terminals=1),
 }  # fmt: skip
 #: Too large for every choice of halves, but not for a search of all routes.
 LARGER: dict[str, System] = {

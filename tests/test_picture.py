@@ -269,7 +269,14 @@ def graph(span: int, shape: Any, inner: int = 0) -> Picture:
     switches = [SwitchSpec(10**8), SwitchSpec(3 * 10**8, cut_through=False, in_network_reduce=True)]
     net = NetworkSpec("g", span, shape, [1], links, switches, 4096, 0)
     spec = SystemSpec("graph", span, DeviceSpec("gpu"), [net])
-    described = {"name": "g", "copies": 1, "bisection_gbps": 1.0, "injection_gbps": 100.0, "diameter_hops": 4}
+    described = {
+        "name": "g",
+        "copies": 1,
+        "bisection_gbps": 1.0,
+        "bisection_exact": False,
+        "injection_gbps": 100.0,
+        "diameter_hops": 4,
+    }
     described |= {"diameter_ns": 1000.0, "levels": []}
     counts = {"switches": getattr(shape, "switches", 0), "links": 1, "accelerator_ports": 2, "diameter_hops": 4}
     counts |= {"diameter_ns": 1000.0, "networks": [described]}

@@ -126,10 +126,14 @@ class Inventory:
         return float(self.counts["injection_gbps"])
 
     @property
-    def bisection_gbps(self) -> float | None:
-        """Least rate between two halves of the accelerators, one way, in GB/s; ``None`` if a graph decides it."""
-        found = self.counts["bisection_gbps"]
-        return None if found is None else float(found)
+    def bisection_gbps(self) -> float:
+        """Least rate between two halves of the accelerators, one way, in GB/s; see :attr:`bisection_exact`."""
+        return float(self.counts["bisection_gbps"])
+
+    @property
+    def bisection_exact(self) -> bool:
+        """False if an explicit graph decides the bisection: the narrowest halves found, others may have less."""
+        return bool(self.counts["bisection_exact"])
 
     @property
     def diameter_hops(self) -> int:
@@ -170,7 +174,8 @@ def inventory(system: SystemLike) -> Inventory:
     Parameters
     ----------
     system
-        A :class:`~supernode.System`, or the name of a preset. Its size does not matter: nothing is walked.
+        A :class:`~supernode.System`, or the name of a preset. Its size does not matter: nothing is walked but explicit
+        graphs, whose narrowest halves are looked for (a second or two for the largest).
 
     Returns
     -------

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from supernode.fabric.base import Network
 from supernode.presetload import load_preset
@@ -75,16 +75,15 @@ def _forwarding(level: Level) -> tuple[str, str]:
     return ("", "") if level.name.startswith("class ") else ("in accelerators", f"{level.ports:,}")
 
 
-def _rate(gbps: float | None) -> str:
-    return "not known" if gbps is None else f"{gbps:,.10g} GB/s"
+def _cut(counts: Mapping[str, Any]) -> str:
+    return f"{'' if counts['bisection_exact'] else 'at most '}{counts['bisection_gbps']:,.10g} GB/s"
 
 
 def _bisection(found: Inventory) -> str:
     gbps = found.bisection_gbps
-    if gbps is None:
-        return "not known of an explicit graph"
     half = gbps / max(found.accelerators // 2, 1)
-    return f"{_rate(gbps)} one way = {gbps * 8e-3:,.6g} Tbit/s; {half:,.4g} GB/s an accelerator of either half"
+    said = f"{_cut(found.counts)} one way = {gbps * 8e-3:,.6g} Tbit/s; {half:,.4g} GB/s an accelerator of either half"
+    return said if found.bisection_exact else f"{said} (narrowest halves of the graph that were found)"
 
 
 def inventory_text(found: Inventory) -> str:
@@ -119,7 +118,7 @@ def inventory_text(found: Inventory) -> str:
     ]
     if len(networks) > 1:
         lines += [
-            f"    {n['name']}: {n['span']:,} accelerators, bisection {_rate(n['bisection_gbps'])}, "
+            f"    {n['name']}: {n['span']:,} accelerators, bisection {_cut(n)}, "
             f"diameter {n['diameter_hops']} hops, {n['diameter_ns']:,g} ns"
             for n in networks
         ]

@@ -107,7 +107,7 @@ class Result:
 
     @property
     def bound_kind(self) -> str:
-        """What the bound comes from."""
+        """What the bound comes from: ``injection``, ``bisection`` (any cut), ``latency`` or ``memory``."""
         return str(self._meta["bound_kind"])
 
     @property

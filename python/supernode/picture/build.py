@@ -94,13 +94,10 @@ def _group(net: NetworkSpec, counts: Mapping[str, Any], items: tuple[Item, ...],
     joins = f"joins {plural(net.span, 'accelerator')}"
     if copies > max(count, 1):
         joins += f"; {copies:,} copies in all"
-    bisection = counts["bisection_gbps"]
-    lines = [
-        joins,
-        ("" if bisection is None else f"bisection {number(bisection)} GB/s · ")
-        + f"longest route {_route(counts)} · routing {net.routing}",
-    ]
-    return Group(heading, tuple(lines), count, items, network=True)
+    least = "" if counts["bisection_exact"] else "at most "
+    bisection = f"bisection {least}{number(counts['bisection_gbps'])} GB/s"
+    lines = (joins, f"{bisection} · longest route {_route(counts)} · routing {net.routing}")
+    return Group(heading, lines, count, items, network=True)
 
 
 def _route(counts: Mapping[str, Any]) -> str:

@@ -5,9 +5,10 @@
 //! full line of k one a pair. Bisection and diameter are those of [`super::halves`]; the machine's bisection is that of the
 //! network that joins all, its diameter the longest of the networks that are the innermost one for some pair.
 //!
-//! **Cost.** O(networks x planes x tiers), whatever the number of accelerators.
+//! **Cost.** O(networks x planes x tiers), whatever the number of accelerators; the halves of an explicit graph are looked for
+//! once ([`super::partition`]).
 //!
-//! **Limits.** Of an explicit graph no bisection is known (not a number). `state_bytes` is an estimate of what the packet engine keeps for links and ranks, without traffic.
+//! **Limits.** The bisection of an explicit graph is an upper bound, the narrowest halves found. `state_bytes` is an estimate of what the packet engine keeps for links and ranks, without traffic.
 
 use serde::Serialize;
 
@@ -39,6 +40,8 @@ pub struct Description {
     pub injection_gbps: f64,
     /// Between two halves of the machine, one way.
     pub bisection_gbps: f64,
+    /// True if no halves have less between them; of an explicit graph these are the narrowest that were found.
+    pub bisection_exact: bool,
     /// Links on the longest route.
     pub diameter_hops: u32,
     /// Propagation of the longest route: links, and switches or routers.
@@ -66,6 +69,8 @@ pub struct NetworkDescription {
     pub injection_gbps: f64,
     /// Between two halves of a copy, one way.
     pub bisection_gbps: f64,
+    /// True if no halves have less between them.
+    pub bisection_exact: bool,
     /// Links on the longest route.
     pub diameter_hops: u32,
     /// Propagation of the longest route.
@@ -114,6 +119,11 @@ pub fn cables(kind: Dimension) -> u64 {
     }
 }
 
+/// Links of a fabric, without the rest of its description.
+pub fn links(fabric: &Fabric) -> u64 {
+    fabric.networks.iter().flat_map(levels).map(|level| level.links).sum()
+}
+
 /// Counts a fabric.
 pub fn describe(fabric: &Fabric) -> Description {
     let networks: Vec<NetworkDescription> = fabric.networks.iter().map(network).collect();
@@ -136,6 +146,7 @@ pub fn describe(fabric: &Fabric) -> Description {
         accelerator_ports: u64::from(fabric.accelerator_ports()),
         injection_gbps: networks.iter().map(|n| n.injection_gbps).sum(),
         bisection_gbps: far().next_back().map_or(0.0, |n| n.bisection_gbps),
+        bisection_exact: far().next_back().is_none_or(|n| n.bisection_exact),
         diameter_hops: far().map(|n| n.diameter_hops).max().unwrap_or(0),
         diameter_ns: far().map(|n| n.diameter_ns).fold(0.0, f64::max),
         state_bytes: state + accelerators * ACCELERATOR_BYTES,
@@ -144,7 +155,6 @@ pub fn describe(fabric: &Fabric) -> Description {
 }
 
 fn network(net: &Network) -> NetworkDescription {
-    let levels = (0..path::tiers(net)).map(|tier| level(net, tier)).collect();
     let (hops, fs) = halves::diameter(net);
     NetworkDescription {
         name: net.spec.name.clone(),
@@ -159,10 +169,15 @@ fn network(net: &Network) -> NetworkDescription {
         planes: net.planes.len(),
         injection_gbps: net.injection() as f64 / 8e9,
         bisection_gbps: halves::bisection(net) / 8e9,
+        bisection_exact: !matches!(net.planes[0].shape, Shape::Graph(_)),
         diameter_hops: hops,
         diameter_ns: fs as f64 / 1e6,
-        levels,
+        levels: levels(net).collect(),
     }
+}
+
+fn levels(net: &Network) -> impl Iterator<Item = LevelDescription> + '_ {
+    (0..path::tiers(net)).map(|tier| level(net, tier))
 }
 
 fn level(net: &Network, tier: usize) -> LevelDescription {

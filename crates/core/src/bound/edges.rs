@@ -38,7 +38,7 @@ pub struct Edge {
 /// # Errors
 /// [`Error::Memory`] if it has more than [`MOST`] ports.
 pub fn list(fabric: &Fabric) -> Result<Vec<Edge>> {
-    let total: u64 = super::describe::describe(fabric).directed_links;
+    let total = 2 * super::describe::links(fabric);
     if total > MOST {
         let size = size_of::<Edge>() as u64;
         return Err(Error::Memory {

@@ -10,11 +10,12 @@
 //! **Invariant.** In symmetric trees, tori (with a twist: of even size) and full meshes no halves at all have less between them: tests hold this against
 //! every choice of halves in small graphs, and the diameter against a search of the graph.
 //!
-//! **Cost.** O(tiers) or O(2^dimensions). **Limits.** A tree with an incomplete last subtree counts it like the others;
-//! of an explicit graph no bisection is known (not a number).
+//! **Cost.** O(tiers) or O(2^dimensions), and a search once for an explicit graph. **Limits.** A tree with an incomplete last
+//! subtree counts it like the others; of a graph the narrowest halves found count ([`partition`]), which may not be the
+//! narrowest that there are.
 
 use super::describe::middle;
-use super::path;
+use super::{partition, path};
 use crate::fabric::direct::{Dimension, Direct};
 use crate::fabric::{Network, Shape};
 
@@ -23,8 +24,7 @@ pub fn bisection(net: &Network) -> f64 {
     match &net.planes[0].shape {
         Shape::Clos(_) => split(net, path::tiers(net) - 1, net.span / 2),
         Shape::Direct(direct) => cut(net, direct, &(0..direct.dims.len()).collect::<Vec<_>>()),
-        // no cut of an arbitrary graph is known to be the narrowest
-        Shape::Graph(_) => f64::NAN,
+        Shape::Graph(graph) => partition::cuts(net, graph)[0].rate.first().copied().unwrap_or(0.0),
     }
 }
 

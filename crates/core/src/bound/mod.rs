@@ -5,7 +5,8 @@
 //! - *injection*: what a rank must send or receive ([`needs::crossing`] with the rank inside), or what all must send
 //!   together ([`needs::gossip`]), over the rate of the ports that lead to other ranks;
 //! - *bisection*: the same over the cut around each copy of a network, each subtree of a tree, each half of a direct
-//!   network; an all-to-all on a direct network also over all its links, a byte taking as many as the distance;
+//!   network, each half and each part of an explicit graph ([`partition`]: any cut holds, so none need be the narrowest); an
+//!   all-to-all on a direct network also over all its links, a byte taking as many as the distance;
 //! - *latency*: one message must pass from one side to the other of the highest tier that separates ranks, or over the
 //!   farthest distance in a direct network;
 //! - *memory*: HBM, copy and reduce rates.
@@ -16,16 +17,18 @@
 //! **Invariant.** Never above a simulated time. Where something is unknown (a rank may relay over several networks) the
 //! bound takes the better case. Payload is taken at the efficiency of full packets, protocol expansion not at all.
 //!
-//! **Cost.** O(ranks x tiers). **Limits.** Loads are those of whole cuts; hot links inside them are not seen.
+//! **Cost.** O(ranks x tiers), or x parts of a graph, which are looked for once a fabric. **Limits.** Loads are those of whole cuts; hot links inside them are not seen.
 
 pub mod describe;
 pub mod edges;
 pub mod halves;
 pub mod needs;
+pub mod partition;
 pub mod path;
 
 use crate::collective::Collective;
 use crate::fabric::direct::Dimension;
+use crate::fabric::graph::Graph;
 use crate::fabric::{Fabric, Network, Shape};
 use crate::routing::dimension_order;
 use crate::spec::ProtocolSpec;
@@ -162,7 +165,7 @@ impl Crowd<'_> {
             if net.copies > 1 {
                 // the copies themselves: everything that leaves goes over the ports of their ranks into other networks
                 let inside: Vec<u32> = self.counts[i].clone();
-                worst = worst.max(self.cuts(&inside, |a| a / net.span, net.span, i, |_| 0.0));
+                worst = worst.max(self.cuts(&inside, |a| a / net.span, net.span, i, |_, _| 0.0));
             }
             match &net.planes[0].shape {
                 Shape::Clos(_) => {
@@ -171,8 +174,7 @@ impl Crowd<'_> {
                     }
                 }
                 Shape::Direct(_) => worst = worst.max(self.halves(i)).max(self.distance(i)),
-                // no cut is known, so injection and latency alone bound it
-                Shape::Graph(_) => {}
+                Shape::Graph(graph) => worst = worst.max(self.parts(i, graph)),
             }
         }
         worst
@@ -192,18 +194,18 @@ impl Crowd<'_> {
         let whole = net.rails <= 1 || (tier > 0 && (places / path::places(net, 0)).is_multiple_of(net.rails));
         let block = if whole { places } else { 1 };
         let inject = injection_rate(net);
-        self.cuts(&inside, group, block, i, |ranks| (up * share).min(f64::from(ranks) * inject))
+        self.cuts(&inside, group, block, i, |_, ranks| (up * share).min(f64::from(ranks) * inject))
     }
 
     /// Seconds of the worst of several disjoint groups. `block`: consecutive accelerators that share a group, so that
-    /// copies of inner networks within a block cannot join groups. `capacity(ranks)` is that of network `i` out of a group.
+    /// copies of inner networks within a block cannot join groups. `capacity(group, ranks)` is that of network `i` out of a group.
     fn cuts(
         &self,
         inside: &[u32],
         group: impl Fn(u32) -> u32,
         block: u32,
         i: usize,
-        capacity: impl Fn(u32) -> f64,
+        capacity: impl Fn(usize, u32) -> f64,
     ) -> f64 {
         let side = |(j, net): (usize, &Network)| {
             let joins = j != i && !(j < i && block.is_multiple_of(net.span));
@@ -213,7 +215,7 @@ impl Crowd<'_> {
         let root = group(self.demand.placement[self.demand.root as usize]);
         let (mut worst, mut sum, mut groups) = (0.0f64, 0.0, 0);
         for (g, &ranks) in inside.iter().enumerate().filter(|&(_, &ranks)| ranks > 0) {
-            let rate = capacity(ranks) + f64::from(ranks) * side;
+            let rate = capacity(g, ranks) + f64::from(ranks) * side;
             let (out, into) =
                 needs::crossing(self.demand.collective, self.demand.bytes, self.n, ranks, g as u32 == root);
             worst = worst.max(seconds(out.max(into), rate));
@@ -223,6 +225,22 @@ impl Crowd<'_> {
         let together =
             if self.in_network { 0.0 } else { needs::gossip(self.demand.collective, self.demand.bytes, groups) };
         worst.max(seconds(together, sum))
+    }
+
+    /// Parts of an explicit graph: the narrowest halves found, switches with what is plugged in, and larger clumps.
+    fn parts(&self, i: usize, graph: &Graph) -> f64 {
+        let net = &self.fabric.networks[i];
+        let (share, inject) = (path::payload_share(net), injection_rate(net));
+        let mut worst: f64 = 0.0;
+        for parts in partition::cuts(net, graph).iter() {
+            let groups = parts.rate.len();
+            let group = |a: u32| a / net.span * groups as u32 + parts.part[(a % net.span) as usize];
+            let mut inside = vec![0; net.copies as usize * groups];
+            self.demand.placement.iter().for_each(|&a| inside[group(a) as usize] += 1);
+            let capacity = |g: usize, ranks| (parts.rate[g % groups] / 8.0 * share).min(f64::from(ranks) * inject);
+            worst = worst.max(self.cuts(&inside, group, parts.block, i, capacity));
+        }
+        worst
     }
 
     /// The middle of each dimension of a direct network, in each copy.
@@ -244,7 +262,7 @@ impl Crowd<'_> {
             let rate = links as f64 * net.link(d).rate.0 as f64 / 8.0 * path::payload_share(net);
             let block = dim.stride * half;
             let block = if dim.kind.size().is_multiple_of(2) { block } else { 1 };
-            worst = worst.max(self.cuts(&inside, group, block, i, |_| rate));
+            worst = worst.max(self.cuts(&inside, group, block, i, |_, _| rate));
         }
         worst
     }

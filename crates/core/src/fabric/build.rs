@@ -9,7 +9,7 @@ use super::graph::{CHANNELS, Edge, Graph};
 use super::{Network, Plane, Shape};
 use crate::error::{Error, Result};
 use crate::spec::{NetworkSpec, TopologySpec};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What is wrong with a network.
 pub(super) fn wrong(net: &NetworkSpec, problem: impl Into<String>, expected: impl Into<String>) -> Error {
@@ -115,6 +115,7 @@ pub(super) fn build(
         rails,
         first_switch,
         copy_switches,
+        parts: OnceLock::new(),
     })
 }
 

@@ -13,6 +13,7 @@ mod build;
 pub mod clos;
 pub mod direct;
 pub mod graph;
+pub mod parts;
 
 use crate::error::Result;
 use crate::spec::{LinkSpec, NetworkSpec, SwitchSpec, SystemSpec, TopologySpec};
@@ -20,7 +21,8 @@ use build::{build, wrong};
 use clos::{Clos, Node};
 use direct::Direct;
 use graph::Graph;
-use std::sync::Arc;
+use parts::Parts;
+use std::sync::{Arc, OnceLock};
 
 /// Index of a vertex.
 pub type Vertex = u32;
@@ -58,6 +60,7 @@ pub struct Network {
     pub rails: u32,
     first_switch: Vertex,
     copy_switches: u32,
+    parts: OnceLock<Arc<Vec<Parts>>>,
 }
 
 /// One plane of a network.
@@ -173,6 +176,11 @@ impl Network {
     /// The parameters of a switch of a graph.
     pub fn kind(&self, switch: u32) -> &SwitchSpec {
         self.switch(self.kind_of(switch).into())
+    }
+
+    /// Parts of a copy that is a graph, found when first asked for.
+    pub fn parts(&self, find: impl FnOnce() -> Vec<Parts>) -> Arc<Vec<Parts>> {
+        self.parts.get_or_init(|| Arc::new(find())).clone()
     }
 
     /// The switch parameters of a tier.
