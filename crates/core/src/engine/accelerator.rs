@@ -10,8 +10,9 @@
 //! then step starts, then departures by port (from the endpoint's first port on). **Cost.** O(ports) a departure.
 
 use super::departure::{Candidate, INJECTION};
-use super::layout::{Class, Node, UNPLUGGED};
+use super::layout::{Class, Layout, Node, UNPLUGGED};
 use super::packet::Packet;
+use super::paths::Paths;
 use super::shard::Shard;
 use crate::routing::router::{Came, Onward};
 use crate::units::{Fs, NEVER};
@@ -161,18 +162,9 @@ impl Shard<'_> {
             let packet = self.packets.get_mut(&fifo.ring, 0);
             packet.set_in_port(q as u16);
             let tail = packet.time + class.fs(packet.wire());
-            let (mut first_port, mut kind) = (paths.networks[network].first_port, 0);
-            let onward = paths.routers[network].as_ref().and_then(|router| {
-                let lp = (self.first_lp + lp) as usize;
-                let at = match self.layout.nodes[lp] {
-                    Node::Router { at, kind: own, .. } => {
-                        (first_port, kind) = (0, usize::from(own));
-                        at
-                    }
-                    _ => self.layout.vertex[lp] % paths.networks[network].places,
-                };
-                router.step(at, came(packet, first_port))
-            });
+            let Here { at, first_port, kind } = here(self.layout, paths, self.first_lp + lp, network);
+            let onward =
+                paths.routers[network].as_ref().and_then(|router| router.step(at, came(packet, first_port)));
             let Some(Onward { port: out, channel, left, course }) = onward else {
                 // one's own packets count when their tail is in; whatever follows on this wire is later still
                 if tail >= end {
@@ -199,7 +191,7 @@ impl Shard<'_> {
             packet.time += paths.networks[network].kinds[kind].0;
             packet.set_dst(left);
             packet.set_turn(course);
-            // a path of more links between switches than there are channels stays on the last
+            // without flow control there is one channel
             let channel = channel.min(u32::from(out_class.channels) - 1);
             let wait = port.fifo + u32::from(out_class.channels) + channel;
             self.scratch.fresh(p * self.scratch.channels + channel, wait);
@@ -212,27 +204,45 @@ impl Shard<'_> {
     /// Puts a packet into the queue that a router which looks at its queues chooses now; returns the port.
     fn admit(&mut self, lp: u32, base: u32, mut packet: Packet) -> Option<u32> {
         let (paths, now) = (self.paths, packet.time);
-        let Node::Router { kind, at } = self.layout.nodes[(self.first_lp + lp) as usize] else {
-            return None;
-        };
         let class = |port: u32| &self.layout.classes[usize::from(self.ports[(base + port) as usize].class)];
         let network = usize::from(class(u32::from(packet.in_port())).network);
+        let Here { at, first_port, kind } = here(self.layout, paths, self.first_lp + lp, network);
         let load = |p: u32| {
-            let (port, class) = (&self.ports[(base + p) as usize], class(p));
+            let (port, class) = (&self.ports[(base + first_port + p) as usize], class(first_port + p));
             let channels = u32::from(class.channels);
             let queues = (0..channels).map(|c| self.fifos[(port.fifo + channels + c) as usize].ring.len());
             port.free_at.saturating_sub(now) + u64::from(queues.sum::<u32>()) * class.full_fs
         };
-        let Onward { port: p, channel, left, course } =
-            paths.routers[network].as_ref()?.adapt(at, came(&packet, 0), load)?;
+        let Onward { port, channel, left, course } =
+            paths.routers[network].as_ref()?.adapt(at, came(&packet, first_port), load)?;
+        let p = first_port + port;
         let channels = u32::from(class(p).channels);
-        packet.time += paths.networks[network].kinds[usize::from(kind)].0;
+        packet.time += paths.networks[network].kinds[kind].0;
         packet.set_dst(left);
         packet.set_turn(course);
         let wait = self.ports[(base + p) as usize].fifo + channels + channel.min(channels - 1);
         self.packets.push(&mut self.fifos[wait as usize].ring, packet);
         self.out_bits[(self.words[lp as usize] + p / 64) as usize] |= 1 << (p % 64);
         Some(p)
+    }
+}
+
+/// A router: its place in the network, the first of its vertex's ports that are the network's, and its kind.
+struct Here {
+    at: u32,
+    first_port: u32,
+    kind: usize,
+}
+
+/// The router of a network at an LP.
+fn here(layout: &Layout, paths: &Paths, lp: u32, network: usize) -> Here {
+    let net = &paths.networks[network];
+    match layout.nodes[lp as usize] {
+        Node::Router { kind, at } => Here { at, first_port: 0, kind: kind.into() },
+        _ => {
+            let at = layout.vertex[lp as usize] % net.places;
+            Here { at, first_port: net.first_port, kind: net.router_kind }
+        }
     }
 }
 

@@ -69,11 +69,12 @@ impl Shard<'_> {
                 let whole = self.layout.classes
                     [self.ports[(base + u32::from(packet.in_port())) as usize].class as usize]
                     .fs(packet.wire());
+                let net = &self.paths.networks[class.network as usize];
                 let kind = match self.layout.nodes[(self.first_lp + port.lp) as usize] {
                     Node::Router { kind, .. } => usize::from(kind),
-                    _ => 0,
+                    _ => net.router_kind,
                 };
-                let cut_through = self.paths.networks[class.network as usize].kinds[kind].1;
+                let cut_through = net.kinds[kind].1;
                 let drain = if cut_through { class.fs(packet.wire()) } else { 0 };
                 let ready = packet.time + whole.saturating_sub(drain);
                 match self.credit_time(port.fifo + channel, &class, packet.wire(), end) {
