@@ -243,7 +243,11 @@ def _graph(file: NetworkFile) -> Network:
         link = links[place(edge.link, f"link of {shown}", len(links))]
         count = whole(edge.count, f"{file.name} count of {shown}")
         edges.append(Edge(edge.a, edge.b, link.rate, link.latency_fs, count, link.medium))
+    own = switches[0 if shape.forwarding is None else place(shape.forwarding, "forwarding", len(switches))]
     graph = Graph(
+        forwarding=None if shape.forwarding is None else True,
+        switch_latency=own.latency_fs,
+        cut_through=own.cut_through,
         accelerators=shape.accelerators,
         edges=edges,
         switches=nodes,

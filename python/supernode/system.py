@@ -167,6 +167,7 @@ class System:
         buffer: Quantity | None = None,
         routing: str | None = None,
         kind: str | None = None,
+        forwarding: bool | None = None,
     ) -> System:
         """Read a system from another tool's file; what is left out is in its notes, and in every result's warnings.
 
@@ -191,6 +192,9 @@ class System:
             A second file: ASTRA-sim's ``system.json``.
         payload, overhead, buffer, routing, kind
             As for :class:`~supernode.Switched`, where the file has none.
+        forwarding
+            Whether accelerators pass on packets of others, as for :class:`~supernode.Graph`; by default what the file
+            says, otherwise only if they must.
 
         Raises
         ------
@@ -217,6 +221,7 @@ class System:
             buffer=buffer,
             routing=routing,
             kind=kind,
+            forwarding=forwarding,
         )
         return io.read_file(path, format, options)
 
@@ -236,6 +241,7 @@ class System:
         buffer: Quantity | None = None,
         routing: str | None = None,
         kind: str | None = None,
+        forwarding: bool | None = None,
     ) -> System:
         """Take a graph of NetworkX or rustworkx as a system of one network.
 
@@ -249,6 +255,8 @@ class System:
             As for :meth:`from_file`.
         payload, overhead, buffer, routing, kind
             As for :class:`~supernode.Switched`, where the graph has none.
+        forwarding
+            As for :meth:`from_file`.
 
         Raises
         ------
@@ -271,6 +279,7 @@ class System:
             buffer=buffer,
             routing=routing,
             kind=kind,
+            forwarding=forwarding,
         )
         return io.to_system(io.read_graph(graph, options), options)
 

@@ -105,8 +105,13 @@ fn what_is_not_modelled_is_refused() {
     let error = Run { fluid: true, ..Run::default() }.collective(&spec, &params).unwrap_err();
     assert!(error.to_string().contains("explicit graph"), "{error}");
     let mut net = star(8, 1);
-    net.topology =
-        TopologySpec::Graph { switches: 1, edges: vec![[0, 8, 0, 1]], switch_kinds: vec![], weights: vec![], forwarding: None };
+    net.topology = TopologySpec::Graph {
+        switches: 1,
+        edges: vec![[0, 8, 0, 1]],
+        switch_kinds: vec![],
+        weights: vec![],
+        forwarding: None,
+    };
     let error = Run::default().collective(&system(8, vec![net]), &params).unwrap_err();
     assert!(
         matches!(&error, Error::Fabric { problem, .. } if problem.contains("no path between accelerators 1 and 7"))
@@ -218,7 +223,8 @@ fn no_channel_waits_for_itself() {
                             assert!(links < 4 * net.span, "a packet that does not come to its end");
                             let came = Came { way: to, selector, course, from: back, channel };
                             let load = |port| u64::from(port * number % 5);
-                            let step = if routing.looks() { router.adapt(next, came, load) } else { router.step(next, came) };
+                            let step =
+                                if routing.looks() { router.adapt(next, came, load) } else { router.step(next, came) };
                             let step = step.unwrap();
                             escapes += u32::from(graph.escaped(step.channel) && !graph.escaped(channel));
                             (at, port, channel, course) = (next, step.port, step.channel, step.course);

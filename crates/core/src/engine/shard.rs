@@ -83,6 +83,8 @@ pub(super) struct PortStats {
     pub(super) stall: Fs,
     pub(super) wait: Fs,
     pub(super) queue_max: u32,
+    /// Packets that wait at a router that looks at its queues.
+    pub(super) waiting: u32,
 }
 
 /// See the module.
@@ -274,7 +276,8 @@ impl<'a> Shard<'a> {
                     self.reach(due[i + AHEAD]);
                 }
                 let next = match self.layout.nodes[(self.first_lp + lp) as usize] {
-                    Node::Accelerator | Node::Router { .. } => self.accelerator(lp, start, end),
+                    Node::Accelerator | Node::Router { looks: true, .. } => self.accelerator(lp, start, end),
+                    Node::Router { looks: false, .. } => self.router(lp, end),
                     Node::Switch { kind, first, copy } => self.switch(lp, kind, first, copy, end),
                 };
                 self.wake.lower(lp, next);

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::dimension_order;
 use crate::fabric::direct::Direct;
-use crate::fabric::graph::{Graph, WAYS, pick};
+use crate::fabric::graph::{Graph, Ports, WAYS, pick};
 use crate::fabric::{Network, Shape};
 use crate::spec::RoutingSpec;
 
@@ -39,6 +39,11 @@ pub struct Onward {
     pub left: u32,
     /// How it goes on from there.
     pub course: u8,
+}
+
+impl Onward {
+    /// Somewhere, to be decided.
+    pub const LATER: Self = Self { port: 0, channel: 0, left: 0, course: STRAIGHT };
 }
 
 /// A packet takes a shortest way.
@@ -139,6 +144,15 @@ impl Router {
         }
     }
 
+    /// True if a packet is at its destination.
+    #[inline]
+    pub fn there(&self, at: u32, way: u32) -> bool {
+        match self {
+            Self::Direct(direct) => direct_step(direct, at, way, 0).is_none(),
+            Self::Graph(..) => at == way,
+        }
+    }
+
     /// From a vertex that a packet came to by port `from` on a channel; `None` if it is there.
     #[inline]
     pub fn step(&self, at: u32, came: Came) -> Option<Onward> {
@@ -150,9 +164,14 @@ impl Router {
                     return None;
                 }
                 let detour = (came.course == DETOUR).then(|| graph.detour(selector)).filter(|&switch| switch != at);
-                let (port, course) = match detour {
-                    Some(switch) => (one(came.gentle(graph, at, graph.towards(at, switch)), at, selector)?, DETOUR),
-                    None => (one(came.gentle(graph, at, graph.nearer(at, way)), at, selector)?, STRAIGHT),
+                let (table, course) = match detour {
+                    Some(switch) => (graph.table_towards(at, switch), DETOUR),
+                    None => (graph.table_nearer(at, way), STRAIGHT),
+                };
+                let port = match (table, detour) {
+                    (Some(ports), _) if !graph.turning() => picked(ports, at, selector)?,
+                    (_, Some(switch)) => one(came.gentle(graph, at, graph.towards(at, switch)), at, selector)?,
+                    (_, None) => one(came.gentle(graph, at, graph.nearer(at, way)), at, selector)?,
                 };
                 Some(came.onward(graph, at, port, course))
             }
@@ -167,12 +186,18 @@ impl Router {
         let Self::Graph(graph, _) = self else {
             return self.step(at, came);
         };
-        let straight = || least(came.gentle(graph, at, graph.nearer(at, way)), at, selector, &load);
+        let straight = || match graph.table_nearer(at, way).filter(|_| !graph.turning()) {
+            Some(ports) => least((0..ports.count()).map(|k| ports.get(k)), at, selector, &load),
+            None => least(came.gentle(graph, at, graph.nearer(at, way)), at, selector, &load),
+        };
         let detour = Some(graph.detour(selector)).filter(|&switch| came.course != STRAIGHT && switch != at);
         let Some(switch) = detour else {
             return straight().map(|(_, port)| came.onward(graph, at, port, STRAIGHT));
         };
-        let aside = least(came.gentle(graph, at, graph.towards(at, switch)), at, selector, &load);
+        let aside = match graph.table_towards(at, switch).filter(|_| !graph.turning()) {
+            Some(ports) => least((0..ports.count()).map(|k| ports.get(k)), at, selector, &load),
+            None => least(came.gentle(graph, at, graph.towards(at, switch)), at, selector, &load),
+        };
         if came.course == OPEN {
             let (short, long) = (graph.hops(at, way)?, graph.links_to(at, switch) + graph.hops(switch, way)?);
             let (now, later) = (straight()?, aside?);
@@ -199,6 +224,16 @@ impl Router {
             }
             Self::Graph(..) => way.wrapping_add(number) % WAYS + group % (u32::MAX / WAYS) * WAYS,
         }
+    }
+}
+
+/// The port of a table that the selector picks.
+#[inline]
+fn picked(ports: Ports, at: u32, selector: u32) -> Option<u32> {
+    match ports.count() {
+        0 => None,
+        1 => Some(ports.get(0)),
+        n => Some(ports.get(pick(at, selector, n))),
     }
 }
 

@@ -14,10 +14,14 @@
 //! time. A hop looks at the ports of its vertex.
 
 mod distance;
+mod onward;
 mod turns;
 
 use crate::rng::mix;
 use distance::Metric;
+use onward::Onward;
+pub use onward::Ports;
+use std::sync::OnceLock;
 use turns::Turns;
 
 /// Virtual channels that a network can have.
@@ -79,6 +83,8 @@ pub struct Graph {
     /// How long paths change channel, if not at every link.
     turns: Option<Turns>,
     channels: u32,
+    /// Next hops, from the first packet on; none if there are too many.
+    onward: OnceLock<Option<Onward>>,
 }
 
 impl Graph {
@@ -98,13 +104,7 @@ impl Graph {
         Self::build(accelerators, switches, edges, weights, 0)
     }
 
-    fn build(
-        accelerators: u32,
-        switches: u32,
-        edges: &[Edge],
-        weights: &[u8],
-        base: u32,
-    ) -> Result<Self, Refusal> {
+    fn build(accelerators: u32, switches: u32, edges: &[Edge], weights: &[u8], base: u32) -> Result<Self, Refusal> {
         let classes = weights.len();
         if let Some(class) = weights.iter().position(|w| !(1..=MAX_WEIGHT).contains(w)) {
             let given = format!("weight {} of link class {class}", weights[class]);
@@ -178,6 +178,7 @@ impl Graph {
             links,
             turns: None,
             channels: 1,
+            onward: OnceLock::new(),
         };
         graph.homes = match graph.forwards() {
             true => (0..accelerators).collect(),
@@ -369,6 +370,7 @@ impl Graph {
         first..self.ports(vertex)
     }
 
+    #[inline]
     fn ends(&self, vertex: u32) -> &[(u32, u32)] {
         &self.peer[self.first[vertex as usize] as usize..self.first[vertex as usize + 1] as usize]
     }

@@ -110,7 +110,14 @@ impl Graph {
 
     /// Largest distance to a vertex that forwards, in what paths are chosen by, which is no less than in links.
     fn farthest_of(&self, v: usize) -> u32 {
-        self.metric().row(self, self.base + v as u32).iter().copied().filter(|&far| far < NONE).max().unwrap_or(0).into()
+        self.metric()
+            .row(self, self.base + v as u32)
+            .iter()
+            .copied()
+            .filter(|&far| far < NONE)
+            .max()
+            .unwrap_or(0)
+            .into()
     }
 
     /// Numbers and parents, by breadth-first search. Parts that hold no accelerator are left out: no packet comes there.
