@@ -231,9 +231,7 @@ def test_all_are_joined_if_every_vertex_forwards(data: st.DataObject) -> None:
     # as if all vertices were switches, each accelerator beside its own
     beside = [(v, span + v) for v in range(span)]
     inner = [(a + span, b + span) for a, b in pairs]
-    assert (unjoined(span, switches, pairs) is None) == (
-        unreachable(span, span + switches, beside + inner) is None
-    )
+    assert (unjoined(span, switches, pairs) is None) == (unreachable(span, span + switches, beside + inner) is None)
 
 
 @needs_core

@@ -29,8 +29,8 @@ class _Wiring:
 class Graph:
     """A fabric given by its vertices and edges.
 
-    Switches forward. Accelerators do where ``forwarding`` says so or nothing else joins two of them: rings, tori and cube
-    meshes of accelerators.
+    Switches forward. Accelerators do where ``forwarding`` says so or nothing else joins two of them: rings, tori and
+    cube meshes of accelerators.
 
     Parameters
     ----------
@@ -45,9 +45,8 @@ class Graph:
     switch_latency, cut_through, in_network_reduce
         Of switches that have none of their own.
     forwarding
-        Whether accelerators pass on packets of others, by a router of ``switch_latency`` and ``cut_through`` in each. By
-        default only if they must, with a note: if some two are joined by an edge of their own or by a path through
-        switches, but not all.
+        Whether accelerators pass on packets of others, by a router of ``switch_latency`` and ``cut_through`` in each.
+        By default only if they must, with a note: if nothing else joins some two.
     directed
         Edges lead from ``a`` to ``b`` only, and each one needs its twin the other way: for lists of directed links.
     payload, overhead, buffer, kind

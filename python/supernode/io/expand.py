@@ -100,9 +100,9 @@ def _attributes(system: System, only: Network | None) -> dict[str, str]:
             buffer="unlimited" if spec.buffer is None else format_size(spec.buffer),
             routing=spec.routing,
         )
-    spec = next((n.spec for n in system.all_networks() if _forwards(n.spec.topology)), None)
-    if spec is not None:
-        router = spec.switches[_router(spec.topology)]
+    inner = next((n.spec for n in system.all_networks() if _forwards(n.spec.topology)), None)
+    if inner is not None:
+        router = inner.switches[_router(inner.topology)]
         found.update(forwarding="true", router_latency=format_time(router.latency_fs))
         if not router.cut_through:
             found["cut_through"] = "false"

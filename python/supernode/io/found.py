@@ -176,7 +176,9 @@ class Draft:
         network = graph.network(self.network, len(accelerators))
         forwards = isinstance(network.spec.topology, GraphShape) and network.spec.topology.forwarding is not None
         if forwards and options.switch_latency is None and parse_time(self.router_latency, zero=True) == 0:
-            self.warnings.append("the file has no latency of routers in accelerators: 0 ns is taken; give switch_latency=")
+            self.warnings.append(
+                "the file has no latency of routers in accelerators: 0 ns is taken; give switch_latency="
+            )
         return network
 
     def found(self, options: Options) -> Found:

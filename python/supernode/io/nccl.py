@@ -2,10 +2,11 @@
 
 NVLink and xGMI become links between accelerators, or to NVSwitch chips (targets of class 0x068000); both ends must
 list the same count. Where they join every pair, the PCIe tree is left out: NCCL does not use it then; with
-``forwarding=True`` (a cube mesh, a ring) also where they do by way of others. Where they do not, PCIe switches and CPUs become switches, and a PCIe link has its transfers per second times its lanes, less the
-line code (8b/10b to 5 GT/s, 128b/130b to 32, 242/256 of a flit at 64). The file has no rate of NVLink, xGMI and the
-links between CPUs, and no latency of anything: ``link_rate`` and ``link_latency`` give them, by the names
-``nvlink``, ``xgmi``, ``pci``, ``cpu``.
+``forwarding=True`` (a cube mesh, a ring) also where they do by way of others. Where they do not, PCIe switches and
+CPUs become switches, and a PCIe link has its transfers per second times its lanes, less the line code (8b/10b to 5
+GT/s, 128b/130b to 32, 242/256 of a flit at 64). The file has no rate of NVLink, xGMI and the links between CPUs,
+and no latency of anything: ``link_rate`` and ``link_latency`` give them, by the names ``nvlink``, ``xgmi``,
+``pci``, ``cpu``.
 
 Source: src/graph/xml.cc and topo.cc of NCCL 2.30.7; tools/topo_expl of RCCL for ``xgmi`` and ``version="2"``.
 """
