@@ -14,6 +14,7 @@ use super::departure::{Candidate, INJECTION};
 use super::layout::{Layout, Node, UNPLUGGED};
 use super::packet::Packet;
 use super::paths::Paths;
+use super::prefetch::prefetch;
 use super::shard::Shard;
 use crate::routing::router::{Came, Onward};
 use crate::units::{Fs, NEVER};
@@ -165,28 +166,56 @@ impl Shard<'_> {
     pub(super) fn collect(&mut self, lp: u32, base: u32, end: Fs) -> Fs {
         let (mut next, mut here) = (NEVER, None::<Here>);
         let word = self.words[lp as usize];
+        let mut heads = std::mem::take(&mut self.scratch.heads);
+        heads.clear();
+        // first all wires, then all their heads: independent loads that the memory system overlaps
         for w in word..self.words[lp as usize + 1] {
             let mut bits = self.in_bits[w as usize];
             while bits != 0 {
                 let q = (w - word) * 64 + bits.trailing_zeros();
                 bits &= bits - 1;
-                let class = &self.layout.classes[self.ports[(base + q) as usize].class as usize];
-                if here.as_ref().is_none_or(|here| here.network != usize::from(class.network)) {
-                    here = None;
+                let port = &self.ports[(base + q) as usize];
+                for channel in 0..u32::from(self.layout.classes[port.class as usize].channels) {
+                    prefetch(&self.fifos[(port.in_fifo + channel) as usize]);
+                    heads.push((q, channel));
                 }
-                let here = here
-                    .get_or_insert_with(|| here_of(self.layout, self.paths, self.first_lp + lp, class.network.into()));
-                let mut left = NEVER;
-                for channel in 0..u32::from(class.channels) {
-                    left = left.min(self.collect_channel(lp, base, q, channel, here, end));
-                }
-                if left == NEVER {
-                    self.in_bits[w as usize] &= !(1 << (q % 64));
-                }
+            }
+        }
+        heads.retain(|&(q, channel)| {
+            let fifo = &self.fifos[(self.ports[(base + q) as usize].in_fifo + channel) as usize];
+            if fifo.flying > 0 {
+                self.packets.prefetch_ends(&fifo.ring);
+                self.credits.prefetch_tail(&fifo.credits);
+            }
+            fifo.flying > 0
+        });
+        let (mut before, mut left) = (u32::MAX, NEVER);
+        for &(q, channel) in &heads {
+            let class = &self.layout.classes[self.ports[(base + q) as usize].class as usize];
+            let network = usize::from(class.network);
+            if here.as_ref().is_none_or(|here| here.network != network) {
+                here = Some(here_of(self.layout, self.paths, self.first_lp + lp, network));
+            }
+            if q != before {
+                self.idle(word, before, left);
+                (before, left) = (q, NEVER);
+            }
+            if let Some(here) = &here {
+                left = left.min(self.collect_channel(lp, base, q, channel, here, end));
                 next = next.min(left);
             }
         }
+        self.idle(word, before, left);
+        self.scratch.heads = heads;
         next
+    }
+
+    /// Nothing is left on the wire of port `q`, if nothing is to come.
+    #[inline(always)]
+    fn idle(&mut self, word: u32, q: u32, left: Fs) {
+        if q != u32::MAX && left == NEVER {
+            self.in_bits[(word + q / 64) as usize] &= !(1 << (q % 64));
+        }
     }
 
     #[inline(always)]
@@ -201,13 +230,19 @@ impl Shard<'_> {
                 return NEVER;
             }
             let packet = packets.get(&ring, 0);
+            if packet.time >= end {
+                // one's own packets count when their tail is in
+                let router = paths.routers[here.network].as_ref();
+                let passes = router.is_some_and(|router| !router.there(here.at, packet.dst()));
+                return packet.time + if passes { 0 } else { class.fs(packet.wire()) };
+            }
             let onward = paths.routers[here.network].as_ref().and_then(|router| match net.looks {
                 // which way depends on what waits when it comes: later, in order of time
                 true => (!router.there(here.at, packet.dst())).then_some(Onward::LATER),
                 false => router.step(here.at, came(packet, q - here.first_port)),
             });
             let Some(Onward { port: out, channel, left, course }) = onward else {
-                // one's own packets count when their tail is in; whatever follows on this wire is later still
+                // whatever follows on this wire is later still
                 let tail = packet.time + class.fs(packet.wire());
                 if tail >= end {
                     return tail;
@@ -218,9 +253,6 @@ impl Shard<'_> {
                 fifos[fifo].flying -= 1;
                 continue;
             };
-            if packet.time >= end {
-                return packet.time;
-            }
             if net.looks {
                 scratch.arrivals.push(packet.arrived(q as u16, packet.time));
                 packets.skip(&mut ring);
@@ -236,6 +268,7 @@ impl Shard<'_> {
                 scratch.fresh(p * scratch.channels + channel, wait);
                 packets.push(&mut fifos[wait as usize].ring, passed);
                 out_bits[(words[lp as usize] + p / 64) as usize] |= 1 << (p % 64);
+                ports[(base + p) as usize].queued |= 1 << channel;
             }
             fifos[fifo].ring = ring;
             fifos[fifo].flying -= 1;
@@ -261,7 +294,9 @@ impl Shard<'_> {
         let p = first_port + port;
         let channels = u32::from(class(p).channels);
         let packet = packet.passed(packet.in_port(), now + paths.networks[network].kinds[kind].0, left, course);
-        let wait = self.ports[(base + p) as usize].fifo + channels + channel.min(channels - 1);
+        let channel = channel.min(channels - 1);
+        let wait = self.ports[(base + p) as usize].fifo + channels + channel;
+        self.ports[(base + p) as usize].queued |= 1 << channel;
         self.packets.push(&mut self.fifos[wait as usize].ring, packet);
         self.stats[(base + p) as usize].waiting += 1;
         self.out_bits[(self.words[lp as usize] + p / 64) as usize] |= 1 << (p % 64);

@@ -64,11 +64,11 @@ impl Shard<'_> {
             _ => net.router_kind,
         };
         let cut_through = net.kinds[kind].1;
-        for channel in 0..channels {
+        let mut queued = port.queued;
+        while queued != 0 {
+            let channel = queued.trailing_zeros();
+            queued &= queued - 1;
             let waiting = &self.fifos[(port.fifo + channels + channel) as usize];
-            if waiting.ring.len() == 0 {
-                continue;
-            }
             let packet = self.packets.get(&waiting.ring, 0);
             let wire = packet.wire();
             let from = self.ports[(base + u32::from(packet.in_port())) as usize].class;
@@ -156,6 +156,9 @@ impl Shard<'_> {
             }
             stats.waiting = stats.waiting.saturating_sub(1);
             let packet = self.packets.pop(&mut waiting.ring);
+            if waiting.ring.len() == 0 {
+                self.ports[(base + p) as usize].queued &= !(1 << channel);
+            }
             (packet, packet.time)
         };
         let wire = packet.wire();

@@ -51,6 +51,8 @@ pub(super) struct Port {
     pub(super) class: u16,
     /// Something waits and no credit for it is in sight.
     pub(super) blocked: bool,
+    /// Channels in which something passes through and waits, as bits.
+    pub(super) queued: u8,
     /// Bytes freed behind the wire that comes in here and not announced yet, by channel.
     pub(super) owed: [u32; CHANNELS as usize],
 }
@@ -199,6 +201,7 @@ impl<'a> Shard<'a> {
                     in_fifo: UNPLUGGED,
                     class: self.layout.class[port as usize],
                     blocked: false,
+                    queued: 0,
                     owed: [0; CHANNELS as usize],
                 });
             }

@@ -83,7 +83,7 @@ impl Came {
         ports: impl Iterator<Item = u32> + Clone + 'a,
     ) -> impl Iterator<Item = u32> + Clone + 'a {
         let from = self.from;
-        let some = graph.turning() && ports.clone().any(|port| !graph.turns(at, from, port));
+        let some = graph.sank(at, from) && ports.clone().any(|port| !graph.turns(at, from, port));
         ports.filter(move |&port| !some || !graph.turns(at, from, port))
     }
 }
@@ -169,7 +169,8 @@ impl Router {
                     None => (graph.table_nearer(at, way), STRAIGHT),
                 };
                 let port = match (table, detour) {
-                    (Some(ports), _) if !graph.turning() => picked(ports, at, selector)?,
+                    (Some(ports), _) if !graph.sank(at, came.from) => picked(ports, at, selector)?,
+                    (Some(ports), _) => one(came.gentle(graph, at, ports.iter()), at, selector)?,
                     (_, Some(switch)) => one(came.gentle(graph, at, graph.towards(at, switch)), at, selector)?,
                     (_, None) => one(came.gentle(graph, at, graph.nearer(at, way)), at, selector)?,
                 };
@@ -186,16 +187,16 @@ impl Router {
         let Self::Graph(graph, _) = self else {
             return self.step(at, came);
         };
-        let straight = || match graph.table_nearer(at, way).filter(|_| !graph.turning()) {
-            Some(ports) => least((0..ports.count()).map(|k| ports.get(k)), at, selector, &load),
+        let straight = || match graph.table_nearer(at, way) {
+            Some(ports) => least(came.gentle(graph, at, ports.iter()), at, selector, &load),
             None => least(came.gentle(graph, at, graph.nearer(at, way)), at, selector, &load),
         };
         let detour = Some(graph.detour(selector)).filter(|&switch| came.course != STRAIGHT && switch != at);
         let Some(switch) = detour else {
             return straight().map(|(_, port)| came.onward(graph, at, port, STRAIGHT));
         };
-        let aside = match graph.table_towards(at, switch).filter(|_| !graph.turning()) {
-            Some(ports) => least((0..ports.count()).map(|k| ports.get(k)), at, selector, &load),
+        let aside = match graph.table_towards(at, switch) {
+            Some(ports) => least(came.gentle(graph, at, ports.iter()), at, selector, &load),
             None => least(came.gentle(graph, at, graph.towards(at, switch)), at, selector, &load),
         };
         if came.course == OPEN {

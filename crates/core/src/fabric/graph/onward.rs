@@ -131,7 +131,13 @@ pub enum Ports<'a> {
     List(&'a [u16]),
 }
 
-impl Ports<'_> {
+impl<'a> Ports<'a> {
+    /// One after the other.
+    #[inline]
+    pub fn iter(self) -> impl Iterator<Item = u32> + Clone + 'a {
+        (0..self.count()).map(move |k| self.get(k))
+    }
+
     /// How many.
     #[inline]
     pub fn count(&self) -> u32 {

@@ -22,6 +22,8 @@ use super::{CHANNELS, Graph, NONE};
 pub(super) struct Turns {
     /// By vertex that forwards.
     number: Vec<u32>,
+    /// By port: it leads from a vertex that forwards to one of a smaller number.
+    rises: Vec<bool>,
     /// Port to its parent.
     parent: Vec<u32>,
     /// The last one is an escape.
@@ -56,15 +58,19 @@ impl Graph {
         self.turns.is_some()
     }
 
+    /// True if a packet that came by a port came from a smaller number, so that going to a smaller one is a turn.
+    #[inline]
+    pub fn sank(&self, at: u32, from: u32) -> bool {
+        self.turns(at, from, from)
+    }
+
     /// True if going from one port's end to the other's is a turn.
     #[inline]
     pub fn turns(&self, at: u32, from: u32, port: u32) -> bool {
-        let ends = self.ends(at);
-        self.turns.as_ref().is_some_and(|turns| {
-            let number = |vertex: u32| vertex.checked_sub(self.base).map(|v| turns.number[v as usize]);
-            let (came, here, next) = (number(ends[from as usize].0), number(at), number(ends[port as usize].0));
-            came.is_some() && next.is_some() && came < here && next < here
-        })
+        let first = self.first[at as usize];
+        self.turns
+            .as_ref()
+            .is_some_and(|turns| turns.rises[(first + from) as usize] && turns.rises[(first + port) as usize])
     }
 
     /// Virtual channel at a port of a packet that came by another one on a channel, and the port instead if it must escape.
@@ -141,7 +147,13 @@ impl Graph {
                 }
             }
         }
-        Turns { number, parent, escape: true }
+        let place = |v: u32| v.checked_sub(self.base).map(|v| number[v as usize]);
+        let vertices = 0..self.first.len() as u32 - 1;
+        let rises = vertices
+            .flat_map(|v| self.ends(v).iter().map(move |end| (v, end.0)))
+            .map(|(v, w)| place(w).is_some_and(|above| place(v).is_some_and(|here| above < here)))
+            .collect();
+        Turns { number, rises, parent, escape: true }
     }
 
     /// Most turns of any path of so many legs; [`CHANNELS`] if there may be as many.
