@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 import strategies
 import supernode as sn
 from supernode import io
-from supernode.errors import FabricError, SizeOverflowError, SpecError
+from supernode.errors import SizeOverflowError, SpecError
 from supernode.io.expand import expand
 from supernode.spec import GraphShape
 from supernode.system import System
@@ -123,11 +124,36 @@ def test_what_a_list_does_not_say_is_a_warning(tmp_path: Path) -> None:
     assert any("software stack nccl" in text for text in left_out)
 
 
-def test_accelerators_that_forward_cannot_be_read_back(tmp_path: Path) -> None:
-    torus = sn.Torus(dims=(3, 3), bandwidth="1 GB/s", latency="1 ns")
-    System("t").scale_up(count=9, fabric=torus).save(tmp_path / "a.graphml")
-    with pytest.raises(FabricError, match="accelerators do not forward"):
-        System.from_file(tmp_path / "a.graphml")
+LINK: dict[str, Any] = {"bandwidth": "10 GB/s", "latency": "100 ns"}
+DIRECT: dict[str, sn.Torus | sn.FullMesh] = {
+    "ring": sn.Torus(dims=(7,), hop_latency="60 ns", **LINK),
+    "torus": sn.Torus(dims=(3, 4), hop_latency="60 ns", **LINK),
+    "mesh": sn.Torus(dims=(2, 5), wrap=False, **LINK),
+    "full mesh": sn.FullMesh(dims=(5,), **LINK),
+    "full meshes": sn.FullMesh(dims=(3, 3), hop_latency="60 ns", **LINK),
+}
+
+
+@pytest.mark.parametrize("extension", ["graphml", "json"])
+@pytest.mark.parametrize("name", DIRECT)
+def test_direct_networks_are_read_back(name: str, extension: str, tmp_path: Path) -> None:
+    fabric = DIRECT[name]
+    system = System("t").scale_up(count=prod(side or 1 for side in fabric.dims), fabric=fabric)
+    target = tmp_path / f"a.{extension}"
+    system.save(target)
+    # what InfraGraph has no place for
+    given: dict[str, Any] = {} if extension == "graphml" else {"switch_latency": fabric.hop_latency}
+    back = System.from_file(target, **given)
+    assert counts(back) == counts(system)
+    ours, theirs = (sn.inventory(s) for s in (system, back))
+    assert (ours.diameter_hops, ours.diameter_ns) == (theirs.diameter_hops, theirs.diameter_ns)
+    forwards = [text for text in back.notes() if "accelerators forward" in text]
+    assert len(forwards) == (extension == "json" and name != "full mesh")
+    times = [sn.simulate(s, "all_to_all", size="64 KiB", algorithm="direct").time_ns for s in (system, back)]
+    assert times[1] == pytest.approx(times[0], rel=0.3)
+    if len(fabric.dims) == 1:
+        times = [sn.simulate(s, "all_reduce", size="1 MiB", algorithm="ring").time_ns for s in (system, back)]
+        assert times[1] == times[0], "neighbours"
 
 
 def test_a_million_accelerators_are_no_list(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import supernode as sn
 from supernode.errors import FabricError, SizeOverflowError, SpecError, SupernodeError, UnitError
-from supernode.fabric.reach import unreachable
+from supernode.fabric.reach import unjoined, unreachable
 from supernode.spec import GraphShape, encode
 from supernode.system import System
 
@@ -131,7 +131,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"edges": ["as"]}, FabricError, "'as' is not an edge"),
     ({"edges": [("a", "s"), sn.Edge("b", "s", count=0)]}, FabricError, "count of edge 'b' - 's' is 0"),
     ({"edges": [("a", "s"), sn.Edge("b", "s", count=2**40)]}, FabricError, "count of edge 'b' - 's' is 1099511627776"),
-    ({"edges": [("a", "s")]}, FabricError, "no path through switches joins 'a' and 'b'"),
+    ({"edges": [("a", "s")]}, FabricError, "no path joins 'a' and 'b'"),
     ({"rate": None}, FabricError, "edge 'a' - 's' has no rate"),
     ({"latency": None}, FabricError, "edge 'a' - 's' has no latency"),
     ({"rate": "50 GB"}, UnitError, "rate of edge 'a' - 's': unknown unit 'GB'"),
@@ -196,6 +196,42 @@ def test_reaching_is_what_trying_every_path_finds(data: st.DataObject) -> None:
     assert (found is None) == (not missing)
     if found is not None:
         assert tuple(sorted(found)) in missing
+
+
+def test_accelerators_forward_only_if_they_must() -> None:
+    ring = [(f"g{i}", f"g{(i + 1) % 5}") for i in range(5)]
+    options: dict[str, Any] = {"accelerators": [f"g{i}" for i in range(5)], "switches": [], "edges": ring}
+    network = pair(**options, switch_latency="70 ns").network("n", 5)
+    assert isinstance(network.spec.topology, GraphShape)
+    assert network.spec.topology.forwarding == 0
+    assert network.spec.switches[0].latency_fs == 70 * 10**6
+    assert network.notes == ("n: accelerators forward: no path through switches joins 'g0' and 'g2'",)
+    asked = pair(**options, switch_latency="70 ns", forwarding=True).network("n", 5)
+    assert (asked.spec, asked.notes) == (network.spec, ())
+    with pytest.raises(FabricError, match=r"joins 'g0' and 'g2'; accelerators do not forward \(forwarding=False\)"):
+        pair(**options, forwarding=False)
+    with pytest.raises(FabricError, match="forwarding is 'x'; it must be True, False or None"):
+        pair(forwarding="x")
+    # where switches join all of them, they do not unless asked to
+    star = pair().network("n", 2).spec.topology
+    assert isinstance(star, GraphShape)
+    assert star.forwarding is None
+    slow = sn.SwitchNode("s", latency="1 us")
+    both = pair(switches=[slow], forwarding=True).network("n", 2).spec
+    assert isinstance(both.topology, GraphShape)
+    assert (both.topology.forwarding, both.switches[0].latency_fs, both.switches[1].latency_fs) == (1, 10**9, 0)
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_all_are_joined_if_every_vertex_forwards(data: st.DataObject) -> None:
+    span, switches = data.draw(st.integers(1, 6)), data.draw(st.integers(0, 5))
+    vertex = st.integers(0, span + switches - 1)
+    pairs = data.draw(st.lists(st.tuples(vertex, vertex).filter(lambda p: p[0] != p[1]), max_size=14))
+    # as if all vertices were switches, each accelerator beside its own
+    beside = [(v, span + v) for v in range(span)]
+    inner = [(a + span, b + span) for a, b in pairs]
+    assert (unjoined(span, switches, pairs) is None) == (unreachable(span, span + switches, beside + inner) is None)
 
 
 @needs_core

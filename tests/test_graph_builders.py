@@ -608,7 +608,7 @@ def test_errors(make: Any, kind: type[Exception], says: str) -> None:
 def test_long_paths_are_a_note() -> None:
     notes = system(sn.Hypercube(dimensions=7, **LINK)).notes()
     assert len(notes) == 1
-    assert "up to 7 links between switches, and share the last of 6 virtual channels" in notes[0]
+    assert "up to 7 links between switches, more than 6 virtual channels: packets change" in notes[0]
     assert system(sn.Hypercube(dimensions=7, buffer=None, **LINK)).notes() == ()
     long = sn.HyperX(dims=(15,), terminals=1, reach=1, **LINK)
     assert f"up to {ceil(15 // 2)} links" in system(long).notes()[0]

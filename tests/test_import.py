@@ -10,6 +10,7 @@ import rustworkx as rx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import supernode as sn
 from supernode.errors import FabricError, SizeOverflowError, SpecError, SupernodeError, UnitError
 from supernode.io.nccl import pci_rate
 from supernode.spec import Clos, FullMeshShape, GraphShape, NetworkSpec, TorusShape
@@ -68,6 +69,32 @@ def test_nccl_leaves_pcie_out_where_nvlink_joins_all() -> None:
     assert "1 ports of 200 Gbit/s lead outwards" in text
     assert "<c2c> links are left out" in text
     assert "no latency of switches" in text
+
+
+def test_nccl_leaves_pcie_out_where_accelerators_may_forward(tmp_path: Path) -> None:
+    ring = [f"0000:c{i}:00.0" for i in range(4)]
+    gpus = "".join(
+        f'<pci busid="{bus}" class="0x038000" link_speed="16.0 GT/s PCIe" link_width="16"><gpu dev="{i}" rank="{i}">'
+        + "".join(f'<xgmi target="{ring[(i + d) % 4]}" count="1" tclass="0x038000"/>' for d in (1, 3))
+        + "</gpu></pci>"
+        for i, bus in enumerate(ring)
+    )
+    (tmp_path / "ring.xml").write_text(f'<system version="2"><cpu numaid="0">{gpus}</cpu></system>')
+    given: dict[str, Any] = {"link_rate": "50 GB/s", "link_latency": "100 ns", "switch_latency": "150 ns"}
+    system = System.from_file(tmp_path / "ring.xml", forwarding=True, **given)
+    assert set(wires(system)) == {("gpu0", "gpu1"), ("gpu1", "gpu2"), ("gpu2", "gpu3"), ("gpu0", "gpu3")}
+    spec = system.networks[0].spec
+    assert graph_of(spec).forwarding == 0
+    assert spec.switches[0].latency_fs == 150 * NS
+    assert "PCIe is left out: NVLink or xGMI joins every pair, by accelerators that forward" in system.notes()
+    result = sn.simulate(system, "all_reduce", size="1 MiB", algorithm="ring")
+    assert any("by accelerators that forward" in text for text in result.warnings)
+    # without being asked, PCIe joins those that xGMI does not
+    assert "cpu0" in System.from_file(tmp_path / "ring.xml", **given).networks[0].names
+    # and without any PCIe they forward, which a note says
+    bare = sn.Graph(accelerators=["a", "b", "c"], edges=[("a", "b"), ("b", "c")], rate="1 GB/s", latency="1 ns")
+    result = sn.simulate(System("x").scale_up(count=3, fabric=bare), "all_gather", size="3 KiB")
+    assert any("accelerators forward: no path through switches joins 'a' and 'c'" in w for w in result.warnings)
 
 
 def test_rccl_keeps_pcie_where_xgmi_does_not_join_all() -> None:

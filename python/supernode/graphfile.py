@@ -76,7 +76,11 @@ def graph_network(file: NetworkFile) -> Network:
         count = whole(edge.count, f"{file.name} count of {shown}")
         weight = whole(edge.weight, f"{file.name} weight of {shown}")
         edges.append(Edge(edge.a, edge.b, link.rate, link.latency_fs, count, link.medium, weight))
+    own = switches[0 if shape.forwarding is None else place(shape.forwarding, "forwarding", len(switches))]
     graph = Graph(
+        forwarding=None if shape.forwarding is None else True,
+        switch_latency=own.latency_fs,
+        cut_through=own.cut_through,
         accelerators=shape.accelerators,
         edges=edges,
         switches=nodes,

@@ -115,6 +115,8 @@ class TopologyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accelerators: list[str] = []
     nodes: list[NodeFile] = []
     edges: list[EdgeFile] = []
+    #: Accelerators pass on packets of others; the index of the router in each into the ``switches`` of its network.
+    forwarding: int | str | None = None
     #: Of families of graphs: accelerators of a switch, ports of each of them, and the sizes that the family has.
     terminals: int | str = 1
     ports: int | str = 1

@@ -36,6 +36,8 @@ def network_text(network: Network) -> list[str]:
         form = f"{len(shape.down)}-tier tree, down {shape.down}, up {shape.up}, parallel {shape.parallel}{wires}"
     elif isinstance(shape, GraphShape):
         form = f"graph of {shape.switches} switches and {sum(count for *_, count in shape.edges)} links"
+        if shape.forwarding is not None:
+            form += ", accelerators forward"
         if network.label:
             form = f"{network.label}: {form}"
     else:

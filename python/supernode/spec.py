@@ -58,12 +58,14 @@ class GraphShape(msgspec.Struct, frozen=True, tag_field="kind", tag="graph", omi
     An edge is (vertex, vertex, index into the network's ``links``, parallel full-duplex links); ``switch_kinds`` has an
     index into the network's ``switches`` for each switch, and is empty if all of them are of the first kind. Packets
     take the lightest paths; ``weights`` has an entry for each of the ``links``, and is empty if all weigh the same.
+    With ``forwarding``, accelerators pass on packets of others; it is the index of their routers into ``switches``.
     """
 
     switches: int
     edges: list[tuple[int, int, int, int]]
     switch_kinds: list[int] = []
     weights: list[int] = []
+    forwarding: int | None = None
 
 
 Topology = Clos | TorusShape | FullMeshShape | GraphShape

@@ -144,6 +144,9 @@ class System:
             A second file: ASTRA-sim's ``system.json``.
         payload, overhead, buffer, routing, kind
             As for :class:`~supernode.Switched`, where the file has none.
+        forwarding
+            Whether accelerators pass on packets of others, as for :class:`~supernode.Graph`; by default what the file
+            says, otherwise only if they must.
 
         Raises
         ------

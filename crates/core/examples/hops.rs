@@ -1,7 +1,7 @@
 //! Time and memory a packet-hop: a random permutation on a three-tier fat tree.
 //!
 //! `cargo run --release --example hops -- [hosts] [MiB] [threads] [routing] [pattern] [skip]`; routing is `spray`, `dmodk` or
-//! `ecmp`; the pattern is `random` (one cycle over all hosts in random order), `shift` (half way round, so that
+//! `ecmp`, and of the same tree as an explicit graph `graph`, `graph-adaptive`, `graph-valiant` or `graph-ugal`; the pattern is `random` (one cycle over all hosts in random order), `shift` (half way round, so that
 //! destination routing spreads evenly), `quarter` (the same among the hosts of the first quarter only) or `relay` (each
 //! eighth of the hosts sends to the next one when it has received, so that the work moves through the machine); `skip`
 //! jumps over periods that repeat.
@@ -20,6 +20,28 @@ use supernode_core::fabric::Fabric;
 use supernode_core::spec::*;
 use supernode_core::symmetry::Folding;
 
+/// The same network by its links.
+fn explicit(net: NetworkSpec) -> NetworkSpec {
+    let n = net.span;
+    let fabric = Fabric::new(&system(n, vec![net.clone()])).expect("a valid fabric");
+    let mut edges = vec![];
+    for vertex in 0..fabric.vertices() {
+        for port in 0..fabric.ports(vertex) {
+            if let Some(end) = fabric.peer(vertex, port).filter(|end| end.vertex > vertex) {
+                edges.push([vertex, end.vertex, end.tier as u32, 1]);
+            }
+        }
+    }
+    let topology = TopologySpec::Graph {
+        switches: fabric.vertices() - n,
+        edges,
+        switch_kinds: vec![],
+        weights: vec![],
+        forwarding: None,
+    };
+    NetworkSpec { topology, ..net }
+}
+
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     let number = |i: usize, default: u32| args.get(i).map_or(default, |a| a.parse().expect("a number"));
@@ -28,6 +50,10 @@ fn main() {
         None | Some("spray") => RoutingSpec::SprayRoundRobin,
         Some("dmodk") => RoutingSpec::DModK,
         Some("ecmp") => RoutingSpec::Ecmp,
+        Some("graph") => RoutingSpec::SprayRoundRobin,
+        Some("graph-adaptive") => RoutingSpec::Adaptive,
+        Some("graph-valiant") => RoutingSpec::Valiant,
+        Some("graph-ugal") => RoutingSpec::Ugal,
         Some(other) => panic!("unknown routing {other}"),
     };
     let bytes = u64::from(mib) << 20;
@@ -47,7 +73,12 @@ fn main() {
         Some(other) => panic!("unknown pattern {other}"),
     };
     let start = Instant::now();
-    let fabric = Fabric::new(&system(hosts, vec![fat_tree(hosts, tiers(hosts), routing)])).expect("a valid fabric");
+    let mut net = fat_tree(hosts, tiers(hosts), RoutingSpec::SprayRoundRobin);
+    if args.get(4).is_some_and(|name| name.starts_with("graph")) {
+        net = explicit(net);
+    }
+    net.routing = routing;
+    let fabric = Fabric::new(&system(hosts, vec![net])).expect("a valid fabric");
     let placement: Vec<u32> = (0..schedule.ranks()).collect();
     let protocol = no_stack();
     let folding = Folding::new(&fabric, &schedule, &placement, false);

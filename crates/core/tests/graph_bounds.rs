@@ -13,7 +13,7 @@ use supernode_core::units::BitRate;
 /// A network of explicit edges `(a, b, class, links)`, class 0 at the usual rate and the others at so many hundredths of it.
 fn graph(accelerators: u32, switches: u32, edges: Vec<[u32; 4]>, others: &[u64]) -> NetworkSpec {
     let mut net = network("graph", accelerators, torus(&[1]), vec![1]);
-    net.topology = TopologySpec::Graph { switches, edges, switch_kinds: vec![], weights: vec![] };
+    net.topology = TopologySpec::Graph { switches, edges, switch_kinds: vec![], weights: vec![], forwarding: None };
     let link = |&percent| LinkSpec {
         rate: BitRate(RATE.0 / 100 * percent),
         latency_fs: LATENCY * 2 / 3,

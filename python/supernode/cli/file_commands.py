@@ -49,6 +49,10 @@ def convert(
         _option("--accelerators", "NAMES", "Vertices that are accelerators, with commas, in the order of ranks."),
     ] = None,
     hints: Annotated[Optional[Path], _option("--hints", "FILE", "ASTRA-sim's system.json.")] = None,  # noqa: UP045
+    forwarding: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option("--forwarding/--no-forwarding", help="Whether accelerators pass on packets of others."),
+    ] = None,
 ) -> None:
     """Convert a system from one format into another; what is left out goes to stderr."""
     options: ImportOptions = {
@@ -58,6 +62,7 @@ def convert(
         "switch_latency": switch_latency,
         "accelerators": None if accelerators is None else [n.strip() for n in accelerators.split(",")],
         "hints": hints,
+        "forwarding": forwarding,
     }
     system = System.from_file(source, from_format, **options)
     left_out = system.save(target, to_format)

@@ -152,8 +152,8 @@ class Family(ABC):
         notes = list(plan.notes)
         if plan.diameter > CHANNELS and spec.buffer is not None:
             notes.append(
-                f"shortest paths have up to {plan.diameter} links between switches, and share the last of {CHANNELS} "
-                "virtual channels from there on: a deadlock is possible, and would be reported"
+                f"shortest paths have up to {plan.diameter} links between switches, more than {CHANNELS} virtual "
+                "channels: packets change channel at turns only, and by an escape where these are too many"
             )
         return Network(
             spec,

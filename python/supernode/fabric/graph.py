@@ -10,7 +10,7 @@ from functools import cached_property
 from supernode.errors import FabricError
 from supernode.fabric.base import Network, buffer_bytes, packet_bytes, parse_kind, parse_routing, positive
 from supernode.fabric.parts import MAX_WEIGHT, Edge, SwitchNode, as_edge, as_switch, check_size, paired, shown
-from supernode.fabric.reach import unreachable
+from supernode.fabric.reach import unjoined, unreachable
 from supernode.spec import GraphShape, LinkSpec, NetworkSpec, SwitchSpec
 from supernode.units import Quantity, as_integer, parse_rate, parse_time
 
@@ -29,7 +29,8 @@ class _Wiring:
 class Graph:
     """A fabric given by its vertices and edges.
 
-    Only switches forward: two accelerators are joined by an edge of their own or by a path through switches.
+    Switches forward. Accelerators do where ``forwarding`` says so or nothing else joins two of them: rings, tori and
+    cube meshes of accelerators.
 
     Parameters
     ----------
@@ -43,19 +44,24 @@ class Graph:
         Of edges that have none of their own: rate of a link per direction (``"400 Gbit/s"``), latency (``"500 ns"``).
     switch_latency, cut_through, in_network_reduce
         Of switches that have none of their own.
+    forwarding
+        Whether accelerators pass on packets of others, by a router of ``switch_latency`` and ``cut_through`` in each.
+        By default only if they must, with a note: if nothing else joins some two.
     directed
         Edges lead from ``a`` to ``b`` only, and each one needs its twin the other way: for lists of directed links.
     payload, overhead, buffer, kind
         As for :class:`~supernode.Switched`.
     routing
         How packets choose among equal shortest paths, or ``"adaptive"`` (the shortest queue among these), ``"valiant"``
-        (by way of a random switch), ``"ugal"`` (either, by the queues).
+        (by way of a random switch), ``"ugal"`` (either, by the queues). Where accelerators forward the detour is by a
+        random accelerator, and UGAL decides behind the first link.
 
     Raises
     ------
     FabricError
         Naming the vertex or edge: a name twice or unknown, an edge from a vertex to itself or without a rate or
-        latency, more links than a switch has ports, a link without its way back, two accelerators that nothing joins.
+        latency, more links than a switch has ports, a link without its way back, two accelerators that nothing joins
+        (with ``forwarding=False``: that no path through switches joins).
     UnitError
         If a quantity is not valid.
     SizeOverflowError
@@ -80,6 +86,7 @@ class Graph:
     switch_latency: Quantity = "0 ns"
     cut_through: bool = True
     in_network_reduce: bool = False
+    forwarding: bool | None = None
     directed: bool = False
     payload: Quantity = 4096
     overhead: Quantity = 0
@@ -154,21 +161,44 @@ class Graph:
         check_size(len(vertices), len(counts))
         kinds: dict[SwitchSpec, int] = {}
         numbers = [kinds.setdefault(self._switch_spec(node), len(kinds)) for node in self._nodes]
+        pairs = [(a, b) for a, b, _ in counts]
+        forwarding, notes = self._forwards(pairs)
+        router = None
+        if forwarding:
+            latency = parse_time(self.switch_latency, "switch_latency of the graph", zero=True)
+            router = kinds.setdefault(SwitchSpec(latency, self.cut_through), len(kinds))
         shape = GraphShape(
             switches=len(self._nodes),
             edges=[(a, b, link, count) for (a, b, link), count in counts.items()],
             switch_kinds=numbers if any(numbers) else [],
             weights=[weight for _, weight in links] if any(weight != 1 for _, weight in links) else [],
+            forwarding=router,
         )
         switches = list(kinds) or [SwitchSpec(0, self.cut_through)]
         self._check_ports(shape)
-        missing = unreachable(len(self.accelerators), shape.switches, ((a, b) for a, b, *_ in shape.edges))
-        if missing is not None:
+        return _Wiring(shape, [link for link, _ in links], switches, (*notes, *self._notes(shape)))
+
+    def _forwards(self, pairs: list[tuple[int, int]]) -> tuple[bool, tuple[str, ...]]:
+        """Return whether accelerators forward, and a note if the graph says so and not the caller."""
+        if self.forwarding not in (None, False, True):
+            raise FabricError(f"fabric graph: forwarding is {self.forwarding!r}; it must be True, False or None")
+        span, switches = len(self.accelerators), len(self._nodes)
+        missing = None if self.forwarding else unreachable(span, switches, pairs)
+        if not self.forwarding and missing is None:
+            return False, ()
+        apart = unjoined(span, switches, pairs)
+        if apart is not None and self.forwarding is not False:
+            a, b = (self.accelerators[i] for i in apart)
+            raise FabricError(f"fabric graph: no path joins {a!r} and {b!r}")
+        if missing is None:
+            return True, ()
+        a, b = (self.accelerators[i] for i in missing)
+        if self.forwarding is False:
             raise FabricError(
-                f"fabric graph: no path through switches joins {self.accelerators[missing[0]]!r} and "
-                f"{self.accelerators[missing[1]]!r}; accelerators do not forward"
+                f"fabric graph: no path through switches joins {a!r} and {b!r}; accelerators do not forward "
+                "(forwarding=False)"
             )
-        return _Wiring(shape, [link for link, _ in links], switches, self._notes(shape))
+        return True, (f"accelerators forward: no path through switches joins {a!r} and {b!r}",)
 
     def _vertices(self) -> dict[str, int]:
         names = [*self.accelerators, *(node.name for node in self._nodes)]

@@ -1,4 +1,4 @@
-"""Whether a graph joins every two accelerators, when only switches forward.
+"""Whether a graph joins every two accelerators, when only switches forward or when all vertices do.
 
 Two accelerators reach each other over an edge of their own, or if both have an edge into the same connected group of
 switches. The groups are found once; each set of groups is then looked at once, with the accelerators as the bits of a
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["unreachable"]
+__all__ = ["unjoined", "unreachable"]
 
 
 def unreachable(span: int, switches: int, pairs: Iterable[tuple[int, int]]) -> tuple[int, int] | None:
@@ -66,6 +66,15 @@ def unreachable(span: int, switches: int, pairs: Iterable[tuple[int, int]]) -> t
         if missing:
             return number, (missing & -missing).bit_length() - 1
     return None
+
+
+def unjoined(span: int, switches: int, pairs: Iterable[tuple[int, int]]) -> tuple[int, int] | None:
+    """Find two accelerators that no path at all joins; the arguments are those of :func:`unreachable`."""
+    group = list(range(span + switches))
+    for a, b in pairs:
+        _join(group, a, b)
+    first = _find(group, 0)
+    return next(((0, other) for other in range(span) if _find(group, other) != first), None)
 
 
 def _bits(members: list[int], span: int) -> int:

@@ -4,7 +4,8 @@ A vertex says what it is with ``kind``, or ``type``: one of the words below. An 
 switch ``latency``, ``radix``, ``cut_through`` and ``in_network_reduce``; an edge has ``rate`` (or ``bandwidth``,
 ``capacity``, ``speed``), ``latency`` (or ``delay``), ``count``, ``weight`` and ``medium``. Quantities are texts with
 units: a number alone does not say what it counts, and is refused. The graph itself may have ``name``, ``network``,
-``kind``, ``payload``, ``overhead``, ``buffer``, ``routing`` and the rates of the accelerator.
+``kind``, ``payload``, ``overhead``, ``buffer``, ``routing`` and the rates of the accelerator, and where accelerators
+forward ``forwarding``, ``router_latency`` and ``cut_through``.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _RATE = ("rate", "bandwidth", "capacity", "speed")
 _LATENCY = ("latency", "delay")
 _PACKETS = ("payload", "overhead", "buffer", "routing")
 _RATES = ("hbm", "copy", "reduce", "hbm_latency")
+_FORWARDING = ("forwarding", "router_latency", "cut_through")
 
 
 def draft(
@@ -70,7 +72,7 @@ def draft(
         of_edge = (*_RATE, *_LATENCY, "count", "weight", "medium", "network")
         dropped.update(dict.fromkeys(key for key in attributes if key not in of_edge))
     _settings(found, graph)
-    known = ("name", "network", "kind", "device", *_PACKETS, *_RATES)
+    known = ("name", "network", "kind", "device", *_PACKETS, *_RATES, *_FORWARDING)
     dropped.update(dict.fromkeys(key for key in graph if key not in known))
     if dropped:
         found.warnings.append(f"attributes without a meaning here are left out: {listed(list(dropped), 8)}")
@@ -141,6 +143,9 @@ def _settings(found: Draft, graph: Attributes) -> None:
     found.given = {key: _bare(graph[key]) for key in _PACKETS if graph.get(key) not in (None, "")}
     if str(found.given.get("overhead", "")).split() in (["0"], ["0", "B"]):
         found.given["overhead"] = 0
+    found.forwarding = _flag(graph, "forwarding", "graph")
+    found.router_latency = _quantity(graph, ("router_latency",), "graph") or found.router_latency
+    found.cut_through = _flag(graph, "cut_through", "graph") is not False
     rates = {key: _bare(graph[key]) for key in _RATES if graph.get(key)}
     if rates or graph.get("device"):
         found.device = Device(str(graph.get("device") or "accelerator"), **rates)

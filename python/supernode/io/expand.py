@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from supernode.fabric.base import Network
 from supernode.fabric.parts import check_size
-from supernode.spec import Clos, FullMeshShape, GraphShape, LinkSpec, NetworkSpec, SwitchSpec, TorusShape
+from supernode.spec import Clos, FullMeshShape, GraphShape, LinkSpec, NetworkSpec, SwitchSpec, Topology, TorusShape
 from supernode.units import format_rate, format_size, format_time
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def _left_out(system: System, networks: tuple[Network, ...]) -> Iterator[str]:
         yield f"{system.label}: the software stack {system.stack} is left out"
     parts = {
         "the rule that virtual channels take no dateline": not all(n.spec.dateline for n in networks),
+        "which links of a level are optical": any(any(n.optical_one_in) for n in networks),
         "cables of several links": any(cable > 1 for n in networks for cable in n.per_cable),
         "power": system.unit_power is not None,
         "which values are assumed": bool(system.assumed()),
@@ -116,7 +117,23 @@ def _attributes(system: System, only: Network | None) -> dict[str, str]:
             buffer="unlimited" if spec.buffer is None else format_size(spec.buffer),
             routing=spec.routing,
         )
+    inner = next((n.spec for n in system.all_networks() if _forwards(n.spec.topology)), None)
+    if inner is not None:
+        router = inner.switches[_router(inner.topology)]
+        found.update(forwarding="true", router_latency=format_time(router.latency_fs))
+        if not router.cut_through:
+            found["cut_through"] = "false"
     return found
+
+
+def _forwards(shape: Topology) -> bool:
+    """Whether accelerators pass on packets of others."""
+    return not isinstance(shape, Clos) and (not isinstance(shape, GraphShape) or shape.forwarding is not None)
+
+
+def _router(shape: Topology) -> int:
+    """Return which of a network's switches the router in an accelerator is."""
+    return (shape.forwarding or 0) if isinstance(shape, GraphShape) else 0
 
 
 def _switch(spec: SwitchSpec) -> dict[str, str]:

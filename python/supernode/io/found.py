@@ -14,7 +14,8 @@ from supernode.fabric.graph import Graph
 from supernode.fabric.parts import Edge, SwitchNode, shown
 from supernode.filetext import read_text
 from supernode.names import canonical, unknown
-from supernode.units import Quantity
+from supernode.spec import GraphShape
+from supernode.units import Quantity, parse_time
 
 __all__ = ["Draft", "Found", "ImportOptions", "Options", "listed"]
 
@@ -34,6 +35,7 @@ class ImportOptions(TypedDict, total=False):
     buffer: Quantity | None
     routing: str | None
     kind: str | None
+    forwarding: bool | None
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Options:
         Text of a file that comes with the first one.
     payload, overhead, buffer, routing, kind
         As for :class:`~supernode.Switched`.
+    forwarding
+        As for :class:`~supernode.Graph`.
     """
 
     name: str | None = None
@@ -71,6 +75,7 @@ class Options:
     buffer: Quantity | None = None
     routing: str | None = None
     kind: str | None = None
+    forwarding: bool | None = None
 
     @classmethod
     def of(cls, given: ImportOptions) -> Options:
@@ -162,6 +167,10 @@ class Draft:
         Kind of the network, unless the caller says otherwise.
     network
         Name of the network in tables.
+    forwarding
+        As for :class:`~supernode.Graph`.
+    router_latency, cut_through
+        Of the routers in accelerators that forward.
     """
 
     name: str
@@ -174,6 +183,9 @@ class Draft:
     network: str = "scale_up"
     given: dict[str, Quantity] = field(default_factory=dict)
     device: Device | None = None
+    forwarding: bool | None = None
+    router_latency: Quantity = "0 ns"
+    cut_through: bool = True
 
     def build(self, options: Options) -> Network:
         """Return the network.
@@ -198,12 +210,20 @@ class Draft:
             accelerators=accelerators,
             switches=switches,
             edges=edges,
-            switch_latency="0 ns" if options.switch_latency is None else options.switch_latency,
+            switch_latency=self.router_latency if options.switch_latency is None else options.switch_latency,
+            cut_through=self.cut_through,
+            forwarding=self.forwarding if options.forwarding is None else options.forwarding,
             directed=self.directed,
             kind=self.kind if options.kind is None else options.kind,
             **{**self.given, **options.packets()},  # type: ignore[arg-type]
         )
-        return graph.network(self.network, len(accelerators))
+        network = graph.network(self.network, len(accelerators))
+        forwards = isinstance(network.spec.topology, GraphShape) and network.spec.topology.forwarding is not None
+        if forwards and options.switch_latency is None and parse_time(self.router_latency, zero=True) == 0:
+            self.warnings.append(
+                "the file has no latency of routers in accelerators: 0 ns is taken; give switch_latency="
+            )
+        return network
 
     def found(self, options: Options) -> Found:
         """Return the system of this one network."""

@@ -39,7 +39,10 @@ __all__ = ["LEFT_OUT", "write_infragraph"]
 _OTHER = re.compile(r"[^\sA-Za-z0-9\-_()<>\[\]]")
 
 #: What the format cannot say.
-LEFT_OUT = "latencies of switches, packets, buffers, routing, media and in-network reduction are left out"
+LEFT_OUT = (
+    "latencies of switches and of routers in accelerators, packets, buffers, routing, media and in-network reduction "
+    "are left out"
+)
 
 
 def write_infragraph(drawing: Drawing, *, json: bool) -> str:

@@ -1,11 +1,12 @@
 """NCCL's and RCCL's topology XML (``NCCL_TOPO_DUMP_FILE``): the accelerators of one host and what joins them.
 
 NVLink and xGMI become links between accelerators, or to NVSwitch chips (targets of class 0x068000); both ends must
-list the same count. Where they join every pair, the PCIe tree is left out: NCCL does not use it then. Where they do
-not, PCIe switches and CPUs become switches, and a PCIe link has its transfers per second times its lanes, less the
-line code (8b/10b to 5 GT/s, 128b/130b to 32, 242/256 of a flit at 64). The file has no rate of NVLink, xGMI and the
-links between CPUs, and no latency of anything: ``link_rate`` and ``link_latency`` give them, by the names
-``nvlink``, ``xgmi``, ``pci``, ``cpu``.
+list the same count. Where they join every pair, the PCIe tree is left out: NCCL does not use it then; with
+``forwarding=True`` (a cube mesh, a ring) also where they do by way of others. Where they do not, PCIe switches and
+CPUs become switches, and a PCIe link has its transfers per second times its lanes, less the line code (8b/10b to 5
+GT/s, 128b/130b to 32, 242/256 of a flit at 64). The file has no rate of NVLink, xGMI and the links between CPUs,
+and no latency of anything: ``link_rate`` and ``link_latency`` give them, by the names ``nvlink``, ``xgmi``,
+``pci``, ``cpu``.
 
 Source: src/graph/xml.cc and topo.cc of NCCL 2.30.7; tools/topo_expl of RCCL for ``xgmi`` and ``version="2"``.
 """
@@ -20,7 +21,7 @@ from xml.etree import ElementTree
 
 from supernode.errors import FabricError, SpecError
 from supernode.fabric.parts import Edge, SwitchNode
-from supernode.fabric.reach import unreachable
+from supernode.fabric.reach import unjoined, unreachable
 from supernode.io.found import Draft, Found, Options, listed
 from supernode.io.text import load_xml
 
@@ -64,6 +65,8 @@ def read_nccl(text: str, name: str, options: Options) -> Found:
     pairs = [(numbers[edge.a], numbers[edge.b]) for edge in draft.edges]
     if unreachable(len(gpus), len(draft.switches), pairs) is None and len(gpus) > 1:
         draft.warnings.append("PCIe is left out: NVLink or xGMI joins every pair")
+    elif options.forwarding and unjoined(len(gpus), len(draft.switches), pairs) is None and len(gpus) > 1:
+        draft.warnings.append("PCIe is left out: NVLink or xGMI joins every pair, by accelerators that forward")
     else:
         if not draft.edges:
             draft.kind = "pci"

@@ -145,7 +145,8 @@ def _topology(spec: NetworkSpec, names: Sequence[str]) -> _Table:
         }
         for a, b, link, count in shape.edges
     ]
-    return {"kind": "graph", "accelerators": list(names[: spec.span]), "nodes": nodes, "edges": edges}
+    router = {} if shape.forwarding is None else {"forwarding": shape.forwarding}
+    return {"kind": "graph", **router, "accelerators": list(names[: spec.span]), "nodes": nodes, "edges": edges}
 
 
 def _tier(core: Core) -> _Table:

@@ -57,7 +57,7 @@ pub fn list(fabric: &Fabric) -> Result<Vec<Edge>> {
             let net = &fabric.networks[end.network];
             let link = net.link(end.tier);
             let tier = match fabric.place(end.vertex) {
-                Place::Accelerator(_) => 0,
+                Place::Accelerator(_) => net.router_kind().into(),
                 Place::Switch { plane, index, .. } => match &net.planes[plane].shape {
                     Shape::Clos(tree) => tree.locate(index).0,
                     Shape::Direct(_) => 0,

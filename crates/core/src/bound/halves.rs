@@ -93,7 +93,7 @@ pub fn diameter(net: &Network) -> (u32, u64) {
             let (mut at, mut hops, mut fs) = (from, 0, 0);
             while let Some((port, (next, _))) = graph.choice(at, to, 0).and_then(|p| Some((p, graph.peer(at, p)?))) {
                 fs += net.link(graph.class(at, port).into()).latency_fs;
-                fs += next.checked_sub(net.span).map_or(0, |switch| net.kind(switch).latency_fs);
+                fs += if next == to { 0 } else { net.router(next).latency_fs };
                 (at, hops) = (next, hops + 1);
             }
             (hops, fs)

@@ -7,14 +7,19 @@
 //! the head of its port.
 //!
 //! **Invariant.** An event is handled only when no other of this LP is earlier; so cause precedes effect. Ties: deliveries,
-//! then step starts, then departures by port (from the endpoint's first port on). **Cost.** O(ports) a departure.
+//! then step starts, then departures by port (from the endpoint's first port on). **Cost.** O(log ports) a departure.
 
+use super::credits::Freed;
 use super::departure::{Candidate, INJECTION};
-use super::layout::{Class, Node, UNPLUGGED};
+use super::layout::{Layout, Node, UNPLUGGED};
 use super::packet::Packet;
+use super::paths::Paths;
+use super::prefetch::prefetch;
 use super::shard::Shard;
 use crate::routing::router::{Came, Onward};
 use crate::units::{Fs, NEVER};
+use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
 
 impl Shard<'_> {
     /// One visit. Returns when the accelerator must be visited next.
@@ -28,31 +33,48 @@ impl Shard<'_> {
         }
         let mut candidates = std::mem::take(&mut self.scratch.candidates);
         let mut times = std::mem::take(&mut self.scratch.times);
+        let mut order = std::mem::take(&mut self.scratch.order);
         candidates.resize(candidates.len().max(ports as usize), Candidate::NONE);
         times.clear();
         times.resize(ports as usize, NEVER);
         let endpoint = self.endpoint_of[lp as usize];
         let word = self.words[lp as usize];
-        for p in 0..ports {
-            if self.out_bits[(word + p / 64) as usize] >> (p % 64) & 1 == 1 {
-                times[p as usize] = self.candidate(endpoint, base, p, end, &mut candidates[p as usize]);
+        let first = if endpoint == UNPLUGGED { 0 } else { self.endpoints[endpoint as usize].first_port as u32 };
+        // what departs next, the earliest first; an entry whose time is no longer its port's is void
+        let turned = |p: u32| if p >= first { p - first } else { p + ports - first };
+        let port_of = |turned: u32| if turned + first < ports { turned + first } else { turned + first - ports };
+        for w in 0..ports.div_ceil(64) {
+            let mut bits = self.out_bits[(word + w) as usize];
+            while bits != 0 {
+                let p = w * 64 + bits.trailing_zeros();
+                bits &= bits - 1;
+                let time = self.candidate(endpoint, base, p, end, &mut candidates[p as usize]);
+                times[p as usize] = time;
+                if time < NEVER {
+                    order.push(Reverse((time, turned(p))));
+                }
             }
         }
 
         let (job, paths) = (self.job, self.paths);
-        let first = if endpoint == UNPLUGGED { 0 } else { self.endpoints[endpoint as usize].first_port };
         let mut arrivals = std::mem::take(&mut self.scratch.arrivals);
         if arrivals.len() > 1 {
             arrivals.sort_unstable_by_key(|p| (p.time, p.tag(), p.label(), p.selector(), p.dst(), p.in_port()));
         }
         let (mut delivered, mut arrived) = (0, 0);
         loop {
-            let (mut departure, mut p) = (NEVER, 0);
-            for i in (first..times.len()).chain(0..first) {
-                if times[i] < departure {
-                    (departure, p) = (times[i], i);
+            let (departure, p) = loop {
+                match order.peek() {
+                    None => break (NEVER, 0),
+                    Some(&Reverse((time, turned))) => {
+                        let p = port_of(turned) as usize;
+                        if times[p] == time {
+                            break (time, p);
+                        }
+                        order.pop();
+                    }
                 }
-            }
+            };
             let mut begin = if endpoint == UNPLUGGED { NEVER } else { self.endpoints[endpoint as usize].next_start() };
             while let Some((now, packet)) = deliveries.get(delivered) {
                 if *now > begin.min(departure) {
@@ -74,7 +96,10 @@ impl Shard<'_> {
             if let Some(packet) = arrivals.get(arrived).filter(|packet| packet.time <= now) {
                 arrived += 1;
                 if let Some(p) = self.admit(lp, base, *packet) {
-                    times[p as usize] = self.candidate(endpoint, base, p, end, &mut candidates[p as usize]);
+                    let time = self.candidate(endpoint, base, p, end, &mut candidates[p as usize]);
+                    if time != std::mem::replace(&mut times[p as usize], time) {
+                        order.push(Reverse((time, turned(p))));
+                    }
                 }
                 continue;
             }
@@ -92,13 +117,23 @@ impl Shard<'_> {
                 if candidate.source != INJECTION || self.endpoints[endpoint as usize].memory_ready() <= now {
                     self.depart(endpoint, base, p as u32, now, candidate);
                 }
-                times[p] = self.candidate(endpoint, base, p as u32, end, &mut candidates[p]);
+                let time = self.candidate(endpoint, base, p as u32, end, &mut candidates[p]);
+                times[p] = time;
+                // the first entry is this port's
+                match order.peek_mut() {
+                    Some(mut entry) if time < NEVER => entry.0.0 = time,
+                    Some(entry) => _ = PeekMut::pop(entry),
+                    None => {}
+                }
             }
             while endpoint != UNPLUGGED
                 && let Some(p) = self.endpoints[endpoint as usize].opened.pop()
             {
                 self.out_bits[(word + p / 64) as usize] |= 1 << (p % 64);
-                times[p as usize] = self.candidate(endpoint, base, p, end, &mut candidates[p as usize]);
+                let time = self.candidate(endpoint, base, p, end, &mut candidates[p as usize]);
+                if time != std::mem::replace(&mut times[p as usize], time) {
+                    order.push(Reverse((time, turned(p))));
+                }
             }
         }
         for w in 0..ports.div_ceil(64) {
@@ -114,7 +149,7 @@ impl Shard<'_> {
                 }
             }
         }
-        self.announce(base, false);
+        self.announce(base, Freed::InTime);
         debug_assert_eq!(arrived, arrivals.len());
         arrivals.clear();
         self.scratch.arrivals = arrivals;
@@ -122,127 +157,180 @@ impl Shard<'_> {
         self.scratch.deliveries = deliveries;
         self.scratch.candidates = candidates;
         self.scratch.times = times;
+        order.clear();
+        self.scratch.order = order;
         next
     }
 
     /// Takes what arrived before `end`: own packets to the deliveries, others to the queues of the router.
-    fn collect(&mut self, lp: u32, base: u32, end: Fs) -> Fs {
-        let mut next = NEVER;
+    pub(super) fn collect(&mut self, lp: u32, base: u32, end: Fs) -> Fs {
+        let (mut next, mut here) = (NEVER, None::<Here>);
         let word = self.words[lp as usize];
+        let mut heads = std::mem::take(&mut self.scratch.heads);
+        heads.clear();
+        // first all wires, then all their heads: independent loads that the memory system overlaps
         for w in word..self.words[lp as usize + 1] {
             let mut bits = self.in_bits[w as usize];
             while bits != 0 {
                 let q = (w - word) * 64 + bits.trailing_zeros();
                 bits &= bits - 1;
-                let layout = self.layout;
-                let (in_fifo, class) = (self.ports[(base + q) as usize].in_fifo, self.ports[(base + q) as usize].class);
-                let class = &layout.classes[class as usize];
-                let mut left = NEVER;
-                for channel in 0..u32::from(class.channels) {
-                    left = left.min(self.collect_channel(lp, base, q, in_fifo + channel, class, end));
+                let port = &self.ports[(base + q) as usize];
+                for channel in 0..u32::from(self.layout.classes[port.class as usize].channels) {
+                    prefetch(&self.fifos[(port.in_fifo + channel) as usize]);
+                    heads.push((q, channel));
                 }
-                if left == NEVER {
-                    self.in_bits[w as usize] &= !(1 << (q % 64));
-                }
+            }
+        }
+        heads.retain(|&(q, channel)| {
+            let fifo = &self.fifos[(self.ports[(base + q) as usize].in_fifo + channel) as usize];
+            if fifo.flying > 0 {
+                self.packets.prefetch_ends(&fifo.ring);
+                self.credits.prefetch_tail(&fifo.credits);
+            }
+            fifo.flying > 0
+        });
+        let (mut before, mut left) = (u32::MAX, NEVER);
+        for &(q, channel) in &heads {
+            let class = &self.layout.classes[self.ports[(base + q) as usize].class as usize];
+            let network = usize::from(class.network);
+            if here.as_ref().is_none_or(|here| here.network != network) {
+                here = Some(here_of(self.layout, self.paths, self.first_lp + lp, network));
+            }
+            if q != before {
+                self.idle(word, before, left);
+                (before, left) = (q, NEVER);
+            }
+            if let Some(here) = &here {
+                left = left.min(self.collect_channel(lp, base, q, channel, here, end));
                 next = next.min(left);
             }
         }
+        self.idle(word, before, left);
+        self.scratch.heads = heads;
         next
     }
 
-    fn collect_channel(&mut self, lp: u32, base: u32, q: u32, in_fifo: u32, class: &Class, end: Fs) -> Fs {
-        let network = class.network as usize;
-        let paths = self.paths;
+    /// Nothing is left on the wire of port `q`, if nothing is to come.
+    #[inline(always)]
+    fn idle(&mut self, word: u32, q: u32, left: Fs) {
+        if q != u32::MAX && left == NEVER {
+            self.in_bits[(word + q / 64) as usize] &= !(1 << (q % 64));
+        }
+    }
+
+    #[inline(always)]
+    fn collect_channel(&mut self, lp: u32, base: u32, q: u32, channel: u32, here: &Here, end: Fs) -> Fs {
+        let Self { fifos, packets, scratch, ports, layout, paths, words, out_bits, .. } = self;
+        let port = &ports[(base + q) as usize];
+        let (class, net) = (&layout.classes[port.class as usize], &paths.networks[here.network]);
+        let fifo = (port.in_fifo + channel) as usize;
         loop {
-            let fifo = &mut self.fifos[in_fifo as usize];
-            if fifo.flying == 0 {
+            let mut ring = fifos[fifo].ring;
+            if fifos[fifo].flying == 0 {
                 return NEVER;
             }
-            let packet = self.packets.get_mut(&fifo.ring, 0);
-            packet.set_in_port(q as u16);
-            let tail = packet.time + class.fs(packet.wire());
-            let (mut first_port, mut kind) = (paths.networks[network].first_port, 0);
-            let onward = paths.routers[network].as_ref().and_then(|router| {
-                let lp = (self.first_lp + lp) as usize;
-                let at = match self.layout.nodes[lp] {
-                    Node::Router { at, kind: own, .. } => {
-                        (first_port, kind) = (0, usize::from(own));
-                        at
-                    }
-                    _ => self.layout.vertex[lp] % paths.networks[network].places,
-                };
-                router.step(at, came(packet, first_port))
+            let packet = packets.get(&ring, 0);
+            if packet.time >= end {
+                // one's own packets count when their tail is in
+                let router = paths.routers[here.network].as_ref();
+                let passes = router.is_some_and(|router| !router.there(here.at, packet.dst()));
+                return packet.time + if passes { 0 } else { class.fs(packet.wire()) };
+            }
+            let onward = paths.routers[here.network].as_ref().and_then(|router| match net.looks {
+                // which way depends on what waits when it comes: later, in order of time
+                true => (!router.there(here.at, packet.dst())).then_some(Onward::LATER),
+                false => router.step(here.at, came(packet, q - here.first_port)),
             });
             let Some(Onward { port: out, channel, left, course }) = onward else {
-                // one's own packets count when their tail is in; whatever follows on this wire is later still
+                // whatever follows on this wire is later still
+                let tail = packet.time + class.fs(packet.wire());
                 if tail >= end {
                     return tail;
                 }
-                let packet = self.packets.pop(&mut fifo.ring);
-                fifo.flying -= 1;
-                self.scratch.deliveries.push((tail, packet));
+                scratch.deliveries.push((tail, packet.arrived(q as u16, packet.time)));
+                packets.skip(&mut ring);
+                fifos[fifo].ring = ring;
+                fifos[fifo].flying -= 1;
                 continue;
             };
-            if packet.time >= end {
-                return packet.time;
+            if net.looks {
+                scratch.arrivals.push(packet.arrived(q as u16, packet.time));
+                packets.skip(&mut ring);
+            } else {
+                let p = here.first_port + out;
+                let port = &ports[(base + p) as usize];
+                let channels = u32::from(layout.classes[port.class as usize].channels);
+                let passed = packet.passed(q as u16, packet.time + net.kinds[here.kind].0, left, course);
+                packets.skip(&mut ring);
+                // without flow control there is one channel
+                let channel = channel.min(channels - 1);
+                let wait = port.fifo + channels + channel;
+                scratch.fresh(p * scratch.channels + channel, wait);
+                packets.push(&mut fifos[wait as usize].ring, passed);
+                out_bits[(words[lp as usize] + p / 64) as usize] |= 1 << (p % 64);
+                ports[(base + p) as usize].queued |= 1 << channel;
             }
-            let mut packet = self.packets.pop(&mut fifo.ring);
-            fifo.flying -= 1;
-            if paths.networks[network].looks {
-                // which way depends on what waits when it comes: later, in order of time
-                self.scratch.arrivals.push(packet);
-                continue;
-            }
-            let p = first_port + out;
-            let port = &self.ports[(base + p) as usize];
-            let out_class = &self.layout.classes[port.class as usize];
-            packet.time += paths.networks[network].kinds[kind].0;
-            packet.set_dst(left);
-            packet.set_turn(course);
-            // a path of more links between switches than there are channels stays on the last
-            let channel = channel.min(u32::from(out_class.channels) - 1);
-            let wait = port.fifo + u32::from(out_class.channels) + channel;
-            self.scratch.fresh(p * self.scratch.channels + channel, wait);
-            self.packets.push(&mut self.fifos[wait as usize].ring, packet);
-            let word = self.words[lp as usize] + p / 64;
-            self.out_bits[word as usize] |= 1 << (p % 64);
+            fifos[fifo].ring = ring;
+            fifos[fifo].flying -= 1;
         }
     }
 
     /// Puts a packet into the queue that a router which looks at its queues chooses now; returns the port.
-    fn admit(&mut self, lp: u32, base: u32, mut packet: Packet) -> Option<u32> {
+    fn admit(&mut self, lp: u32, base: u32, packet: Packet) -> Option<u32> {
         let (paths, now) = (self.paths, packet.time);
-        let Node::Router { kind, at } = self.layout.nodes[(self.first_lp + lp) as usize] else {
-            return None;
-        };
         let class = |port: u32| &self.layout.classes[usize::from(self.ports[(base + port) as usize].class)];
         let network = usize::from(class(u32::from(packet.in_port())).network);
+        let Here { at, first_port, kind, .. } = here_of(self.layout, paths, self.first_lp + lp, network);
         let load = |p: u32| {
-            let (port, class) = (&self.ports[(base + p) as usize], class(p));
-            let channels = u32::from(class.channels);
-            let queues = (0..channels).map(|c| self.fifos[(port.fifo + channels + c) as usize].ring.len());
-            port.free_at.saturating_sub(now) + u64::from(queues.sum::<u32>()) * class.full_fs
+            let (port, class) = (&self.ports[(base + first_port + p) as usize], class(first_port + p));
+            let waiting = self.stats[(base + first_port + p) as usize].waiting;
+            port.free_at.saturating_sub(now) + u64::from(waiting) * class.full_fs
         };
-        let Onward { port: p, channel, left, course } =
-            paths.routers[network].as_ref()?.adapt(at, came(&packet, 0), load)?;
+        let Onward { port, channel, left, course } = paths.routers[network].as_ref()?.adapt(
+            at,
+            came(&packet, u32::from(packet.in_port()) - first_port),
+            load,
+        )?;
+        let p = first_port + port;
         let channels = u32::from(class(p).channels);
-        packet.time += paths.networks[network].kinds[usize::from(kind)].0;
-        packet.set_dst(left);
-        packet.set_turn(course);
-        let wait = self.ports[(base + p) as usize].fifo + channels + channel.min(channels - 1);
+        let packet = packet.passed(packet.in_port(), now + paths.networks[network].kinds[kind].0, left, course);
+        let channel = channel.min(channels - 1);
+        let wait = self.ports[(base + p) as usize].fifo + channels + channel;
+        self.ports[(base + p) as usize].queued |= 1 << channel;
         self.packets.push(&mut self.fifos[wait as usize].ring, packet);
+        self.stats[(base + p) as usize].waiting += 1;
         self.out_bits[(self.words[lp as usize] + p / 64) as usize] |= 1 << (p % 64);
         Some(p)
     }
 }
 
-/// A packet as its router sees it.
-fn came(packet: &Packet, first_port: u32) -> Came {
+/// A router of a network: its place in the network, the first of its vertex's ports that are the network's, and its kind.
+struct Here {
+    network: usize,
+    at: u32,
+    first_port: u32,
+    kind: usize,
+}
+
+/// The router of a network at an LP.
+fn here_of(layout: &Layout, paths: &Paths, lp: u32, network: usize) -> Here {
+    let net = &paths.networks[network];
+    match layout.nodes[lp as usize] {
+        Node::Router { kind, at, .. } => Here { network, at, first_port: 0, kind: kind.into() },
+        _ => {
+            let at = layout.vertex[lp as usize] % net.places;
+            Here { network, at, first_port: net.first_port, kind: net.router_kind }
+        }
+    }
+}
+
+/// A packet as its router sees it, which came by one of the network's ports.
+fn came(packet: &Packet, from: u32) -> Came {
     Came {
         way: packet.dst(),
         selector: packet.selector(),
         course: packet.turn(),
-        from: u32::from(packet.in_port()) - first_port,
+        from,
         channel: packet.channel().into(),
     }
 }

@@ -8,6 +8,17 @@ use super::packet::Credit;
 use super::rings::insertion_sort;
 use super::shard::Shard;
 
+/// In which order a visit lists what it frees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Freed {
+    /// As it happens.
+    InTime,
+    /// Port by port; what is freed at one and the same moment counts together.
+    Together,
+    /// Port by port, each by itself.
+    ByPort,
+}
+
 impl Shard<'_> {
     /// A credit arrives at a local output port. Credits are kept in order of time; few come out of order.
     #[inline]
@@ -33,9 +44,8 @@ impl Shard<'_> {
     /// Turns the buffers freed in this visit into credits.
     ///
     /// Freed bytes are added up in the order of the events that freed them, and whenever a quantum has come together a
-    /// credit leaves. Events of a window come after those of the windows before, so the cuts do not depend on windows. A
-    /// switch (`unordered`) lists its events output by output; what it frees at one and the same moment counts together.
-    pub(super) fn announce(&mut self, base: u32, unordered: bool) {
+    /// credit leaves. Events of a window come after those of the windows before, so the cuts do not depend on windows.
+    pub(super) fn announce(&mut self, base: u32, order: Freed) {
         let mut places = std::mem::take(&mut self.scratch.freed_at);
         let channels = self.scratch.channels;
         for place in places.drain(..) {
@@ -48,14 +58,20 @@ impl Shard<'_> {
             if class.buffer.is_some() && port.owed[channel as usize] + total < class.quantum {
                 port.owed[channel as usize] += total;
             } else if class.buffer.is_some() {
-                if unordered {
-                    insertion_sort(&mut freed, |a, b| a.0 > b.0);
+                match order {
+                    Freed::InTime => {}
+                    Freed::Together => insertion_sort(&mut freed, |a, b| a.0 > b.0),
+                    // of one moment, the first port's first
+                    Freed::ByPort if freed.is_sorted_by_key(|f| f.0) => {}
+                    Freed::ByPort => freed.sort_by_key(|f| f.0),
                 }
                 let mut owed = port.owed[channel as usize];
                 for i in 0..freed.len() {
                     let (time, bytes) = freed[i];
                     owed += bytes;
-                    if owed < class.quantum || unordered && freed.get(i + 1).is_some_and(|next| next.0 == time) {
+                    if owed < class.quantum
+                        || order == Freed::Together && freed.get(i + 1).is_some_and(|next| next.0 == time)
+                    {
                         continue;
                     }
                     let credit = Credit { time: time + class.latency, bytes: std::mem::take(&mut owed), channel };

@@ -7,7 +7,6 @@ use super::injection::Offer;
 use super::layout::{Class, Node, UNPLUGGED};
 use super::packet::{MULTICAST, Packet, REDUCE};
 use super::shard::{Fifo, Shard};
-use crate::fabric::graph::CHANNELS;
 use crate::units::{Fs, NEVER};
 
 /// What a port could send next.
@@ -52,64 +51,57 @@ impl Shard<'_> {
     }
 
     /// The candidate of a port with a router behind it: injection and what passes through compete.
-    fn contend(&mut self, endpoint: u32, base: u32, p: u32, end: Fs, candidate: &mut Candidate) -> Fs {
-        let port = self.ports[(base + p) as usize];
-        let class = self.layout.classes[port.class as usize];
-        // (earliest departure, age, source); the oldest of those that could leave first wins
-        let mut offers = [(NEVER, NEVER, INJECTION); CHANNELS as usize + 1];
-        let mut count = 0;
+    pub(super) fn contend(&mut self, endpoint: u32, base: u32, p: u32, end: Fs, candidate: &mut Candidate) -> Fs {
+        let port = &self.ports[(base + p) as usize];
+        let class = &self.layout.classes[port.class as usize];
+        let channels = u32::from(class.channels);
+        // the earliest departure, of equal ones the oldest, of those what passes through
+        let mut best = (NEVER, NEVER);
         let mut blocked = false;
-        {
-            for channel in 0..u32::from(class.channels) {
-                let waiting = &self.fifos[(port.fifo + u32::from(class.channels) + channel) as usize];
-                if waiting.ring.len() == 0 {
-                    continue;
-                }
-                let packet = *self.packets.get(&waiting.ring, 0);
-                let whole = self.layout.classes
-                    [self.ports[(base + u32::from(packet.in_port())) as usize].class as usize]
-                    .fs(packet.wire());
-                let kind = match self.layout.nodes[(self.first_lp + port.lp) as usize] {
-                    Node::Router { kind, .. } => usize::from(kind),
-                    _ => 0,
-                };
-                let cut_through = self.paths.networks[class.network as usize].kinds[kind].1;
-                let drain = if cut_through { class.fs(packet.wire()) } else { 0 };
-                let ready = packet.time + whole.saturating_sub(drain);
-                match self.credit_time(port.fifo + channel, &class, packet.wire(), end) {
-                    Some(credit) => {
-                        offers[count] = (port.free_at.max(ready).max(credit), packet.time, channel as u8 + 1);
-                        count += 1;
+        let net = &self.paths.networks[class.network as usize];
+        let kind = match self.layout.nodes[(self.first_lp + port.lp) as usize] {
+            Node::Router { kind, .. } => usize::from(kind),
+            _ => net.router_kind,
+        };
+        let cut_through = net.kinds[kind].1;
+        let mut queued = port.queued;
+        while queued != 0 {
+            let channel = queued.trailing_zeros();
+            queued &= queued - 1;
+            let waiting = &self.fifos[(port.fifo + channels + channel) as usize];
+            let packet = self.packets.get(&waiting.ring, 0);
+            let wire = packet.wire();
+            let from = self.ports[(base + u32::from(packet.in_port())) as usize].class;
+            let whole = self.layout.classes[from as usize].fs(wire);
+            let drain = if cut_through { class.fs(wire) } else { 0 };
+            let ready = packet.time + whole.saturating_sub(drain);
+            match self.credit_time(port.fifo + channel, class, wire, end) {
+                Some(credit) => {
+                    let offer = (port.free_at.max(ready).max(credit), packet.time);
+                    if offer < best {
+                        (best, candidate.source) = (offer, channel as u8 + 1);
                     }
-                    None => blocked = true,
                 }
+                None => blocked = true,
             }
         }
         if endpoint != UNPLUGGED {
             let endpoint = &self.endpoints[endpoint as usize];
             if endpoint.offer(self.job, self.paths, p, &mut candidate.offer) {
                 let offer = &candidate.offer;
-                let wire = offer.packet.wire();
-                let memory = endpoint.memory_ready();
-                match self.credit_time(port.fifo + u32::from(offer.packet.channel()), &class, wire, end) {
+                let (wire, memory) = (offer.packet.wire(), endpoint.memory_ready());
+                match self.credit_time(port.fifo + u32::from(offer.packet.channel()), class, wire, end) {
                     Some(credit) => {
-                        offers[count] = (port.free_at.max(offer.ready).max(credit).max(memory), offer.ready, INJECTION);
-                        count += 1;
+                        let offer = (port.free_at.max(offer.ready).max(credit).max(memory), offer.ready);
+                        if offer < best {
+                            (best, candidate.source) = (offer, INJECTION);
+                        }
                     }
                     None => blocked = true,
                 }
             }
         }
         self.ports[(base + p) as usize].blocked = blocked;
-        let Some(first) = offers[..count].iter().map(|o| o.0).min() else {
-            return NEVER;
-        };
-        // min_by_key keeps the first of equals: transit before injection
-        let able = offers[..count].iter().filter(|o| o.0 <= first.max(port.free_at));
-        let Some(best) = able.min_by_key(|o| o.1) else {
-            return NEVER;
-        };
-        candidate.source = best.2;
         best.0
     }
 
@@ -152,15 +144,21 @@ impl Shard<'_> {
         let (job, paths) = (self.job, self.paths);
         let port = self.ports[(base + p) as usize];
         let class = &self.layout.classes[port.class as usize];
-        let (mut packet, ready): (Packet, Fs) = if source == INJECTION {
+        let (packet, ready): (Packet, Fs) = if source == INJECTION {
             (candidate.offer.packet, candidate.offer.ready)
         } else {
             let channel = u32::from(source) - 1;
             let waiting = &mut self.fifos[(port.fifo + u32::from(class.channels) + channel) as usize];
-            let queued = self.packets.partition_point(&waiting.ring, |p| p.time <= now);
             let stats = &mut self.stats[(base + p) as usize];
-            stats.queue_max = stats.queue_max.max(queued);
+            if waiting.ring.len() > stats.queue_max {
+                let queued = self.packets.partition_point(&waiting.ring, |p| p.time <= now);
+                stats.queue_max = stats.queue_max.max(queued);
+            }
+            stats.waiting = stats.waiting.saturating_sub(1);
             let packet = self.packets.pop(&mut waiting.ring);
+            if waiting.ring.len() == 0 {
+                self.ports[(base + p) as usize].queued &= !(1 << channel);
+            }
             (packet, packet.time)
         };
         let wire = packet.wire();
@@ -179,8 +177,7 @@ impl Shard<'_> {
         }
         self.ports[(base + p) as usize].free_at = now + busy;
 
-        packet.time = now + class.latency;
-        packet.set_channel(out_channel);
+        let packet = packet.departed(now + class.latency, out_channel);
         debug_assert!(paths.routers[class.network as usize].is_none() || packet.flags() & (REDUCE | MULTICAST) == 0);
         let fifo = &mut self.fifos[(port.fifo + u32::from(out_channel)) as usize];
         if class.buffer.is_some() {

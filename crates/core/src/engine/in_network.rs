@@ -103,9 +103,8 @@ impl Shard<'_> {
         if sum.0 < all {
             return None;
         }
-        packet.time = sum.1;
         // all its contributions came by links alike, and which of them was seen last must not matter
-        packet.set_in_port(0);
+        packet = packet.arrived(0, sum.1);
         packet.set_flags(packet.flags() | FREE);
         self.sums.remove(&key);
         Some(packet)

@@ -232,7 +232,7 @@ impl Endpoint {
                 Path::Destination => router.start(message.by),
             };
             let turns = if message.spread.kind == Kind::RoundRobin { number } else { 0 };
-            let selector = router.selector(hop, share.order, way, turns, share.group);
+            let selector = router.selector(message.by, hop, share.order, way, turns, share.group);
             (share.way, selector)
         } else {
             let at = &net.port_links[(port - net.first_port) as usize];

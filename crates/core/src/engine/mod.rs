@@ -20,6 +20,7 @@ mod packet;
 mod paths;
 mod prefetch;
 mod rings;
+mod router;
 mod run;
 mod scratch;
 mod shard;

@@ -151,16 +151,29 @@ impl Packet {
         }
     }
 
+    /// The packet as its router passes it on: as [`Packet::arrived`], with what it carries and how it goes from here.
+    #[inline(always)]
+    pub(super) fn passed(&self, in_port: u16, time: Fs, left: u32, course: u8) -> Self {
+        let kept = !(0xFFFF << 32 | u64::from(FREE) << 56 | 0xF << (56 + TURN));
+        Self {
+            time,
+            route: self.route & !0xFFFF_FFFF | u64::from(left),
+            label: self.label,
+            meta: self.meta & kept | u64::from(in_port) << 32 | u64::from(course) << (56 + TURN),
+        }
+    }
+
+    /// The packet on a wire, which its head leaves at `time`.
+    #[inline(always)]
+    pub(super) fn departed(&self, time: Fs, channel: u8) -> Self {
+        let meta = self.meta & !(0xFF << 48) | u64::from(channel) << 48;
+        Self { time, route: self.route, label: self.label, meta }
+    }
+
     /// True if it holds a buffer at the port it came in by.
     #[inline(always)]
     pub(super) fn buffered(&self) -> bool {
         self.meta & u64::from(FREE) << 56 == 0
-    }
-
-    /// It came in by this port, and holds its buffer.
-    #[inline(always)]
-    pub(super) fn set_in_port(&mut self, port: u16) {
-        self.meta = self.meta & !(0xFFFF << 32 | u64::from(FREE) << 56) | u64::from(port) << 32;
     }
 
     #[inline(always)]
@@ -171,12 +184,6 @@ impl Packet {
     #[inline(always)]
     pub(super) fn set_flags(&mut self, flags: u8) {
         self.meta = self.meta & !(0xFF << 56) | u64::from(flags) << 56;
-    }
-
-    /// The tier at which it turns, or its course.
-    #[inline(always)]
-    pub(super) fn set_turn(&mut self, turn: u8) {
-        self.meta = self.meta & !(0xF << (56 + TURN)) | u64::from(turn) << (56 + TURN);
     }
 
     #[inline(always)]

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::fabric::{Network, Shape};
 use crate::routing::aggregation::{self, Aggregation};
 use crate::routing::climb::Climb;
-use crate::routing::router::{DETOUR, OPEN, Router, STRAIGHT};
+use crate::routing::router::{Router, STRAIGHT};
 use crate::spec::RoutingSpec;
 use crate::units::{Fs, Serializer};
 
@@ -56,6 +56,8 @@ pub(super) struct PathNet {
     pub(super) looks: bool,
     /// Latency of routers and whether they cut through, by kind.
     pub(super) kinds: Vec<(Fs, bool)>,
+    /// That of the routers inside accelerators.
+    pub(super) router_kind: usize,
     /// The whole router of a network that is no tree.
     pub(super) whole: Option<Router>,
     rails: Rails,
@@ -153,6 +155,7 @@ impl PathNet {
             }
             Shape::Direct(_) | Shape::Graph(_) => vec![],
         };
+        let whole = Router::of(net);
         Self {
             span: net.span,
             places: simulated.span,
@@ -166,14 +169,11 @@ impl PathNet {
             group: vec![],
             beneath: None,
             group_copy: job.placement.first().map_or(0, |a| a / net.span),
-            course: match net.spec.routing {
-                RoutingSpec::Valiant => DETOUR,
-                RoutingSpec::Ugal => OPEN,
-                _ => STRAIGHT,
-            },
+            course: whole.as_ref().map_or(STRAIGHT, Router::course),
             looks: net.spec.routing.looks(),
             kinds: net.spec.switches.iter().map(|s| (s.latency_fs, s.cut_through)).collect(),
-            whole: Router::of(net),
+            router_kind: net.router_kind().into(),
+            whole,
             rails: Rails::new(net),
             simulated_rails: Rails::new(simulated),
             top: 0,

@@ -5,6 +5,8 @@
 use super::departure::Candidate;
 use super::packet::Packet;
 use crate::units::Fs;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 /// Working space of one LP visit, kept to avoid allocation.
 #[derive(Debug, Default)]
@@ -23,6 +25,8 @@ pub(super) struct Scratch {
     /// What each port of an accelerator would send next, and when.
     pub(super) candidates: Vec<Candidate>,
     pub(super) times: Vec<Fs>,
+    /// The earliest of these: time, and place of the port in the order of ties.
+    pub(super) order: BinaryHeap<Reverse<(Fs, u32)>>,
     /// Buffers freed in this visit: time and bytes by input port and channel, and which have some.
     pub(super) freed: Vec<Vec<(Fs, u32)>>,
     pub(super) freed_at: Vec<u32>,

@@ -51,6 +51,8 @@ pub(super) struct Port {
     pub(super) class: u16,
     /// Something waits and no credit for it is in sight.
     pub(super) blocked: bool,
+    /// Channels in which something passes through and waits, as bits.
+    pub(super) queued: u8,
     /// Bytes freed behind the wire that comes in here and not announced yet, by channel.
     pub(super) owed: [u32; CHANNELS as usize],
 }
@@ -83,6 +85,8 @@ pub(super) struct PortStats {
     pub(super) stall: Fs,
     pub(super) wait: Fs,
     pub(super) queue_max: u32,
+    /// Packets that wait at a router that looks at its queues.
+    pub(super) waiting: u32,
 }
 
 /// See the module.
@@ -197,6 +201,7 @@ impl<'a> Shard<'a> {
                     in_fifo: UNPLUGGED,
                     class: self.layout.class[port as usize],
                     blocked: false,
+                    queued: 0,
                     owed: [0; CHANNELS as usize],
                 });
             }
@@ -274,7 +279,8 @@ impl<'a> Shard<'a> {
                     self.reach(due[i + AHEAD]);
                 }
                 let next = match self.layout.nodes[(self.first_lp + lp) as usize] {
-                    Node::Accelerator | Node::Router { .. } => self.accelerator(lp, start, end),
+                    Node::Accelerator | Node::Router { looks: true, .. } => self.accelerator(lp, start, end),
+                    Node::Router { looks: false, .. } => self.router(lp, end),
                     Node::Switch { kind, first, copy } => self.switch(lp, kind, first, copy, end),
                 };
                 self.wake.lower(lp, next);

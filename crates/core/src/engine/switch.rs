@@ -9,6 +9,7 @@
 //! **Limits.** An input faster than the output it feeds gets its credit up to one packet time early. No head-of-line blocking inside the crossbar, no
 //! internal speed-up limit. What the switch combines or replicates is in [`super::in_network`].
 
+use super::credits::Freed;
 use super::layout::{SwitchKind, UNPLUGGED};
 use super::packet::{MULTICAST, REDUCE};
 use super::prefetch::prefetch;
@@ -27,7 +28,7 @@ impl Shard<'_> {
         }
         self.settle_queues();
         let next = self.serve(lp, base, ports, kind, end);
-        self.announce(base, true);
+        self.announce(base, Freed::Together);
         left.min(next)
     }
 

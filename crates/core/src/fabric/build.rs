@@ -5,10 +5,10 @@
 
 use super::clos::Clos;
 use super::direct::{Dimension, Direct};
-use super::graph::{CHANNELS, Edge, Graph};
+use super::graph::{Edge, Graph};
 use super::{Network, Plane, Shape};
 use crate::error::{Error, Result};
-use crate::spec::{NetworkSpec, TopologySpec};
+use crate::spec::{NetworkSpec, RoutingSpec, TopologySpec};
 use std::sync::{Arc, OnceLock};
 
 /// What is wrong with a network.
@@ -66,8 +66,8 @@ pub(super) fn build(
             (None, TopologySpec::FullMesh { dims }) => {
                 direct_shape(net, links, &dims.iter().map(|&size| Dimension::Full { size }).collect::<Vec<_>>(), &[])?
             }
-            (None, TopologySpec::Graph { switches, edges, switch_kinds, weights }) => {
-                graph_shape(net, *switches, edges, switch_kinds, weights)?
+            (None, TopologySpec::Graph { switches, edges, switch_kinds, weights, forwarding }) => {
+                graph_shape(net, *switches, edges, switch_kinds, weights, *forwarding)?
             }
         };
         let (plane_ports, plane_switches, tiers) = match &shape {
@@ -77,9 +77,7 @@ pub(super) fn build(
                 (d.ports(), 0, d.dims.len())
             }
             Shape::Graph(graph) => {
-                // without flow control nothing can wait in a circle
-                let between = graph.diameter().saturating_sub(2) * if net.routing.detours() { 2 } else { 1 };
-                channels = if net.buffer.is_some() { between.clamp(1, CHANNELS) } else { 1 };
+                channels = graph.channels();
                 (graph.accelerator_ports(), graph.switches(), net.links.len())
             }
         };
@@ -166,7 +164,14 @@ fn clos_shape(net: &NetworkSpec, links: u32, down: &[u32], up: &[u32], parallel:
     Ok(Shape::Clos(tree))
 }
 
-fn graph_shape(net: &NetworkSpec, switches: u32, edges: &[[u32; 4]], kinds: &[u16], weights: &[u8]) -> Result<Shape> {
+fn graph_shape(
+    net: &NetworkSpec,
+    switches: u32,
+    edges: &[[u32; 4]],
+    kinds: &[u16],
+    weights: &[u8],
+    forwarding: Option<u16>,
+) -> Result<Shape> {
     if !weights.is_empty() && weights.len() != net.links.len() {
         let expected = format!("none, or one for each of {} link entries", net.links.len());
         return Err(wrong(net, format!("{} weights", weights.len()), expected));
@@ -183,10 +188,21 @@ fn graph_shape(net: &NetworkSpec, switches: u32, edges: &[[u32; 4]], kinds: &[u1
         let expected = format!("below {}, the number of switch entries", net.switches.len());
         return Err(wrong(net, format!("switch {i} of kind {}", kinds[i]), expected));
     }
+    if let Some(kind) = forwarding.filter(|&kind| usize::from(kind) >= net.switches.len()) {
+        let expected = format!("below {}, the number of switch entries", net.switches.len());
+        return Err(wrong(net, format!("accelerators that forward as switches of kind {kind}"), expected));
+    }
     let edge = |&[a, b, class, count]: &[u32; 4]| Edge { a, b, class: class.min(u16::MAX.into()) as u16, count };
     let edges: Vec<Edge> = edges.iter().map(edge).collect();
-    let graph = Graph::new(net.span, switches, &edges, &weights)
-        .map_err(|(problem, expected)| wrong(net, problem, expected))?;
+    let build = if forwarding.is_some() { Graph::forwarding } else { Graph::new };
+    let mut graph =
+        build(net.span, switches, &edges, &weights).map_err(|(problem, expected)| wrong(net, problem, expected))?;
+    // without flow control nothing can wait in a circle
+    if net.buffer.is_some() {
+        // where accelerators forward, UGAL decides behind the first link
+        let lead = forwarding.is_some() && net.routing == RoutingSpec::Ugal;
+        graph.arrange(if net.routing.detours() { 2 } else { 1 }, lead.into());
+    }
     Ok(Shape::Graph(Arc::new(graph)))
 }
 

@@ -173,9 +173,18 @@ impl Network {
         }
     }
 
-    /// The parameters of a switch of a graph.
-    pub fn kind(&self, switch: u32) -> &SwitchSpec {
-        self.switch(self.kind_of(switch).into())
+    /// Which of the network's switches the router in an accelerator is.
+    pub fn router_kind(&self) -> u16 {
+        match &self.spec.topology {
+            TopologySpec::Graph { forwarding, .. } => forwarding.unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    /// The parameters of a switch of a graph, or of the router in an accelerator.
+    pub fn router(&self, vertex: u32) -> &SwitchSpec {
+        let kind = vertex.checked_sub(self.span).map_or_else(|| self.router_kind(), |switch| self.kind_of(switch));
+        self.switch(kind.into())
     }
 
     /// Parts of a copy that is a graph, found when first asked for.

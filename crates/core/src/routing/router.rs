@@ -4,22 +4,28 @@
 //! that differ by a rotation; on a graph the accelerator. A router takes that, where it is, and a selector among equal
 //! paths, and gives the output port, the virtual channel there and what is left behind it.
 //!
-//! **Invariant.** Every step brings the packet nearer. **Cost.** O(dimensions), or O(ports of the vertex).
+//! On a graph whose accelerators forward the first router of a packet is where it is injected, which deals packets out to ports before
+//! it sees any queue: with Valiant's routing it goes by all ports, each to a detour that this port leads to; UGAL's begins with
+//! a shortest link and decides behind it.
+//!
+//! **Invariant.** Every step brings the packet nearer to where it goes (its detour, then its destination), but for escapes by a tree
+//! ([`crate::fabric::graph`]), which end too. **Cost.** O(dimensions), or O(ports of the vertex).
 
 use std::sync::Arc;
 
 use super::dimension_order;
 use crate::fabric::direct::Direct;
-use crate::fabric::graph::{Graph, WAYS, pick};
+use crate::fabric::graph::{Graph, Ports, WAYS, pick};
 use crate::fabric::{Network, Shape};
+use crate::spec::RoutingSpec;
 
 /// See the module.
 #[derive(Clone, Debug)]
 pub enum Router {
     /// Inside accelerators that form a torus, mesh or full mesh.
     Direct(Direct),
-    /// The switches of a graph.
-    Graph(Arc<Graph>),
+    /// The switches of a graph, and its accelerators if they forward; how packets go at their start.
+    Graph(Arc<Graph>, u8),
 }
 
 /// Where a packet goes from a vertex.
@@ -33,6 +39,11 @@ pub struct Onward {
     pub left: u32,
     /// How it goes on from there.
     pub course: u8,
+}
+
+impl Onward {
+    /// Somewhere, to be decided.
+    pub const LATER: Self = Self { port: 0, channel: 0, left: 0, course: STRAIGHT };
 }
 
 /// A packet takes a shortest way.
@@ -59,9 +70,21 @@ pub struct Came {
 
 impl Came {
     fn onward(&self, graph: &Graph, at: u32, port: u32, course: u8) -> Onward {
-        // the first link between switches has channel 0, as has that from the accelerator
-        let channel = if self.from < graph.near(at) { 0 } else { self.channel + 1 };
+        let (port, channel) = graph.channel(at, self.way, (self.from, self.channel), port);
+        let course = if graph.escaped(channel) { STRAIGHT } else { course };
         Onward { port, channel, left: self.way, course }
+    }
+
+    /// Of equal ways on those without a turn, if turns count and there are any.
+    fn gentle<'a>(
+        &self,
+        graph: &'a Graph,
+        at: u32,
+        ports: impl Iterator<Item = u32> + Clone + 'a,
+    ) -> impl Iterator<Item = u32> + Clone + 'a {
+        let from = self.from;
+        let some = graph.sank(at, from) && ports.clone().any(|port| !graph.turns(at, from, port));
+        ports.filter(move |&port| !some || !graph.turns(at, from, port))
     }
 }
 
@@ -71,7 +94,22 @@ impl Router {
         match &net.planes[0].shape {
             Shape::Clos(_) => None,
             Shape::Direct(direct) => Some(Self::Direct(direct.clone())),
-            Shape::Graph(graph) => Some(Self::Graph(graph.clone())),
+            Shape::Graph(graph) => {
+                let course = match net.spec.routing {
+                    RoutingSpec::Valiant => DETOUR,
+                    RoutingSpec::Ugal => OPEN,
+                    _ => STRAIGHT,
+                };
+                Some(Self::Graph(graph.clone(), course))
+            }
+        }
+    }
+
+    /// How packets go at their start.
+    pub fn course(&self) -> u8 {
+        match self {
+            Self::Direct(_) => STRAIGHT,
+            Self::Graph(_, course) => *course,
         }
     }
 
@@ -79,7 +117,8 @@ impl Router {
     pub fn choices(&self, from: u32, to: u32) -> u32 {
         match self {
             Self::Direct(direct) => dimension_order::choices(direct, from, to),
-            Self::Graph(graph) => graph.choices(from, to).max(1),
+            Self::Graph(graph, DETOUR) if graph.forwards() => graph.ports(from).max(1),
+            Self::Graph(graph, _) => graph.choices(from, to).max(1),
         }
     }
 
@@ -87,7 +126,7 @@ impl Router {
     pub fn way(&self, from: u32, to: u32) -> u32 {
         match self {
             Self::Direct(direct) => direct.way(from, to),
-            Self::Graph(_) => to,
+            Self::Graph(..) => to,
         }
     }
 
@@ -95,9 +134,22 @@ impl Router {
     pub fn first(&self, from: u32, way: u32, hop: u32) -> Option<Onward> {
         match self {
             Self::Direct(direct) => direct_step(direct, from, way, dimension_order::selector(direct, way, hop)),
-            Self::Graph(graph) => {
-                graph.choice(from, way, hop).map(|port| Onward { port, channel: 0, left: way, course: STRAIGHT })
+            Self::Graph(graph, course) => {
+                let port = match *course == DETOUR && graph.forwards() {
+                    true => (hop < graph.ports(from)).then_some(hop),
+                    false => graph.choice(from, way, hop),
+                };
+                port.map(|port| Onward { port, channel: 0, left: way, course: *course })
             }
+        }
+    }
+
+    /// True if a packet is at its destination.
+    #[inline]
+    pub fn there(&self, at: u32, way: u32) -> bool {
+        match self {
+            Self::Direct(direct) => direct_step(direct, at, way, 0).is_none(),
+            Self::Graph(..) => at == way,
         }
     }
 
@@ -107,16 +159,22 @@ impl Router {
         let Came { way, selector, .. } = came;
         match self {
             Self::Direct(direct) => direct_step(direct, at, way, selector),
-            Self::Graph(graph) => {
-                // whoever it has come to, if it is no switch, is its destination
-                let aside = came.course == DETOUR && at >= graph.accelerators();
-                let detour = aside.then(|| graph.detour(selector)).filter(|&switch| switch != at);
-                if let Some(switch) = detour {
-                    let n = graph.towards(at, switch).count() as u32;
-                    let port = graph.towards(at, switch).nth(pick(at, selector, n.max(1)) as usize)?;
-                    return Some(came.onward(graph, at, port, DETOUR));
+            Self::Graph(graph, _) => {
+                if at == way {
+                    return None;
                 }
-                graph.next(at, way, selector).map(|port| came.onward(graph, at, port, STRAIGHT))
+                let detour = (came.course == DETOUR).then(|| graph.detour(selector)).filter(|&switch| switch != at);
+                let (table, course) = match detour {
+                    Some(switch) => (graph.table_towards(at, switch), DETOUR),
+                    None => (graph.table_nearer(at, way), STRAIGHT),
+                };
+                let port = match (table, detour) {
+                    (Some(ports), _) if !graph.sank(at, came.from) => picked(ports, at, selector)?,
+                    (Some(ports), _) => one(came.gentle(graph, at, ports.iter()), at, selector)?,
+                    (_, Some(switch)) => one(came.gentle(graph, at, graph.towards(at, switch)), at, selector)?,
+                    (_, None) => one(came.gentle(graph, at, graph.nearer(at, way)), at, selector)?,
+                };
+                Some(came.onward(graph, at, port, course))
             }
         }
     }
@@ -126,15 +184,21 @@ impl Router {
     /// more than that of the detour (UGAL-L).
     pub fn adapt(&self, at: u32, came: Came, load: impl Fn(u32) -> u64) -> Option<Onward> {
         let Came { way, selector, .. } = came;
-        let Self::Graph(graph) = self else {
+        let Self::Graph(graph, _) = self else {
             return self.step(at, came);
         };
-        let straight = || least(graph.nearer(at, way), at, selector, &load);
+        let straight = || match graph.table_nearer(at, way) {
+            Some(ports) => least(came.gentle(graph, at, ports.iter()), at, selector, &load),
+            None => least(came.gentle(graph, at, graph.nearer(at, way)), at, selector, &load),
+        };
         let detour = Some(graph.detour(selector)).filter(|&switch| came.course != STRAIGHT && switch != at);
         let Some(switch) = detour else {
             return straight().map(|(_, port)| came.onward(graph, at, port, STRAIGHT));
         };
-        let aside = least(graph.towards(at, switch), at, selector, &load);
+        let aside = match graph.table_towards(at, switch) {
+            Some(ports) => least(came.gentle(graph, at, ports.iter()), at, selector, &load),
+            None => least(came.gentle(graph, at, graph.towards(at, switch)), at, selector, &load),
+        };
         if came.course == OPEN {
             let (short, long) = (graph.hops(at, way)?, graph.links_to(at, switch) + graph.hops(switch, way)?);
             let (now, later) = (straight()?, aside?);
@@ -149,7 +213,7 @@ impl Router {
     pub fn order(&self, way: u32, hop: u32) -> u8 {
         match self {
             Self::Direct(direct) => (dimension_order::selector(direct, way, hop) / direct.links) as u8,
-            Self::Graph(_) => 0,
+            Self::Graph(..) => 0,
         }
     }
 
@@ -159,13 +223,36 @@ impl Router {
         position.wrapping_mul(64)
     }
 
-    /// Selector of packet `number` of a message, the number `group` of a share, that goes this `way` if it were the first;
-    /// on direct networks the parallel link of its first hop, and its [order](Router::order).
-    pub fn selector(&self, hop: u32, order: u8, way: u32, number: u32, group: u32) -> u32 {
+    /// Selector of packet `number` of a message from a place, the number `group` of a share, that goes this `way` if it were
+    /// the first; on direct networks the parallel link of its first hop, and its [order](Router::order).
+    pub fn selector(&self, from: u32, hop: u32, order: u8, way: u32, number: u32, group: u32) -> u32 {
         match self {
             Self::Direct(direct) => u32::from(order) * direct.links + hop % direct.links,
-            Self::Graph(_) => way.wrapping_add(number) % WAYS + group % (u32::MAX / WAYS) * WAYS,
+            Self::Graph(graph, course) if *course != STRAIGHT && graph.forwards() => {
+                graph.aim(from, hop, way, *course == DETOUR)
+            }
+            Self::Graph(..) => way.wrapping_add(number) % WAYS + group % (u32::MAX / WAYS) * WAYS,
         }
+    }
+}
+
+/// The port of a table that the selector picks.
+#[inline]
+fn picked(ports: Ports, at: u32, selector: u32) -> Option<u32> {
+    match ports.count() {
+        0 => None,
+        1 => Some(ports.get(0)),
+        n => Some(ports.get(pick(at, selector, n))),
+    }
+}
+
+/// The port that the selector picks.
+#[inline]
+fn one(mut ports: impl Iterator<Item = u32> + Clone, at: u32, selector: u32) -> Option<u32> {
+    match ports.clone().count() as u32 {
+        0 => None,
+        1 => ports.next(),
+        n => ports.nth(pick(at, selector, n) as usize),
     }
 }
 

@@ -195,6 +195,10 @@ pub enum TopologySpec {
         /// What a link weighs by class: packets take the lightest paths. Empty: all alike, so the shortest.
         #[serde(default)]
         weights: Vec<u8>,
+        /// Accelerators pass on packets of others, with this entry of `switches` as the router in each; none: only
+        /// switches forward.
+        #[serde(default)]
+        forwarding: Option<u16>,
     },
 }
 

@@ -1,35 +1,43 @@
 //! Distances in a graph: in links, or by weight.
 //!
-//! **Model.** A table of all pairs of switches, filled by breadth-first search from 64 switches at a time, a bit each; a link of
-//! weight w is passed w rounds later. Distances of accelerators follow from the switches that they are plugged into.
+//! **Model.** A table of all pairs of vertices that forward, filled by breadth-first search from 64 switches at a time, a bit each; a link of
+//! weight w is passed w rounds later. Distances of accelerators that do not forward follow from the switches that they are plugged into.
 //!
-//! **Invariant.** A distance is that of a path through switches only. **Cost.** O(switches^2 + switches x ports / 64 x diameter)
-//! once, a byte a pair; a look at the links of an accelerator a query.
+//! **Invariant.** A distance is that of a path through vertices that forward only. **Cost.** O(n^2 + n x ports / 64 x diameter)
+//! of n such vertices once, a byte a pair; a look at the links of an accelerator a query.
 
 use super::{Graph, NONE, Refusal};
 
-/// How far switches are apart.
+/// How far vertices that forward are apart.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Metric {
     /// Of a link, by class.
     pub(super) weights: Vec<u8>,
-    /// From switch `s` to switch `t`: `apart[t * switches + s]`.
+    /// From the `s`-th of n to the `t`-th: `apart[t * n + s]`.
     apart: Vec<u8>,
 }
 
 impl Metric {
-    /// Distances of all switches to one.
+    /// Distances of all that forward to one of them.
     pub(super) fn row(&self, graph: &Graph, to: u32) -> &[u8] {
-        let (n, t) = (graph.switches() as usize, (to - graph.accelerators()) as usize);
+        let (n, t) = (graph.forward(), (to - graph.base) as usize);
         &self.apart[t * n..(t + 1) * n]
     }
 }
 
 impl Graph {
+    /// How many vertices forward.
+    pub(super) fn forward(&self) -> usize {
+        self.first.len() - 1 - self.base as usize
+    }
+
     /// Distance from a vertex to an accelerator.
     pub(super) fn far(&self, metric: &Metric, from: u32, to: u32) -> Option<u32> {
         if from == to {
             return Some(0);
+        }
+        if from >= self.base && to >= self.base {
+            return Some(u32::from(self.between(metric, from, to))).filter(|&far| far < NONE.into());
         }
         let weight = |v: u32, p: usize| u32::from(metric.weights[usize::from(self.class(v, p as u32))]);
         if from < self.accelerators {
@@ -49,15 +57,15 @@ impl Graph {
         self.homes(to).iter().enumerate().filter_map(over).min()
     }
 
-    /// Distance between two switches.
+    /// Distance between two vertices that forward.
     pub(super) fn between(&self, metric: &Metric, from: u32, to: u32) -> u8 {
-        metric.row(self, to)[(from - self.accelerators) as usize]
+        metric.row(self, to)[(from - self.base) as usize]
     }
 
-    /// Distances between all pairs of switches, by breadth-first search from 64 at a time, a bit each. A link of weight w is
+    /// Distances between all pairs of vertices that forward, by breadth-first search from 64 at a time, a bit each. A link of weight w is
     /// passed w rounds later.
     pub(super) fn measure(&self, weights: Vec<u8>) -> Metric {
-        let n = self.switches() as usize;
+        let n = self.forward();
         let mut apart = vec![NONE; n * n];
         let rounds = usize::from(weights.iter().copied().max().unwrap_or(1)) + 1;
         for batch in (0..n).step_by(64) {
@@ -83,9 +91,9 @@ impl Graph {
                         apart[(batch + bits.trailing_zeros() as usize) * n + s] = far;
                         bits &= bits - 1;
                     }
-                    let v = self.accelerators + s as u32;
-                    for p in self.near(v)..self.ports(v) {
-                        let t = (self.ends(v)[p as usize].0 - self.accelerators) as usize;
+                    let v = self.base + s as u32;
+                    for p in self.through(v) {
+                        let t = (self.ends(v)[p as usize].0 - self.base) as usize;
                         let weight = usize::from(weights[usize::from(self.class(v, p))]);
                         due[(usize::from(far) + weight) % rounds][t] |= new & !seen[t];
                     }
@@ -112,7 +120,8 @@ impl Graph {
             for &y in &some {
                 let Some(hops) = self.far(self.metric(), x, y) else {
                     let problem = format!("no path between accelerators {} and {}", x.min(y), x.max(y));
-                    return Err((problem, "a connected graph; accelerators do not forward".into()));
+                    let more = if self.forwards() { "" } else { "; accelerators do not forward" };
+                    return Err((problem, format!("a connected graph{more}")));
                 };
                 if hops > longest.0 {
                     longest = (hops, (x, y));

@@ -2,29 +2,38 @@
 //!
 //! **Model.** Vertices are a copy's accelerators, then its switches; an edge is a number of parallel full-duplex links of one
 //! class (rate, latency, medium, weight). Packets take paths of least weight, which is that of fewest links unless classes
-//! weigh differently (a dragonfly's global links, of which a path should have one); accelerators do not forward. The k-th link between
-//! switches on a path uses virtual channel k - 1, which no cycle of waiting packets can close; a path longer than
-//! [`CHANNELS`] stays on the last one, where a deadlock is possible, found and reported.
+//! weigh differently (a dragonfly's global links, of which a path should have one). Who *forwards*: the switches, and in a
+//! [`Graph::forwarding`] graph the accelerators, each a router with a rank. The k-th link between those who forward uses
+//! virtual channel k - 1, which no cycle of waiting packets can close; longer paths than there are [`CHANNELS`] for
+//! change channel at some turns only ([`turns`]).
 //!
 //! **Invariant.** [`Graph::peer`] is an involution; every accelerator reaches every other. A vertex's ports to accelerators
 //! come first, then those to switches, each in the order of the edges.
 //!
-//! **Cost.** Memory: 12 bytes a port and one byte a pair of switches, two if links weigh differently. Building: a breadth-first search from 64 switches at a
+//! **Cost.** Memory: 12 bytes a port and one byte a pair of those who forward, two if links weigh differently. Building: a breadth-first search from 64 switches at a
 //! time. A hop looks at the ports of its vertex.
 
 mod distance;
+mod onward;
+mod turns;
 
 use crate::rng::mix;
 use distance::Metric;
+use onward::Onward;
+pub use onward::Ports;
+use std::sync::OnceLock;
+use turns::Turns;
 
 /// Virtual channels that a network can have.
 pub const CHANNELS: u32 = 6;
 /// Ways among equal paths that are taken in turn.
 pub const WAYS: u32 = 1024;
-/// Most switches of a copy: what a byte a pair of them allows.
+/// Most vertices of a copy that forward: what a byte a pair of them allows.
 pub const MAX_SWITCHES: u32 = 1 << 14;
 /// Heaviest link.
 pub const MAX_WEIGHT: u8 = 15;
+/// Draws of a detour that leads by a certain port.
+const DRAWS: u64 = 16;
 /// No path.
 const NONE: u8 = u8::MAX;
 /// No switch.
@@ -50,6 +59,8 @@ pub type Refusal = (String, String);
 #[derive(Clone, Debug)]
 pub struct Graph {
     accelerators: u32,
+    /// First vertex that forwards: the first switch, or the first accelerator.
+    base: u32,
     /// First port of each vertex, and the total at the end.
     first: Vec<u32>,
     /// Vertex and port at the other end.
@@ -57,9 +68,9 @@ pub struct Graph {
     class: Vec<u16>,
     /// Ports of each vertex that lead to accelerators.
     near: Vec<u32>,
-    /// Switches that accelerators are plugged into.
+    /// Switches that accelerators are plugged into; the accelerators, if they forward.
     homes: Vec<u32>,
-    /// The one switch that an accelerator is plugged into by links of one class, or [`NOWHERE`].
+    /// The one switch that an accelerator is plugged into by links of one class, or [`NOWHERE`]; itself, if it forwards.
     home: Vec<u32>,
     links_apart: Metric,
     /// What paths are chosen by, if not by their links.
@@ -69,6 +80,11 @@ pub struct Graph {
     longest: u32,
     /// Links by class.
     links: Vec<u64>,
+    /// How long paths change channel, if not at every link.
+    turns: Option<Turns>,
+    channels: u32,
+    /// Next hops, from the first packet on; none if there are too many.
+    onward: OnceLock<Option<Onward>>,
 }
 
 impl Graph {
@@ -77,18 +93,29 @@ impl Graph {
     /// # Errors
     /// What is wrong with which vertex or edge.
     pub fn new(accelerators: u32, switches: u32, edges: &[Edge], weights: &[u8]) -> Result<Self, Refusal> {
+        Self::build(accelerators, switches, edges, weights, accelerators)
+    }
+
+    /// The same, but accelerators pass on packets of others.
+    ///
+    /// # Errors
+    /// As [`Graph::new`].
+    pub fn forwarding(accelerators: u32, switches: u32, edges: &[Edge], weights: &[u8]) -> Result<Self, Refusal> {
+        Self::build(accelerators, switches, edges, weights, 0)
+    }
+
+    fn build(accelerators: u32, switches: u32, edges: &[Edge], weights: &[u8], base: u32) -> Result<Self, Refusal> {
         let classes = weights.len();
         if let Some(class) = weights.iter().position(|w| !(1..=MAX_WEIGHT).contains(w)) {
             let given = format!("weight {} of link class {class}", weights[class]);
             return Err((given, format!("1 to {MAX_WEIGHT}")));
         }
-        if switches > MAX_SWITCHES {
-            return Err((
-                format!("{switches} switches a copy"),
-                format!("at most {MAX_SWITCHES} in an explicit graph"),
-            ));
+        let vertices = accelerators.saturating_add(switches);
+        let forward = vertices - base;
+        if forward > MAX_SWITCHES {
+            let what = if base == 0 { "vertices that forward" } else { "switches" };
+            return Err((format!("{forward} {what} a copy"), format!("at most {MAX_SWITCHES} in an explicit graph")));
         }
-        let vertices = accelerators + switches;
         let mut degree = vec![[0u64; 2]; vertices as usize];
         let mut links = vec![0; classes];
         for (i, e) in edges.iter().enumerate() {
@@ -137,6 +164,7 @@ impl Graph {
         }
         let mut graph = Self {
             accelerators,
+            base,
             first,
             peer,
             class,
@@ -148,9 +176,18 @@ impl Graph {
             far: (0, 0),
             longest: 0,
             links,
+            turns: None,
+            channels: 1,
+            onward: OnceLock::new(),
         };
-        graph.homes = (accelerators..vertices).filter(|&s| graph.near[s as usize] > 0).collect();
+        graph.homes = match graph.forwards() {
+            true => (0..accelerators).collect(),
+            false => (accelerators..vertices).filter(|&s| graph.near[s as usize] > 0).collect(),
+        };
         let home = |a: u32| {
+            if graph.forwards() {
+                return a;
+            }
             let (homes, near) = (graph.homes(a), graph.near(a));
             let alike = |i: usize| homes[i].0 == homes[0].0 && graph.class(a, near + i as u32) == graph.class(a, near);
             if !homes.is_empty() && (0..homes.len()).all(alike) { homes[0].0 } else { NOWHERE }
@@ -172,6 +209,16 @@ impl Graph {
     /// Number of switches.
     pub fn switches(&self) -> u32 {
         self.first.len() as u32 - 1 - self.accelerators
+    }
+
+    /// True if accelerators forward.
+    pub fn forwards(&self) -> bool {
+        self.base == 0
+    }
+
+    /// Virtual channels: one until [`Graph::arrange`] says how many paths need.
+    pub fn channels(&self) -> u32 {
+        self.channels
     }
 
     /// Number of ports of a vertex.
@@ -250,23 +297,39 @@ impl Graph {
         }
     }
 
-    /// The switch by which a packet with this selector makes its detour.
+    /// The switch by which a packet with this selector makes its detour; if accelerators forward the vertex that
+    /// [`Graph::aim`] put there.
     pub fn detour(&self, selector: u32) -> u32 {
-        let pick = mix(u64::from(selector)) >> 32;
-        self.homes[((pick * self.homes.len() as u64) >> 32) as usize]
+        match self.forwards() {
+            true => selector / WAYS % (self.first.len() as u32 - 1),
+            false => self.homes[one_of(u64::from(selector), self.homes.len())],
+        }
     }
 
-    /// Links from a switch to another one.
-    pub fn links_to(&self, at: u32, switch: u32) -> u32 {
-        self.between(&self.links_apart, at, switch).into()
+    /// Selector of a packet that leaves an accelerator, which forwards, by a port, and whose detour is by a vertex drawn with
+    /// this `way`: if `aside`, one to which the port leads by a shortest path. Few draws find none; then the neighbour is it.
+    pub fn aim(&self, from: u32, port: u32, way: u32, aside: bool) -> u32 {
+        let metric = self.metric();
+        let next = self.ends(from)[port as usize].0;
+        let weight = metric.weights[usize::from(self.class(from, port))];
+        let on_the_way = |&v: &u32| {
+            !aside || self.between(metric, next, v).checked_add(weight) == Some(self.between(metric, from, v))
+        };
+        let draw = |i: u64| self.homes[one_of(u64::from(way) | i << 32, self.homes.len())];
+        way % WAYS + WAYS * (0..DRAWS).map(draw).find(on_the_way).unwrap_or(next)
     }
 
-    /// Ports that lead nearer to another switch.
+    /// Links from one vertex that forwards to another.
+    pub fn links_to(&self, at: u32, other: u32) -> u32 {
+        self.between(&self.links_apart, at, other).into()
+    }
+
+    /// Ports that lead nearer to another vertex that forwards.
     pub fn towards(&self, at: u32, switch: u32) -> impl Iterator<Item = u32> + Clone + '_ {
         let metric = self.metric();
         let left = self.between(metric, at, switch);
         let ends = self.ends(at);
-        (self.near(at)..self.ports(at)).filter(move |&p| {
+        self.through(at).filter(move |&p| {
             let weight = metric.weights[usize::from(self.class(at, p))];
             self.between(metric, ends[p as usize].0, switch).checked_add(weight) == Some(left)
         })
@@ -277,9 +340,9 @@ impl Graph {
         let metric = self.metric();
         let home = self.home[to as usize];
         // from a switch to an accelerator with one home, which is nearly always, one row of the table says it all
-        let row = (from >= self.accelerators && home != NOWHERE).then(|| metric.row(self, home));
+        let row = (from >= self.base && home != NOWHERE).then(|| metric.row(self, home));
         let (left, apart) = match row {
-            Some(row) => (u32::from(from != to), row[(from - self.accelerators) as usize]),
+            Some(row) => (u32::from(from != to), row[(from - self.base) as usize]),
             None => (self.far(metric, from, to).unwrap_or(0), 0),
         };
         let ports = if left == 0 { 0..0 } else { 0..self.ports(from) };
@@ -287,7 +350,7 @@ impl Graph {
         ports.filter(move |&p| {
             let end = ends[p as usize].0;
             let weight = metric.weights[usize::from(self.class[first + p as usize])];
-            match (end.checked_sub(self.accelerators), row) {
+            match (end.checked_sub(self.base), row) {
                 (None, Some(_)) => end == to,
                 (Some(switch), Some(row)) => row[switch as usize].checked_add(weight) == Some(apart),
                 (None, None) => end == to && u32::from(weight) == left,
@@ -301,6 +364,13 @@ impl Graph {
         &self.ends(accelerator)[self.near[accelerator as usize] as usize..]
     }
 
+    /// Ports that lead to vertices that forward.
+    fn through(&self, vertex: u32) -> std::ops::Range<u32> {
+        let first = if self.forwards() { 0 } else { self.near(vertex) };
+        first..self.ports(vertex)
+    }
+
+    #[inline]
     fn ends(&self, vertex: u32) -> &[(u32, u32)] {
         &self.peer[self.first[vertex as usize] as usize..self.first[vertex as usize + 1] as usize]
     }
@@ -312,6 +382,11 @@ pub fn pick(at: u32, selector: u32, n: u32) -> u32 {
     let (way, own) = (selector % WAYS, mix(u64::from(at)) as u32);
     let shift = (own >> 16) % n * (way / n % n) + (own & 0xFFFF);
     (way + shift) % n
+}
+
+/// Which of so many things a number draws.
+fn one_of(number: u64, count: usize) -> usize {
+    (((mix(number) >> 32) * count as u64) >> 32) as usize
 }
 
 /// What to call a vertex.

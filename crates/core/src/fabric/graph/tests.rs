@@ -8,13 +8,13 @@ fn edge(a: u32, b: u32, count: u32) -> Edge {
     Edge { a, b, class: 0, count }
 }
 
-/// Breadth-first search that passes switches only.
+/// Breadth-first search that passes those who forward only.
 fn search(graph: &Graph, from: u32, to: u32) -> Option<u32> {
     let mut seen = vec![None; graph.first.len() - 1];
     let mut queue = VecDeque::from([from]);
     seen[from as usize] = Some(0);
     while let Some(v) = queue.pop_front() {
-        if v != from && v < graph.accelerators {
+        if v != from && v < graph.base {
             continue;
         }
         for &(w, _) in graph.ends(v) {
@@ -31,14 +31,15 @@ proptest! {
     #[test]
     fn paths_are_shortest_and_every_choice_is_one(
         accelerators in 2u32..8, switches in 1u32..80, extra in prop::collection::vec((any::<u32>(), any::<u32>(), 1u32..3), 0..120),
-        selector: u32,
+        selector: u32, forwarding: bool,
     ) {
         // a chain of switches, accelerators plugged in somewhere, and whatever else
         let vertices = accelerators + switches;
         let mut edges: Vec<Edge> = (1..switches).map(|s| edge(accelerators + s - 1, accelerators + s, 1)).collect();
         edges.extend((0..accelerators).map(|a| edge(a, accelerators + (a * 7) % switches, 1)));
         edges.extend(extra.iter().map(|&(a, b, n)| edge(a % vertices, b % vertices, n)).filter(|e| e.a != e.b));
-        let graph = Graph::new(accelerators, switches, &edges, &[1]).unwrap();
+        let build = if forwarding { Graph::forwarding } else { Graph::new };
+        let graph = build(accelerators, switches, &edges, &[1]).unwrap();
         for v in 0..vertices {
             for p in 0..graph.ports(v) {
                 let (w, q) = graph.peer(v, p).unwrap();
@@ -76,7 +77,12 @@ fn what_is_wrong_is_named() {
         |accelerators, switches, edges: &[Edge]| Graph::new(accelerators, switches, edges, &[1]).unwrap_err().0;
     assert_eq!(refusal(2, 1, &[edge(0, 2, 1)]), "no path between accelerators 0 and 1");
     // accelerator 1 would have to forward
-    assert_eq!(refusal(3, 0, &[edge(0, 1, 1), edge(1, 2, 1)]), "no path between accelerators 0 and 2");
+    let chain = [edge(0, 1, 1), edge(1, 2, 1)];
+    assert_eq!(refusal(3, 0, &chain), "no path between accelerators 0 and 2");
+    assert_eq!(Graph::forwarding(3, 0, &chain, &[1]).unwrap().hops(0, 2), Some(2));
+    let apart = Graph::forwarding(4, 0, &chain, &[1]).unwrap_err();
+    assert_eq!(apart, ("no path between accelerators 1 and 3".into(), "a connected graph".into()));
+    assert_eq!(Graph::forwarding(20_000, 0, &[], &[1]).unwrap_err().0, "20000 vertices that forward a copy");
     assert_eq!(refusal(2, 1, &[edge(0, 3, 1)]), "edge 0 between vertices 0 and 3");
     assert_eq!(refusal(2, 1, &[edge(1, 1, 1)]), "edge 0 between vertices 1 and 1");
     assert!(refusal(2, 1, &[edge(0, 2, 0)]).contains("0 links of class 0"));
