@@ -3,6 +3,7 @@
 mod common;
 use common::jobs::comparable;
 use common::pattern::Pattern;
+use common::shapes::{dragonfly, graph, graphs, ring, star};
 use common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Collective, Params, valid_algorithms};
@@ -10,24 +11,6 @@ use supernode_core::error::Error;
 use supernode_core::record::Record;
 use supernode_core::spec::*;
 use supernode_core::units::BitRate;
-
-/// A network of explicit edges `(a, b, class, links)`.
-fn graph(accelerators: u32, switches: u32, edges: Vec<[u32; 4]>) -> NetworkSpec {
-    let mut net = network("graph", accelerators, torus(&[1]), vec![1]);
-    net.topology = TopologySpec::Graph { switches, edges, switch_kinds: vec![], weights: vec![] };
-    net
-}
-
-/// One switch.
-fn star(n: u32, links: u32) -> NetworkSpec {
-    graph(n, 1, (0..n).map(|a| [a, n, 0, links]).collect())
-}
-
-/// Switches in a ring, one accelerator each.
-fn ring(n: u32) -> NetworkSpec {
-    let edges = (0..n).flat_map(|i| [[i, n + i, 0, 1], [n + i, n + (i + 1) % n, 0, 1]]);
-    graph(n, n, edges.collect())
-}
 
 fn run(net: &NetworkSpec, collective: Collective, algorithm: Algorithm, bytes: u64) -> Record {
     let spec = system(net.span, vec![net.clone()]);
@@ -103,10 +86,7 @@ fn a_path_longer_than_the_channels_ends_or_says_so() {
 
 #[test]
 fn what_is_not_modelled_is_refused() {
-    let spec = system(8, vec![star(8, 1)]);
     let params = Params::new(Collective::AllReduce, Algorithm::Ring, 8, 4096);
-    let error = Run { fluid: true, ..Run::default() }.collective(&spec, &params).unwrap_err();
-    assert!(error.to_string().contains("explicit graph"), "{error}");
     let mut net = star(8, 1);
     net.topology =
         TopologySpec::Graph { switches: 1, edges: vec![[0, 8, 0, 1]], switch_kinds: vec![], weights: vec![] };
@@ -114,29 +94,6 @@ fn what_is_not_modelled_is_refused() {
     assert!(
         matches!(&error, Error::Fabric { problem, .. } if problem.contains("no path between accelerators 1 and 7"))
     );
-}
-
-/// A dragonfly of `g` groups of `a` routers with `p` accelerators each; every pair of groups has one link.
-fn dragonfly(p: u32, a: u32, h: u32) -> NetworkSpec {
-    let g = a * h + 1;
-    let n = g * a * p;
-    let mut edges: Vec<[u32; 4]> = (0..n).map(|x| [x, n + x / p, 0, 1]).collect();
-    for group in 0..g {
-        let router = |i: u32| n + group * a + i;
-        edges.extend((0..a).flat_map(|i| (0..i).map(move |j| [router(i), router(j), 0, 1])));
-        // the k-th global port leads k + 1 groups further
-        for k in (0..a * h).filter(|&k| (group + k + 1) % g > group) {
-            let other = (group + k + 1) % g;
-            edges.push([router(k / h), n + other * a + (g - 2 - k) / h, 1, 1]);
-        }
-    }
-    let mut net = graph(n, g * a, edges);
-    // a path has one global link, though two may be shorter
-    net.links.push(net.links[0].clone());
-    if let TopologySpec::Graph { weights, .. } = &mut net.topology {
-        *weights = vec![1, 3];
-    }
-    net
 }
 
 #[test]
@@ -191,32 +148,6 @@ fn only_graphs_have_detours() {
         let error = Run::default().collective(&spec, &params).unwrap_err();
         assert!(error.to_string().contains(routing.name()) && error.to_string().contains("explicit graphs"), "{error}");
     }
-}
-
-/// Connected graphs with everything: several homes, direct links between accelerators, parallel links, two classes.
-fn graphs() -> impl Strategy<Value = SystemSpec> {
-    let extra = prop::collection::vec((any::<u32>(), any::<u32>(), 0u32..2, 1u32..3), 0..40);
-    (2u32..10, 1u32..9, extra, 0usize..8, 0usize..3, any::<bool>(), 1u32..3).prop_map(
-        |(n, switches, extra, routing, buffer, cut, copies)| {
-            let vertices = n + switches;
-            let mut edges: Vec<[u32; 4]> = (1..switches).map(|s| [n + s - 1, n + s, s % 2, 1]).collect();
-            edges.extend((0..n).map(|a| [a, n + (a * 5) % switches, 0, 1 + a % 2]));
-            edges.extend(
-                extra.into_iter().map(|(a, b, c, k)| [a % vertices, b % vertices, c, k]).filter(|e| e[0] != e[1]),
-            );
-            let mut net = graph(n, switches, edges);
-            net.links.push(LinkSpec { rate: BitRate(RATE.0 * 2), latency_fs: LATENCY / 3, medium: String::new() });
-            net.switches[0].cut_through = cut;
-            net.buffer = [Some(2 * 4096), Some(64 * 1024), None][buffer];
-            use RoutingSpec::*;
-            net.routing = [DModK, SModK, Ecmp, SprayRoundRobin, SprayRandom, Adaptive, Valiant, Ugal][routing];
-            let mut networks = vec![net];
-            if copies > 1 {
-                networks.push(network("pod", n * copies, clos(&[n * copies], &[1]), vec![1]));
-            }
-            system(n * copies, networks)
-        },
-    )
 }
 
 proptest! {

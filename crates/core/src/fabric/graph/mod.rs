@@ -199,6 +199,11 @@ impl Graph {
         (port < self.ports(vertex)).then(|| self.peer[(self.first[vertex as usize] + port) as usize])
     }
 
+    /// Index of a port among all ports of all vertices.
+    pub fn slot(&self, vertex: u32, port: u32) -> u32 {
+        self.first[vertex as usize] + port
+    }
+
     /// Class of a port's link.
     pub fn class(&self, vertex: u32, port: u32) -> u16 {
         self.class.get((self.first[vertex as usize] + port) as usize).copied().unwrap_or(0)
@@ -254,6 +259,21 @@ impl Graph {
     pub fn detour(&self, selector: u32) -> u32 {
         let pick = mix(u64::from(selector)) >> 32;
         self.homes[((pick * self.homes.len() as u64) >> 32) as usize]
+    }
+
+    /// Switches by which detours lead.
+    pub fn detours(&self) -> &[u32] {
+        &self.homes
+    }
+
+    /// How far an accelerator is from a vertex, by what paths are chosen by; `None` if there is no path.
+    pub fn apart(&self, from: u32, to: u32) -> Option<u32> {
+        self.far(self.metric(), from, to)
+    }
+
+    /// The same from a switch to another one.
+    pub fn apart_from(&self, at: u32, switch: u32) -> Option<u32> {
+        Some(self.between(self.metric(), at, switch)).filter(|&far| far < NONE).map(u32::from)
     }
 
     /// Links from a switch to another one.
