@@ -1,7 +1,7 @@
 """Measure how far flow and analytic fidelity are from packets, and write the tables of docs/fidelity.md.
 
-``python docs/fidelity_table.py`` replaces what is below the markers in ``docs/fidelity.md``; it takes some minutes. With
-``graphs`` or ``others`` it measures explicit graphs or everything else alone.
+``python docs/fidelity_table.py`` replaces what is below the markers in ``docs/fidelity.md``; it takes some minutes.
+With ``graphs`` or ``others`` it measures explicit graphs or everything else alone.
 """
 
 from __future__ import annotations
@@ -74,9 +74,7 @@ def hyperx(routing: str) -> sn.System:
 
 def hypercube(routing: str) -> sn.System:
     """Build a hypercube of six dimensions."""
-    fabric = sn.Hypercube(
-        dimensions=6, bandwidth="25 GB/s", latency="300 ns", switch_latency="200 ns", routing=routing
-    )
+    fabric = sn.Hypercube(dimensions=6, bandwidth="25 GB/s", latency="300 ns", switch_latency="200 ns", routing=routing)
     return sn.System(f"hypercube 6 {routing}").scale_up(count=64, fabric=fabric)
 
 
@@ -192,7 +190,7 @@ def quantiles(errors: list[float]) -> str:
 
 
 def table(rows: list[Row]) -> str:
-    """What is below a marker."""
+    """Return what is below a marker."""
     lines = [
         "",
         "",

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use crate::fabric::graph::Graph;
 
 /// Directed links between switches of a copy that one flow can use.
-pub(super) const MOST_LINKS: u64 = 4096;
+pub(super) const MOST_LINKS: u64 = 1024;
 
 /// What happens at a switch to what has come there.
 #[derive(Clone, Debug)]

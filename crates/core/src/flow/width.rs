@@ -41,7 +41,7 @@ impl Width {
         for pair in 0..PAIRS {
             let from = pair * ranks / PAIRS;
             // by the golden ratio, so that every distance is as likely
-            let to = (from + 1 + (pair * 0x9E37_79B9 >> 8) % (ranks - 1)) % ranks;
+            let to = (from + 1 + ((pair * 0x9E37_79B9) >> 8) % (ranks - 1)) % ranks;
             let (x, y) = (placement[from as usize], placement[to as usize]);
             let Some((network, graph)) = fabric.network_between(x, y).and_then(|n| Some((n, spread(n)?))) else {
                 continue;

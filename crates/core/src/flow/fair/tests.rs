@@ -134,7 +134,9 @@ proptest! {
                     let (id, uses) = &mut live[at];
                     fair.release_first(*id, count);
                     if uses.len() > count {
-                        (0..count).rev().for_each(|at| drop(uses.swap_remove(at)));
+                        for at in (0..count).rev() {
+                            uses.swap_remove(at);
+                        }
                     }
                 }
                 Step::Release(..) => {}
