@@ -7,8 +7,9 @@
 //!
 //! **Invariant.** Every link of every copy belongs to one set; its capacity is that of its links.
 //!
-//! **Cost.** Three words a port. Finding the sets of accelerators with several neighbours: O(kinds of accelerators^2 x ports),
-//! where a kind are those with the same neighbours.
+//! **Cost.** Three words a port. Finding the gates of accelerators with several neighbours: O(kinds of accelerators^2 x ports),
+//! where a kind are those with the same neighbours; with more than [`MOST_KINDS`] each neighbour is a gate, which is as right, but
+//! makes more flows.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,6 +20,9 @@ use crate::error::Result;
 use crate::fabric::Network;
 use crate::fabric::graph::Graph;
 use crate::routing::router::Router;
+
+/// Kinds of accelerators that are compared with each other.
+const MOST_KINDS: usize = 2048;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -142,8 +146,8 @@ fn ends(graph: &Graph, vertex: u32) -> impl Iterator<Item = (u32, u16)> + '_ {
 /// Which ports of accelerators are nearer to the same destinations.
 struct Alike<'a> {
     graph: &'a Graph,
-    /// Two destinations of each kind: one is not the accelerator itself.
-    some: Vec<u32>,
+    /// Two destinations of each kind, as one may be the accelerator itself; none if they are too many.
+    some: Option<Vec<u32>>,
     /// What was found for the same neighbours.
     known: BTreeMap<Vec<(u32, u16)>, Vec<u32>>,
 }
@@ -157,8 +161,11 @@ impl<'a> Alike<'a> {
             list.dedup();
             kinds.entry(list).or_insert([a, a])[1] = a;
         }
-        let mut some: Vec<u32> = kinds.into_values().flatten().collect();
-        some.dedup();
+        let some = (kinds.len() <= MOST_KINDS).then(|| {
+            let mut some: Vec<u32> = kinds.into_values().flatten().collect();
+            some.dedup();
+            some
+        });
         Self { graph, some, known: BTreeMap::new() }
     }
 
@@ -171,11 +178,14 @@ impl<'a> Alike<'a> {
         if list.iter().all(|end| *end == list[0]) {
             return labels;
         }
+        let Some(some) = &self.some else {
+            return numbered(list.into_iter());
+        };
         if let Some(known) = self.known.get(&list).filter(|_| near == 0) {
             return known.clone();
         }
         let direct = list[..near as usize].iter().map(|end| end.0);
-        for to in self.some.iter().copied().chain(direct).filter(|&to| to != accelerator) {
+        for to in some.iter().copied().chain(direct).filter(|&to| to != accelerator) {
             let mut used = vec![false; list.len()];
             graph.nearer(accelerator, to).for_each(|port| used[port as usize] = true);
             labels = numbered(labels.into_iter().zip(used));
@@ -184,5 +194,26 @@ impl<'a> Alike<'a> {
             self.known.insert(list, labels.clone());
         }
         labels
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fabric::graph::Edge;
+
+    #[test]
+    fn gates_are_ports_that_are_always_used_together() {
+        // accelerator 0: two links to 1, two to switch 4, one each to 5 and 6. 1 is at 4 and 5; 2 at 4 and 5; 3 at 6
+        let edges = [[0, 1, 2], [0, 4, 2], [0, 5, 1], [0, 6, 1], [1, 4, 1], [1, 5, 1], [2, 4, 1], [2, 5, 1], [3, 6, 1]];
+        let mut edges: Vec<Edge> = edges.map(|[a, b, count]| Edge { a, b, class: 0, count }).into();
+        edges.push(Edge { a: 5, b: 6, class: 0, count: 1 });
+        let graph = Graph::new(4, 3, &edges, &[1]).unwrap();
+        let mut alike = Alike::new(&graph);
+        assert_eq!(alike.ports(0), [0, 0, 1, 1, 1, 2]);
+        assert_eq!(alike.ports(3), [0]);
+        // too many kinds to compare: by neighbour
+        alike.some = None;
+        assert_eq!(alike.ports(0), [0, 0, 1, 1, 2, 3]);
     }
 }
