@@ -1,11 +1,13 @@
-"""Measure how far flow and analytic fidelity are from packets, and write the table of docs/fidelity.md.
+"""Measure how far flow and analytic fidelity are from packets, and write the tables of docs/fidelity.md.
 
-``python docs/fidelity_table.py`` replaces everything below the marker in ``docs/fidelity.md``. It takes some minutes.
+``python docs/fidelity_table.py`` replaces what is below the markers in ``docs/fidelity.md``; it takes some minutes.
+With ``graphs`` or ``others`` it measures explicit graphs or everything else alone.
 """
 
 from __future__ import annotations
 
 import statistics
+import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +16,6 @@ from pathlib import Path
 import supernode as sn
 from supernode.marks import AssumedValueWarning
 
-MARKER = "<!-- measured -->"
 SIZES = ("64 KiB", "1 MiB", "64 MiB")
 #: Packet-hops beyond which a case is left out: it would take more than some ten seconds.
 MOST_HOPS = 100_000_000
@@ -50,6 +51,46 @@ def pod() -> sn.System:
     return sn.System("pods 4x8").scale_up(count=8, fabric=switch).scale_out(outer).replicate(4)
 
 
+def dragonfly(routing: str) -> sn.System:
+    """Nine groups of four routers with two accelerators each."""
+    fabric = sn.Dragonfly(
+        terminals=2,
+        bandwidth="25 GB/s",
+        latency="300 ns",
+        global_latency="800 ns",
+        switch_latency="200 ns",
+        routing=routing,
+    )
+    return sn.System(f"dragonfly {routing}").scale_up(count=fabric.accelerators, fabric=fabric)
+
+
+def hyperx(routing: str) -> sn.System:
+    """Build a HyperX of 4 x 4 switches with four accelerators each."""
+    fabric = sn.HyperX(
+        dims=(4, 4), terminals=4, bandwidth="25 GB/s", latency="300 ns", switch_latency="200 ns", routing=routing
+    )
+    return sn.System(f"hyperx 4x4 {routing}").scale_up(count=64, fabric=fabric)
+
+
+def hypercube(routing: str) -> sn.System:
+    """Build a hypercube of six dimensions."""
+    fabric = sn.Hypercube(dimensions=6, bandwidth="25 GB/s", latency="300 ns", switch_latency="200 ns", routing=routing)
+    return sn.System(f"hypercube 6 {routing}").scale_up(count=64, fabric=fabric)
+
+
+def written_out(routing: str) -> sn.System:
+    """Write the tree of :func:`tree` out as a graph: eight leaves of eight accelerators, and eight spines."""
+    fabric = sn.Graph(
+        accelerators=[f"a{i}" for i in range(64)],
+        switches=[sn.SwitchNode(f"{kind}{i}", latency="300 ns") for kind in ("leaf", "spine") for i in range(8)],
+        edges=[sn.Edge(f"a{i}", f"leaf{i // 8}", latency="300 ns") for i in range(64)]
+        + [sn.Edge(f"leaf{i}", f"spine{k}", latency="500 ns") for i in range(8) for k in range(8)],
+        rate="400 Gbit/s",
+        routing=routing,
+    )
+    return sn.System(f"tree as graph {routing}").scale_out(fabric, count=64)
+
+
 RING, DIRECT = ("all_reduce", "ring"), ("all_to_all", "direct")
 HALVING, TREE = ("all_reduce", "halving_doubling"), ("all_reduce", "double_binary_tree")
 PAIRWISE, NETWORK = ("all_to_all", "pairwise"), ("all_reduce", "in_network")
@@ -68,6 +109,21 @@ GRID: tuple[tuple[sn.System | str, tuple[tuple[str, str], ...]], ...] = (
     (torus(), (BUCKET, RING, DIRECT)),
     (pod(), (RING, NESTED, TREE, DIRECT)),
 )
+
+#: The same of explicit graphs.
+GRAPHS: tuple[tuple[sn.System | str, tuple[tuple[str, str], ...]], ...] = (
+    (dragonfly("spray_round_robin"), (RING, TREE, DIRECT, PAIRWISE)),
+    (dragonfly("valiant"), (RING, TREE, DIRECT, PAIRWISE)),
+    (hyperx("d_mod_k"), (RING, HALVING, DIRECT, PAIRWISE)),
+    (hyperx("spray_round_robin"), (RING, HALVING, DIRECT, PAIRWISE)),
+    (hypercube("spray_round_robin"), (RING, HALVING, DIRECT, PAIRWISE)),
+    (hypercube("adaptive"), (RING, HALVING, DIRECT, PAIRWISE)),
+    (written_out("d_mod_k"), (RING, HALVING, DIRECT, PAIRWISE)),
+    (written_out("spray_round_robin"), (RING, HALVING, DIRECT, PAIRWISE)),
+)
+
+#: What can be measured, in the order of the page, by the marker above it.
+PARTS = {"others": ("<!-- measured -->", GRID), "graphs": ("<!-- measured: graphs -->", GRAPHS)}
 
 
 @dataclass(frozen=True)
@@ -103,9 +159,9 @@ def error(of: sn.Result, packets: sn.Result) -> float:
     return 100 * (of.time_ns / packets.time_ns - 1)
 
 
-def measure() -> Iterator[Row]:
+def measure(grid: tuple[tuple[sn.System | str, tuple[tuple[str, str], ...]], ...]) -> Iterator[Row]:
     """Run every case at every fidelity."""
-    for system, cases in GRID:
+    for system, cases in grid:
         label = system if isinstance(system, str) else system.label
         for collective, algorithm in cases:
             for size in SIZES:
@@ -134,9 +190,9 @@ def quantiles(errors: list[float]) -> str:
 
 
 def table(rows: list[Row]) -> str:
-    """Everything below the marker."""
+    """Return what is below a marker."""
     lines = [
-        MARKER,
+        "",
         "",
         f"Absolute error in percent over {len(rows)} cases:",
         "",
@@ -164,10 +220,14 @@ def table(rows: list[Row]) -> str:
 def main() -> None:
     """Measure and write."""
     warnings.simplefilter("ignore", AssumedValueWarning)
-    rows = list(measure())
     page = Path(__file__).with_name("fidelity.md")
-    words = page.read_text(encoding="utf-8").split(MARKER)[0]
-    page.write_text(words + table(rows), encoding="utf-8")
+    for part in sys.argv[1:] or PARTS:
+        marker, grid = PARTS[part]
+        rows = list(measure(grid))
+        before, after = page.read_text(encoding="utf-8").split(marker)
+        # up to the next heading, if there is one
+        _, heading, rest = after.partition("\n## ")
+        page.write_text(before + marker + table(rows) + heading + rest, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import pytest
 
 import supernode as sn
 from conftest import ALPHA_FS, FS_PER_BYTE, star
-from supernode.errors import SimulationTimeout
+from supernode.errors import SimulationTimeout, SpecError
 from supernode.system import System
 
 TABLES = ["ranks", "levels", "links", "switches", "flows"]
@@ -72,6 +72,37 @@ def test_auto_takes_flows_where_packets_do_not_fit() -> None:
     result = sn.simulate("nvl72", "all_to_all", size="64 MiB", algorithm="direct", packet_budget=1000)
     assert result.fidelity == "flow"
     assert sn.simulate("nvl72", "all_to_all", size="1 MiB", algorithm="direct").fidelity == "packet"
+
+
+def dragonfly(routing: str) -> System:
+    fabric = sn.Dragonfly(terminals=2, bandwidth="25 GB/s", latency="300 ns", routing=routing)
+    return System("x").scale_up(count=fabric.accelerators, fabric=fabric)
+
+
+@pytest.mark.parametrize("routing", ["d_mod_k", "ecmp", "spray_round_robin", "adaptive"])
+def test_graphs_agree_with_packets(routing: str) -> None:
+    options = {"size": "16 MiB", "algorithm": "ring", "record": ["links"], "stack": "none"}
+    packet = sn.simulate(dragonfly(routing), "all_reduce", fidelity="packet", **options)  # type: ignore[arg-type]
+    found = flow(dragonfly(routing), "all_reduce", **options)
+    assert found.time_ns == pytest.approx(packet.time_ns, rel=0.01)
+    assert any("adaptive" in w for w in found.warnings) == (routing == "adaptive")
+    # one shortest path between any two: the same links
+    links = [r.to_polars("links").select("link", "bytes", "wire_bytes", "packets") for r in (packet, found)]
+    assert links[0].equals(links[1])
+
+
+def test_detours_and_queues_of_graphs() -> None:
+    result = flow(dragonfly("valiant"), "all_to_all", size="16 MiB", algorithm="pairwise", stack="none")
+    packet = sn.simulate(
+        dragonfly("valiant"), "all_to_all", size="16 MiB", algorithm="pairwise", stack="none", fidelity="packet"
+    )
+    assert result.time_ns == pytest.approx(packet.time_ns, rel=0.1)
+    with pytest.raises(SpecError, match="routes by ugal, which chooses"):
+        flow(dragonfly("ugal"), "all_reduce", size="1 MiB")
+    # auto leaves out what flows do not follow
+    options = {"size": "64 MiB", "algorithm": "ring", "packet_budget": 1000}
+    chosen = [sn.simulate(dragonfly(r), "all_reduce", **options).fidelity for r in ("ugal", "ecmp")]  # type: ignore[arg-type]
+    assert chosen == ["analytic", "flow"]
 
 
 def test_threads_have_no_effect_and_time_limits_do() -> None:

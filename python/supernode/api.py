@@ -79,7 +79,8 @@ def simulate(
         Name of an algorithm; ``"auto"`` takes the cheapest by the analytic model.
     fidelity
         ``"packet"``, ``"flow"`` (messages as fluids that share links max-min fairly), ``"analytic"``, or ``"auto"``:
-        packet where it fits ``packet_budget``, flow up to 200,000 messages, analytic beyond.
+        packet where it fits ``packet_budget``, flow up to 200,000 messages (fewer where they spread over an explicit
+        graph), analytic beyond. Flows do not follow routing ``"ugal"``.
     stack
         Software costs; by default the preset's own. ``"none"`` costs nothing.
     protocol

@@ -3,7 +3,7 @@
 //! **Model.** Two stages. [`Plan::new`] builds the fabric, rounds the size as nccl-tests does, chooses algorithm and
 //! protocol, builds the schedule, decides the fidelity and checks memory; [`Plan::run`] simulates or predicts and adds the
 //! lower bound and the bottleneck. `auto` takes packets where the estimated packet-hops fit the budget, flows where the
-//! estimated messages fit [`FLOW_BUDGET`], and predicts otherwise.
+//! estimated messages fit [`FLOW_BUDGET`] (one spread over many links of a graph counts for several), and predicts otherwise.
 //!
 //! **Invariant.** The outcome says what was really done: every `auto` is replaced in [`Outcome::effective`], and an option
 //! that was given but had no effect is a warning that names it.
@@ -31,6 +31,8 @@ use crate::units::{Fs, MAX_TIME_FS};
 
 /// Messages that `auto` simulates as flows: a second on one core, or some ten where all flows share full links.
 const FLOW_BUDGET: u64 = 200_000;
+/// Links of a message that count as one message more: it would use about as many if it were not spread over a graph.
+const FLOW_LINKS: u64 = 8;
 
 /// Everything that a run gives.
 #[derive(Clone, Debug)]
@@ -79,6 +81,7 @@ pub struct Plan {
     protocol: ProtocolSpec,
     schedule: Box<dyn Schedule>,
     prediction: Prediction,
+    width: flow::Width,
     folding: Folding,
     packet: bool,
     flow: bool,
@@ -237,6 +240,7 @@ impl Plan {
             protocol: choice.protocol,
             schedule: choice.schedule,
             prediction: choice.prediction,
+            width: flow::Width::new(&stage.fabric, &stage.placement),
             packet: matches!(spec.fidelity.as_str(), "packet" | "auto"),
             flow: spec.fidelity == "flow",
             placement: stage.placement,
@@ -244,8 +248,7 @@ impl Plan {
         };
         if spec.fidelity == "auto" {
             plan.packet = plan.packet_hops() <= spec.packet_budget;
-            let fluid = flow::models(&plan.fabric, &*plan.schedule, &plan.placement).is_ok();
-            plan.flow = !plan.packet && fluid && plan.prediction.messages <= FLOW_BUDGET;
+            plan.flow = !plan.packet && plan.fluid();
         } else if plan.flow {
             flow::models(&plan.fabric, &*plan.schedule, &plan.placement)?;
         }
@@ -265,6 +268,13 @@ impl Plan {
             (_, true) => "flow",
             _ => "analytic",
         }
+    }
+
+    /// True if `auto` may take flows: they are modelled, and not too many.
+    fn fluid(&self) -> bool {
+        let each = self.width.links.div_ceil(FLOW_LINKS).max(1);
+        flow::models(&self.fabric, &*self.schedule, &self.placement).is_ok()
+            && self.prediction.messages.saturating_mul(each) <= FLOW_BUDGET
     }
 
     /// The specification with every choice made.

@@ -3,6 +3,7 @@
 mod common;
 use common::jobs::comparable;
 use common::pattern::Pattern;
+use common::shapes::{dragonfly, graph, graphs, leaves_and_spines, ring, star};
 use common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Collective, Params, valid_algorithms};
@@ -10,24 +11,6 @@ use supernode_core::error::Error;
 use supernode_core::record::Record;
 use supernode_core::spec::*;
 use supernode_core::units::BitRate;
-
-/// A network of explicit edges `(a, b, class, links)`.
-fn graph(accelerators: u32, switches: u32, edges: Vec<[u32; 4]>) -> NetworkSpec {
-    let mut net = network("graph", accelerators, torus(&[1]), vec![1]);
-    net.topology = TopologySpec::Graph { switches, edges, switch_kinds: vec![], weights: vec![], forwarding: None };
-    net
-}
-
-/// One switch.
-fn star(n: u32, links: u32) -> NetworkSpec {
-    graph(n, 1, (0..n).map(|a| [a, n, 0, links]).collect())
-}
-
-/// Switches in a ring, one accelerator each.
-fn ring(n: u32) -> NetworkSpec {
-    let edges = (0..n).flat_map(|i| [[i, n + i, 0, 1], [n + i, n + (i + 1) % n, 0, 1]]);
-    graph(n, n, edges.collect())
-}
 
 fn run(net: &NetworkSpec, collective: Collective, algorithm: Algorithm, bytes: u64) -> Record {
     let spec = system(net.span, vec![net.clone()]);
@@ -100,10 +83,7 @@ fn paths_longer_than_the_channels_do_not_deadlock() {
 
 #[test]
 fn what_is_not_modelled_is_refused() {
-    let spec = system(8, vec![star(8, 1)]);
     let params = Params::new(Collective::AllReduce, Algorithm::Ring, 8, 4096);
-    let error = Run { fluid: true, ..Run::default() }.collective(&spec, &params).unwrap_err();
-    assert!(error.to_string().contains("explicit graph"), "{error}");
     let mut net = star(8, 1);
     net.topology = TopologySpec::Graph {
         switches: 1,
@@ -270,27 +250,51 @@ fn long_rings_and_tori_need_few_channels() {
     assert!(channels(&[8, 8, 8]) <= 4, "{}", channels(&[8, 8, 8]));
 }
 
-/// A dragonfly of `g` groups of `a` routers with `p` accelerators each; every pair of groups has one link.
-fn dragonfly(p: u32, a: u32, h: u32) -> NetworkSpec {
-    let g = a * h + 1;
-    let n = g * a * p;
-    let mut edges: Vec<[u32; 4]> = (0..n).map(|x| [x, n + x / p, 0, 1]).collect();
-    for group in 0..g {
-        let router = |i: u32| n + group * a + i;
-        edges.extend((0..a).flat_map(|i| (0..i).map(move |j| [router(i), router(j), 0, 1])));
-        // the k-th global port leads k + 1 groups further
-        for k in (0..a * h).filter(|&k| (group + k + 1) % g > group) {
-            let other = (group + k + 1) % g;
-            edges.push([router(k / h), n + other * a + (g - 2 - k) / h, 1, 1]);
-        }
+/// Wire bytes of the links that leave a graph's leaves upwards.
+fn uplinks(net: &NetworkSpec, algorithm: Algorithm, bytes: u64, leaf: impl Fn(u32) -> bool) -> Vec<u64> {
+    let record = run(net, Collective::AllToAll, algorithm, bytes);
+    let up = record.links.iter().filter(|l| l.vertex >= net.span && l.peer >= net.span && leaf(l.vertex - net.span));
+    up.map(|l| l.wire_bytes).collect()
+}
+
+#[test]
+fn every_policy_uses_all_uplinks_of_a_tree_written_out() {
+    // 64 accelerators under 8 leaves, which come before their 8 spines
+    for routing in [RoutingSpec::DModK, RoutingSpec::SModK, RoutingSpec::SprayRoundRobin, RoutingSpec::Adaptive] {
+        let mut net = leaves_and_spines(8, 8, 8, 1);
+        net.routing = routing;
+        let loads = uplinks(&net, Algorithm::Pairwise, 64 * 4096, |switch| switch < 8);
+        // 56 of the 64 messages of each of a leaf's 8 accelerators leave it, by 8 uplinks
+        assert_eq!((loads.len(), loads.iter().sum::<u64>()), (64, 64 * 56 * 4096));
+        let most = *loads.iter().max().unwrap();
+        let even = 56 * 4096;
+        // one packet a message: spraying is even on average
+        assert!(if routing.sprays() { most <= even * 3 / 2 } else { most == even }, "{routing:?}: {most} of {even}");
     }
-    let mut net = graph(n, g * a, edges);
-    // a path has one global link, though two may be shorter
-    net.links.push(net.links[0].clone());
-    if let TopologySpec::Graph { weights, .. } = &mut net.topology {
-        *weights = vec![1, 3];
+}
+
+#[test]
+fn spraying_over_planes_uses_all_ways_in_each() {
+    // two planes of 4 leaves and 2 spines each: 6 switches a plane
+    for packets in [2, 8] {
+        let net = leaves_and_spines(4, 4, 2, 2);
+        let loads = uplinks(&net, Algorithm::Pairwise, 16 * packets * 4096, |switch| switch % 6 < 4);
+        let sum: u64 = loads.iter().sum();
+        // 12 of 16 messages leave a leaf's 4 accelerators
+        assert_eq!((loads.len(), sum), (16, 16 * 12 * packets * 4096));
+        assert!(loads.iter().all(|&load| load <= sum / 16 * 5 / 4), "{packets} packets a message: {loads:?}");
     }
-    net
+}
+
+#[test]
+fn detours_stay_in_their_plane() {
+    for routing in [RoutingSpec::Valiant, RoutingSpec::Ugal] {
+        let mut net = leaves_and_spines(3, 2, 2, 2);
+        net.routing = routing;
+        let r = run(&net, Collective::AllToAll, Algorithm::Direct, 6 * 40_000);
+        assert_eq!(r.sent_bytes, 6 * 5 * 40_000);
+        assert_eq!(r.sent_bytes, r.received_bytes);
+    }
 }
 
 #[test]
@@ -345,43 +349,6 @@ fn only_graphs_have_detours() {
         let error = Run::default().collective(&spec, &params).unwrap_err();
         assert!(error.to_string().contains(routing.name()) && error.to_string().contains("explicit graphs"), "{error}");
     }
-}
-
-/// Connected graphs with everything: several homes, direct links between accelerators, parallel links, two classes.
-fn graphs() -> impl Strategy<Value = SystemSpec> {
-    let extra = prop::collection::vec((any::<u32>(), any::<u32>(), 0u32..2, 1u32..3), 0..40);
-    (2u32..10, 1u32..9, extra, 0usize..8, 0usize..3, any::<bool>(), 1u32..3, 0usize..3).prop_map(
-        |(n, switches, extra, routing, buffer, cut, copies, forward)| {
-            // forwarding among switches, or without any: then along a line of accelerators
-            let switches = if forward == 2 { 0 } else { switches };
-            let vertices = n + switches;
-            let mut edges: Vec<[u32; 4]> = (1..switches).map(|s| [n + s - 1, n + s, s % 2, 1]).collect();
-            match switches {
-                0 => edges.extend((1..n).map(|a| [a - 1, a, 0, 1 + a % 2])),
-                _ => edges.extend((0..n).map(|a| [a, n + (a * 5) % switches, 0, 1 + a % 2])),
-            }
-            edges.extend(
-                extra.into_iter().map(|(a, b, c, k)| [a % vertices, b % vertices, c, k]).filter(|e| e[0] != e[1]),
-            );
-            let mut net = graph(n, switches, edges);
-            net.links.push(LinkSpec { rate: BitRate(RATE.0 * 2), latency_fs: LATENCY / 3, medium: String::new() });
-            net.switches[0].cut_through = cut;
-            if forward > 0
-                && let TopologySpec::Graph { forwarding, .. } = &mut net.topology
-            {
-                *forwarding = Some(1);
-                net.switches.push(SwitchSpec { latency_fs: 2 * SWITCH, cut_through: !cut, in_network_reduce: false });
-            }
-            net.buffer = [Some(2 * 4096), Some(64 * 1024), None][buffer];
-            use RoutingSpec::*;
-            net.routing = [DModK, SModK, Ecmp, SprayRoundRobin, SprayRandom, Adaptive, Valiant, Ugal][routing];
-            let mut networks = vec![net];
-            if copies > 1 {
-                networks.push(network("pod", n * copies, clos(&[n * copies], &[1]), vec![1]));
-            }
-            system(n * copies, networks)
-        },
-    )
 }
 
 proptest! {

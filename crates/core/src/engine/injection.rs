@@ -174,7 +174,7 @@ impl Endpoint {
                 None => (net.first_port + hop, 0, 0, 0),
                 Some(router) => match router.first(simulated, way, hop) {
                     Some(Onward { port, channel, left, .. }) => {
-                        (net.first_port + port, channel as u8, router.order(way, hop), left)
+                        (net.first_port + port, channel as u8, router.order(simulated, way, hop), left)
                     }
                     None => continue,
                 },
@@ -220,18 +220,18 @@ impl Endpoint {
         let sent = u64::from(number) * u64::from(net.payload);
         let payload = message.bytes.saturating_sub(sent).min(u64::from(net.payload)) as u32;
         let (dst, selector) = if let Some(router) = &paths.routers[message.network as usize] {
-            let way = match message.spread.path {
+            // the first way, and how many groups of packets later this one comes
+            let (way, turns) = match message.spread.path {
                 // a hash for each packet, or for all
                 Path::Hash(_) | Path::Tree(_) => match message.spread.path(hop, share.group, number) {
-                    Path::Hash(way) | Path::Tree(way) => way,
-                    Path::Source(_) | Path::Destination => 0,
+                    Path::Hash(way) | Path::Tree(way) => (way, 0),
+                    Path::Source(_) | Path::Destination => (0, 0),
                 },
-                Path::Source(count) => {
-                    router.start(message.by).wrapping_add(count.wrapping_mul(message.spread.choices))
+                Path::Source(count) if message.spread.kind == Kind::RoundRobin => {
+                    (router.start(message.by), count.wrapping_add(share.group))
                 }
-                Path::Destination => router.start(message.by),
+                Path::Source(_) | Path::Destination => (router.start(message.by), 0),
             };
-            let turns = if message.spread.kind == Kind::RoundRobin { number } else { 0 };
             let selector = router.selector(message.by, hop, share.order, way, turns, share.group);
             (share.way, selector)
         } else {

@@ -1,13 +1,16 @@
 //! What must hold before a run: ranks can reach each other, and in-network operations have their switches.
 //!
-//! **Invariant.** The refusals are those of the packet engine, and one more: sums that climb a tree.
-//! **Cost.** O(ranks x networks).
+//! **Invariant.** The refusals are those of the packet engine, and a few more: sums that climb a tree, graphs that route by
+//! queues and nothing else would do, and detours by accelerators or over more links than a flow can use.
+//! **Cost.** O(ranks x networks + switches).
 
+use super::detours::{self, MOST_LINKS};
 use crate::collective::{Schedule, SwitchUse};
 use crate::engine::Job;
 use crate::error::{Error, Result};
-use crate::fabric::{Fabric, Shape};
+use crate::fabric::{Fabric, Network, Shape};
 use crate::routing::aggregation::{self, Aggregation};
+use crate::spec::RoutingSpec;
 use crate::units::{BitRate, Fs, MAX_TIME_FS, NEVER};
 
 /// The network of in-network operations, if there is one.
@@ -41,8 +44,8 @@ pub(super) fn checked(job: &Job) -> Result<Option<usize>> {
 /// # Errors
 /// [`Error::Spec`] for operations that no network has, or that are not modelled as fluids.
 pub fn models(fabric: &Fabric, schedule: &dyn Schedule, placement: &[u32]) -> Result<Option<usize>> {
-    if let Some(net) = fabric.networks.iter().find(|net| matches!(net.planes[0].shape, Shape::Graph(_))) {
-        return Err(graphs(&net.spec.name));
+    for net in &fabric.networks {
+        graph(net)?;
     }
     if schedule.switches() == SwitchUse::Forward {
         return Ok(None);
@@ -58,11 +61,34 @@ pub fn models(fabric: &Fabric, schedule: &dyn Schedule, placement: &[u32]) -> Re
     }
 }
 
-/// Explicit graphs are not modelled as fluids.
-pub(super) fn graphs(network: &str) -> Error {
-    let expected =
-        format!("packet or analytic: network {network} is an explicit graph, which is not modelled as fluids");
-    Error::spec("fidelity", "flow", expected)
+/// What a graph routes by must be known without its queues, and a flow must not use too many of its links.
+fn graph(net: &Network) -> Result<()> {
+    let (Shape::Graph(graph), name) = (&net.planes[0].shape, &net.spec.name) else {
+        return Ok(());
+    };
+    let refuse =
+        |why: String| Err(Error::spec("fidelity", "flow", format!("packet or analytic: network {name} {why}")));
+    if net.spec.routing == RoutingSpec::Ugal {
+        return refuse(
+            "routes by ugal, which chooses between the shortest way and a detour by queues that fluids do not have; as \
+             fluids go valiant (always a detour) and the policies that take shortest ways"
+                .into(),
+        );
+    }
+    if net.spec.routing.detours() && graph.forwards() {
+        let routing = net.spec.routing.name();
+        return refuse(format!(
+            "routes by {routing} and its accelerators forward, of which detours as fluids are not modelled"
+        ));
+    }
+    let links = detours::links(graph);
+    if net.spec.routing.detours() && links > MOST_LINKS {
+        return refuse(format!(
+            "spreads a message by {} over {links} directed links between switches, and a fluid uses {MOST_LINKS} at most",
+            net.spec.routing.name()
+        ));
+    }
+    Ok(())
 }
 
 fn slow(network: &str, rate: BitRate, wire: u32) -> Result<()> {

@@ -101,15 +101,15 @@ pub(super) enum Stage {
 /// Where a flow starts.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Place {
-    /// At a gate.
-    Gate(usize),
+    /// At a gate with so many links, which are the first so many resources of the flow.
+    Gate { index: usize, links: u32, first: usize },
     /// At the switches, to this rank.
     Downlink(u32),
 }
 
 impl Run<'_> {
     fn gate(&self, rank: u32, gate: u32) -> usize {
-        rank as usize * self.resources.gates.len() + gate as usize
+        rank as usize * self.resources.gates as usize + gate as usize
     }
 
     /// True if a gate has nothing to send.
@@ -119,7 +119,7 @@ impl Run<'_> {
 
     /// Opens messages for all gates that have nothing to send.
     pub(super) fn refill_all(&mut self, rank: u32) {
-        for gate in 0..self.resources.gates.len() as u32 {
+        for gate in 0..self.resources.gates {
             if self.ranks[rank as usize].programs.is_empty() {
                 return;
             }
@@ -179,9 +179,9 @@ impl Run<'_> {
         state.stats.sent_messages += 1;
         let mut routes = std::mem::take(&mut self.routes);
         self.route(id, &mut routes);
-        let parts = routes.len() as u32;
-        let carries = |b: u32| parts < 2 || self.share_of(id, b, parts).is_some();
-        let used: Vec<u32> = (0..parts).filter(|&b| carries(b)).collect();
+        let parts = 0..routes.len() as u32;
+        let used: Vec<(u32, u64)> =
+            parts.filter_map(|b| self.share_of(id, &routes, b).map(|bytes| (b, bytes))).collect();
         let branches = used.len().max(1) as u32;
         (self.messages[id as usize].branches, self.messages[id as usize].under_way) = (branches, branches);
         if used.is_empty() {
@@ -189,11 +189,11 @@ impl Run<'_> {
             self.branch_through(id);
             self.branch_left(id);
         }
-        for branch in used {
+        for (branch, bytes) in used {
             let route = &routes[branch as usize];
             let index = self.gate(rank, route.gate);
             if self.idle(index) {
-                self.launch(id, branch, parts, route, index);
+                self.launch(id, route, bytes, index);
             } else {
                 self.gates[index].waiting.push_back((id, branch));
             }
@@ -223,15 +223,24 @@ impl Run<'_> {
         }
     }
 
-    /// Bytes of one of several branches; whole packets, so that a short message may leave a branch empty.
-    pub(super) fn share_of(&self, id: u32, branch: u32, branches: u32) -> Option<u64> {
+    /// Bytes of a branch; whole packets, so that a short message may leave one of several empty.
+    fn share_of(&self, id: u32, routes: &[Route], branch: u32) -> Option<u64> {
         let Message { rank, lane, step, bytes, network, .. } = self.messages[id as usize];
+        if routes.len() < 2 {
+            return Some(bytes);
+        }
         let payload = u64::from(self.job.fabric.networks[network].spec.payload);
         let packets = bytes.div_ceil(payload).max(1);
-        let (n, turn) = (u64::from(branches), u64::from(rank) + u64::from(lane) + u64::from(step));
-        let i = (u64::from(branch) + turn) % n;
-        let (from, to) = (packets * i / n, packets * (i + 1) / n);
-        (to > from).then(|| (to * payload).min(bytes).saturating_sub(from * payload))
+        let n = routes.last().map_or(1, |last| u64::from(last.to));
+        let turn = u64::from(rank) + u64::from(lane) + u64::from(step);
+        let (mut any, mut share) = (false, 0);
+        for unit in routes[branch as usize].from..routes[branch as usize].to {
+            let i = (u64::from(unit) + turn) % n;
+            let (from, to) = (packets * i / n, packets * (i + 1) / n);
+            any |= to > from;
+            share += (to * payload).min(bytes).saturating_sub(from * payload);
+        }
+        any.then_some(share)
     }
 
     /// Lets the next message of a gate go.
@@ -241,8 +250,8 @@ impl Run<'_> {
             && let Some((id, branch)) = self.gates[index].waiting.pop_front()
         {
             self.route(id, &mut routes);
-            if let Some(route) = routes.get(branch as usize) {
-                self.launch(id, branch, routes.len() as u32, route, index);
+            if let (Some(bytes), Some(route)) = (self.share_of(id, &routes, branch), routes.get(branch as usize)) {
+                self.launch(id, route, bytes, index);
             }
         }
         self.routes = routes;

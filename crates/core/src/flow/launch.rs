@@ -8,16 +8,16 @@
 
 use super::fair::Use;
 use super::gates::{Message, MessageKind, Part, Place, Stage};
-use super::routes::{Hop, Route};
+use super::routes::{Hop, NOWHERE, Route};
 use super::run::{Run, What};
+use super::tables::Carried;
 use super::timing::{Timing, accesses, timing};
 use crate::units::{Fs, NEVER};
 
 impl Run<'_> {
     /// A message or branch begins to leave.
-    pub(super) fn launch(&mut self, id: u32, branch: u32, branches: u32, route: &Route, index: usize) {
-        let Message { kind, rank, bytes: all, network, reduce, .. } = self.messages[id as usize];
-        let bytes = if branches > 1 { self.share_of(id, branch, branches).unwrap_or(0) } else { all };
+    pub(super) fn launch(&mut self, id: u32, route: &Route, bytes: u64, index: usize) {
+        let Message { kind, rank, network, reduce, .. } = self.messages[id as usize];
         let here = self.job.placement[rank as usize];
         let net = &self.job.fabric.networks[network];
         let t = timing(self.job, net, &route.stages, bytes, reduce);
@@ -36,11 +36,13 @@ impl Run<'_> {
         let mut free_at = NEVER;
         // switches take in-network traffic whatever happens behind them
         if matches!(kind, MessageKind::Unicast { .. }) {
-            let rate = self.resources.gates[index % self.resources.gates.len()].all();
+            let capacity = |hop: &Hop| self.resources.capacity[hop.resource as usize];
+            let rate: f64 = route.hops.iter().take(route.first).map(capacity).sum();
             state.busy_until = state.busy_until.max(self.now as f64) + t.wire as f64 / rate;
             free_at = state.busy_until.ceil() as Fs;
         }
-        self.flow(id, Place::Gate(index), &uses, &t, free_at);
+        let links = route.stages.first().map_or(1, |s| s.width);
+        self.flow(id, Place::Gate { index, links, first: route.first }, &uses, &t, free_at);
         if kind.contributes() {
             self.contribution_begins(id);
         } else if kind == MessageKind::Multicast {
@@ -67,11 +69,21 @@ impl Run<'_> {
 
     /// Adds links to what a flow uses and books what they carry.
     pub(super) fn occupy(&mut self, hops: &[Hop], t: &Timing, bytes: u64, uses: &mut Vec<Use>) {
+        let mut nodes = std::mem::take(&mut self.nodes);
+        nodes.clear();
+        nodes.push(Carried::new(bytes, t.wire, t.packets));
         for hop in hops {
-            let weight = f64::from(hop.to - hop.from) / f64::from(hop.of);
-            uses.push(Use { resource: hop.resource, weight });
-            self.packet_hops += self.carried[hop.resource as usize].add(hop, bytes, t.wire, t.packets);
+            let part = nodes[hop.at as usize].part(hop);
+            if hop.resource != NOWHERE {
+                uses.push(Use { resource: hop.resource, weight: hop.weight });
+                self.packet_hops += self.carried[hop.resource as usize].add(&part);
+            }
+            if hop.next != NOWHERE {
+                nodes.resize(nodes.len().max(hop.next as usize + 1), Carried::default());
+                nodes[hop.next as usize].add(&part);
+            }
         }
+        self.nodes = nodes;
     }
 
     /// Adds a server of an accelerator: `times` accesses a payload byte.

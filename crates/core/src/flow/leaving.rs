@@ -52,11 +52,10 @@ impl Run<'_> {
 
     /// Bytes that the buffer behind the first links of a flow can take.
     fn room_behind(&self, part: &Part) -> f64 {
-        let Place::Gate(index) = part.place else {
+        let Place::Gate { index, links, .. } = part.place else {
             return 0.0;
         };
         let network = &self.job.fabric.networks[self.messages[part.message as usize].network];
-        let links = self.resources.gates[index % self.resources.gates.len()].links;
         let buffer = network.spec.buffer.map_or(f64::INFINITY, |b| b as f64 * f64::from(links));
         // what comes back is announced in parts, and not for all senders at once
         let phase = (f64::from(self.messages[part.message as usize].rank) * GOLDEN).fract();
@@ -70,14 +69,15 @@ impl Run<'_> {
         part.rest = (part.rest - part.rate * (self.now - part.since) as f64).max(0.0);
         (part.since, part.until, part.stage) = (self.now, 0.0, Stage::Stored { bytes: part.rest });
         let Part { message, place, rest, .. } = *part;
+        let Place::Gate { index, first, .. } = place else {
+            return;
+        };
         if !self.job.fabric.networks[self.messages[message as usize].network].is_direct() {
-            self.fair.release_first(id);
+            self.fair.release_first(id, first);
         }
         self.plan(id);
-        if let Place::Gate(index) = place {
-            self.gates[index].stored += rest;
-            self.free_gate(index, message);
-        }
+        self.gates[index].stored += rest;
+        self.free_gate(index, message);
     }
 
     /// The last byte of a flow is through.
@@ -87,7 +87,7 @@ impl Run<'_> {
         self.fair.finish(id);
         match place {
             Place::Downlink(rank) => self.downlink_through(message, rank),
-            Place::Gate(index) => {
+            Place::Gate { index, .. } => {
                 self.branch_through(message);
                 if let Stage::Stored { bytes } = stage {
                     let gate = &mut self.gates[index];
@@ -104,7 +104,7 @@ impl Run<'_> {
         self.gates[index].busy = false;
         self.branch_left(message);
         self.pump(index);
-        let gates = self.resources.gates.len();
+        let gates = self.resources.gates as usize;
         self.refill((index / gates) as u32, (index % gates) as u32);
     }
 

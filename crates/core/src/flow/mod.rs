@@ -22,8 +22,10 @@
 //! and algorithms, IEEE/ACM ToN 10(3) 2002.
 
 mod check;
+mod detours;
 pub mod fair;
 mod gates;
+mod graph;
 mod in_network;
 mod launch;
 mod leaving;
@@ -31,10 +33,13 @@ mod ranks;
 mod resources;
 mod routes;
 mod run;
+mod spreading;
 mod tables;
 mod timing;
+mod width;
 
 pub use check::models;
+pub use width::Width;
 
 use crate::engine::{Control, Job};
 use crate::error::Result;

@@ -3,35 +3,24 @@
 //! **Model.** A network under a single-path policy has a resource for every directed link. A network that sprays has one
 //! for each set of links that spraying loads alike: all ports of an accelerator out, all into it, all links up from a
 //! subtree, all links down into it (planes into which accelerators have the same number of links count together, others
-//! apart, by their share of the packets), or the parallel links between two neighbours of a direct network.
+//! apart, by their share of the packets), or the parallel links between two neighbours of a direct network. Explicit graphs:
+//! see [`super::graph`].
 //!
 //! **Invariant.** Every link belongs to exactly one resource ([`Resources::home`]), whose capacity is that of its links.
 //!
 //! **Cost.** O(1) words a resource, and at most one resource a link. **Limits.** Within a set all links carry the same.
 
-use super::check::{checked, graphs};
+use super::check::checked;
+use super::detours::Detours;
+use super::graph::GraphSets;
 use crate::engine::Job;
 use crate::error::{Error, Result};
 use crate::fabric::clos::Clos;
+use crate::fabric::graph::Graph;
 use crate::fabric::{Network, Place, Shape, Vertex};
 use crate::routing::climb::Climb;
 use crate::routing::tree::TierRoute;
 use crate::units::BitRate;
-
-/// A set of first hops of an accelerator that sends one message after the other.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct GateKind {
-    /// Bytes a femtosecond of one link, and links.
-    pub(super) link: f64,
-    pub(super) links: u32,
-}
-
-impl GateKind {
-    /// Bytes a femtosecond of all links.
-    pub(super) fn all(self) -> f64 {
-        self.link * f64::from(self.links)
-    }
-}
 
 /// Planes that are loaded alike.
 #[derive(Clone, Debug)]
@@ -53,6 +42,8 @@ pub(super) enum Layout {
     Links { first: u32, switch_ports: Vec<u32>, tiers: Vec<Vec<TierRoute>>, climbs: Vec<Climb> },
     /// Sets of links of a tree.
     Sets { up: u32, down: u32, bundles: Vec<Bundle> },
+    /// Links of an explicit graph.
+    Graph(Box<GraphSets>),
 }
 
 /// One network.
@@ -71,7 +62,8 @@ pub(super) struct Resources {
     pub(super) capacity: Vec<f64>,
     /// Resources from here on are shared by many.
     pub(super) first_shared: u32,
-    pub(super) gates: Vec<GateKind>,
+    /// Sets of first hops of an accelerator, each of which sends one message after the other.
+    pub(super) gates: u32,
     /// First memory, copy and reduce server, by accelerator; `None` where they are no limit.
     pub(super) servers: [Option<u32>; 3],
     /// Network of in-network operations.
@@ -96,12 +88,12 @@ fn too_many() -> Error {
 }
 
 /// Numbers resources one after the other.
-struct Numbering {
-    capacity: Vec<f64>,
+pub(super) struct Numbering {
+    pub(super) capacity: Vec<f64>,
 }
 
 impl Numbering {
-    fn take(&mut self, count: u64, capacity: f64) -> Result<u32> {
+    pub(super) fn take(&mut self, count: u64, capacity: f64) -> Result<u32> {
         let first = self.capacity.len() as u64;
         if first + count >= u64::from(u32::MAX) {
             return Err(too_many());
@@ -118,10 +110,10 @@ impl Resources {
         let switch_network = checked(job)?;
         let accelerators = u64::from(fabric.accelerators());
         let mut numbers = Numbering { capacity: vec![] };
-        let (mut nets, mut gates) = (vec![], vec![]);
+        let (mut nets, mut gates) = (vec![], 0);
         let mut switch = fabric.accelerators();
         for net in &fabric.networks {
-            let first_gate = gates.len() as u32;
+            let first_gate = gates;
             let link = speed(net.link(0).rate);
             let layout = match &net.planes[0].shape {
                 Shape::Direct(d) => {
@@ -130,28 +122,40 @@ impl Resources {
                     let first = numbers.take(accelerators * u64::from(sets), 0.0)?;
                     for set in 0..sets {
                         let rate = speed(net.link(d.dimension(set * bundle)).rate);
-                        gates.push(GateKind { link: rate, links: bundle });
                         let all = numbers.capacity[first as usize..].iter_mut().skip(set as usize);
                         all.step_by(sets as usize).for_each(|c| *c = rate * f64::from(bundle));
                     }
+                    gates += sets;
                     Layout::Direct { first, bundle }
                 }
-                Shape::Graph(_) => return Err(graphs(&net.spec.name)),
+                Shape::Graph(graph) => {
+                    let mut sets = GraphSets::new(net, graph, &mut numbers)?;
+                    if net.spec.routing.detours() {
+                        sets.detours = detours(net, graph, job.placement);
+                    }
+                    gates += sets.most_gates();
+                    Layout::Graph(Box::new(sets))
+                }
                 Shape::Clos(_) if sprays(net) => {
-                    gates.push(GateKind { link, links: net.ports });
+                    gates += 1;
                     let all = link * f64::from(net.ports);
                     let up = numbers.take(accelerators, all)?;
                     Layout::Sets { up, down: numbers.take(accelerators, all)?, bundles: vec![] }
                 }
                 Shape::Clos(_) => {
-                    gates.resize(gates.len() + net.ports as usize, GateKind { link, links: 1 });
+                    gates += net.ports;
                     let first = numbers.take(accelerators * u64::from(net.ports), link)?;
                     let climbs = net.planes.iter().filter_map(|p| tree(&p.shape)).map(|t| Climb::new(t, &[])).collect();
                     Layout::Links { first, switch_ports: vec![], tiers: vec![], climbs }
                 }
             };
             nets.push(Net { layout, first_gate, first_switch: switch });
-            let copy: u32 = net.planes.iter().map(|p| tree(&p.shape).map_or(0, Clos::switches)).sum();
+            let switches = |shape: &Shape| match shape {
+                Shape::Clos(tree) => tree.switches(),
+                Shape::Direct(_) => 0,
+                Shape::Graph(graph) => graph.switches(),
+            };
+            let copy: u32 = net.planes.iter().map(|p| switches(&p.shape)).sum();
             switch += net.copies * copy;
         }
         let device = &fabric.spec.device;
@@ -169,6 +173,7 @@ impl Resources {
                     links(job, net, here.first_switch, switch_ports, tiers, &mut numbers)?
                 }
                 Layout::Sets { bundles, .. } => *bundles = sets(net, &mut numbers)?,
+                Layout::Graph(sets) => sets.number_switches(net, &mut numbers)?,
             }
         }
         Ok(Self { nets, capacity: numbers.capacity, first_shared, gates, servers, switch_network })
@@ -188,13 +193,19 @@ impl Resources {
                     }
                     Layout::Links { first, .. } => (first + a * net.ports + local, 0, 1),
                     Layout::Sets { up, .. } => (up + a, local, net.ports),
+                    // accelerators of a graph need not have equally many ports
+                    Layout::Graph(sets) if local >= sets.graph.ports(a % net.span) => return None,
+                    Layout::Graph(sets) => sets.home(a / net.span, a % net.span, local),
                 })
             }
             Place::Switch { network, copy, plane, index } => {
                 let net = &fabric.networks[network];
+                if let Layout::Graph(sets) = &self.nets[network].layout {
+                    return Some(sets.home(copy, net.span + index, port));
+                }
                 let tree = tree(&net.planes[plane].shape)?;
                 match &self.nets[network].layout {
-                    Layout::Direct { .. } => None,
+                    Layout::Direct { .. } | Layout::Graph(_) => None,
                     Layout::Links { switch_ports, .. } => {
                         Some((switch_ports[(vertex - self.nets[network].first_switch) as usize] + port, 0, 1))
                     }
@@ -225,6 +236,18 @@ impl Resources {
             }
         }
     }
+}
+
+/// Tables of the detours that begin at the switches to which accelerators with ranks are plugged.
+fn detours(net: &Network, graph: &Graph, placement: &[u32]) -> Vec<Option<Detours>> {
+    let mut tables = vec![None; graph.switches() as usize];
+    for &a in placement {
+        let member = a % net.span;
+        for (home, _) in (graph.near(member)..graph.ports(member)).filter_map(|p| graph.peer(member, p)) {
+            tables[(home - net.span) as usize].get_or_insert_with(|| Detours::from(graph, home));
+        }
+    }
+    tables
 }
 
 pub(super) fn tree(shape: &Shape) -> Option<&Clos> {

@@ -3,7 +3,8 @@
 //! **Model.** Under a single-path policy a message uses the links of the path that the packet engine would give it. A
 //! sprayed message is one flow over sets of links, each of which carries all of it or, with planes of different widths, a
 //! fraction: the same as fractional weights on every single link, at a cost that does not grow with the number of paths.
-//! Where half of a ring lies between two places, half of the message goes each way round, as two branches.
+//! Where half of a ring lies between two places, half of the message goes each way round, as two branches. Explicit graphs
+//! have a file of their own ([`spreading`]).
 //!
 //! **Invariant.** Hops are those of [`crate::routing`]; fractions of a tier sum to one, so bytes are conserved.
 //!
@@ -11,6 +12,7 @@
 //! short message that happen to share a link are not seen.
 
 use super::resources::{Layout, Resources, groups, tree, up_links};
+use super::spreading;
 use crate::bound::path;
 use crate::engine::Job;
 use crate::fabric::clos::Node;
@@ -19,14 +21,37 @@ use crate::routing::dimension_order;
 use crate::routing::policy::{Kind, Path, Spread};
 use crate::units::{BitRate, Fs};
 
-/// A part of a message on a resource: `share / of` of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// No resource, or no node.
+pub(super) const NOWHERE: u32 = u32::MAX;
+
+/// A part of a message on a resource.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Hop {
+    /// May be [`NOWHERE`]: bytes that only change their course.
     pub(super) resource: u32,
-    /// Hops of one message with the same stage carry all of it between them.
+    /// The part from `from / of` to `to / of` of what has come to node `at`; those of a node's hops cover all of it. Node 0
+    /// is where all of the message starts; others come in an order in which they are complete before they are left.
     pub(super) from: u32,
     pub(super) to: u32,
     pub(super) of: u32,
+    pub(super) at: u32,
+    /// The node it leads to, if it matters.
+    pub(super) next: u32,
+    /// The part of the message.
+    pub(super) weight: f64,
+}
+
+impl Hop {
+    /// A part of a message, wherever it comes from.
+    fn part(resource: u32, from: u32, to: u32, of: u32) -> Self {
+        Hop { resource, from, to, of, at: 0, next: NOWHERE, weight: f64::from(to - from) / f64::from(of) }
+    }
+
+    /// Its part of what a node has.
+    pub(super) fn of(&self, all: u64) -> u64 {
+        let up_to = |i: u32| (u128::from(all) * u128::from(i) / u128::from(self.of)) as u64;
+        up_to(self.to) - up_to(self.from)
+    }
 }
 
 /// A link that the packets of a message pass, for the time of one packet.
@@ -39,14 +64,25 @@ pub(super) struct Stage {
     pub(super) cut_through: bool,
 }
 
-/// Where a message goes, or one half of it.
-#[derive(Clone, Debug, Default)]
+/// Where a message goes, or one branch of it.
+#[derive(Clone, Debug)]
 pub(super) struct Route {
     /// Set of first hops: an index into the sender's gates.
     pub(super) gate: u32,
+    /// Its part of the packets, in the units in which the last branch of the message ends.
+    pub(super) from: u32,
+    pub(super) to: u32,
     pub(super) hops: Vec<Hop>,
+    /// So many of them leave the sender.
+    pub(super) first: usize,
     pub(super) stages: Vec<Stage>,
     pub(super) latency: Fs,
+}
+
+impl Default for Route {
+    fn default() -> Self {
+        Self { gate: 0, from: 0, to: 1, hops: vec![], first: 1, stages: vec![], latency: 0 }
+    }
 }
 
 impl Resources {
@@ -71,8 +107,9 @@ impl Resources {
                     0..choices / bundle
                 };
                 for selector in selectors {
-                    let selector = dimension_order::selector(d, d.way(x, y), selector * bundle);
-                    let mut route = Route { latency: way.latency_fs, ..Route::default() };
+                    let (nth, selector) =
+                        (routes.len() as u32, dimension_order::selector(d, d.way(x, y), selector * bundle));
+                    let mut route = Route { latency: way.latency_fs, from: nth, to: nth + 1, ..Route::default() };
                     let mut at = x;
                     while let Some((port, _)) = dimension_order::next(d, at, y, selector) {
                         let set = port / bundle;
@@ -98,7 +135,7 @@ impl Resources {
                             let groups = groups(tree, tier);
                             let group = net.position(b.planes[0], member, 0) / below(net, b.planes[0], tier);
                             let resource = b.first[tier - 1] + (direction * net.copies + copy) * groups + group;
-                            route.hops.push(Hop { resource, from: b.from, to: b.to, of: net.ports });
+                            route.hops.push(Hop::part(resource, b.from, b.to, net.ports));
                         }
                     }
                 }
@@ -141,6 +178,14 @@ impl Resources {
                 stages(net, way.meet, &mut route.stages, |_| 1);
                 routes.push(route);
             }
+            (Shape::Graph(_), Layout::Graph(sets)) => {
+                if net.spec.routing.sprays() {
+                    spreading::branches(net, sets, copy, x, y, routes);
+                } else {
+                    routes.push(spreading::path(net, sets, copy, x, y, tag, job.seed));
+                }
+                routes.iter_mut().for_each(|route| route.gate += mine.first_gate);
+            }
             _ => {}
         }
     }
@@ -151,14 +196,14 @@ impl Resources {
         let mine = &self.nets[network];
         let hops = match &mine.layout {
             Layout::Sets { up, .. } => vec![whole(up + here)],
-            Layout::Links { first, .. } => (0..net.ports)
-                .map(|p| Hop { resource: first + here * net.ports + p, from: p, to: p + 1, of: net.ports })
-                .collect(),
-            Layout::Direct { .. } => vec![],
+            Layout::Links { first, .. } => {
+                (0..net.ports).map(|p| Hop::part(first + here * net.ports + p, p, p + 1, net.ports)).collect()
+            }
+            Layout::Direct { .. } | Layout::Graph(_) => vec![],
         };
         let mut stages_ = vec![];
         stages(net, 0, &mut stages_, |_| net.ports);
-        Route { gate: mine.first_gate, hops, stages: stages_, latency: path::climb(net, 0).1 }
+        Route { gate: mine.first_gate, hops, stages: stages_, latency: path::climb(net, 0).1, ..Route::default() }
     }
 
     /// From those switches to an accelerator.
@@ -171,17 +216,18 @@ impl Resources {
                     let port = net.first_port + p;
                     let far = job.fabric.peer(there, port)?;
                     let first = switch_ports.get((far.vertex - self.nets[network].first_switch) as usize)?;
-                    Some(Hop { resource: first + far.port, from: p, to: p + 1, of: net.ports })
+                    Some(Hop::part(first + far.port, p, p + 1, net.ports))
                 };
                 (0..net.ports).filter_map(hop).collect()
             }
-            Layout::Direct { .. } => vec![],
+            Layout::Direct { .. } | Layout::Graph(_) => vec![],
         }
     }
 }
 
-fn whole(resource: u32) -> Hop {
-    Hop { resource, from: 0, to: 1, of: 1 }
+/// All of a message.
+pub(super) fn whole(resource: u32) -> Hop {
+    Hop::part(resource, 0, 1, 1)
 }
 
 /// Positions of a subtree under a switch of a tier.

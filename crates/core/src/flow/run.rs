@@ -64,6 +64,8 @@ pub(super) struct Run<'a> {
     pub(super) carried: Vec<Carried>,
     pub(super) flows: Vec<FlowRecord>,
     pub(super) routes: Vec<Route>,
+    /// What has come to the nodes of a route.
+    pub(super) nodes: Vec<Carried>,
     pub(super) packet_hops: u64,
     pub(super) unfinished: u32,
 }
@@ -81,7 +83,7 @@ pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
         events: BinaryHeap::new(),
         ranks: vec![],
         lanes: vec![],
-        gates: (0..ranks as usize * resources.gates.len()).map(|_| Gate::default()).collect(),
+        gates: (0..ranks as usize * resources.gates as usize).map(|_| Gate::default()).collect(),
         messages: vec![],
         free_messages: vec![],
         parts: vec![],
@@ -90,6 +92,7 @@ pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
         carried: vec![Carried::default(); resources.capacity.len()],
         flows: vec![],
         routes: vec![],
+        nodes: vec![],
         packet_hops: 0,
         unfinished: ranks,
         resources,

@@ -18,17 +18,22 @@ pub(super) struct Carried {
 }
 
 impl Carried {
-    /// Books a hop's part of a message; the packets of that part.
-    pub(super) fn add(&mut self, hop: &Hop, payload: u64, wire: u64, packets: u64) -> u64 {
-        let part = |all: u64| {
-            let up_to = |i: u32| (u128::from(all) * u128::from(i) / u128::from(hop.of)) as u64;
-            up_to(hop.to) - up_to(hop.from)
-        };
-        let packets = part(packets);
-        self.payload += part(payload);
-        self.wire += part(wire);
-        self.packets += packets;
-        packets
+    /// A message.
+    pub(super) fn new(payload: u64, wire: u64, packets: u64) -> Self {
+        Self { payload, wire, packets }
+    }
+
+    /// A hop's part of it.
+    pub(super) fn part(&self, hop: &Hop) -> Self {
+        Self { payload: hop.of(self.payload), wire: hop.of(self.wire), packets: hop.of(self.packets) }
+    }
+
+    /// Adds what another carried; the packets of that.
+    pub(super) fn add(&mut self, more: &Carried) -> u64 {
+        self.payload += more.payload;
+        self.wire += more.wire;
+        self.packets += more.packets;
+        more.packets
     }
 
     /// The part of one of several links.

@@ -163,7 +163,7 @@ impl Router {
                 if at == way {
                     return None;
                 }
-                let detour = (came.course == DETOUR).then(|| graph.detour(selector)).filter(|&switch| switch != at);
+                let detour = (came.course == DETOUR).then(|| graph.detour(at, selector)).filter(|&switch| switch != at);
                 let (table, course) = match detour {
                     Some(switch) => (graph.table_towards(at, switch), DETOUR),
                     None => (graph.table_nearer(at, way), STRAIGHT),
@@ -191,7 +191,7 @@ impl Router {
             Some(ports) => least(came.gentle(graph, at, ports.iter()), at, selector, &load),
             None => least(came.gentle(graph, at, graph.nearer(at, way)), at, selector, &load),
         };
-        let detour = Some(graph.detour(selector)).filter(|&switch| came.course != STRAIGHT && switch != at);
+        let detour = Some(graph.detour(at, selector)).filter(|&switch| came.course != STRAIGHT && switch != at);
         let Some(switch) = detour else {
             return straight().map(|(_, port)| came.onward(graph, at, port, STRAIGHT));
         };
@@ -209,29 +209,42 @@ impl Router {
         aside.map(|(_, port)| came.onward(graph, at, port, DETOUR))
     }
 
-    /// Which of equally short ways packets of a first hop take on a direct network.
-    pub fn order(&self, way: u32, hop: u32) -> u8 {
+    /// Which of equally short ways packets of a first hop take on a direct network. On a graph which of how many parallel
+    /// links to the same vertex it is, as far as these are fewer than 16: half a byte each.
+    pub fn order(&self, from: u32, way: u32, hop: u32) -> u8 {
         match self {
             Self::Direct(direct) => (dimension_order::selector(direct, way, hop) / direct.links) as u8,
-            Self::Graph(..) => 0,
+            Self::Graph(graph, course) => {
+                let port = self.first(from, way, hop).map_or(0, |onward| onward.port);
+                let twins: Vec<u32> = match *course == DETOUR && graph.forwards() {
+                    true => graph.twins(from, port, 0..graph.ports(from)).collect(),
+                    false => graph.twins(from, port, graph.nearer(from, way)).collect(),
+                };
+                let which = twins.iter().position(|&twin| twin == port).unwrap_or(0);
+                if twins.len() < 16 { (twins.len() as u8) << 4 | which as u8 } else { 1 << 4 }
+            }
         }
     }
 
-    /// The first way of those from or to a position: far enough from its neighbours' that each begins with a whole round
-    /// of as many choices as are usual.
+    /// The first way of those from or to a position: neighbours begin next to each other, as in D-mod-k.
     pub fn start(&self, position: u32) -> u32 {
-        position.wrapping_mul(64)
+        position
     }
 
-    /// Selector of packet `number` of a message from a place, the number `group` of a share, that goes this `way` if it were
-    /// the first; on direct networks the parallel link of its first hop, and its [order](Router::order).
-    pub fn selector(&self, from: u32, hop: u32, order: u8, way: u32, number: u32, group: u32) -> u32 {
+    /// Selector of a packet of a message from a place, the number `group` of a share. Groups take ways in turn, `turns` of them
+    /// before this one; those that leave by parallel links take one after the other. On direct networks the parallel link of its first hop, and its [order](Router::order).
+    pub fn selector(&self, from: u32, hop: u32, order: u8, way: u32, turns: u32, group: u32) -> u32 {
         match self {
             Self::Direct(direct) => u32::from(order) * direct.links + hop % direct.links,
             Self::Graph(graph, course) if *course != STRAIGHT && graph.forwards() => {
                 graph.aim(from, hop, way, *course == DETOUR)
             }
-            Self::Graph(..) => way.wrapping_add(number) % WAYS + group % (u32::MAX / WAYS) * WAYS,
+            Self::Graph(..) => {
+                let (twins, which) = (u32::from(order >> 4), u32::from(order & 15));
+                // a whole round of parallel links before the next: it meets as many at the far end
+                let way = way.wrapping_add(turns).wrapping_mul(twins).wrapping_add(which);
+                way % WAYS + group % (u32::MAX / WAYS) * WAYS
+            }
         }
     }
 }

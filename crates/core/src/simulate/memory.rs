@@ -7,7 +7,7 @@
 //! description: no walk over links or messages. **Limits.** Traffic comes from a sample of ranks. How
 //! far queues fill is not known before a run: where they stay short, the estimate is up to two or three times too high.
 
-use super::{FLOW_BUDGET, Plan};
+use super::Plan;
 use crate::bound::describe::{Description, describe};
 use crate::error::{Error, Result};
 use crate::fabric::Network;
@@ -28,6 +28,8 @@ const FLOW_ROW: u64 = 180;
 const FLUID_ROW: u64 = 100;
 /// Bytes of a message that is open where messages are fluids.
 const OPEN: u64 = 600;
+/// Bytes of a link that such a message is spread over.
+const SPREAD: u64 = 48;
 
 /// A way to run: everything that memory depends on besides the job itself.
 #[derive(Clone, Copy)]
@@ -61,8 +63,10 @@ impl Plan {
         let state = if way.flow {
             // messages opened, and what is kept of a link or a set of links
             let ports = u64::from(self.fabric.accelerator_ports());
-            let link = if self.fabric.networks.iter().any(single_path) { 240 } else { 120 };
-            ranks * (self.open() * OPEN + ports * 64) + d.directed_links * link
+            let apart = |net: &Network| single_path(net) || !net.is_tree() && !net.is_direct();
+            let link = if self.fabric.networks.iter().any(apart) { 240 } else { 120 };
+            let message = OPEN + self.width.links * SPREAD;
+            ranks * (self.open() * message + ports * 64) + d.directed_links * link + self.width.table_bytes
         } else {
             d.state_bytes + traffic
         } + ranks * u64::from(self.schedule.lanes()) * 64;
@@ -128,7 +132,7 @@ impl Plan {
         let error = self.too_large(needed, available);
         if spec.fidelity == "auto" {
             let from = if self.packet { "packets" } else { "flows" };
-            self.flow = self.packet && self.prediction.messages <= FLOW_BUDGET;
+            self.flow = self.packet && self.fluid();
             self.packet = false;
             self.flow &= self.memory_bytes() <= available;
             if self.flow || spec.record.is_empty() {
@@ -183,7 +187,7 @@ impl Plan {
         }
         if self.flow {
             offer("fidelity \"packet\" with fold=True", Way { flow: false, folding: &folded, ..way }, needed);
-        } else {
+        } else if crate::flow::models(&self.fabric, &*self.schedule, placement).is_ok() {
             let whole = Folding::none(self.schedule.ranks(), String::new());
             offer("fidelity \"flow\"", Way { flow: true, folding: &whole, ..way }, needed);
         }

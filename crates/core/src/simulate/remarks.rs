@@ -7,7 +7,7 @@ use crate::analytic::leg::slowdown;
 use crate::collective::Collective;
 use crate::fabric::Network;
 use crate::record::{LevelRecord, RankRecord, Record};
-use crate::spec::RunSpec;
+use crate::spec::{RoutingSpec, RunSpec};
 use crate::units::Fs;
 
 impl Plan {
@@ -52,6 +52,10 @@ impl Plan {
                     ),
                 );
             }
+        }
+        for net in self.fabric.networks.iter().filter(|net| net.spec.routing == RoutingSpec::Adaptive) {
+            let text = "flows spread messages evenly over the ports of which packets would take the one with the shortest queue";
+            say(self.flow, format!("{}: routing adaptive: {text}", net.spec.name));
         }
         say(self.flow && spec.threads > 1, idle("threads", "flows are simulated by one"));
         if !self.packet && !self.flow {

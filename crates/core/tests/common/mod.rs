@@ -3,6 +3,7 @@
 
 pub(crate) mod jobs;
 pub(crate) mod pattern;
+pub(crate) mod shapes;
 pub(crate) mod trees;
 
 use supernode_core::collective::{Algorithm, Collective, Params, Schedule, build};

@@ -55,8 +55,8 @@ fn of<'a>(net: &Network, path: &PathNet, classes: impl Iterator<Item = &'a Class
             Shape::Direct(direct) => (selector, packets) = (0, 2 * direct.links),
             Shape::Graph(graph) => {
                 (selector, paths, groups) = (WAYS, WAYS, WAYS);
-                // whatever number of equal first hops there are to each destination
-                packets = (1..=graph.accelerator_ports()).fold(WAYS, common);
+                // whatever number of equal first hops there are to each destination: so many groups of them that ways repeat
+                packets = (1..=graph.accelerator_ports()).fold(1, common).checked_mul(WAYS).unwrap_or(0);
             }
         }
     }

@@ -70,6 +70,9 @@ pub struct Graph {
     near: Vec<u32>,
     /// Switches that accelerators are plugged into; the accelerators, if they forward.
     homes: Vec<u32>,
+    /// The same by which of them reach each other, and which of these every vertex that forwards is of.
+    planes: Vec<Vec<u32>>,
+    plane: Vec<u32>,
     /// The one switch that an accelerator is plugged into by links of one class, or [`NOWHERE`]; itself, if it forwards.
     home: Vec<u32>,
     links_apart: Metric,
@@ -170,6 +173,8 @@ impl Graph {
             class,
             near,
             homes: vec![],
+            planes: vec![],
+            plane: vec![],
             home: vec![],
             links_apart: Metric::default(),
             weight_apart: None,
@@ -184,6 +189,7 @@ impl Graph {
             true => (0..accelerators).collect(),
             false => (accelerators..vertices).filter(|&s| graph.near[s as usize] > 0).collect(),
         };
+        graph.part_planes();
         let home = |a: u32| {
             if graph.forwards() {
                 return a;
@@ -246,6 +252,11 @@ impl Graph {
         (port < self.ports(vertex)).then(|| self.peer[(self.first[vertex as usize] + port) as usize])
     }
 
+    /// Index of a port among all ports of all vertices.
+    pub fn slot(&self, vertex: u32, port: u32) -> u32 {
+        self.first[vertex as usize] + port
+    }
+
     /// Class of a port's link.
     pub fn class(&self, vertex: u32, port: u32) -> u16 {
         self.class.get((self.first[vertex as usize] + port) as usize).copied().unwrap_or(0)
@@ -297,12 +308,15 @@ impl Graph {
         }
     }
 
-    /// The switch by which a packet with this selector makes its detour; if accelerators forward the vertex that
-    /// [`Graph::aim`] put there.
-    pub fn detour(&self, selector: u32) -> u32 {
+    /// The switch by which a packet with this selector makes its detour, wherever it is on the way; if accelerators forward the
+    /// vertex that [`Graph::aim`] put there.
+    pub fn detour(&self, at: u32, selector: u32) -> u32 {
         match self.forwards() {
             true => selector / WAYS % (self.first.len() as u32 - 1),
-            false => self.homes[one_of(u64::from(selector), self.homes.len())],
+            false => {
+                let some = self.detours(at);
+                some[one_of(u64::from(selector), some.len())]
+            }
         }
     }
 
@@ -317,6 +331,54 @@ impl Graph {
         };
         let draw = |i: u64| self.homes[one_of(u64::from(way) | i << 32, self.homes.len())];
         way % WAYS + WAYS * (0..DRAWS).map(draw).find(on_the_way).unwrap_or(next)
+    }
+
+    /// Those of some ports of a vertex that lead where this one does.
+    pub fn twins(&self, from: u32, port: u32, ports: impl Iterator<Item = u32>) -> impl Iterator<Item = u32> {
+        let ends = self.ends(from);
+        ports.filter(move |&other| ends[other as usize].0 == ends[port as usize].0)
+    }
+
+    /// Those by which detours from a vertex that forwards lead: planes of switches may not meet but in accelerators.
+    pub fn detours(&self, at: u32) -> &[u32] {
+        &self.planes[self.plane[(at - self.base) as usize] as usize]
+    }
+
+    /// Finds out which of those that forward reach each other.
+    fn part_planes(&mut self) {
+        let mut plane = vec![NOWHERE; self.forward()];
+        for start in self.base..self.first.len() as u32 - 1 {
+            if plane[(start - self.base) as usize] != NOWHERE {
+                continue;
+            }
+            let own = self.planes.len() as u32;
+            plane[(start - self.base) as usize] = own;
+            let mut due = vec![start];
+            while let Some(at) = due.pop() {
+                for end in self.through(at).map(|p| self.ends(at)[p as usize].0) {
+                    let end_plane = &mut plane[(end - self.base) as usize];
+                    if *end_plane == NOWHERE {
+                        *end_plane = own;
+                        due.push(end);
+                    }
+                }
+            }
+            self.planes.push(vec![]);
+        }
+        for &home in &self.homes {
+            self.planes[plane[(home - self.base) as usize] as usize].push(home);
+        }
+        self.plane = plane;
+    }
+
+    /// How far an accelerator is from a vertex, by what paths are chosen by; `None` if there is no path.
+    pub fn apart(&self, from: u32, to: u32) -> Option<u32> {
+        self.far(self.metric(), from, to)
+    }
+
+    /// The same from one that forwards to another one.
+    pub fn apart_from(&self, at: u32, switch: u32) -> Option<u32> {
+        Some(self.between(self.metric(), at, switch)).filter(|&far| far < NONE).map(u32::from)
     }
 
     /// Links from one vertex that forwards to another.

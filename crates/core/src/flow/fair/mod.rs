@@ -102,6 +102,8 @@ pub struct Fair {
     touched: Vec<Touched>,
     /// Place of a resource in `touched`, or [`NONE`].
     slot: Vec<u32>,
+    /// Place of a resource among the uses of a flow that is being added, or [`NONE`].
+    place: Vec<u32>,
     filling: Filling,
     changed: Vec<Change>,
 }
@@ -122,6 +124,7 @@ impl Fair {
             set: vec![],
             touched: vec![],
             slot: vec![NONE; n],
+            place: vec![NONE; n],
             filling: Filling::default(),
             changed: vec![],
         }
@@ -137,12 +140,16 @@ impl Fair {
         (flow.rate, flow.before, flow.bottleneck, flow.joined) = (0.0, 0.0, NONE, true);
         flow.uses.clear();
         for u in uses.iter().filter(|u| u.weight > 0.0) {
-            match flow.uses.iter_mut().find(|h| h.resource == u.resource) {
-                Some(held) => held.weight += u.weight,
-                None => flow.uses.push(Held { resource: u.resource, place: 0, weight: u.weight }),
+            let place = &mut self.place[u.resource as usize];
+            if *place == NONE {
+                *place = flow.uses.len() as u32;
+                flow.uses.push(Held { resource: u.resource, place: 0, weight: u.weight });
+            } else {
+                flow.uses[*place as usize].weight += u.weight;
             }
         }
         for (at, held) in flow.uses.iter_mut().enumerate() {
+            self.place[held.resource as usize] = NONE;
             let members = &mut self.members[held.resource as usize];
             held.place = members.len() as u32;
             members.push(Member { flow: id, at: at as u32 });
@@ -201,22 +208,24 @@ impl Fair {
         &self.changed
     }
 
-    /// A flow does not use its first resource any more; it must use others.
-    pub fn release_first(&mut self, id: u32) {
-        let flow = &mut self.flows[id as usize];
-        if flow.uses.is_empty() {
+    /// A flow does not use its first so many resources any more, if it uses others.
+    pub fn release_first(&mut self, id: u32, count: usize) {
+        if self.flows[id as usize].uses.len() <= count {
             return;
         }
-        let held = flow.uses.swap_remove(0);
-        if let Some(&Held { resource, place, .. }) = flow.uses.first() {
-            self.members[resource as usize][place as usize].at = 0;
+        for at in (0..count).rev() {
+            let flow = &mut self.flows[id as usize];
+            let held = flow.uses.swap_remove(at);
+            if let Some(&Held { resource, place, .. }) = flow.uses.get(at) {
+                self.members[resource as usize][place as usize].at = at as u32;
+            }
+            if flow.bottleneck == held.resource {
+                flow.bottleneck = NONE;
+                self.bound[held.resource as usize] -= 1;
+            }
+            let rate = flow.rate;
+            self.withdraw(id, held, rate);
         }
-        if flow.bottleneck == held.resource {
-            flow.bottleneck = NONE;
-            self.bound[held.resource as usize] -= 1;
-        }
-        let rate = flow.rate;
-        self.withdraw(id, held, rate);
         self.join(id);
     }
 
@@ -246,7 +255,7 @@ impl Fair {
     pub fn bytes(&self) -> u64 {
         let members: usize = self.members.iter().map(|m| m.capacity() * size_of::<Member>()).sum();
         let uses: usize = self.flows.iter().map(|f| f.uses.capacity() * size_of::<Held>() + size_of::<Flow>()).sum();
-        let a_resource = 8 + size_of::<Sum>() + size_of::<Vec<Member>>() + 4 + 4;
+        let a_resource = 8 + size_of::<Sum>() + size_of::<Vec<Member>>() + 4 + 4 + 4;
         (self.capacity.len() * a_resource + members + uses) as u64
     }
 

@@ -50,7 +50,7 @@ fn shares_by_hand() {
     let changed: Vec<_> = fair.resolve().iter().map(|c| (c.flow, c.before, c.rate)).collect();
     assert!(changed.contains(&(long, 2.0, 4.0)) && changed.contains(&(alone, 8.0, 6.0)) && changed.len() == 3);
     // its first link is not needed any more: what it leaves goes to the other flow there
-    fair.release_first(long);
+    fair.release_first(long, 1);
     fair.resolve();
     assert_eq!([long, alone].map(|f| fair.rate(f)), [4.0, 10.0]);
 }
@@ -80,7 +80,8 @@ fn one_that_leaves_for_one_that_comes_moves_nobody_else() {
 #[derive(Clone, Debug)]
 enum Step {
     Start(Vec<(u32, u8)>),
-    Release(prop::sample::Index),
+    Spread(Vec<(u32, u8)>),
+    Release(prop::sample::Index, usize),
     Finish(prop::sample::Index),
     Resolve,
 }
@@ -88,7 +89,9 @@ enum Step {
 fn steps() -> impl Strategy<Value = (Vec<u32>, Vec<Step>)> {
     let step = prop_oneof![
         5 => prop::collection::vec((0u32..12, 1u8..5), 1..6).prop_map(Step::Start),
-        2 => any::<prop::sample::Index>().prop_map(Step::Release),
+        // a message spread over a graph: a small part of many links, some of them twice
+        2 => prop::collection::vec((0u32..12, 1u8..5), 6..40).prop_map(Step::Spread),
+        2 => (any::<prop::sample::Index>(), 1usize..4).prop_map(|(i, count)| Step::Release(i, count)),
         3 => any::<prop::sample::Index>().prop_map(Step::Finish),
         4 => Just(Step::Resolve),
     ];
@@ -112,15 +115,31 @@ proptest! {
                     uses.dedup_by_key(|u| u.resource);
                     live.push((fair.start(&uses), uses));
                 }
-                Step::Release(i) if !live.is_empty() => {
+                Step::Spread(list) => {
+                    let all: f64 = list.iter().map(|&(_, w)| f64::from(w)).sum();
+                    let parts: Vec<Use> =
+                        list.iter().map(|&(resource, w)| Use { resource, weight: f64::from(w) / all }).collect();
+                    let id = fair.start(&parts);
+                    let mut uses: Vec<Use> = vec![];
+                    for u in parts {
+                        match uses.iter_mut().find(|known| known.resource == u.resource) {
+                            Some(known) => known.weight += u.weight,
+                            None => uses.push(u),
+                        }
+                    }
+                    live.push((id, uses));
+                }
+                Step::Release(i, count) if !live.is_empty() => {
                     let at = i.index(live.len());
                     let (id, uses) = &mut live[at];
-                    if uses.len() > 1 {
-                        fair.release_first(*id);
-                        uses.swap_remove(0);
+                    fair.release_first(*id, count);
+                    if uses.len() > count {
+                        for at in (0..count).rev() {
+                            uses.swap_remove(at);
+                        }
                     }
                 }
-                Step::Release(_) => {}
+                Step::Release(..) => {}
                 Step::Finish(i) if !live.is_empty() => {
                     let (id, _) = live.swap_remove(i.index(live.len()));
                     fair.finish(id);
