@@ -4,7 +4,7 @@
 //! that were asked for, each at what it takes at its largest: while rows are made and while they become Arrow.
 //!
 //! **Invariant.** A remedy is named only if, by the same estimate, this run needs a twentieth less with it. **Cost.** That of a
-//! description: no walk over links or messages. **Limits.** Traffic comes from a sample of ranks. How
+//! description: no walk over messages, nor over links but those of an explicit graph, once. **Limits.** Traffic comes from a sample of ranks. How
 //! far queues fill is not known before a run: where they stay short, the estimate is up to two or three times too high.
 
 use super::Plan;

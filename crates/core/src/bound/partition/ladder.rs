@@ -122,10 +122,10 @@ fn pairs(web: &Web) -> Vec<u32> {
 pub(super) fn homes(graph: &Graph, web: &Web) -> Vec<u32> {
     let mut parent: Vec<u32> = (0..web.len() as u32).collect();
     for a in 0..graph.accelerators() {
-        if let &[(home, _)] = web.ends(a) {
-            if home >= graph.accelerators() {
-                parent[a as usize] = home;
-            }
+        if let &[(home, _)] = web.ends(a)
+            && home >= graph.accelerators()
+        {
+            parent[a as usize] = home;
         }
     }
     numbered(&parent)

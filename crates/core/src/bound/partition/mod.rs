@@ -101,6 +101,8 @@ fn halves(graph: &Graph, base: &Web, ladders: &[Ladder<'_>], starts: usize) -> V
     let ranks = seeds::by_rank(base, graph.accelerators(), 2 * starts);
     let mut ranks: Vec<Halves> = ranks.into_iter().map(|upper| Halves::new(base, upper)).collect();
     keep_best(base, &mut ranks, starts.div_ceil(2));
+    let best = found.iter().map(|halves| halves.cost(base)).min().unwrap_or(i64::MAX);
+    ranks.retain(|halves| starts == STARTS.1 || halves.cost(base) / 2 <= best);
     let clumped = ranks.iter().take(starts.div_ceil(8)).map(|halves| {
         let mut top = ladders[0].ascend(&halves.upper);
         top.refine(ladders[0].top());
