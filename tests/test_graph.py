@@ -205,11 +205,18 @@ def test_accelerators_forward_only_if_they_must() -> None:
     assert isinstance(network.spec.topology, GraphShape)
     assert network.spec.topology.forwarding == 0
     assert network.spec.switches[0].latency_fs == 70 * 10**6
-    assert network.notes == ("n: accelerators forward: no path through switches joins 'g0' and 'g2'",)
+    assert network.notes == ("n: accelerators forward: there are no switches, and no edge joins 'g0' and 'g2'",)
     asked = pair(**options, switch_latency="70 ns", forwarding=True).network("n", 5)
     assert (asked.spec, asked.notes) == (network.spec, ())
     with pytest.raises(FabricError, match=r"joins 'g0' and 'g2'; accelerators do not forward \(forwarding=False\)"):
         pair(**options, forwarding=False)
+    # beside switches it is rather a slip, unless it is said
+    hung = {**options, "switches": ["s"], "edges": [("g0", "s"), *((f"g{i}", "s") for i in range(2, 5)), ("g0", "g1")]}
+    with pytest.raises(FabricError, match=r"joins 'g1' and 'g2'; .* \(forwarding=True would let them\)"):
+        pair(**hung)
+    forwarded = pair(**hung, forwarding=True).network("n", 5).spec.topology
+    assert isinstance(forwarded, GraphShape)
+    assert forwarded.forwarding == 0
     with pytest.raises(FabricError, match="forwarding is 'x'; it must be True, False or None"):
         pair(forwarding="x")
     # where switches join all of them, they do not unless asked to

@@ -85,7 +85,9 @@ def test_accelerators_that_forward_come_back(tmp_path: Path) -> None:
     ring = [(a, b) for a, b in zip(names, names[1:] + names[:1], strict=True)]
     common: dict[str, Any] = {"accelerators": names, "rate": "1 GB/s", "latency": "1 ns", "switch_latency": "5 ns"}
     again(System("r").scale_up(count=6, fabric=sn.Graph(edges=ring, cut_through=False, **common)), tmp_path)
-    mixed = sn.Graph(edges=[*ring, ("g0", "s")], switches=[sn.SwitchNode("s", latency="9 ns")], **common)
+    mixed = sn.Graph(
+        edges=[*ring, ("g0", "s")], switches=[sn.SwitchNode("s", latency="9 ns")], forwarding=True, **common
+    )
     again(System("m").scale_up(count=6, fabric=mixed), tmp_path)
 
 

@@ -109,7 +109,7 @@ def _facts(system: System) -> Any:
     return (
         system.accelerators,
         system.device,
-        [(n.spec, n.kind, n.per_cable) for n in networks],
+        [(n.spec, n.kind, n.per_cable, n.optical_one_in) for n in networks],
         stack.to_spec([n.kind for n in networks]),
         system.unit_power,
     )

@@ -146,7 +146,7 @@ class System:
             As for :class:`~supernode.Switched`, where the file has none.
         forwarding
             Whether accelerators pass on packets of others, as for :class:`~supernode.Graph`; by default what the file
-            says, otherwise only if they must.
+            says, otherwise only in a fabric without switches.
 
         Raises
         ------

@@ -29,8 +29,8 @@ class _Wiring:
 class Graph:
     """A fabric given by its vertices and edges.
 
-    Switches forward. Accelerators do where ``forwarding`` says so or nothing else joins two of them: rings, tori and
-    cube meshes of accelerators.
+    Switches forward. Accelerators do where ``forwarding`` says so, or where there are no switches: rings, tori and cube
+    meshes of accelerators.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Graph:
         Of switches that have none of their own.
     forwarding
         Whether accelerators pass on packets of others, by a router of ``switch_latency`` and ``cut_through`` in each.
-        By default only if they must, with a note: if nothing else joins some two.
+        By default only in a graph without switches, and with a note, if some two have no edge of their own.
     directed
         Edges lead from ``a`` to ``b`` only, and each one needs its twin the other way: for lists of directed links.
     payload, overhead, buffer, kind
@@ -61,7 +61,7 @@ class Graph:
     FabricError
         Naming the vertex or edge: a name twice or unknown, an edge from a vertex to itself or without a rate or
         latency, more links than a switch has ports, a link without its way back, two accelerators that nothing joins
-        (with ``forwarding=False``: that no path through switches joins).
+        (where accelerators do not forward: that no path through switches joins).
     UnitError
         If a quantity is not valid.
     SizeOverflowError
@@ -193,12 +193,13 @@ class Graph:
         if missing is None:
             return True, ()
         a, b = (self.accelerators[i] for i in missing)
-        if self.forwarding is False:
+        if self.forwarding is False or switches:
+            # beside switches an accelerator that hangs on another one is rather a slip than a router
+            which = "forwarding=False" if self.forwarding is False else "forwarding=True would let them"
             raise FabricError(
-                f"fabric graph: no path through switches joins {a!r} and {b!r}; accelerators do not forward "
-                "(forwarding=False)"
+                f"fabric graph: no path through switches joins {a!r} and {b!r}; accelerators do not forward ({which})"
             )
-        return True, (f"accelerators forward: no path through switches joins {a!r} and {b!r}",)
+        return True, (f"accelerators forward: there are no switches, and no edge joins {a!r} and {b!r}",)
 
     def _vertices(self) -> dict[str, int]:
         names = [*self.accelerators, *(node.name for node in self._nodes)]
