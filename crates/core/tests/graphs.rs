@@ -188,7 +188,7 @@ fn no_channel_waits_for_itself() {
                 for to in (0..net.span).filter(|&to| to != from) {
                     for hop in 0..router.choices(from, to) {
                         let number = draw(1 << 20);
-                        let selector = router.selector(from, hop, 0, number, number, number);
+                        let mut selector = router.selector(from, hop, 0, number, number, number);
                         let onward = router.first(from, router.way(from, to), hop).unwrap();
                         let (mut at, mut port, mut channel) = (from, onward.port, onward.channel);
                         let (mut course, mut links) = (router.course(), 0);
@@ -208,6 +208,7 @@ fn no_channel_waits_for_itself() {
                             let step = step.unwrap();
                             escapes += u32::from(graph.escaped(step.channel) && !graph.escaped(channel));
                             (at, port, channel, course) = (next, step.port, step.channel, step.course);
+                            selector = step.selector;
                             after.entry(last).or_default().insert(link(at, port, channel));
                         }
                         longest = longest.max(links);
@@ -268,8 +269,7 @@ fn every_policy_uses_all_uplinks_of_a_tree_written_out() {
         assert_eq!((loads.len(), loads.iter().sum::<u64>()), (64, 64 * 56 * 4096));
         let most = *loads.iter().max().unwrap();
         let even = 56 * 4096;
-        // one packet a message: spraying is even on average
-        assert!(if routing.sprays() { most <= even * 3 / 2 } else { most == even }, "{routing:?}: {most} of {even}");
+        assert!(if routing.looks() { most <= even * 3 / 2 } else { most == even }, "{routing:?}: {most} of {even}");
     }
 }
 
@@ -318,7 +318,8 @@ fn detours_help_where_all_want_one_link() {
     }
     let global = 8 * bytes * FS_PER_BYTE;
     assert!(times["spray_round_robin"] >= global && times["adaptive"] >= global, "{times:?}");
-    assert!(2 * times["valiant"] < global && 2 * times["ugal"] < global, "{times:?}");
+    // UGAL sees its own queues only, not those of the one link
+    assert!(2 * times["valiant"] < global && 3 * times["ugal"] < 2 * global, "{times:?}");
 }
 
 #[test]

@@ -241,7 +241,7 @@ impl Shard<'_> {
                 true => (!router.there(here.at, packet.dst())).then_some(Onward::LATER),
                 false => router.step(here.at, came(packet, q - here.first_port)),
             });
-            let Some(Onward { port: out, channel, left, course }) = onward else {
+            let Some(onward) = onward else {
                 // whatever follows on this wire is later still
                 let tail = packet.time + class.fs(packet.wire());
                 if tail >= end {
@@ -257,13 +257,13 @@ impl Shard<'_> {
                 scratch.arrivals.push(packet.arrived(q as u16, packet.time));
                 packets.skip(&mut ring);
             } else {
-                let p = here.first_port + out;
+                let p = here.first_port + onward.port;
                 let port = &ports[(base + p) as usize];
                 let channels = u32::from(layout.classes[port.class as usize].channels);
-                let passed = packet.passed(q as u16, packet.time + net.kinds[here.kind].0, left, course);
+                let passed = packet.passed(q as u16, packet.time + net.kinds[here.kind].0, &onward);
                 packets.skip(&mut ring);
                 // without flow control there is one channel
-                let channel = channel.min(channels - 1);
+                let channel = onward.channel.min(channels - 1);
                 let wait = port.fifo + channels + channel;
                 scratch.fresh(p * scratch.channels + channel, wait);
                 packets.push(&mut fifos[wait as usize].ring, passed);
@@ -286,15 +286,15 @@ impl Shard<'_> {
             let waiting = self.stats[(base + first_port + p) as usize].waiting;
             port.free_at.saturating_sub(now) + u64::from(waiting) * class.full_fs
         };
-        let Onward { port, channel, left, course } = paths.routers[network].as_ref()?.adapt(
+        let onward = paths.routers[network].as_ref()?.adapt(
             at,
             came(&packet, u32::from(packet.in_port()) - first_port),
             load,
         )?;
-        let p = first_port + port;
+        let p = first_port + onward.port;
         let channels = u32::from(class(p).channels);
-        let packet = packet.passed(packet.in_port(), now + paths.networks[network].kinds[kind].0, left, course);
-        let channel = channel.min(channels - 1);
+        let packet = packet.passed(packet.in_port(), now + paths.networks[network].kinds[kind].0, &onward);
+        let channel = onward.channel.min(channels - 1);
         let wait = self.ports[(base + p) as usize].fifo + channels + channel;
         self.ports[(base + p) as usize].queued |= 1 << channel;
         self.packets.push(&mut self.fifos[wait as usize].ring, packet);

@@ -7,6 +7,7 @@
 //! **Cost.** 32 bytes a packet and 16 a credit. DESIGN asks for 16 to 24; the label and the wire
 //! length are worth the difference, because without them every hop would look up the message.
 
+use crate::routing::router::Onward;
 use crate::units::Fs;
 
 /// Input port of a packet that was injected here.
@@ -153,13 +154,13 @@ impl Packet {
 
     /// The packet as its router passes it on: as [`Packet::arrived`], with what it carries and how it goes from here.
     #[inline(always)]
-    pub(super) fn passed(&self, in_port: u16, time: Fs, left: u32, course: u8) -> Self {
+    pub(super) fn passed(&self, in_port: u16, time: Fs, onward: &Onward) -> Self {
         let kept = !(0xFFFF << 32 | u64::from(FREE) << 56 | 0xF << (56 + TURN));
         Self {
             time,
-            route: self.route & !0xFFFF_FFFF | u64::from(left),
+            route: u64::from(onward.selector) << 32 | u64::from(onward.left),
             label: self.label,
-            meta: self.meta & kept | u64::from(in_port) << 32 | u64::from(course) << (56 + TURN),
+            meta: self.meta & kept | u64::from(in_port) << 32 | u64::from(onward.course) << (56 + TURN),
         }
     }
 

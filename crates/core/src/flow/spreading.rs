@@ -35,7 +35,7 @@ pub(super) fn path(net: &Network, sets: &GraphSets, copy: u32, x: u32, y: u32, t
         Path::Destination => router.start(y),
     };
     let order = router.order(x, router.way(x, y), spread.rotation);
-    let selector = router.selector(x, spread.rotation, order, way, 0, 0);
+    let mut selector = router.selector(x, spread.rotation, order, way, 0, 0);
     let (mut route, mut at) = (Route::default(), x);
     let mut onward = router.first(x, router.way(x, y), spread.rotation);
     while let Some(port) = onward.map(|o| o.port) {
@@ -49,6 +49,7 @@ pub(super) fn path(net: &Network, sets: &GraphSets, copy: u32, x: u32, y: u32, t
         at = next;
         let channel = onward.map_or(0, |o| o.channel);
         onward = router.step(at, Came { way: y, selector, course: STRAIGHT, from: back, channel });
+        selector = onward.map_or(selector, |o| o.selector);
     }
     route
 }

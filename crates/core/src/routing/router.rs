@@ -39,11 +39,13 @@ pub struct Onward {
     pub left: u32,
     /// How it goes on from there.
     pub course: u8,
+    /// What it chooses among equal paths by from there on.
+    pub selector: u32,
 }
 
 impl Onward {
     /// Somewhere, to be decided.
-    pub const LATER: Self = Self { port: 0, channel: 0, left: 0, course: STRAIGHT };
+    pub const LATER: Self = Self { port: 0, channel: 0, left: 0, course: STRAIGHT, selector: 0 };
 }
 
 /// A packet takes a shortest way.
@@ -69,10 +71,10 @@ pub struct Came {
 }
 
 impl Came {
-    fn onward(&self, graph: &Graph, at: u32, port: u32, course: u8) -> Onward {
+    fn onward(&self, graph: &Graph, at: u32, (port, selector): (u32, u32), course: u8) -> Onward {
         let (port, channel) = graph.channel(at, self.way, (self.from, self.channel), port);
         let course = if graph.escaped(channel) { STRAIGHT } else { course };
-        Onward { port, channel, left: self.way, course }
+        Onward { port, channel, left: self.way, course, selector }
     }
 
     /// Of equal ways on those without a turn, if turns count and there are any.
@@ -139,7 +141,7 @@ impl Router {
                     true => (hop < graph.ports(from)).then_some(hop),
                     false => graph.choice(from, way, hop),
                 };
-                port.map(|port| Onward { port, channel: 0, left: way, course: *course })
+                port.map(|port| Onward { port, channel: 0, left: way, course: *course, selector: 0 })
             }
         }
     }
@@ -168,13 +170,13 @@ impl Router {
                     Some(switch) => (graph.table_towards(at, switch), DETOUR),
                     None => (graph.table_nearer(at, way), STRAIGHT),
                 };
-                let port = match (table, detour) {
-                    (Some(ports), _) if !graph.sank(at, came.from) => picked(ports, at, selector)?,
-                    (Some(ports), _) => one(came.gentle(graph, at, ports.iter()), at, selector)?,
-                    (_, Some(switch)) => one(came.gentle(graph, at, graph.towards(at, switch)), at, selector)?,
-                    (_, None) => one(came.gentle(graph, at, graph.nearer(at, way)), at, selector)?,
+                let picked = match (table, detour) {
+                    (Some(ports), _) if !graph.sank(at, came.from) => picked(ports, selector)?,
+                    (Some(ports), _) => one(came.gentle(graph, at, ports.iter()), selector)?,
+                    (_, Some(switch)) => one(came.gentle(graph, at, graph.towards(at, switch)), selector)?,
+                    (_, None) => one(came.gentle(graph, at, graph.nearer(at, way)), selector)?,
                 };
-                Some(came.onward(graph, at, port, course))
+                Some(came.onward(graph, at, picked, course))
             }
         }
     }
@@ -188,16 +190,16 @@ impl Router {
             return self.step(at, came);
         };
         let straight = || match graph.table_nearer(at, way) {
-            Some(ports) => least(came.gentle(graph, at, ports.iter()), at, selector, &load),
-            None => least(came.gentle(graph, at, graph.nearer(at, way)), at, selector, &load),
+            Some(ports) => least(came.gentle(graph, at, ports.iter()), selector, &load),
+            None => least(came.gentle(graph, at, graph.nearer(at, way)), selector, &load),
         };
         let detour = Some(graph.detour(at, selector)).filter(|&switch| came.course != STRAIGHT && switch != at);
         let Some(switch) = detour else {
-            return straight().map(|(_, port)| came.onward(graph, at, port, STRAIGHT));
+            return straight().map(|(_, picked)| came.onward(graph, at, picked, STRAIGHT));
         };
         let aside = match graph.table_towards(at, switch) {
-            Some(ports) => least(came.gentle(graph, at, ports.iter()), at, selector, &load),
-            None => least(came.gentle(graph, at, graph.towards(at, switch)), at, selector, &load),
+            Some(ports) => least(came.gentle(graph, at, ports.iter()), selector, &load),
+            None => least(came.gentle(graph, at, graph.towards(at, switch)), selector, &load),
         };
         if came.course == OPEN {
             let (short, long) = (graph.hops(at, way)?, graph.links_to(at, switch) + graph.hops(switch, way)?);
@@ -206,7 +208,7 @@ impl Router {
                 return Some(came.onward(graph, at, now.1, STRAIGHT));
             }
         }
-        aside.map(|(_, port)| came.onward(graph, at, port, DETOUR))
+        aside.map(|(_, picked)| came.onward(graph, at, picked, DETOUR))
     }
 
     /// Which of equally short ways packets of a first hop take on a direct network. On a graph which of how many parallel
@@ -239,6 +241,8 @@ impl Router {
             Self::Graph(graph, course) if *course != STRAIGHT && graph.forwards() => {
                 graph.aim(from, hop, way, *course == DETOUR)
             }
+            // the upper part is what the detour is drawn by
+            Self::Graph(_, DETOUR | OPEN) => way,
             Self::Graph(..) => {
                 let (twins, which) = (u32::from(order >> 4), u32::from(order & 15));
                 // a whole round of parallel links before the next: it meets as many at the far end
@@ -249,37 +253,43 @@ impl Router {
     }
 }
 
-/// The port of a table that the selector picks.
+/// The port of a table that the selector picks, and the selector from there on.
 #[inline]
-fn picked(ports: Ports, at: u32, selector: u32) -> Option<u32> {
+fn picked(ports: Ports, selector: u32) -> Option<(u32, u32)> {
     match ports.count() {
         0 => None,
-        1 => Some(ports.get(0)),
-        n => Some(ports.get(pick(at, selector, n))),
+        1 => Some((ports.get(0), selector)),
+        n => {
+            let (digit, selector) = pick(selector, n);
+            Some((ports.get(digit), selector))
+        }
     }
 }
 
-/// The port that the selector picks.
+/// The port that the selector picks, and the selector from there on.
 #[inline]
-fn one(mut ports: impl Iterator<Item = u32> + Clone, at: u32, selector: u32) -> Option<u32> {
+fn one(mut ports: impl Iterator<Item = u32> + Clone, selector: u32) -> Option<(u32, u32)> {
     match ports.clone().count() as u32 {
         0 => None,
-        1 => ports.next(),
-        n => ports.nth(pick(at, selector, n) as usize),
+        1 => ports.next().map(|port| (port, selector)),
+        n => {
+            let (digit, selector) = pick(selector, n);
+            ports.nth(digit as usize).map(|port| (port, selector))
+        }
     }
 }
 
-/// The port with the least load, and that; of equal ones the next from that which the selector picks.
+/// The least load of any port, and with it the port, of equal ones the next from that which the selector picks, and the selector
+/// from there on.
 fn least(
     ports: impl Iterator<Item = u32> + Clone,
-    at: u32,
     selector: u32,
     load: impl Fn(u32) -> u64,
-) -> Option<(u64, u32)> {
+) -> Option<(u64, (u32, u32))> {
     let n = ports.clone().count() as u32;
-    let start = pick(at, selector, n.max(1));
+    let (start, selector) = pick(selector, n.max(1));
     let turned = ports.zip(0..n).map(|(port, i)| (load(port), (i + n - start) % n, port));
-    turned.min().map(|(load, _, port)| (load, port))
+    turned.min().map(|(load, _, port)| (load, (port, selector)))
 }
 
 #[inline]
@@ -289,5 +299,6 @@ fn direct_step(direct: &Direct, at: u32, way: u32, selector: u32) -> Option<Onwa
         channel,
         left,
         course: STRAIGHT,
+        selector,
     })
 }

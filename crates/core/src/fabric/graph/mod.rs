@@ -11,7 +11,7 @@
 //! come first, then those to switches, each in the order of the edges.
 //!
 //! **Cost.** Memory: 12 bytes a port and one byte a pair of those who forward, two if links weigh differently. Building: a breadth-first search from 64 switches at a
-//! time. A hop looks at the ports of its vertex.
+//! time. A hop is a look into a table of next hops ([`onward`]), or at the ports of its vertex.
 
 mod distance;
 mod onward;
@@ -298,16 +298,6 @@ impl Graph {
         self.nearer(from, to).nth(k as usize)
     }
 
-    /// Port on the way that a selector takes; `None` if the packet is there.
-    #[inline]
-    pub fn next(&self, at: u32, to: u32, selector: u32) -> Option<u32> {
-        match self.choices(at, to) {
-            0 => None,
-            1 => self.choice(at, to, 0),
-            n => self.choice(at, to, pick(at, selector, n)),
-        }
-    }
-
     /// The switch by which a packet with this selector makes its detour, wherever it is on the way; if accelerators forward the
     /// vertex that [`Graph::aim`] put there.
     pub fn detour(&self, at: u32, selector: u32) -> u32 {
@@ -315,7 +305,7 @@ impl Graph {
             true => selector / WAYS % (self.first.len() as u32 - 1),
             false => {
                 let some = self.detours(at);
-                some[one_of(u64::from(selector), some.len())]
+                some[one_of(u64::from(selector / WAYS), some.len())]
             }
         }
     }
@@ -438,12 +428,16 @@ impl Graph {
     }
 }
 
-/// Which of `n` choices a selector takes at a vertex. `n` consecutive ways take each choice once; how the next `n` are
-/// shifted against them depends on the vertex, so that those which met in one choice part again at the next vertex.
-pub fn pick(at: u32, selector: u32, n: u32) -> u32 {
-    let (way, own) = (selector % WAYS, mix(u64::from(at)) as u32);
-    let shift = (own >> 16) % n * (way / n % n) + (own & 0xFFFF);
-    (way + shift) % n
+/// Which of `n` choices a selector takes, and the selector that the next vertex sees: its way without the digit that was
+/// read here, which becomes the highest one. So those who met in one choice part again at the next, and where vertices have
+/// as many choices as in a tree, these are the digits of D-mod-k.
+#[inline]
+pub fn pick(selector: u32, n: u32) -> (u32, u32) {
+    let (way, rounds) = (selector % WAYS, WAYS / n.max(1));
+    let (digit, rest) = (way % n, way / n);
+    // what is beyond the last whole round stays, so that no two ways become one
+    let left = if rest < rounds { digit * rounds + rest } else { way };
+    (digit, selector - way + left)
 }
 
 /// Which of so many things a number draws.

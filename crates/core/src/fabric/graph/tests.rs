@@ -55,7 +55,11 @@ proptest! {
                 prop_assert_eq!(graph.hops(x, y), hops, "{} to {}", x, y);
                 longest = if x < accelerators { longest.max(hops.unwrap()) } else { longest };
                 let (mut at, mut left) = (x, hops.unwrap());
-                while let Some(port) = graph.next(at, y, selector) {
+                let mut way = selector;
+                while let n @ 1.. = graph.choices(at, y) {
+                    let (digit, next) = pick(way, n);
+                    let port = graph.choice(at, y, digit).unwrap();
+                    way = next;
                     at = graph.peer(at, port).unwrap().0;
                     left -= 1;
                     prop_assert_eq!(graph.hops(at, y), Some(left));
@@ -96,16 +100,29 @@ fn choices_are_spread() {
     let mut edges = vec![edge(0, 2, 1), edge(1, 3, 1)];
     edges.extend((4..12).flat_map(|spine| [edge(2, spine, 1), edge(3, spine, 1)]));
     let graph = Graph::new(2, 10, &edges, &[1]).unwrap();
-    let mut taken: Vec<u32> = (0..WAYS).map(|way| graph.next(2, 1, way).unwrap()).collect();
+    let next = |way| graph.choice(2, 1, pick(way, 8).0).unwrap();
+    let mut taken: Vec<u32> = (0..WAYS).map(next).collect();
     taken.sort_unstable();
     taken.dedup();
     assert_eq!((taken.len(), graph.diameter(), graph.choices(2, 1)), (8, 4, 8));
     for first in 0..20 {
-        let mut some: Vec<u32> = (0..8).map(|i| graph.next(2, 1, 8 * first + i).unwrap()).collect();
+        let mut some: Vec<u32> = (0..8).map(|i| next(8 * first + i)).collect();
         some.sort_unstable();
         some.dedup();
         assert_eq!(some.len(), 8, "eight ways in turn take eight spines");
     }
+}
+
+#[test]
+fn no_two_ways_become_one() {
+    for n in 1..40 {
+        let mut left: Vec<u32> = (0..WAYS).map(|way| pick(7 * WAYS + way, n).1).collect();
+        left.sort_unstable();
+        assert!(left.iter().zip(7 * WAYS..).all(|(&a, b)| a == b), "{n} choices");
+    }
+    // digits one after the other
+    let ((a, second), third) = (pick(5 + 16 * 9, 16), |s| pick(s, 8));
+    assert_eq!((a, third(second).0), (5, 1));
 }
 
 #[test]
