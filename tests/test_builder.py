@@ -134,3 +134,11 @@ def test_a_fabric_is_an_object(fabric: object) -> None:
     for join in (System("s").scale_up, System("s").scale_out):
         with pytest.raises(SpecError, match=r"fabric is .*Switched, FatTree, .*, Graph, Dragonfly, .* or Hypercube"):
             join(count=4, fabric=fabric)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("planes", [2**14 + 1, 10**9])
+def test_more_planes_than_ports_cost_nothing(planes: int) -> None:
+    with pytest.raises(
+        FabricError, match=f"planes is {planes} and links 1: {planes} ports an accelerator; at most 16384"
+    ):
+        sn.Switched(planes=planes, bandwidth="50 GB/s", latency="100 ns")

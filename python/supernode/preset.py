@@ -12,7 +12,16 @@ import msgspec
 from supernode.data import convert
 from supernode.device import Device
 from supernode.errors import FabricError, SpecError
-from supernode.fabric.base import Fabric, Network, buffer_bytes, packet_bytes, parse_kind, parse_routing, positive
+from supernode.fabric.base import (
+    Fabric,
+    Network,
+    buffer_bytes,
+    packet_bytes,
+    parse_kind,
+    parse_routing,
+    plane_links,
+    positive,
+)
 from supernode.fabric.fat_tree import FatTree
 from supernode.fabric.torus import torus_shape
 from supernode.fabricfile import naming_fabric, read_fabric
@@ -250,7 +259,7 @@ def _planes(file: NetworkFile) -> list[int]:
         count, links = (count_of(n, "planes", file.name) for n in (file.planes.count, file.planes.links))
         if count > MAX_PLANES:
             raise FabricError(f"fabric {file.name}: planes is {count}; at most {MAX_PLANES}")
-        return [links] * count
+        return plane_links(count, links, file.name)
     return counts_of(file.planes, "planes", file.name)
 
 

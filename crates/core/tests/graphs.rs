@@ -157,6 +157,9 @@ fn no_channel_waits_for_itself() {
     // rings, tori, and trees with a few links more: some by links, some by turns, some with an escape
     let mut nets: Vec<NetworkSpec> = [5, 13, 40].map(|n| forwarding(n, wound(&[n]))).to_vec();
     nets.push(ring(20));
+    // two rings of switches that meet in accelerators only
+    let around = |i: u32, first: u32| [[i, first + i, 0, 1], [first + i, first + (i + 1) % 24, 0, 1]];
+    nets.push(graph(24, 48, (0..24).flat_map(|i| [around(i, 24), around(i, 48)].concat()).collect()));
     nets.push(forwarding(64, wound(&[4, 4, 4])));
     nets.push(forwarding(120, wound(&[10, 12])));
     let mut rng = supernode_core::rng::mix(7);

@@ -23,8 +23,12 @@ __all__ = [
     "parse_fabric",
     "parse_kind",
     "parse_routing",
+    "plane_links",
     "positive",
 ]
+
+#: Ports that an accelerator can have, as in the core.
+MAX_PORTS = 1 << 14
 
 #: Kinds of network that a stack may price separately.
 KINDS = ("nvlink", "ub", "ici", "pci", "net")
@@ -114,6 +118,22 @@ def positive(value: object, what: str, fabric: str) -> int:
     if number is None or not 1 <= number < 2**32:
         raise FabricError(f"fabric {fabric}: {what} is {value!r}; it must be a whole number from 1 to {2**32 - 1}")
     return number
+
+
+def plane_links(count: int, links: int, fabric: str) -> list[int]:
+    """Return the links of an accelerator into each of so many planes.
+
+    Raises
+    ------
+    FabricError
+        If they are more than an accelerator can have.
+    """
+    if count * links > MAX_PORTS:
+        raise FabricError(
+            f"fabric {fabric}: planes is {count} and links {links}: {count * links} ports an accelerator; at most "
+            f"{MAX_PORTS}"
+        )
+    return [links] * count
 
 
 def parse_fabric(value: object, system: str) -> Fabric:

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from supernode.errors import FabricError
-from supernode.fabric.base import Network, buffer_bytes, packet_bytes, parse_kind, parse_routing, positive
+from supernode.fabric.base import (
+    Network,
+    buffer_bytes,
+    packet_bytes,
+    parse_kind,
+    parse_routing,
+    plane_links,
+    positive,
+)
 from supernode.fabric.sizing import Sized, size_fat_tree
 from supernode.spec import LinkSpec, NetworkSpec, SwitchSpec
 from supernode.units import Quantity, parse_rate, parse_time
@@ -87,7 +95,7 @@ class FatTree:
             name=name,
             span=span,
             topology=sized.topology,
-            planes=[ports // planes] * planes,
+            planes=plane_links(planes, ports // planes, name),
             links=[host] + [trunk] * (sized.tiers - 1),
             switches=[switch] * sized.tiers,
             payload=payload,

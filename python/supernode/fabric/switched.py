@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from supernode.fabric.base import Network, buffer_bytes, packet_bytes, parse_kind, parse_routing, positive
+from supernode.fabric.base import (
+    Network,
+    buffer_bytes,
+    packet_bytes,
+    parse_kind,
+    parse_routing,
+    plane_links,
+    positive,
+)
 from supernode.spec import Clos, LinkSpec, NetworkSpec, SwitchSpec
 from supernode.units import Quantity, parse_rate, parse_time
 
@@ -73,7 +81,7 @@ class Switched:
             name=name,
             span=positive(span, "count", name),
             topology=Clos(down=[span], up=[1], parallel=[1]),
-            planes=[links] * planes,
+            planes=plane_links(planes, links, name),
             links=[link],
             switches=[switch],
             payload=payload,

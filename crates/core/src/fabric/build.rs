@@ -11,6 +11,9 @@ use crate::error::{Error, Result};
 use crate::spec::{NetworkSpec, RoutingSpec, TopologySpec};
 use std::sync::{Arc, OnceLock};
 
+/// Ports that an accelerator can have.
+pub(super) const MOST_PORTS: u64 = 1 << 14;
+
 /// What is wrong with a network.
 pub(super) fn wrong(net: &NetworkSpec, problem: impl Into<String>, expected: impl Into<String>) -> Error {
     Error::Fabric { fabric: net.name.clone(), problem: problem.into(), expected: expected.into() }
@@ -34,6 +37,10 @@ pub(super) fn build(
             format!("planes {:?}", net.planes),
             "at least one link into each of at least one plane",
         ));
+    }
+    let links: u64 = net.planes.iter().map(|&links| u64::from(links)).sum();
+    if links > MOST_PORTS {
+        return Err(wrong(net, format!("{links} links an accelerator"), format!("at most {MOST_PORTS}")));
     }
     if (net.routing.detours() || net.routing.looks()) && !matches!(net.topology, TopologySpec::Graph { .. }) {
         let expected = "d_mod_k, s_mod_k, ecmp, spray_round_robin or spray_random; adaptive, valiant and ugal are for explicit graphs";

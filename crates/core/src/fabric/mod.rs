@@ -150,6 +150,15 @@ impl Network {
         matches!(self.planes[0].shape, Shape::Direct(_))
     }
 
+    /// True if links that leave accelerators carry traffic of others, too.
+    pub fn passes(&self) -> bool {
+        match &self.planes[0].shape {
+            Shape::Clos(_) => false,
+            Shape::Direct(_) => true,
+            Shape::Graph(graph) => graph.forwards(),
+        }
+    }
+
     /// True if its planes are trees.
     pub fn is_tree(&self) -> bool {
         matches!(self.planes[0].shape, Shape::Clos(_))
@@ -240,7 +249,7 @@ impl Fabric {
             let network = build(net, spec.accelerators, port as u32, vertex as u32, shape(n).as_ref())?;
             port += u64::from(network.ports);
             vertex += u64::from(network.copies) * u64::from(network.copy_switches);
-            if port > 1 << 14 || vertex >= 1 << 31 {
+            if port > build::MOST_PORTS || vertex >= 1 << 31 {
                 return Err(wrong(
                     net,
                     format!("{port} ports an accelerator, {vertex} vertices"),

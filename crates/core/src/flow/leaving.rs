@@ -72,7 +72,7 @@ impl Run<'_> {
         let Place::Gate { index, first, .. } = place else {
             return;
         };
-        if !self.job.fabric.networks[self.messages[message as usize].network].is_direct() {
+        if !self.job.fabric.networks[self.messages[message as usize].network].passes() {
             self.fair.release_first(id, first);
         }
         self.plan(id);

@@ -6,7 +6,7 @@
 //! **Invariant.** A distance is that of a path through vertices that forward only. **Cost.** O(n^2 + n x ports / 64 x diameter)
 //! of n such vertices once, a byte a pair; a look at the links of an accelerator a query.
 
-use super::{Graph, NONE, Refusal};
+use super::{Graph, NONE, NOWHERE, Refusal};
 
 /// How far vertices that forward are apart.
 #[derive(Clone, Debug, Default)]
@@ -114,18 +114,43 @@ impl Graph {
             ends.dedup();
             kinds.entry(ends).or_insert([a, a])[1] = a;
         }
-        let some: Vec<u32> = kinds.into_values().flat_map(|[x, y]| if x == y { vec![x] } else { vec![x, y] }).collect();
+        // nearly always an accelerator is so far from the one vertex that forwards for it; others are looked at link by link
+        let metric = self.metric();
+        let plain = |a: u32| {
+            let (home, near) = (self.home[a as usize], self.near(a));
+            let weight = |port| u32::from(metric.weights[usize::from(self.class(a, port))]);
+            match self.forwards() {
+                true => Some((a, 0)),
+                false => (near == 0 && home != NOWHERE).then(|| (home, weight(0))),
+            }
+        };
+        let kinds: Vec<([u32; 2], Option<(u32, u32)>)> = kinds.into_values().map(|two| (two, plain(two[0]))).collect();
         let mut longest = (0, (0, 0));
-        for &x in &some {
-            for &y in &some {
-                let Some(hops) = self.far(self.metric(), x, y) else {
-                    let problem = format!("no path between accelerators {} and {}", x.min(y), x.max(y));
-                    let more = if self.forwards() { "" } else { "; accelerators do not forward" };
-                    return Err((problem, format!("a connected graph{more}")));
+        let mut see = |x: u32, y: u32, far: Option<u32>| {
+            let Some(far) = far else {
+                let problem = format!("no path between accelerators {} and {}", x.min(y), x.max(y));
+                let more = if self.forwards() { "" } else { "; accelerators do not forward" };
+                return Err((problem, format!("a connected graph{more}")));
+            };
+            if far > longest.0 {
+                longest = (far, (x, y));
+            }
+            Ok(())
+        };
+        for &([x, twin], here) in &kinds {
+            if twin != x {
+                see(x, twin, self.far(metric, x, twin))?;
+            }
+            let row = here.map(|(home, own)| (metric.row(self, home), own));
+            for &([y, _], there) in &kinds {
+                let far = match (row, there) {
+                    (Some((row, own)), Some((home, other))) => {
+                        let apart = row[(home - self.base) as usize];
+                        (apart < NONE).then(|| if x == y { 0 } else { own + u32::from(apart) + other })
+                    }
+                    _ => self.far(metric, x, y),
                 };
-                if hops > longest.0 {
-                    longest = (hops, (x, y));
-                }
+                see(x, y, far)?;
             }
         }
         Ok(longest)

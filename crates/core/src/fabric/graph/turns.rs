@@ -13,9 +13,13 @@
 //! this is the dateline: two channels, whatever its length.
 //!
 //! **Source.** Schroeder et al., *Autonet*, IEEE JSAC 9(8) 1991 (up*/down* order); Sancho, Robles, Duato (layers of such
-//! orders). **Cost.** O(n x ports) a destination once, where paths are that long; 8 bytes a vertex.
+//! orders). **Cost.** O(n x ports) a destination once, where paths are that long
+//! and n is a few thousand at most; 8 bytes a vertex.
 
 use super::{CHANNELS, Graph, NONE};
+
+/// Looks at ports that counting turns may take; otherwise there are as many channels as can be, and an escape.
+const MOST_WORK: usize = 1 << 26;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -46,7 +50,9 @@ impl Graph {
             return;
         }
         let mut turns = self.numbered();
-        let most = self.most_turns(&turns, legs);
+        // to count the turns of all paths of a large graph would take longer than most runs: they may be as many as any
+        let work = self.forward() * self.peer.len();
+        let most = if work > MOST_WORK { CHANNELS } else { self.most_turns(&turns, legs) };
         turns.escape = most >= CHANNELS;
         self.channels = (most + 1).min(CHANNELS);
         self.turns = Some(turns);
@@ -131,19 +137,22 @@ impl Graph {
         let n = self.forward();
         let (mut number, mut parent) = (vec![u32::MAX; n], vec![0; n]);
         let mut order = Vec::with_capacity(n);
-        if let Some(&root) = self.homes.first() {
-            number[(root - self.base) as usize] = 0;
-            order.push(root);
-        }
         let mut done = 0;
-        while let Some(&v) = order.get(done) {
-            done += 1;
-            for p in self.through(v) {
-                let (w, back) = self.ends(v)[p as usize];
-                let slot = (w - self.base) as usize;
-                if number[slot] == u32::MAX {
-                    (number[slot], parent[slot]) = (order.len() as u32, back);
-                    order.push(w);
+        // planes of switches need not meet: each has a root of its own
+        for &root in &self.homes {
+            if number[(root - self.base) as usize] == u32::MAX {
+                number[(root - self.base) as usize] = order.len() as u32;
+                order.push(root);
+            }
+            while let Some(&v) = order.get(done) {
+                done += 1;
+                for p in self.through(v) {
+                    let (w, back) = self.ends(v)[p as usize];
+                    let slot = (w - self.base) as usize;
+                    if number[slot] == u32::MAX {
+                        (number[slot], parent[slot]) = (order.len() as u32, back);
+                        order.push(w);
+                    }
                 }
             }
         }
