@@ -19,6 +19,7 @@ __all__ = [
     "Fabric",
     "Network",
     "buffer_bytes",
+    "flag",
     "packet_bytes",
     "parse_fabric",
     "parse_kind",
@@ -114,6 +115,13 @@ def positive(value: object, what: str, fabric: str) -> int:
     if number is None or not 1 <= number < 2**32:
         raise FabricError(f"fabric {fabric}: {what} is {value!r}; it must be a whole number from 1 to {2**32 - 1}")
     return number
+
+
+def flag(value: object, what: str, fabric: str) -> bool:
+    """Return a bool, or raise :class:`FabricError`: the text ``"false"`` is not one."""
+    if not isinstance(value, bool):
+        raise FabricError(f"fabric {fabric}: {what} is {value!r}; it must be True or False")
+    return value
 
 
 def parse_fabric(value: object, system: str) -> Fabric:

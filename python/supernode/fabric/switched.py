@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from supernode.fabric.base import Network, buffer_bytes, packet_bytes, parse_kind, parse_routing, positive
+from supernode.fabric.base import Network, buffer_bytes, flag, packet_bytes, parse_kind, parse_routing, positive
 from supernode.spec import Clos, LinkSpec, NetworkSpec, SwitchSpec
 from supernode.units import Quantity, parse_rate, parse_time
 
@@ -67,7 +67,9 @@ class Switched:
         payload, overhead = packet_bytes(self.payload, self.overhead)
         link = LinkSpec(parse_rate(self.bandwidth, "bandwidth"), parse_time(self.latency, "latency"), self.medium)
         switch = SwitchSpec(
-            parse_time(self.switch_latency, "switch_latency", zero=True), self.cut_through, self.in_network_reduce
+            parse_time(self.switch_latency, "switch_latency", zero=True),
+            flag(self.cut_through, "cut_through", name),
+            flag(self.in_network_reduce, "in_network_reduce", name),
         )
         spec = NetworkSpec(
             name=name,
