@@ -1,5 +1,7 @@
 """Systems that users put together."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -88,6 +90,9 @@ def base() -> System:
 SWITCH = sn.Switched(bandwidth="1 GB/s", latency="1 ns")
 TORUS = sn.Torus(dims=(2, 4), bandwidth="1 GB/s", latency="1 ns")
 TREE = sn.FatTree(radix=64, link="400 Gbit/s")
+NO_BOOL: Any = "no"
+NO_DEVICE: Any = "gpu"
+PLANES = sn.FatTree(radix=8, link="400 Gbit/s", planes=2)
 
 WRONG = [
     (lambda: System("s").to_spec(), SpecError, "has no network"),
@@ -108,6 +113,14 @@ WRONG = [
     (lambda: sn.Switched(bandwidth="1 GB/s", latency="1 ns", routing="magic"), SpecError, "unknown routing 'magic'"),
     (lambda: sn.Switched(bandwidth="1 GB/s", latency="1 ns", kind="wifi"), SpecError, "unknown network kind 'wifi'"),
     (lambda: sn.Device(hbm="fast"), UnitError, "hbm"),
+    (lambda: System("s").scale_up(NO_DEVICE, count=8, fabric=SWITCH), SpecError, "device is 'gpu'"),
+    (lambda: System("s").scale_out(TREE, count=8, device=NO_DEVICE), SpecError, "device is 'gpu'"),
+    (lambda: System("s").scale_up(count=8, fabric=PLANES), FabricError, "nics_per_device must be 2"),
+    (lambda: sn.Switched(bandwidth="1 GB/s", latency="1 ns", cut_through=NO_BOOL), FabricError, "cut_through is 'no'"),
+    (lambda: sn.Switched(bandwidth="1 GB/s", latency="1 ns", in_network_reduce=NO_BOOL), FabricError, "is 'no'"),
+    (lambda: sn.FatTree(radix=64, link="1 GB/s", cut_through=NO_BOOL), FabricError, "cut_through is 'no'"),
+    (lambda: sn.Torus(dims=(4,), bandwidth="1 GB/s", latency="1 ns", dateline=NO_BOOL), FabricError, "is 'no'"),
+    (lambda: sn.Hypercube(dimensions=2, bandwidth="1 GB/s", latency=9, cut_through=NO_BOOL), FabricError, "is 'no'"),
 ]  # fmt: skip
 
 
@@ -115,6 +128,23 @@ WRONG = [
 def test_errors(build: object, kind: type[Exception], says: str) -> None:
     with pytest.raises(kind, match=says):
         build()  # type: ignore[operator]
+
+
+def test_planes_of_a_tree_between_two_networks() -> None:
+    inner = System("s").scale_up(count=4, fabric=SWITCH)
+    system = inner.scale_up(count=16, fabric=PLANES, nics_per_device=4).scale_out(TREE).replicate(2)
+    assert [n.planes for n in system.to_spec().networks] == [[1], [2, 2], [1]]
+    # 400 Gbit/s a port: all four cross, 8 accelerators a half
+    assert sn.inventory(inner.scale_up(count=16, fabric=PLANES, nics_per_device=4)).bisection_gbps == 8 * 4 * 50
+
+
+@pytest.mark.parametrize("routing", ["valiant", "ugal", "adaptive"])
+def test_the_analytic_model_says_that_it_knows_no_detours(routing: str) -> None:
+    cube = sn.Hypercube(dimensions=3, bandwidth="1 GB/s", latency="1 ns", routing=routing)
+    system = System("s").scale_up(count=8, fabric=cube)
+    said = f"scale_up: the analytic model takes routing '{routing}' as spraying over shortest paths"
+    assert said in sn.all_to_all(system, size="8 KiB", fidelity="analytic").warnings
+    assert said not in sn.all_to_all(system, size="8 KiB", fidelity="packet").warnings
 
 
 def test_a_scale_out_that_joins_nothing_is_a_note() -> None:

@@ -211,6 +211,15 @@ def test_an_output_that_cannot_be_made_is_exit_code_2(tmp_path: Path, option: st
     assert "Traceback" not in done.stderr
 
 
+def test_a_format_of_tables_is_checked_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "job.toml").write_text('system = "hgx-h100"\ncollective = "barrier"\n')
+    for arguments in (["bench", "all_reduce", "hgx-h100", "--sizes", "8"], ["run", "job.toml"]):
+        done = supernode(*arguments, "-o", "out", "--format", "csv", cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "format 'csv' is not valid; use one of parquet, arrow" in done.stderr
+        assert not (tmp_path / "out").exists()
+
+
 def test_a_closed_pipe_is_silent() -> None:
     command = f"{sys.executable} -m supernode show cloudmatrix384 | head -n 1"
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False, timeout=60)

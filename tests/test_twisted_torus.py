@@ -100,7 +100,7 @@ def test_a_file_keeps_twist_and_optics(tmp_path: Path) -> None:
     [
         ((4, 4, 4), {"twist": True}, "a torus of 4 x 4 x 4 has no twist"),
         ((4, 8, 16), {"twist": True}, "k x k x 2k"),
-        ((4, 8), {"twist": True, "wrap": False}, "has no twist"),
+        ((4, 8), {"twist": True, "wrap": False}, "no wraparound in dimension 1 and 2"),
         ((2, 4), {"twist": True}, "k of 3 or more"),
         ((4, 8), {"twist": [(0, 2)]}, "pairs of dimensions from 0"),
         ((4, 8), {"twist": [(0,)]}, "pairs of dimensions from 0"),

@@ -17,7 +17,7 @@ from supernode.api import run_plan
 from supernode.collectives import BY_NAME, Barrier, parse_name
 from supernode.compare import compare
 from supernode.errors import SpecError
-from supernode.files import TABLE_FORMATS, check_file, check_folder, write_bytes, write_table
+from supernode.files import check_file, check_folder, check_format, write_bytes, write_table
 from supernode.options import RunOptions, parse_names
 from supernode.plan import Plan, make_plan
 from supernode.result import Result
@@ -125,8 +125,7 @@ class Bench:
 
     def save(self, folder: str | Path, format: str = "parquet") -> list[Path]:
         """Write ``bench.parquet`` (or ``.arrow``), ``nccl_tests.json`` and, last, ``meta.json``."""
-        if format not in TABLE_FORMATS:
-            raise SpecError(f"format {format!r} is not valid; use one of {', '.join(TABLE_FORMATS)}")
+        check_format(format)
         target = Path(folder)
         check_folder(target)
         table = target / f"bench.{format}"

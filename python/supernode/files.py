@@ -14,7 +14,7 @@ import pyarrow.parquet
 
 from supernode.errors import SpecError
 
-__all__ = ["TABLE_FORMATS", "atomic_path", "check_file", "check_folder", "write_bytes", "write_table"]
+__all__ = ["TABLE_FORMATS", "atomic_path", "check_file", "check_folder", "check_format", "write_bytes", "write_table"]
 
 
 def _write_parquet(table: pa.Table, path: Path) -> None:
@@ -91,6 +91,12 @@ def atomic_path(target: Path) -> Iterator[Path]:
 def _folder(target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     return target.parent
+
+
+def check_format(format: str) -> None:
+    """Refuse a format of tables that is not known, before anything is simulated."""
+    if format not in TABLE_FORMATS:
+        raise SpecError(f"format {format!r} is not valid; use one of {', '.join(TABLE_FORMATS)}")
 
 
 def write_bytes(target: Path, data: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from supernode.fabric.base import GRAPH_ROUTINGS
 from supernode.spec import RunSpec
 
 __all__ = ["merge", "no_effect"]
@@ -25,6 +26,12 @@ def no_effect(spec: RunSpec, given: Mapping[str, Any]) -> list[str]:
         found.append(f"protocol={given['protocol']!r} has no effect: stack {spec.stack.name} has only one")
     if given.get("flow_control") == "unlimited" and spec.fidelity == "analytic":
         found.append("flow_control='unlimited' has no effect: the run is analytic")
+    if spec.fidelity == "analytic":
+        found += [
+            f"{n.name}: the analytic model takes routing {n.routing!r} as spraying over shortest paths"
+            for n in spec.system.networks
+            if n.routing in GRAPH_ROUTINGS
+        ]
     if "skip" in given and spec.fidelity == "analytic":
         found.append(f"skip={given['skip']!r} has no effect: the run is analytic")
     return found

@@ -11,8 +11,8 @@ import msgspec
 import pyarrow as pa
 
 from supernode import core
-from supernode.errors import NotRecordedError, SpecError
-from supernode.files import TABLE_FORMATS, check_folder, write_bytes, write_table
+from supernode.errors import NotRecordedError
+from supernode.files import check_folder, check_format, write_bytes, write_table
 from supernode.names import canonical
 from supernode.noeffect import merge
 from supernode.options import RECORDS
@@ -291,8 +291,7 @@ class Result:
         list of Path
             The files.
         """
-        if format not in TABLE_FORMATS:
-            raise SpecError(f"format {format!r} is not valid; use one of {', '.join(TABLE_FORMATS)}")
+        check_format(format)
         target = Path(folder)
         check_folder(target)
         paths = []

@@ -229,7 +229,7 @@ class System:
 
         return io.write_file(self, path, format)
 
-    def scale_up(self, device: Device | None = None, *, count: int, fabric: Fabric) -> System:
+    def scale_up(self, device: Device | None = None, *, count: int, fabric: Fabric, nics_per_device: int = 1) -> System:
         """Join ``count`` accelerators, the first network of the system or the next one outwards.
 
         Parameters
@@ -240,8 +240,13 @@ class System:
             Accelerators that one copy of the network joins.
         fabric
             The network.
+        nics_per_device
+            Ports of each accelerator into this network, as for :meth:`scale_out`; of a :class:`~supernode.FatTree` with
+            planes a multiple of their number.
         """
         fabric = parse_fabric(fabric, self.name)
+        device = None if device is None else _device(device, self.name)
+        ports = positive(nics_per_device, "nics_per_device", self.name)
         span = positive(count, "count", self.name)
         if self.networks and span % self.unit_accelerators:
             raise FabricError(
@@ -254,7 +259,7 @@ class System:
         return replace(
             self,
             device=self.device if device is None else device,
-            networks=(*self.networks, fabric.network(level, span)),
+            networks=(*self.networks, fabric.network(level, span, ports=ports)),
             unit_accelerators=span,
         )
 
@@ -287,7 +292,7 @@ class System:
         span = positive(count, "count", self.name)
         return replace(
             self,
-            device=self.device if device is None else device,
+            device=self.device if device is None else _device(device, self.name),
             networks=(fabric.network("scale_out", span, ports=ports),),
             unit_accelerators=span,
         )
@@ -366,6 +371,12 @@ class System:
         """Word the warning about values that nobody published; empty if there are none."""
         defaults = [f"{a} (assumed: not given)" for n in self.all_networks() for a in n.assumed]
         return assumed_text(f"system {self.label}", [*self.unpublished, *defaults])
+
+
+def _device(value: object, system: str) -> Device:
+    if not isinstance(value, Device):
+        raise SpecError(f"system {system}: device is {value!r}; it must be a Device object, such as Device('gpu')")
+    return value
 
 
 #: What ``simulate`` takes as a system.

@@ -227,6 +227,23 @@ fn conserved(spec: &SystemSpec, record: &Record) -> bool {
     balance[fabric.accelerators() as usize..][..switches].iter().all(|&b| b == (0, 0, 0))
 }
 
+#[test]
+fn links_that_pass_others_on_are_never_over_their_rate() {
+    // a ring of accelerators that forward: what a sender has left with still uses the links that others come by
+    for (buffer, elements) in [(None, 32_768), (Some(64 * 1024), 32_768), (Some(8192), 5000)] {
+        let mut net = graph(8, 0, (0..8).map(|a| [a, (a + 1) % 8, 0, 1]).collect());
+        net.buffer = buffer;
+        if let TopologySpec::Graph { forwarding, .. } = &mut net.topology {
+            *forwarding = Some(0);
+        }
+        let spec = system(8, vec![net]);
+        let params = Params::new(AllToAll, Direct, 8, 8 * 4 * elements);
+        let r = Run { fluid: true, ..Run::default() }.collective(&spec, &params).unwrap();
+        let busiest = r.links.iter().map(|l| RATE.time(l.wire_bytes)).max().unwrap();
+        assert!(busiest <= r.finish_fs, "{buffer:?}: {busiest} of {}", r.finish_fs);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 

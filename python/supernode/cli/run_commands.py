@@ -14,7 +14,7 @@ from supernode.benchmark import bench as run_bench
 from supernode.cli.inspect_commands import Collective, Settings, System
 from supernode.cli.options import build_system, overrides_of, split_options, with_run_options
 from supernode.errors import SpecError
-from supernode.files import check_file, check_folder
+from supernode.files import check_file, check_folder, check_format
 from supernode.job import load_job
 from supernode.sizes import parse_sizes, sizes
 from supernode.terminal import print_warnings
@@ -61,6 +61,7 @@ def bench(
     machine = build_system(system, settings)
     if json is not None:
         check_file(json)
+    check_format(format)
     if output is not None:
         check_folder(output)
     lines = [f"supernode bench {collective} on {machine.label}, {machine.accelerators} accelerators"]
@@ -95,6 +96,7 @@ def run(
     if not job.is_file():
         raise SpecError(f"job file {str(job)!r} does not exist")
     system, collective, options = load_job(job, overrides_of(settings))
+    check_format(format)
     if output is not None:
         check_folder(output)
     result = simulate(system, collective, **options)

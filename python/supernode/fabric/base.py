@@ -19,6 +19,7 @@ __all__ = [
     "Fabric",
     "Network",
     "buffer_bytes",
+    "flag",
     "packet_bytes",
     "parse_fabric",
     "parse_kind",
@@ -134,6 +135,13 @@ def plane_links(count: int, links: int, fabric: str) -> list[int]:
             f"{MAX_PORTS}"
         )
     return [links] * count
+
+
+def flag(value: object, what: str, fabric: str) -> bool:
+    """Return a bool, or raise :class:`FabricError`: the text ``"false"`` is not one."""
+    if not isinstance(value, bool):
+        raise FabricError(f"fabric {fabric}: {what} is {value!r}; it must be True or False")
+    return value
 
 
 def parse_fabric(value: object, system: str) -> Fabric:

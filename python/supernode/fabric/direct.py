@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from supernode.errors import FabricError
-from supernode.fabric.base import buffer_bytes, packet_bytes, positive
+from supernode.fabric.base import buffer_bytes, flag, packet_bytes, positive
 from supernode.spec import FullMeshShape, LinkSpec, NetworkSpec, SwitchSpec, TorusShape
 from supernode.units import Quantity, parse_rate, parse_time
 
@@ -45,17 +45,18 @@ def direct_network(
         for rate, time in zip(rates, latencies, strict=True)
     ]
     buffers = [buffer_bytes(buffer, link, full, extra) for link in specs]
+    router = SwitchSpec(parse_time(hop_latency, "hop_latency", zero=True), flag(cut_through, "cut_through", name))
     return NetworkSpec(
         name=name,
         span=span,
         topology=shape,
         planes=[positive(links, "links", name)],
         links=specs,
-        switches=[SwitchSpec(parse_time(hop_latency, "hop_latency", zero=True), cut_through)],
+        switches=[router],
         payload=full,
         overhead=extra,
         routing="spray_round_robin",
-        dateline=dateline,
+        dateline=flag(dateline, "dateline", name),
         buffer=None if buffers[0] is None else max(b for b in buffers if b is not None),
     )
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from supernode.errors import FabricError, SizeOverflowError
-from supernode.fabric.base import Network, buffer_bytes, packet_bytes, parse_kind, parse_routing, positive
+from supernode.fabric.base import Network, buffer_bytes, flag, packet_bytes, parse_kind, parse_routing, positive
 from supernode.fabric.fit import Open
 from supernode.fabric.parts import CHANNELS, MAX_SWITCHES, check_size
 from supernode.spec import GraphShape, LinkSpec, NetworkSpec, SwitchSpec
@@ -208,7 +208,13 @@ class Family(ABC):
             topology=shape,
             planes=[1],
             links=links,
-            switches=[SwitchSpec(latency, self.cut_through, self.in_network_reduce)],
+            switches=[
+                SwitchSpec(
+                    latency,
+                    flag(self.cut_through, "cut_through", name),
+                    flag(self.in_network_reduce, "in_network_reduce", name),
+                )
+            ],
             payload=payload,
             overhead=overhead,
             routing=parse_routing(self.routing, graph=True),

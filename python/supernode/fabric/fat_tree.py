@@ -9,6 +9,7 @@ from supernode.errors import FabricError
 from supernode.fabric.base import (
     Network,
     buffer_bytes,
+    flag,
     packet_bytes,
     parse_kind,
     parse_routing,
@@ -83,13 +84,20 @@ class FatTree:
         """Build the network of ``span`` accelerators with ``ports`` NICs each."""
         planes = positive(ports if self.planes is None else self.planes, "planes", name)
         if positive(ports, "nics_per_device", name) % planes:
-            raise FabricError(f"fabric {name}: {ports} NICs of an accelerator do not divide among {planes} planes")
+            raise FabricError(
+                f"fabric {name}: {ports} NICs of an accelerator do not divide among {planes} planes; "
+                f"nics_per_device must be {planes} or a multiple of it"
+            )
         sized = self._size(name, positive(span, "count", name), ports // planes)
         payload, overhead = packet_bytes(self.payload, self.overhead)
         host = LinkSpec(parse_rate(self.link, "link"), self._latency("link_latency"), self.medium)
         trunk_rate = host.rate if self.trunk is None else parse_rate(self.trunk, "trunk")
         trunk = LinkSpec(trunk_rate, self._latency("trunk_latency"), self.medium)
-        switch = SwitchSpec(self._latency("switch_latency"), self.cut_through, self.in_network_reduce)
+        switch = SwitchSpec(
+            self._latency("switch_latency"),
+            flag(self.cut_through, "cut_through", name),
+            flag(self.in_network_reduce, "in_network_reduce", name),
+        )
         buffers = [buffer_bytes(self.buffer, each, payload, overhead) for each in (host, trunk)]
         spec = NetworkSpec(
             name=name,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from supernode.errors import FabricError
-from supernode.fabric.base import Network, buffer_bytes, packet_bytes, parse_kind, parse_routing, positive
+from supernode.fabric.base import Network, buffer_bytes, flag, packet_bytes, parse_kind, parse_routing, positive
 from supernode.fabric.parts import MAX_WEIGHT, Edge, SwitchNode, as_edge, as_switch, check_size, paired, shown
 from supernode.fabric.reach import unjoined, unreachable
 from supernode.spec import GraphShape, LinkSpec, NetworkSpec, SwitchSpec
@@ -166,7 +166,7 @@ class Graph:
         router = None
         if forwarding:
             latency = parse_time(self.switch_latency, "switch_latency of the graph", zero=True)
-            router = kinds.setdefault(SwitchSpec(latency, self.cut_through), len(kinds))
+            router = kinds.setdefault(SwitchSpec(latency, flag(self.cut_through, "cut_through", "graph")), len(kinds))
         shape = GraphShape(
             switches=len(self._nodes),
             edges=[(a, b, link, count) for (a, b, link), count in counts.items()],
@@ -239,8 +239,12 @@ class Graph:
         latency = self.switch_latency if node.latency is None else node.latency
         return SwitchSpec(
             parse_time(latency, f"latency of switch {node.name!r}", zero=True),
-            self.cut_through if node.cut_through is None else node.cut_through,
-            self.in_network_reduce if node.in_network_reduce is None else node.in_network_reduce,
+            flag(self.cut_through if node.cut_through is None else node.cut_through, "cut_through", "graph"),
+            flag(
+                self.in_network_reduce if node.in_network_reduce is None else node.in_network_reduce,
+                "in_network_reduce",
+                "graph",
+            ),
         )
 
     def _check_ports(self, shape: GraphShape) -> None:

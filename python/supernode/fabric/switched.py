@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from supernode.fabric.base import (
     Network,
     buffer_bytes,
+    flag,
     packet_bytes,
     parse_kind,
     parse_routing,
@@ -75,7 +76,9 @@ class Switched:
         payload, overhead = packet_bytes(self.payload, self.overhead)
         link = LinkSpec(parse_rate(self.bandwidth, "bandwidth"), parse_time(self.latency, "latency"), self.medium)
         switch = SwitchSpec(
-            parse_time(self.switch_latency, "switch_latency", zero=True), self.cut_through, self.in_network_reduce
+            parse_time(self.switch_latency, "switch_latency", zero=True),
+            flag(self.cut_through, "cut_through", name),
+            flag(self.in_network_reduce, "in_network_reduce", name),
         )
         spec = NetworkSpec(
             name=name,

@@ -34,9 +34,11 @@ def torus_shape(
         ]
         if twist and (not doubled or {i for i, _ in doubled} & {j for _, j in doubled}):
             sides = " x ".join(str(d) for d in dims)
+            lines = [str(i + 1) for i, w in enumerate(wraps) if not w]
+            why = f"; there is no wraparound in dimension {' and '.join(lines)}" if lines else ""
             raise FabricError(
                 f"fabric {name}: a torus of {sides} has no twist; its rings must be of k and 2k, for example "
-                f"k x k x 2k or k x 2k x 2k with k of 3 or more"
+                f"k x k x 2k or k x 2k x 2k with k of 3 or more{why}"
             )
         return TorusShape(list(dims), rings, doubled if twist else [])
     pairs = [tuple(pair) for pair in twist]

@@ -162,7 +162,8 @@ def detect(path: Path, text: str) -> str:
     for name in ("toml", "graphml", "htsim", "dot"):
         if suffix in FORMATS[name].extensions:
             return name
-    reason = f"its format cannot be told; give format= as one of {', '.join(FORMATS)}"
+    read = [name for name, each in FORMATS.items() if name == "toml" or each.read is not None]
+    reason = f"its format cannot be told; give format= as one of {', '.join(read)}"
     start = text.lstrip()
     if start.startswith("<"):
         root = _ROOT.search(text)
