@@ -273,6 +273,27 @@ fn long_rings_and_tori_need_few_channels() {
     assert!(channels(&[8, 8, 8]) <= 4, "{}", channels(&[8, 8, 8]));
 }
 
+#[test]
+fn what_accelerators_get_and_what_they_pass_on_does_not_depend_on_threads() {
+    // they look at their queues, and free buffers of one link by either
+    let edges = [
+        [[2, 8, 0, 3], [9, 8, 0, 3], [6, 9, 0, 1], [3, 8, 0, 1], [1, 6, 0, 1], [5, 2, 0, 2], [4, 8, 0, 1]].to_vec(),
+        [[7, 4, 0, 1], [0, 7, 0, 1], [2, 0, 0, 2], [4, 0, 0, 2], [7, 6, 1, 1], [2, 6, 0, 1]].to_vec(),
+    ];
+    let mut net = graph(6, 4, edges.concat());
+    if let TopologySpec::Graph { forwarding, weights, .. } = &mut net.topology {
+        (*forwarding, *weights) = (Some(0), vec![1, 3]);
+    }
+    let link = LinkSpec { rate: BitRate(400_000_000_000), latency_fs: 100_000_000, medium: String::new() };
+    net.links = vec![link.clone(), link];
+    net.switches[0].latency_fs = 80_000_000;
+    (net.payload, net.overhead, net.buffer, net.routing) = (1024, 64, Some(19_584), RoutingSpec::Ugal);
+    let spec = system(6, vec![net]);
+    let params = Params::new(Collective::AllReduce, Algorithm::Ring, 6, 4_000_008);
+    let time = |threads| Run { threads, skip: false, ..Run::default() }.collective(&spec, &params).unwrap().finish_fs;
+    assert_eq!([time(2), time(3)], [time(1); 2]);
+}
+
 /// Wire bytes of the links that leave a graph's leaves upwards.
 fn uplinks(net: &NetworkSpec, algorithm: Algorithm, bytes: u64, leaf: impl Fn(u32) -> bool) -> Vec<u64> {
     let record = run(net, Collective::AllToAll, algorithm, bytes);
