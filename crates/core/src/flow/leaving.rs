@@ -17,6 +17,7 @@
 
 use super::gates::{Message, MessageKind, Part, Place, Stage};
 use super::run::{Run, What};
+use crate::fabric::Shape;
 
 /// Freed bytes are announced in eighths of the buffer, as in the packet engine.
 const CREDIT_UPDATES: f64 = 8.0;
@@ -72,7 +73,12 @@ impl Run<'_> {
         let Place::Gate { index, first, .. } = place else {
             return;
         };
-        if !self.job.fabric.networks[self.messages[message as usize].network].is_direct() {
+        let through = match &self.job.fabric.networks[self.messages[message as usize].network].planes[0].shape {
+            Shape::Clos(_) => false,
+            Shape::Direct(_) => true,
+            Shape::Graph(graph) => graph.forwards(),
+        };
+        if !through {
             self.fair.release_first(id, first);
         }
         self.plan(id);
