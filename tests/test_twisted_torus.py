@@ -31,6 +31,15 @@ def test_the_short_wraparounds_shift_the_long_sides() -> None:
     assert (rows[3 + 4 * 1, 0], rows[0 + 4 * 1, 1]) == (0 + 4 * 5, 3 + 4 * 5)
 
 
+def test_a_side_that_is_left_open_may_be_the_long_one() -> None:
+    fabric = sn.Torus(dims=(3, None), twist=True, **LINK)
+    assert sn.System("t").scale_up(count=18, fabric=fabric).to_spec().networks[0].topology == TorusShape(
+        [3, 6], [True] * 2, [(0, 1)]
+    )
+    with pytest.raises(FabricError, match="a torus of 3 x 5 has no twist"):
+        sn.System("t").scale_up(count=15, fabric=fabric)
+
+
 def test_the_list_of_edges_is_that_of_the_core(tmp_path: Path) -> None:
     system = torus((3, 6, 6), twist=True, links=2)
     system.save(tmp_path / "t.dot")

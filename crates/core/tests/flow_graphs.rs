@@ -193,6 +193,19 @@ fn accelerators_with_several_neighbours_send_by_all() {
 }
 
 #[test]
+fn what_accelerators_pass_on_shares_their_links_with_what_they_have_sent() {
+    // a chain of 0 = 1 - 2 = 3: two pieces go over the link in the middle, and no buffer holds anything back
+    let mut net = graph(4, 0, vec![[0, 1, 0, 2], [1, 2, 0, 1], [2, 3, 0, 2]]);
+    if let TopologySpec::Graph { forwarding, .. } = &mut net.topology {
+        *forwarding = Some(0);
+    }
+    net.buffer = None;
+    let params = Params::new(Gather, Direct, 4, 4 * MIB);
+    let r = fluid().collective(&routed(&net, SprayRoundRobin), &params).unwrap();
+    assert!(r.finish_fs >= 2 * MIB * B, "{} fs", r.finish_fs);
+}
+
+#[test]
 fn what_fluids_cannot_follow_is_refused() {
     let params = Params::new(AllReduce, Ring, 72, 4096);
     let refused = fluid().collective(&routed(&dragonfly(2, 4, 2), Ugal), &params).unwrap_err().to_string();

@@ -107,6 +107,14 @@ fn forwarding(n: u32, edges: Vec<[u32; 4]>) -> NetworkSpec {
     net
 }
 
+/// Accelerators at some switches each, and which of these are joined.
+fn plugged(n: u32, trunks: Vec<[u32; 2]>, homes: impl Fn(u32) -> Vec<u32>) -> NetworkSpec {
+    let switches = trunks.iter().flatten().max().map_or(1, |last| last + 1);
+    let mut edges: Vec<[u32; 4]> = trunks.iter().map(|&[a, b]| [n + a, n + b, 0, 1]).collect();
+    edges.extend((0..n).flat_map(|a| homes(a).into_iter().map(move |home| [a, n + home, 0, 1])));
+    graph(n, switches, edges)
+}
+
 /// The edges of a torus.
 fn wound(dims: &[u32]) -> Vec<[u32; 4]> {
     let n: u32 = dims.iter().product();
@@ -175,6 +183,20 @@ fn no_channel_waits_for_itself() {
         edges.extend((0..n / 8).map(|_| [draw(n), draw(n), 0, 1]).filter(|e| e[0] != e[1]));
         nets.push(forwarding(n, edges));
     }
+    // accelerators at every switch of a ring, which only detours go round; and planes of rings, short and long
+    nets.push(plugged(8, (0..7).map(|s| [s, (s + 1) % 7]).collect(), |_| (0..7).collect()));
+    for n in [9, 24] {
+        let rings = (0..2 * n).map(|s| [s, s / n * n + (s + 1) % n]).collect();
+        nets.push(plugged(n, rings, |a| vec![a, n + a]));
+    }
+    for n in [12, 30, 60] {
+        // two planes of random graphs, and accelerators at two switches of either
+        let mut trunks: Vec<[u32; 2]> =
+            (0..2 * n).filter(|s| s % n > 0).map(|s| [s, s / n * n + draw(s % n)]).collect();
+        trunks.extend((0..n / 4).map(|_| [draw(n), draw(n)]).filter(|e| e[0] != e[1]));
+        let homes: Vec<[u32; 4]> = (0..20).map(|_| [draw(n), draw(n), n + draw(n), n + draw(n)]).collect();
+        nets.push(plugged(20, trunks, |a| homes[a as usize].to_vec()));
+    }
     let mut escapes = 0;
     for mut net in nets {
         net.buffer = Some(4096);
@@ -196,9 +218,10 @@ fn no_channel_waits_for_itself() {
                         let (mut at, mut port, mut channel) = (from, onward.port, onward.channel);
                         let (mut course, mut links) = (router.course(), 0);
                         loop {
-                            assert!(channel < channels, "channel {channel} of {channels}");
                             let last = link(at, port, channel);
                             let (next, back) = graph.peer(at, port).unwrap();
+                            // at an accelerator that does not forward nothing waits for anything
+                            assert!(channel < channels || next == to && !graph.forwards(), "{channel} of {channels}");
                             links += 1;
                             if next == to {
                                 break;
@@ -252,6 +275,27 @@ fn long_rings_and_tori_need_few_channels() {
     assert_eq!(channels(&[12]), 6, "by links");
     assert_eq!(channels(&[100]), 2, "a dateline");
     assert!(channels(&[8, 8, 8]) <= 4, "{}", channels(&[8, 8, 8]));
+}
+
+#[test]
+fn what_accelerators_get_and_what_they_pass_on_does_not_depend_on_threads() {
+    // they look at their queues, and free buffers of one link by either
+    let edges = [
+        [[2, 8, 0, 3], [9, 8, 0, 3], [6, 9, 0, 1], [3, 8, 0, 1], [1, 6, 0, 1], [5, 2, 0, 2], [4, 8, 0, 1]].to_vec(),
+        [[7, 4, 0, 1], [0, 7, 0, 1], [2, 0, 0, 2], [4, 0, 0, 2], [7, 6, 1, 1], [2, 6, 0, 1]].to_vec(),
+    ];
+    let mut net = graph(6, 4, edges.concat());
+    if let TopologySpec::Graph { forwarding, weights, .. } = &mut net.topology {
+        (*forwarding, *weights) = (Some(0), vec![1, 3]);
+    }
+    let link = LinkSpec { rate: BitRate(400_000_000_000), latency_fs: 100_000_000, medium: String::new() };
+    net.links = vec![link.clone(), link];
+    net.switches[0].latency_fs = 80_000_000;
+    (net.payload, net.overhead, net.buffer, net.routing) = (1024, 64, Some(19_584), RoutingSpec::Ugal);
+    let spec = system(6, vec![net]);
+    let params = Params::new(Collective::AllReduce, Algorithm::Ring, 6, 4_000_008);
+    let time = |threads| Run { threads, skip: false, ..Run::default() }.collective(&spec, &params).unwrap().finish_fs;
+    assert_eq!([time(2), time(3)], [time(1); 2]);
 }
 
 /// Wire bytes of the links that leave a graph's leaves upwards.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from math import prod
 
 from supernode.errors import FabricError
@@ -91,6 +91,10 @@ class Torus:
     medium: str = ""
 
     def __post_init__(self) -> None:
+        if self.twist is True and None in self.dims:
+            # which side is twice another is only known with the number of accelerators
+            replace(self, twist=False)
+            return
         self.network("fabric", prod(closed_dims(self.dims, None, "fabric", most=MOST)))
 
     def network(self, name: str, span: int, *, ports: int = 1) -> Network:

@@ -76,8 +76,10 @@ impl Shard<'_> {
                 }
             };
             let mut begin = if endpoint == UNPLUGGED { NEVER } else { self.endpoints[endpoint as usize].next_start() };
+            let arrival = arrivals.get(arrived).map_or(NEVER, |packet| packet.time);
             while let Some((now, packet)) = deliveries.get(delivered) {
-                if *now > begin.min(departure) {
+                // not before what arrives earlier, which may leave earlier yet
+                if *now > begin.min(departure).min(arrival) {
                     break;
                 }
                 debug_assert!(*now >= start, "an event of the past: {now} before {start}");

@@ -4,7 +4,8 @@
 //! weight w is passed w rounds later. Distances of accelerators that do not forward follow from the switches that they are plugged into.
 //!
 //! **Invariant.** A distance is that of a path through vertices that forward only. **Cost.** O(n^2 + n x ports / 64 x diameter)
-//! of n such vertices once, a byte a pair; a look at the links of an accelerator a query.
+//! of n such vertices once, a byte a pair; a look at the links of an accelerator a query. The longest: O(kinds x n + kinds^2) x ports, where a kind are accelerators with the
+//! same neighbours. **Limits.** Vertices that forward are at most 254 apart.
 
 use super::{Graph, NONE, NOWHERE, Refusal};
 
@@ -126,33 +127,83 @@ impl Graph {
         };
         let kinds: Vec<([u32; 2], Option<(u32, u32)>)> = kinds.into_values().map(|two| (two, plain(two[0]))).collect();
         let mut longest = (0, (0, 0));
-        let mut see = |x: u32, y: u32, far: Option<u32>| {
-            let Some(far) = far else {
-                let problem = format!("no path between accelerators {} and {}", x.min(y), x.max(y));
-                let more = if self.forwards() { "" } else { "; accelerators do not forward" };
-                return Err((problem, format!("a connected graph{more}")));
-            };
+        let mut see = |x: u32, y: u32, far: u32| {
+            if far == NOWHERE {
+                return Err(self.apart_by(x.min(y), x.max(y)));
+            }
             if far > longest.0 {
                 longest = (far, (x, y));
             }
             Ok(())
         };
+        let all_plain = kinds.iter().all(|kind| kind.1.is_some());
         for &([x, twin], here) in &kinds {
             if twin != x {
-                see(x, twin, self.far(metric, x, twin))?;
+                see(x, twin, self.far(metric, x, twin).unwrap_or(NOWHERE))?;
             }
             let row = here.map(|(home, own)| (metric.row(self, home), own));
-            for &([y, _], there) in &kinds {
+            let reach = if all_plain { vec![] } else { self.reach(x) };
+            for &([y, _], there) in kinds.iter().filter(|kind| kind.0[0] != x) {
                 let far = match (row, there) {
-                    (Some((row, own)), Some((home, other))) => {
-                        let apart = row[(home - self.base) as usize];
-                        (apart < NONE).then(|| if x == y { 0 } else { own + u32::from(apart) + other })
-                    }
-                    _ => self.far(metric, x, y),
+                    (Some((row, own)), Some((home, other))) => match row[(home - self.base) as usize] {
+                        NONE => NOWHERE,
+                        apart => own + u32::from(apart) + other,
+                    },
+                    _ => self.reached(&reach, x, y),
                 };
                 see(x, y, far)?;
             }
         }
         Ok(longest)
+    }
+
+    /// Distances of all that forward from an accelerator; [`NOWHERE`] if there is no path.
+    fn reach(&self, from: u32) -> Vec<u32> {
+        let (metric, near) = (self.metric(), self.near[from as usize]);
+        let itself = [(from, 0)];
+        let homes = if self.forwards() { &itself } else { self.homes(from) };
+        let mut reach = vec![NOWHERE; self.forward()];
+        for (p, home) in (near..).zip(homes) {
+            let weight = if self.forwards() { 0 } else { u32::from(metric.weights[usize::from(self.class(from, p))]) };
+            for (reach, &apart) in reach.iter_mut().zip(metric.row(self, home.0)).filter(|(_, apart)| **apart < NONE) {
+                *reach = (*reach).min(u32::from(apart) + weight);
+            }
+        }
+        reach
+    }
+
+    /// Distance from one accelerator, from which all that forward are so far, to another; [`NOWHERE`] if there is no path.
+    fn reached(&self, reach: &[u32], from: u32, to: u32) -> u32 {
+        if self.forwards() {
+            return reach[to as usize];
+        }
+        let (metric, near) = (self.metric(), self.near[to as usize] as usize);
+        let over = |(p, end): (usize, &(u32, u32))| {
+            let before = if p >= near {
+                reach[(end.0 - self.base) as usize]
+            } else if end.0 == from {
+                0
+            } else {
+                NOWHERE
+            };
+            before.saturating_add(metric.weights[usize::from(self.class(to, p as u32))].into())
+        };
+        self.ends(to).iter().enumerate().map(over).min().unwrap_or(NOWHERE)
+    }
+
+    /// Why there is no distance between two accelerators.
+    fn apart_by(&self, x: u32, y: u32) -> Refusal {
+        let planes = |a: u32| {
+            let homes: Vec<u32> =
+                if self.forwards() { vec![a] } else { self.homes(a).iter().map(|end| end.0).collect() };
+            homes.into_iter().map(|home| self.plane[(home - self.base) as usize])
+        };
+        if planes(x).any(|plane| planes(y).any(|other| other == plane)) {
+            let what = if self.weight_apart.is_some() { "weight" } else { "links" };
+            let problem = format!("more than {} {what} between accelerators {x} and {y}", NONE - 1);
+            return (problem, "shorter paths in an explicit graph, or a torus".into());
+        }
+        let more = if self.forwards() { "" } else { "; accelerators do not forward" };
+        (format!("no path between accelerators {x} and {y}"), format!("a connected graph{more}"))
     }
 }

@@ -10,8 +10,9 @@
 //! **Invariant.** [`Graph::peer`] is an involution; every accelerator reaches every other. A vertex's ports to accelerators
 //! come first, then those to switches, each in the order of the edges.
 //!
-//! **Cost.** Memory: 12 bytes a port and one byte a pair of those who forward, two if links weigh differently. Building: a breadth-first search from 64 switches at a
-//! time. A hop is a look into a table of next hops ([`onward`]), or at the ports of its vertex.
+//! **Cost.** Memory: 12 bytes a port and one byte a pair of those who forward, two if links weigh differently; from the first
+//! packet on, two more a pair of one who forwards and one with accelerators ([`onward`]). Building: a breadth-first search from 64
+//! switches at a time. A hop looks into a table, or at the ports of its vertex where that would be too large.
 
 mod distance;
 mod onward;

@@ -5,7 +5,7 @@
 //! set is stored once.
 //!
 //! **Invariant.** A set holds what [`Graph::nearer`] or [`Graph::towards`] finds, in the same order. **Cost.** O(vertices x homes x
-//! ports) once, when the first packet asks; at most [`MOST_PAIRS`] pairs, beyond which there is no table.
+//! ports) once, when the first packet asks; at most [`MOST_PAIRS`] pairs and [`MOST_LISTED`] ports and sets, beyond which there is no table.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +13,8 @@ use super::{Graph, NOWHERE};
 
 /// Two bytes each.
 const MOST_PAIRS: usize = 1 << 25;
+/// Ports of all sets, two bytes each, and sets, four each: where hardly two homes share a set, these would be most of it.
+const MOST_LISTED: usize = 1 << 24;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -66,6 +68,9 @@ impl Onward {
                 }
             }
             let base = table.first.len() as u32 - 1;
+            if table.ports.len() + table.first.len() > MOST_LISTED {
+                return None;
+            }
             table.first_set.push(base);
             let mut known: BTreeMap<&[u64], u16> = BTreeMap::new();
             let mut before: Option<(&[u64], u16)> = None;

@@ -86,6 +86,10 @@ fn what_is_wrong_is_named() {
     assert_eq!(Graph::forwarding(3, 0, &chain, &[1]).unwrap().hops(0, 2), Some(2));
     let apart = Graph::forwarding(4, 0, &chain, &[1]).unwrap_err();
     assert_eq!(apart, ("no path between accelerators 1 and 3".into(), "a connected graph".into()));
+    // 255 links are one more than a byte tells
+    let line = |n: u32| Graph::forwarding(n, 0, &(1..n).map(|a| edge(a - 1, a, 1)).collect::<Vec<_>>(), &[1]);
+    assert_eq!(line(255).unwrap().diameter(), 254);
+    assert_eq!(line(256).unwrap_err().0, "more than 254 links between accelerators 0 and 255");
     assert_eq!(Graph::forwarding(20_000, 0, &[], &[1]).unwrap_err().0, "20000 vertices that forward a copy");
     assert_eq!(refusal(2, 1, &[edge(0, 3, 1)]), "edge 0 between vertices 0 and 3");
     assert_eq!(refusal(2, 1, &[edge(1, 1, 1)]), "edge 0 between vertices 1 and 1");

@@ -39,10 +39,11 @@ impl Graph {
     /// before: by links if there are so many channels, otherwise by turns.
     pub fn arrange(&mut self, legs: u32, lead: u32) {
         let far = match self.forwards() {
-            false => self.longest.saturating_sub(2),
-            // whoever forwards can be the detour
-            true if legs > 1 => (0..self.forward()).map(|v| self.farthest_of(v)).max().unwrap_or(0),
+            // whoever forwards can be the detour, or whoever has accelerators: not only by the nearest home of each
+            true if legs > 1 => self.farthest_among(&(0..self.forward() as u32).collect::<Vec<_>>()),
+            false if legs > 1 => self.farthest_among(&self.homes),
             true => self.longest,
+            false => self.longest.saturating_sub(2),
         };
         let links = legs * far + lead;
         if links <= CHANNELS {
@@ -109,7 +110,9 @@ impl Graph {
         let number = |vertex: u32| turns.number[(vertex - self.base) as usize];
         let parent = |vertex: u32| self.ends(vertex)[turns.parent[(vertex - self.base) as usize] as usize].0;
         // up from the destination: if that comes by here, the one before is where to go
-        let mut below = if to >= self.base { to } else { self.homes(to).first().map_or(at, |home| home.0) };
+        let plane = |vertex: u32| self.plane[(vertex - self.base) as usize];
+        let home = || self.homes(to).iter().find(|home| plane(home.0) == plane(at));
+        let mut below = if to >= self.base { to } else { home().map_or(at, |home| home.0) };
         while number(below) > number(at) {
             let above = parent(below);
             if above == at {
@@ -120,30 +123,23 @@ impl Graph {
         turns.parent[(at - self.base) as usize]
     }
 
-    /// Largest distance to a vertex that forwards, in what paths are chosen by, which is no less than in links.
-    fn farthest_of(&self, v: usize) -> u32 {
-        self.metric()
-            .row(self, self.base + v as u32)
-            .iter()
-            .copied()
-            .filter(|&far| far < NONE)
-            .max()
-            .unwrap_or(0)
-            .into()
+    /// Largest distance between some that forward, in what paths are chosen by, which is no less than in links.
+    fn farthest_among(&self, some: &[u32]) -> u32 {
+        let row = |&to: &u32| self.metric().row(self, to);
+        let far = some.iter().flat_map(|to| some.iter().map(move |&from| row(to)[(from - self.base) as usize]));
+        far.filter(|&far| far < NONE).max().unwrap_or(0).into()
     }
 
-    /// Numbers and parents, by breadth-first search. Parts that hold no accelerator are left out: no packet comes there.
+    /// Numbers and parents, by breadth-first search of each plane. Parts that hold no accelerator are left out: no packet comes
+    /// there.
     fn numbered(&self) -> Turns {
         let n = self.forward();
         let (mut number, mut parent) = (vec![u32::MAX; n], vec![0; n]);
         let mut order = Vec::with_capacity(n);
         let mut done = 0;
-        // planes of switches need not meet: each has a root of its own
-        for &root in &self.homes {
-            if number[(root - self.base) as usize] == u32::MAX {
-                number[(root - self.base) as usize] = order.len() as u32;
-                order.push(root);
-            }
+        for &root in self.planes.iter().filter_map(|plane| plane.first()) {
+            number[(root - self.base) as usize] = order.len() as u32;
+            order.push(root);
             while let Some(&v) = order.get(done) {
                 done += 1;
                 for p in self.through(v) {
