@@ -273,6 +273,13 @@ fn long_rings_and_tori_need_few_channels() {
         Fabric::new(&system(n, vec![net])).unwrap().networks[0].channels
     };
     assert_eq!(channels(&[12]), 6, "by links");
+    // two times local, global, local, though global links weigh three
+    let mut detours = dragonfly(2, 4, 2);
+    (detours.buffer, detours.routing) = (Some(4096), RoutingSpec::Valiant);
+    let n = detours.span;
+    let fabric = Fabric::new(&system(n, vec![detours])).unwrap();
+    let supernode_core::fabric::Shape::Graph(shape) = &fabric.networks[0].planes[0].shape else { panic!("a graph") };
+    assert_eq!((fabric.networks[0].channels, shape.turning()), (6, false));
     assert_eq!(channels(&[100]), 2, "a dateline");
     assert!(channels(&[8, 8, 8]) <= 4, "{}", channels(&[8, 8, 8]));
 }

@@ -18,8 +18,8 @@
 
 use super::{CHANNELS, Graph, NONE};
 
-/// Looks at ports that counting turns may take; otherwise there are as many channels as can be, and an escape.
-const MOST_WORK: usize = 1 << 26;
+/// Looks at ports that counting links or turns may take; otherwise there are as many channels as can be, and an escape.
+const MOST_WORK: usize = 1 << 27;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -38,25 +38,52 @@ impl Graph {
     /// Sees to virtual channels for paths of so many legs (two with a detour) after so many links that were dealt out
     /// before: by links if there are so many channels, otherwise by turns.
     pub fn arrange(&mut self, legs: u32, lead: u32) {
+        // whoever forwards can be the detour, or whoever has accelerators: not only by the nearest home of each
+        let some = match legs > 1 && self.forwards() {
+            true => (0..self.forward() as u32).collect(),
+            false => self.homes.clone(),
+        };
         let far = match self.forwards() {
-            // whoever forwards can be the detour, or whoever has accelerators: not only by the nearest home of each
-            true if legs > 1 => self.farthest_among(&(0..self.forward() as u32).collect::<Vec<_>>()),
-            false if legs > 1 => self.farthest_among(&self.homes),
+            _ if legs > 1 => self.farthest_among(&some),
             true => self.longest,
             false => self.longest.saturating_sub(2),
         };
-        let links = legs * far + lead;
+        let work = self.forward() * self.peer.len();
+        let mut links = legs * far + lead;
+        if links > CHANNELS && self.weight_apart.is_some() && work <= MOST_WORK {
+            // distances are weights, of which heavy links have several
+            links = legs * self.most_links(&some) + lead;
+        }
         if links <= CHANNELS {
             self.channels = links.max(1);
             return;
         }
         let mut turns = self.numbered();
         // to count the turns of all paths of a large graph would take longer than most runs: they may be as many as any
-        let work = self.forward() * self.peer.len();
         let most = if work > MOST_WORK { CHANNELS } else { self.most_turns(&turns, legs) };
         turns.escape = most >= CHANNELS;
         self.channels = (most + 1).min(CHANNELS);
         self.turns = Some(turns);
+    }
+
+    /// Most links of any path of least weight between some that forward.
+    fn most_links(&self, some: &[u32]) -> u32 {
+        let (n, metric) = (self.forward(), self.metric());
+        let (mut links, mut order, mut most) = (vec![0u32; n], vec![], 0);
+        for &to in some {
+            let row = metric.row(self, to);
+            order.clear();
+            order.extend((0..n as u32).filter(|&v| row[v as usize] != NONE));
+            order.sort_by_key(|&v| row[v as usize]);
+            for &v in &order {
+                let nearer =
+                    self.towards(v + self.base, to).map(|p| self.ends(v + self.base)[p as usize].0 - self.base);
+                links[v as usize] = nearer.map(|w| links[w as usize] + 1).max().unwrap_or(0);
+            }
+            let there = some.iter().filter(|&&from| row[(from - self.base) as usize] != NONE);
+            most = there.map(|&from| links[(from - self.base) as usize]).fold(most, u32::max);
+        }
+        most
     }
 
     /// True if paths change channel at turns only.
