@@ -13,7 +13,7 @@ import supernode as sn
 from supernode.errors import FabricError, SpecError
 from supernode.spec import TorusShape
 
-LINK = {"bandwidth": "45 GB/s", "latency": "950 ns", "hop_latency": "50 ns"}
+LINK: dict[str, Any] = {"bandwidth": "45 GB/s", "latency": "950 ns", "hop_latency": "50 ns"}
 
 
 def torus(dims: tuple[int, ...], **changes: Any) -> sn.System:

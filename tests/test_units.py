@@ -1,6 +1,7 @@
 """Quantities: exact, strict, and their errors."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supernode.errors import SizeOverflowError, SpecError, SupernodeError, UnitError
-from supernode.units import RATE_UNITS, SIZE_UNITS, TIME_UNITS, U64_MAX, parse_rate, parse_size, parse_time
+from supernode.units import RATE_UNITS, SIZE_UNITS, TIME_UNITS, U64_MAX, parse_power, parse_rate, parse_size, parse_time
 
 
 @pytest.mark.parametrize(
@@ -151,3 +152,11 @@ def test_the_maps_are_closed() -> None:
     assert "Gbit" not in RATE_UNITS
     assert "MB" in SIZE_UNITS
     assert SIZE_UNITS["MB"] != SIZE_UNITS["MiB"]
+
+
+@pytest.mark.parametrize("parse", [parse_rate, parse_time, parse_power])
+def test_a_text_without_a_unit_is_no_quantity(parse: Any) -> None:
+    with pytest.raises(UnitError, match="x: '300' has no unit; valid units: "):
+        parse("300", "x")
+    assert parse(300, "x") == 300
+    assert parse_size("300", "x") == 300

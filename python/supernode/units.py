@@ -205,6 +205,10 @@ def _parse(
         number, unit = _split(value, what, examples)
         if unit and unit not in units:
             raise UnitError(f"{what}: unknown unit {unit!r} in {shown}; valid units: {', '.join(units)}")
+        if not unit and base != "B" and 0 < number < 2**63:
+            # 300 could be nanoseconds to the one who wrote it; bytes are what nccl-tests means by a number alone, and
+            # what TOML has no integer for is written as text
+            raise UnitError(f"{what}: {shown} has no unit; valid units: {', '.join(units)}")
         exact = number * units.get(unit, 1)
     elif whole is not None:
         exact = Fraction(whole)
