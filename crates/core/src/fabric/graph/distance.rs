@@ -9,6 +9,9 @@
 
 use super::{Graph, NONE, NOWHERE, Refusal};
 
+/// Two accelerators that are as far from everything as each other, or one twice.
+type Twins = [u32; 2];
+
 /// How far vertices that forward are apart.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Metric {
@@ -125,7 +128,7 @@ impl Graph {
                 false => (near == 0 && home != NOWHERE).then(|| (home, weight(0))),
             }
         };
-        let kinds: Vec<([u32; 2], Option<(u32, u32)>)> = kinds.into_values().map(|two| (two, plain(two[0]))).collect();
+        let kinds: Vec<(Twins, Option<(u32, u32)>)> = kinds.into_values().map(|two| (two, plain(two[0]))).collect();
         let mut longest = (0, (0, 0));
         let mut see = |x: u32, y: u32, far: u32| {
             if far == NOWHERE {
