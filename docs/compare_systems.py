@@ -75,8 +75,8 @@ def schema(grid: Grid) -> dict[str, pl.DataType]:
         "accelerators": pl.Int64(),
         "switches": pl.Int64(),
         "links": pl.Int64(),
-        "injection_gbps": pl.Float64(),
-        "bisection_gbps": pl.Float64(),
+        "injection_gbytes_s": pl.Float64(),
+        "bisection_gbytes_s": pl.Float64(),
         "diameter_hops": pl.Int64(),
         "diameter_ns": pl.Float64(),
         "ranks": pl.Int64(),
@@ -94,8 +94,8 @@ def measure(system: sn.System, size: str, grid: Grid) -> dict[str, Any]:
     except SupernodeError as error:
         return {"why": f"{size}: {error}"}
     return {
-        f"busbw {size}": result.busbw_gbps,
-        f"bound {size}": result.busbw_gbps / result.efficiency,
+        f"busbw {size}": result.busbw_gbytes_s,
+        f"bound {size}": result.busbw_gbytes_s / result.efficiency,
         f"fidelity {size}": result.fidelity,
         f"algorithm {size}": result.algorithm,
         f"bottleneck {size}": result.bottleneck,
@@ -115,8 +115,8 @@ def rows(grid: Grid) -> Iterator[dict[str, Any]]:
             "accelerators": found.accelerators,
             "switches": found.switches,
             "links": found.links,
-            "injection_gbps": found.injection_gbps,
-            "bisection_gbps": found.bisection_gbps,
+            "injection_gbytes_s": found.injection_gbytes_s,
+            "bisection_gbytes_s": found.bisection_gbytes_s,
             "diameter_hops": found.diameter_hops,
             "diameter_ns": found.diameter_ns,
         }
@@ -188,7 +188,7 @@ def number(value: Any) -> str:
 
 def table(frame: pl.DataFrame, grid: Grid) -> str:
     """Everything below the marker: what the machines are, and what an all-reduce does on a unit of each."""
-    head = ("accelerators", "switches", "injection_gbps", "bisection_gbps", "diameter_hops", "diameter_ns")
+    head = ("accelerators", "switches", "injection_gbytes_s", "bisection_gbytes_s", "diameter_hops", "diameter_ns")
     lines = [
         MARKER,
         "",
@@ -198,7 +198,7 @@ def table(frame: pl.DataFrame, grid: Grid) -> str:
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for row in frame.iter_rows(named=True):
-        cells = [row["bisection_gbps"] / 1e3 if key == "bisection_gbps" else row[key] for key in head]
+        cells = [row["bisection_gbytes_s"] / 1e3 if key == "bisection_gbytes_s" else row[key] for key in head]
         lines.append(f"| `{row['system']}` | {' | '.join(number(c) for c in cells)} |")
     sizes = " | ".join(f"{size} | of the bound" for size in grid.sizes)
     lines += [

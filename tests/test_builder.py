@@ -135,7 +135,7 @@ def test_planes_of_a_tree_between_two_networks() -> None:
     system = inner.scale_up(count=16, fabric=PLANES, nics_per_device=4).scale_out(TREE).replicate(2)
     assert [n.planes for n in system.to_spec().networks] == [[1], [2, 2], [1]]
     # 400 Gbit/s a port: all four cross, 8 accelerators a half
-    assert sn.inventory(inner.scale_up(count=16, fabric=PLANES, nics_per_device=4)).bisection_gbps == 8 * 4 * 50
+    assert sn.inventory(inner.scale_up(count=16, fabric=PLANES, nics_per_device=4)).bisection_gbytes_s == 8 * 4 * 50
 
 
 @pytest.mark.parametrize("routing", ["valiant", "ugal", "adaptive"])

@@ -425,7 +425,7 @@ def check_uniform(fabric: Family, groups: int, links: int) -> None:
     # every packet between groups crosses one link between groups
     crossed = result.to_polars("levels").filter(level=3)
     assert crossed["bytes"].sum() == members**2 * part * groups * (groups - 1)
-    assert result.busbw_gbps >= 25 / 2
+    assert result.busbw_gbytes_s >= 25 / 2
 
 
 def test_minimal_routing_on_a_dragonfly_plus() -> None:
@@ -654,9 +654,9 @@ def test_the_inventory_of_a_graph_says_what_is_at_most() -> None:
     fabric = sn.Dragonfly(terminals=1, bandwidth="25 GB/s", latency="300 ns", switch_latency="200 ns")
     found = sn.inventory(sn.System("fly").scale_up(count=fabric.accelerators, fabric=fabric))
     # three groups of two routers with one global link each: a ring of six, cut twice
-    assert found.bisection_gbps == 2 * 25
+    assert found.bisection_gbytes_s == 2 * 25
     assert not found.bisection_exact
-    assert f"bisection    at most {found.bisection_gbps:g} GB/s one way" in str(found)
+    assert f"bisection    at most {found.bisection_gbytes_s:g} GB/s one way" in str(found)
     assert sn.inventory("nvl72").bisection_exact
     assert (found.accelerators, found.switches, found.diameter_hops) == (fabric.accelerators, fabric.switches, 5)
     assert sn.edges(sn.System("fly").scale_up(count=fabric.accelerators, fabric=fabric)).num_rows == 2 * found.links

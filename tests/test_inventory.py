@@ -143,7 +143,7 @@ def narrowest_halves(system: System) -> float:
     masks = np.array([sum(1 << i for i in c) for c in combinations(range(count), count // 2)], dtype=np.int64)
     sides = (masks[:, None] | (np.arange(1 << (vertices - count), dtype=np.int64) << count)[None, :]).ravel()
     pairs: dict[tuple[int, int], float] = defaultdict(float)
-    for a, b, rate in zip(ends.tolist(), peers.tolist(), table["rate_gbps"].to_pylist(), strict=True):
+    for a, b, rate in zip(ends.tolist(), peers.tolist(), table["rate_gbytes_s"].to_pylist(), strict=True):
         if a < b:
             pairs[a, b] += rate
     total = np.zeros(len(sides))
@@ -162,7 +162,7 @@ def test_diameter_is_that_of_a_search(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(MACHINES))
 def test_bisection_is_the_least_over_all_halves(name: str) -> None:
     system = MACHINES[name]
-    assert sn.inventory(system).bisection_gbps == pytest.approx(narrowest_halves(system))
+    assert sn.inventory(system).bisection_gbytes_s == pytest.approx(narrowest_halves(system))
 
 
 @pytest.mark.parametrize("name", [*MACHINES, *LARGER])
@@ -180,9 +180,9 @@ def test_counts_are_those_of_the_list_of_edges(name: str) -> None:
         number = int(level.name.split()[-1])
         own = [r for r in rows if r["network"] == level.network and r["level"] == number]
         assert len(own) == 2 * level.links
-        assert {(r["rate_gbps"], r["latency_ns"]) for r in own} <= {(level.link_gbps, level.link_ns)}
-    out = [sum(r["rate_gbps"] for r in rows if r["vertex"] == a) for a in range(found.accelerators)]
-    assert max(out) <= found.injection_gbps * (1 + 1e-12)
+        assert {(r["rate_gbytes_s"], r["latency_ns"]) for r in own} <= {(level.link_gbytes_s, level.link_ns)}
+    out = [sum(r["rate_gbytes_s"] for r in rows if r["vertex"] == a) for a in range(found.accelerators)]
+    assert max(out) <= found.injection_gbytes_s * (1 + 1e-12)
 
 
 def test_optics_and_power_of_a_published_machine() -> None:

@@ -99,10 +99,10 @@ def test_counts_are_those_of_the_core(figures: dict[str, Figure], name: str) -> 
     assert f"{info.spec.device.name}: {counts['accelerators']:,} " in words
     assert f"{counts['links']:,} links" in words
     assert f" {plural(counts['accelerator_ports'], 'port')} each" in words
-    assert f"injection {number(sum(n['injection_gbps'] for n in counts['networks']))} GB/s" in words
+    assert f"injection {number(sum(n['injection_gbytes_s'] for n in counts['networks']))} GB/s" in words
     for net in counts["networks"]:
         assert f"joins {net['span']:,} accelerators" in words
-        assert f"bisection {number(net['bisection_gbps'])} GB/s" in words
+        assert f"bisection {number(net['bisection_gbytes_s'])} GB/s" in words
         for level in net["levels"]:
             assert f"{level['links']:,} links" in words
             if level["switches"]:
@@ -110,7 +110,7 @@ def test_counts_are_those_of_the_core(figures: dict[str, Figure], name: str) -> 
                 listed = re.search(rf"switches: {level['switches']:,} .*?ports: ([\d,]+)", words)
                 assert listed
             else:
-                assert f" {plural(level['ports'], 'port')} of {number(level['link_gbps'])} GB/s" in words
+                assert f" {plural(level['ports'], 'port')} of {number(level['link_gbytes_s'])} GB/s" in words
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -272,9 +272,9 @@ def graph(span: int, shape: Any, inner: int = 0) -> Picture:
     described = {
         "name": "g",
         "copies": 1,
-        "bisection_gbps": 1.0,
+        "bisection_gbytes_s": 1.0,
         "bisection_exact": False,
-        "injection_gbps": 100.0,
+        "injection_gbytes_s": 100.0,
         "diameter_hops": 4,
     }
     described |= {"diameter_ns": 1000.0, "levels": []}

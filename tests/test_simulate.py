@@ -62,7 +62,7 @@ def test_tables_are_arrow_and_polars() -> None:
 
 
 #: Units of floating-point columns, and what the name has to say about them; a ratio has a name of its own.
-UNITS = {b"ns": "_ns", b"GB/s": "_gbps", b"packets": "_packets", b"1": ""}
+UNITS = {b"ns": "_ns", b"GB/s": "_gbytes_s", b"packets": "_packets", b"1": ""}
 
 
 def test_units_stand_in_column_names() -> None:

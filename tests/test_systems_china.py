@@ -20,9 +20,9 @@ PUBLISHED: list[tuple[str, str, float]] = [
     ("cloudmatrix384", "scale_up.1.switches", 112),
     ("cloudmatrix384", "scale_up.1.ports", 48),
     ("cloudmatrix384", "scale_up.1.links", 2 * 2688),  # each 400G cable carries two
-    ("cloudmatrix384", "scale_up.injection_gbps", 392),
+    ("cloudmatrix384", "scale_up.injection_gbytes_s", 392),
     ("cloudmatrix384-dies", "accelerators", 768),
-    ("cloudmatrix384-dies", "scale_up.injection_gbps", 196),
+    ("cloudmatrix384-dies", "scale_up.injection_gbytes_s", 196),
     ("cloudmatrix384-dies", "scale_up.0.switches", 336),
     ("cloudmatrix384-dies", "scale_up.1.switches", 112),
     ("cloudmatrix384-dies", "package.copies", 384),
@@ -34,7 +34,7 @@ PUBLISHED: list[tuple[str, str, float]] = [
     ("atlas950", "rack.copies", 128),
     ("atlas950-supercluster", "accelerators", 524_288),
     ("atlas950-supercluster", "clos.copies", 64),
-    ("atlas950-supercluster", "scale_out.injection_gbps", 100),
+    ("atlas950-supercluster", "scale_out.injection_gbytes_s", 100),
     ("atlas960", "accelerators", 15_488),
     ("atlas960", "rack.copies", 176),
     ("atlas960-supercluster", "accelerators", 65 * 15_488),
@@ -48,7 +48,7 @@ PUBLISHED: list[tuple[str, str, float]] = [
     ("ub-mesh-superpod", "hrs.1.ports", 512 / 4),
     ("panjiu-al128", "accelerators", 128),
     ("panjiu-al128", "alink.copies", 2),
-    ("panjiu-al128", "alink.injection_gbps", 800 / 2),
+    ("panjiu-al128", "alink.injection_gbytes_s", 800 / 2),
     ("lingjun", "accelerators", 10_240),
     ("lingjun", "alink.copies", 160),
     ("kunlunxin32", "accelerators", 32),
@@ -57,7 +57,7 @@ PUBLISHED: list[tuple[str, str, float]] = [
     ("kunlunxin64", "xpu_link.0.switches", 8),
     ("kunlunxin64", "xpu_link.diameter_hops", 2),
     ("kunlunxin64:500", "accelerators", 32_000),
-    ("kunlunxin64:500", "scale_out.injection_gbps", 50),
+    ("kunlunxin64:500", "scale_out.injection_gbytes_s", 50),
     ("tianchi256", "accelerators", 256),
     ("tianchi512", "accelerators", 512),
     ("sd200", "accelerators", 64),
@@ -65,7 +65,7 @@ PUBLISHED: list[tuple[str, str, float]] = [
     # 15 segments of 16 ToRs with 128 hosts and 60 uplinks, 60 aggregation switches a plane with 120 ToRs and 8 uplinks
     ("hpn7", "accelerators", 15_360),
     ("hpn7", "hpn.planes", 2),
-    ("hpn7", "hpn.injection_gbps", 400 / 8),
+    ("hpn7", "hpn.injection_gbytes_s", 400 / 8),
     ("hpn7", "hpn.0.switches", 15 * 16),
     ("hpn7", "hpn.0.ports", 128 + 60),
     ("hpn7", "hpn.1.switches", 2 * 60),
@@ -73,7 +73,7 @@ PUBLISHED: list[tuple[str, str, float]] = [
     ("hpn7:7", "accelerators", 107_520),
     ("hpn7:7", "hpn.1.ports", 120 + 8),
     ("hpn8", "accelerators", 100_000),
-    ("hpn8", "hpn.injection_gbps", 800 / 8),
+    ("hpn8", "hpn.injection_gbytes_s", 800 / 8),
 ]
 
 #: A small piece of each: parameters, ranks.
@@ -114,7 +114,7 @@ def look_up(counts: dict[str, Any], path: str) -> Any:
 
 def injection(name: str) -> float:
     """GB/s per direction of an accelerator over all its networks."""
-    return float(sum(n["injection_gbps"] for n in sn.show(name).counts()["networks"]))
+    return float(sum(n["injection_gbytes_s"] for n in sn.show(name).counts()["networks"]))
 
 
 @pytest.mark.parametrize("name", sorted({name for name, _, _ in PUBLISHED}))
@@ -138,7 +138,7 @@ def test_a_piece_runs_by_packets(name: str, collective: str) -> None:
     system = System.preset(name, **overrides)
     result = sn.simulate(system, collective, size="256 KiB", fidelity="packet", ranks=ranks)
     assert result.meta["fidelity"] == "packet"
-    assert 0 < result.busbw_gbps <= injection(name)
+    assert 0 < result.busbw_gbytes_s <= injection(name)
     assert result.time_ns >= result.bound
 
 
@@ -156,7 +156,7 @@ def test_lanes_of_ub_mesh() -> None:
     assert injection("ub-mesh-superpod") / lane == 72
     counts = sn.show("ub-mesh").counts()
     between_racks = look_up(counts, "mesh.2.links") / (16 * 3 / 2)
-    assert between_racks * look_up(counts, "mesh.2.link_gbps") / lane == 128
+    assert between_racks * look_up(counts, "mesh.2.link_gbytes_s") / lane == 128
     # 64 high-radix switches of 512 lanes hold the last x4 of every NPU
     switches = look_up(sn.show("ub-mesh-superpod").counts(), "hrs.1.switches")
     assert switches * 512 == 8192 * 4
@@ -165,11 +165,11 @@ def test_lanes_of_ub_mesh() -> None:
 def test_switch_chips_have_the_published_throughput() -> None:
     for name, path in (("panjiu-al128", "alink.0"), ("kunlunxin32", "xpu_link.0"), ("kunlunxin64", "xpu_link.0")):
         level = look_up(sn.show(name).counts(), path)
-        assert level["ports"] * level["link_gbps"] * 8 == 25_600, name
+        assert level["ports"] * level["link_gbytes_s"] * 8 == 25_600, name
     tor, agg = (look_up(sn.show("hpn7:2").counts(), f"hpn.{tier}") for tier in (0, 1))
-    up = 60 * agg["link_gbps"]
-    assert (tor["ports"] - 60) * tor["link_gbps"] / up == pytest.approx(1.067, abs=1e-3)
-    assert agg["ports"] * agg["link_gbps"] * 8 == 51_200
+    up = 60 * agg["link_gbytes_s"]
+    assert (tor["ports"] - 60) * tor["link_gbytes_s"] / up == pytest.approx(1.067, abs=1e-3)
+    assert agg["ports"] * agg["link_gbytes_s"] * 8 == 51_200
 
 
 def test_more_than_a_million() -> None:
@@ -198,8 +198,8 @@ def test_pods_of_hpn_meet_at_a_core() -> None:
     assert far - near == pytest.approx(2200, abs=1)
     counts = sn.show("hpn7:2").counts()
     # 120 aggregation switches a pod x 8 uplinks x 50 GB/s
-    assert look_up(counts, "hpn.bisection_gbps") == 120 * 8 * 50
-    assert look_up(sn.show("hpn7").counts(), "hpn.bisection_gbps") > 7 * 120 * 8 * 50
+    assert look_up(counts, "hpn.bisection_gbytes_s") == 120 * 8 * 50
+    assert look_up(sn.show("hpn7").counts(), "hpn.bisection_gbytes_s") > 7 * 120 * 8 * 50
 
 
 def test_a_core_needs_a_full_tree(tmp_path: Any) -> None:

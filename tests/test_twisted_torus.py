@@ -87,7 +87,7 @@ def test_slices_of_a_pod() -> None:
     shape = {"side_x": 4, "side_y": 4, "side_z": 8}
     wrapped, twisted = (sn.inventory(sn.System.preset("tpu-v4", **shape, twist=t)) for t in (False, True))
     assert (wrapped.diameter_hops, twisted.diameter_hops) == (8, 6)
-    assert (wrapped.bisection_gbps, twisted.bisection_gbps) == (32 * 45, 64 * 45)
+    assert (wrapped.bisection_gbytes_s, twisted.bisection_gbytes_s) == (32 * 45, 64 * 45)
     small = sn.inventory(sn.System.preset("tpu-v4", side_x=2, side_y=2, side_z=2, wrap=False, cube=0))
     assert (small.links, small.optical_ends) == (12, 0)
     result = sn.all_reduce(sn.System.preset("tpu-v4", **shape, twist=True), size="1 MiB")

@@ -153,7 +153,7 @@ def simulate(
     --------
     >>> import supernode as sn
     >>> result = sn.simulate("nvl72", sn.AllReduce(size="256 MiB"))  # doctest: +SKIP
-    >>> result.time_ns, result.busbw_gbps, result.bound  # doctest: +SKIP
+    >>> result.time_ns, result.busbw_gbytes_s, result.bound  # doctest: +SKIP
     """
     options = {k: v for k, v in locals().items() if k in RunOptions.__annotations__}
     return run_plan(make_plan(system, collective, size, _given(options)))

@@ -21,8 +21,8 @@ SCHEMA = pa.schema(
         pa.field("size_bytes", pa.uint64(), metadata={"unit": "B"}),
         pa.field("time_ns", pa.float64(), metadata={"unit": "ns", "doc": "simulated"}),
         pa.field("measured_time_ns", pa.float64(), metadata={"unit": "ns"}),
-        pa.field("busbw_gbps", pa.float64(), metadata={"unit": "GB/s", "doc": "simulated"}),
-        pa.field("measured_busbw_gbps", pa.float64(), metadata={"unit": "GB/s"}),
+        pa.field("busbw_gbytes_s", pa.float64(), metadata={"unit": "GB/s", "doc": "simulated"}),
+        pa.field("measured_busbw_gbytes_s", pa.float64(), metadata={"unit": "GB/s"}),
         pa.field("error_percent", pa.float64(), metadata={"unit": "%", "doc": "simulated time over measured, less 1"}),
     ]
 )
@@ -60,8 +60,8 @@ def compare(rows: Sequence[Mapping[str, Any]], path: Path, place: str = "out_of_
                     "size_bytes": row["size_bytes"],
                     "time_ns": row["time_ns"],
                     "measured_time_ns": time_ns,
-                    "busbw_gbps": row["busbw_gbps"],
-                    "measured_busbw_gbps": float(found["bus_bw"]),
+                    "busbw_gbytes_s": row["busbw_gbytes_s"],
+                    "measured_busbw_gbytes_s": float(found["bus_bw"]),
                     "error_percent": 100 * (row["time_ns"] / time_ns - 1) if time_ns else None,
                 }
             )

@@ -36,7 +36,7 @@ class Level:
         What the links are made of; empty if nobody says.
     links
         Links, both directions counted as one.
-    link_gbps
+    link_gbytes_s
         Rate of each, one way, in GB/s.
     link_ns
         Propagation of each, in ns.
@@ -56,7 +56,7 @@ class Level:
     name: str
     medium: str
     links: int
-    link_gbps: float
+    link_gbytes_s: float
     link_ns: float
     switches: int
     ports: int
@@ -65,9 +65,9 @@ class Level:
     optical_one_in: int = 0
 
     @property
-    def total_gbps(self) -> float:
+    def total_gbytes_s(self) -> float:
         """Rate of all links: those of a tier upwards, those of a dimension in either direction, in GB/s."""
-        return self.links * self.link_gbps * (1 if self.switches else 2)
+        return self.links * self.link_gbytes_s * (1 if self.switches else 2)
 
     @property
     def media(self) -> dict[str, int]:
@@ -121,14 +121,14 @@ class Inventory:
         return int(self.counts["links"])
 
     @property
-    def injection_gbps(self) -> float:
+    def injection_gbytes_s(self) -> float:
         """Rate of an accelerator into all its networks, one way, in GB/s."""
-        return float(self.counts["injection_gbps"])
+        return float(self.counts["injection_gbytes_s"])
 
     @property
-    def bisection_gbps(self) -> float:
+    def bisection_gbytes_s(self) -> float:
         """Least rate between two halves of the accelerators, one way, in GB/s; see :attr:`bisection_exact`."""
-        return float(self.counts["bisection_gbps"])
+        return float(self.counts["bisection_gbytes_s"])
 
     @property
     def bisection_exact(self) -> bool:
@@ -205,7 +205,7 @@ def edges(system: SystemLike) -> pa.Table:
     -------
     pyarrow.Table
         ``vertex`` and ``port`` that a link leaves, ``peer`` and ``peer_port`` that it reaches (accelerators are the
-        vertices from 0, switches follow), ``network``, ``level`` (tier or dimension, from 1), ``rate_gbps`` in GB/s,
+        vertices from 0, switches follow), ``network``, ``level`` (tier or dimension, from 1), ``rate_gbytes_s`` in GB/s,
         ``latency_ns``, and ``forward_ns``: head in to head out at the far end, for what is forwarded there.
 
     Raises
@@ -217,6 +217,6 @@ def edges(system: SystemLike) -> pa.Table:
     found: dict[str, np.ndarray[Any, Any]] = dict(core.edges(encode(spec)))
     names = pa.DictionaryArray.from_arrays(pa.array(found["network"]), [n.name for n in spec.networks])
     columns = {key: pa.array(found[key]) for key in ("vertex", "port", "peer", "peer_port")}
-    columns |= {"network": names, "level": pa.array(found["level"] + 1), "rate_gbps": pa.array(found["rate"] / 8e9)}
+    columns |= {"network": names, "level": pa.array(found["level"] + 1), "rate_gbytes_s": pa.array(found["rate"] / 8e9)}
     columns |= {key: pa.array(found[f"{key[:-3]}_fs"] / 1e6) for key in ("latency_ns", "forward_ns")}
     return pa.table(columns)

@@ -72,7 +72,7 @@ def row_line(row: Mapping[str, Any]) -> str:
     """Return one line of the table."""
     return (
         f"  {row['size_bytes']:>12}  {row['count']:>12}  {row['type']:>8}  {row['redop']:>6}  {row['root']:>6}"
-        f"  {row['time_ns'] / 1e3:>12.3f}  {row['algbw_gbps']:>9.3f}  {row['busbw_gbps']:>9.3f}"
+        f"  {row['time_ns'] / 1e3:>12.3f}  {row['algbw_gbytes_s']:>9.3f}  {row['busbw_gbytes_s']:>9.3f}"
         f"  {row['bound_ns'] / 1e3:>12.3f}  {100 * row['efficiency']:>6.1f}  {row['algorithm']:<20}"
         f"  {row['protocol']:<8}  {row['fidelity']:<8}  {row['bottleneck']}"
     )
@@ -113,7 +113,7 @@ def document(
         }
         for rank in range(rows[0]["ranks"])
     ]
-    mean = sum(row["busbw_gbps"] for row in rows) / len(rows)
+    mean = sum(row["busbw_gbytes_s"] for row in rows) / len(rows)
     return {
         "version": JSON_VERSION,
         "start_time": start.strftime(_TIME_FORMAT),
@@ -150,8 +150,8 @@ def document(
 def _result(row: Mapping[str, Any]) -> dict[str, Any]:
     measured = {
         "time": row["time_ns"] / 1e3,
-        "alg_bw": row["algbw_gbps"],
-        "bus_bw": row["busbw_gbps"],
+        "alg_bw": row["algbw_gbytes_s"],
+        "bus_bw": row["busbw_gbytes_s"],
         "nwrong": None,
     }
     return {

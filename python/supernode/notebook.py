@@ -24,7 +24,7 @@ def result_html(result: Result) -> str:
         ("system", f"{result.system}, {result.n_ranks:,} ranks"),
         ("collective", f"{result.collective} of {result.size_bytes:,} B"),
         ("time", f"{result.time_ns / 1000:,.3f} us"),
-        ("algbw, busbw", f"{result.algbw_gbps:,.3f} GB/s, {result.busbw_gbps:,.3f} GB/s"),
+        ("algbw, busbw", f"{result.algbw_gbytes_s:,.3f} GB/s, {result.busbw_gbytes_s:,.3f} GB/s"),
         ("algorithm", f"{result.algorithm}, protocol {result.protocol}, fidelity {result.fidelity}"),
         ("bound", f"{result.bound / 1000:,.3f} us ({result.bound_kind}), efficiency {result.efficiency:.1%}"),
         ("bottleneck", result.bottleneck),

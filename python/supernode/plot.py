@@ -50,11 +50,11 @@ def busbw_chart(benches: Bench | Sequence[Bench], title: str = "Bus bandwidth ag
         raise SpecError("plot: there are no rows to draw")
     if len(frame) > MAX_POINTS:
         raise SpecError(f"plot: {len(frame)} rows are too many for one picture; at most {MAX_POINTS}")
-    frame = frame.filter(pl.col("busbw_gbps") > 0).select(
+    frame = frame.filter(pl.col("busbw_gbytes_s") > 0).select(
         "collective",
         "size_bytes",
-        "busbw_gbps",
-        "bound_busbw_gbps",
+        "busbw_gbytes_s",
+        "bound_busbw_gbytes_s",
         "fidelity",
         series=pl.col("system") + ", " + pl.col("requested"),
     )
@@ -72,16 +72,16 @@ def busbw_chart(benches: Bench | Sequence[Bench], title: str = "Bus bandwidth ag
     axis = alt.Axis(values=decades, format="~g")
     base = alt.Chart(alt.InlineData(values=frame.to_dicts()))
     line = base.mark_line(strokeWidth=2).encode(
-        x=x, y=alt.Y("busbw_gbps:Q", title="busbw (GB/s)", scale=scale, axis=axis), color=colour
+        x=x, y=alt.Y("busbw_gbytes_s:Q", title="busbw (GB/s)", scale=scale, axis=axis), color=colour
     )
     points = base.mark_point(filled=True, size=40).encode(
         x=x,
-        y=alt.Y("busbw_gbps:Q", scale=scale, axis=axis),
+        y=alt.Y("busbw_gbytes_s:Q", scale=scale, axis=axis),
         color=colour,
         shape=alt.Shape("fidelity:N", title="fidelity", legend=alt.Legend(orient="bottom")),
     )
     bound = base.mark_line(strokeDash=[5, 4], strokeWidth=1.2, opacity=0.8).encode(
-        x=x, y=alt.Y("bound_busbw_gbps:Q", scale=scale, axis=axis), color=colour
+        x=x, y=alt.Y("bound_busbw_gbytes_s:Q", scale=scale, axis=axis), color=colour
     )
     layers: Any = alt.layer(line, bound, points).properties(width=420, height=320)
     chart: alt.Chart = (

@@ -78,13 +78,13 @@ def _forwarding(level: Level) -> tuple[str, str]:
 
 
 def _cut(counts: Mapping[str, Any]) -> str:
-    return f"{'' if counts['bisection_exact'] else 'at most '}{counts['bisection_gbps']:,.10g} GB/s"
+    return f"{'' if counts['bisection_exact'] else 'at most '}{counts['bisection_gbytes_s']:,.10g} GB/s"
 
 
 def _bisection(found: Inventory) -> str:
-    gbps = found.bisection_gbps
-    half = gbps / max(found.accelerators // 2, 1)
-    said = f"{_cut(found.counts)} one way = {gbps * 8e-3:,.6g} Tbit/s; {half:,.4g} GB/s an accelerator of either half"
+    rate = found.bisection_gbytes_s
+    half = rate / max(found.accelerators // 2, 1)
+    said = f"{_cut(found.counts)} one way = {rate * 8e-3:,.6g} Tbit/s; {half:,.4g} GB/s an accelerator of either half"
     return said if found.bisection_exact else f"{said} (narrowest halves of the graph that were found)"
 
 
@@ -94,8 +94,8 @@ def inventory_text(found: Inventory) -> str:
     head = ("network", "level", "links", "medium", "GB/s each", "an accelerator", "ns", "switches", "ports", "ns")
     rows = [
         (
-            *(x.network, x.name, f"{x.links:,}", " + ".join(x.media) or x.medium or "unknown", f"{x.link_gbps:g}"),
-            *(f"{x.total_gbps / each:,.4g}", f"{x.link_ns:g}", *_forwarding(x), f"{x.switch_ns:g}"),
+            *(x.network, x.name, f"{x.links:,}", " + ".join(x.media) or x.medium or "unknown", f"{x.link_gbytes_s:g}"),
+            *(f"{x.total_gbytes_s / each:,.4g}", f"{x.link_ns:g}", *_forwarding(x), f"{x.switch_ns:g}"),
         )
         for x in found.levels
     ]
@@ -108,12 +108,12 @@ def inventory_text(found: Inventory) -> str:
     ]
     networks = found.counts["networks"]
     media = ", ".join(f"{medium} {links:,}" for medium, links in found.by_medium().items())
-    ways = ", ".join(f"{n['name']} {n['injection_gbps']:g}" for n in networks)
+    ways = ", ".join(f"{n['name']} {n['injection_gbytes_s']:g}" for n in networks)
     lines = [
         f"  accelerators {each:,}; switches {found.switches:,}; links {found.links:,} ({media})",
         (
-            f"  injection    {found.injection_gbps:,g} GB/s an accelerator, one way ({ways}); "
-            f"{found.injection_gbps * each / 1e3:,.6g} TB/s in all"
+            f"  injection    {found.injection_gbytes_s:,g} GB/s an accelerator, one way ({ways}); "
+            f"{found.injection_gbytes_s * each / 1e3:,.6g} TB/s in all"
         ),
         f"  bisection    {_bisection(found)}",
         f"  diameter     {found.diameter_hops} hops, {found.diameter_ns:,g} ns over links and switches",

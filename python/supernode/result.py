@@ -76,14 +76,14 @@ class Result:
         return self._plan.ranks
 
     @property
-    def algbw_gbps(self) -> float:
+    def algbw_gbytes_s(self) -> float:
         """Algorithm bandwidth, size over time, in GB/s."""
-        return float(self._row["algbw_gbps"])
+        return float(self._row["algbw_gbytes_s"])
 
     @property
-    def busbw_gbps(self) -> float:
+    def busbw_gbytes_s(self) -> float:
         """Bus bandwidth as nccl-tests defines it, in GB/s."""
-        return float(self._row["busbw_gbps"])
+        return float(self._row["busbw_gbytes_s"])
 
     @property
     def algorithm(self) -> str:
@@ -321,7 +321,7 @@ class Result:
     def __repr__(self) -> str:
         return (
             f"Result({self.collective} of {self.size_bytes} B on {self.system}: {self.time_ns:.3f} ns, "
-            f"busbw {self.busbw_gbps:.3f} GB/s, {self.algorithm}/{self.protocol}, {self.fidelity}, "
+            f"busbw {self.busbw_gbytes_s:.3f} GB/s, {self.algorithm}/{self.protocol}, {self.fidelity}, "
             f"bound {self.bound:.3f} ns, bottleneck {self.bottleneck})"
         )
 

@@ -50,9 +50,9 @@ pub struct Outcome {
     /// Size after nccl-tests' rounding.
     pub bytes_effective: u64,
     /// Size over time, in 1e9 bytes a second.
-    pub algbw_gbps: f64,
+    pub algbw_gbytes_s: f64,
     /// That times nccl-tests' factor.
-    pub busbw_gbps: f64,
+    pub busbw_gbytes_s: f64,
     /// What no schedule can beat.
     pub bound: Bound,
     /// What kept this run from being faster.
@@ -338,7 +338,7 @@ impl Plan {
             });
         }
         let ranks = self.placement.len() as u32;
-        let algbw_gbps = if time_fs == 0 { 0.0 } else { self.bytes as f64 / time_fs as f64 * 1e6 };
+        let algbw_gbytes_s = if time_fs == 0 { 0.0 } else { self.bytes as f64 / time_fs as f64 * 1e6 };
         let bottleneck = record.as_ref().map_or_else(|| self.prediction.bottleneck(), |r| self.bottleneck(r));
         Ok(Outcome {
             time_fs,
@@ -347,8 +347,8 @@ impl Plan {
             fidelity: self.fidelity().into(),
             ranks,
             bytes_effective: self.bytes,
-            algbw_gbps,
-            busbw_gbps: algbw_gbps * self.collective.busbw_factor(ranks),
+            algbw_gbytes_s,
+            busbw_gbytes_s: algbw_gbytes_s * self.collective.busbw_factor(ranks),
             bound,
             bottleneck,
             warnings: self.warnings,

@@ -75,7 +75,7 @@ def bench(
         typer.echo(nccl_tests.row_line(row))
 
     done = run_bench(collective, machine, sizes=points, algorithms=algorithms, on_row=show, **rest)
-    mean = sum(row["busbw_gbps"] for row in done.rows) / len(done.rows)
+    mean = sum(row["busbw_gbytes_s"] for row in done.rows) / len(done.rows)
     typer.echo(f"# Avg bus bandwidth    : {mean:g}")
     print_warnings(done.warnings)
     if json is not None:
@@ -103,8 +103,8 @@ def run(
     typer.echo(
         f"{result.collective} of {result.size_bytes} B on {result.system}, {result.n_ranks} ranks\n"
         f"time       {result.time_ns / 1e3:.3f} us (bound {result.bound / 1e3:.3f} us, {result.bound_kind})\n"
-        f"algbw      {result.algbw_gbps:.3f} GB/s\n"
-        f"busbw      {result.busbw_gbps:.3f} GB/s\n"
+        f"algbw      {result.algbw_gbytes_s:.3f} GB/s\n"
+        f"busbw      {result.busbw_gbytes_s:.3f} GB/s\n"
         f"algorithm  {result.algorithm}, protocol {result.protocol}, fidelity {result.fidelity}\n"
         f"bottleneck {result.bottleneck}"
     )

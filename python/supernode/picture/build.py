@@ -98,7 +98,7 @@ def _group(net: NetworkSpec, counts: Mapping[str, Any], items: tuple[Item, ...],
     if copies > max(count, 1):
         joins += f"; {copies:,} copies in all"
     least = "" if counts["bisection_exact"] else "at most "
-    bisection = f"bisection {least}{number(counts['bisection_gbps'])} GB/s"
+    bisection = f"bisection {least}{number(counts['bisection_gbytes_s'])} GB/s"
     lines = (joins, f"{bisection} · longest route {_route(counts)} · routing {net.routing}")
     return Group(heading, lines, count, items, network=True)
 
@@ -108,7 +108,7 @@ def _route(counts: Mapping[str, Any]) -> str:
 
 
 def _accelerators(spec: SystemSpec, counts: Mapping[str, Any], levels: Levels) -> Row:
-    parts = [(n["name"], float(n["injection_gbps"])) for n in counts["networks"]]
+    parts = [(n["name"], float(n["injection_gbytes_s"])) for n in counts["networks"]]
     injection = f"injection {number(sum(rate for _, rate in parts))} GB/s"
     if len(parts) > 1:
         injection += " = " + " + ".join(f"{number(rate)} {name}" for name, rate in parts)
@@ -122,4 +122,4 @@ def _accelerators(spec: SystemSpec, counts: Mapping[str, Any], levels: Levels) -
 
 def _lane(net: NetworkSpec, counts: Mapping[str, Any]) -> str:
     """Word what a network further out brings to an accelerator."""
-    return f"{number(counts['injection_gbps'])} GB/s into {net.name}"
+    return f"{number(counts['injection_gbytes_s'])} GB/s into {net.name}"

@@ -37,9 +37,9 @@ pub struct Description {
     /// Ports of an accelerator.
     pub accelerator_ports: u64,
     /// Injection of an accelerator over all networks, one way.
-    pub injection_gbps: f64,
+    pub injection_gbytes_s: f64,
     /// Between two halves of the machine, one way.
-    pub bisection_gbps: f64,
+    pub bisection_gbytes_s: f64,
     /// True if no halves have less between them; of an explicit graph these are the narrowest that were found.
     pub bisection_exact: bool,
     /// Links on the longest route.
@@ -66,9 +66,9 @@ pub struct NetworkDescription {
     /// Planes of a copy.
     pub planes: usize,
     /// Injection of an accelerator, one way.
-    pub injection_gbps: f64,
+    pub injection_gbytes_s: f64,
     /// Between two halves of a copy, one way.
-    pub bisection_gbps: f64,
+    pub bisection_gbytes_s: f64,
     /// True if no halves have less between them.
     pub bisection_exact: bool,
     /// Links on the longest route.
@@ -91,7 +91,7 @@ pub struct LevelDescription {
     /// Links below the tier or along the dimension.
     pub links: u64,
     /// Rate of each, one way.
-    pub link_gbps: f64,
+    pub link_gbytes_s: f64,
     /// Propagation of each.
     pub link_ns: f64,
     /// What they are made of; empty if the specification does not say.
@@ -144,8 +144,8 @@ pub fn describe(fabric: &Fabric) -> Description {
         links,
         directed_links: 2 * links,
         accelerator_ports: u64::from(fabric.accelerator_ports()),
-        injection_gbps: networks.iter().map(|n| n.injection_gbps).sum(),
-        bisection_gbps: far().next_back().map_or(0.0, |n| n.bisection_gbps),
+        injection_gbytes_s: networks.iter().map(|n| n.injection_gbytes_s).sum(),
+        bisection_gbytes_s: far().next_back().map_or(0.0, |n| n.bisection_gbytes_s),
         bisection_exact: far().next_back().is_none_or(|n| n.bisection_exact),
         diameter_hops: far().map(|n| n.diameter_hops).max().unwrap_or(0),
         diameter_ns: far().map(|n| n.diameter_ns).fold(0.0, f64::max),
@@ -167,8 +167,8 @@ fn network(net: &Network) -> NetworkDescription {
         span: net.span,
         copies: net.copies,
         planes: net.planes.len(),
-        injection_gbps: net.injection() as f64 / 8e9,
-        bisection_gbps: halves::bisection(net) / 8e9,
+        injection_gbytes_s: net.injection() as f64 / 8e9,
+        bisection_gbytes_s: halves::bisection(net) / 8e9,
         bisection_exact: !matches!(net.planes[0].shape, Shape::Graph(_)),
         diameter_hops: hops,
         diameter_ns: fs as f64 / 1e6,
@@ -212,7 +212,7 @@ fn level(net: &Network, tier: usize) -> LevelDescription {
         switches: switches * copies,
         ports,
         links: links * copies,
-        link_gbps: net.link(tier).rate.0 as f64 / 8e9,
+        link_gbytes_s: net.link(tier).rate.0 as f64 / 8e9,
         link_ns: net.link(tier).latency_fs as f64 / 1e6,
         medium: net.link(tier).medium.clone(),
         switch_ns: net.switch(if net.is_tree() { tier } else { 0 }).latency_fs as f64 / 1e6,

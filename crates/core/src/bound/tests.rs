@@ -84,7 +84,7 @@ fn oversubscription_is_a_cut() {
     let d = describe::describe(&f);
     assert_eq!((d.switches, d.links, d.diameter_hops), (4 + 2, 32 + 8, 4));
     // 8 uplinks of 10 GB/s, half of them each way
-    assert_eq!((d.networks[0].injection_gbps, d.networks[0].bisection_gbps), (10.0, 40.0));
+    assert_eq!((d.networks[0].injection_gbytes_s, d.networks[0].bisection_gbytes_s), (10.0, 40.0));
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn torus_all_to_all_is_bound_by_its_middle() {
     near(bound(&f, Collective::Barrier, 0, 64, &p), 8000.0, "latency");
     let d = describe::describe(&f);
     assert_eq!((d.switches, d.links, d.diameter_hops), (0, 128, 8));
-    assert_eq!(d.networks[0].bisection_gbps, 800.0);
+    assert_eq!(d.networks[0].bisection_gbytes_s, 800.0);
     assert_eq!(d.diameter_ns, (8.0 * 1000.0 + 7.0 * 500.0) / 1e6);
 }
 
@@ -141,7 +141,7 @@ fn odd_halves_split_what_is_left() {
                 "switches": [{{"latency_fs": 0}}], "payload": 4096, "overhead": 0}}"#,
             GB
         );
-        describe::describe(&fabric(span, &text)).bisection_gbps
+        describe::describe(&fabric(span, &text)).bisection_gbytes_s
     };
     // 2 (k^2 - 1) / (k - 1) links where the side is odd
     assert_eq!((torus("[4, 4]", 16), torus("[3, 3]", 9), torus("[5, 5]", 25)), (8.0, 8.0, 12.0));

@@ -83,8 +83,8 @@ pub const SUMMARY: &[Column] = &[
     column("root", Kind::I64, "", "root rank, -1 where no rank is special"),
     column("time_ns", Kind::F64, "ns", "from the call until the last rank has finished"),
     column("time_fs", Kind::U64, "fs", "the same as an exact integer"),
-    column("algbw_gbps", Kind::F64, "GB/s", "size over time (1 GB = 1e9 bytes)"),
-    column("busbw_gbps", Kind::F64, "GB/s", "algbw times nccl-tests' factor of the collective"),
+    column("algbw_gbytes_s", Kind::F64, "GB/s", "size over time (1 GB = 1e9 bytes)"),
+    column("busbw_gbytes_s", Kind::F64, "GB/s", "algbw times nccl-tests' factor of the collective"),
     column(
         "bound_ns",
         Kind::F64,

@@ -89,7 +89,7 @@ impl Plan {
             let buffer = net.spec.buffer.map_or(UNLIMITED, |b| (b / wire.max(1)).min(1 << 24));
             for level in &counts.levels {
                 // links of a level: at most 2^24 packets each, so that nothing overflows
-                let flying = ((level.link_ns * level.link_gbps / wire.max(1) as f64) as u64).min(1 << 24);
+                let flying = ((level.link_ns * level.link_gbytes_s / wire.max(1) as f64) as u64).min(1 << 24);
                 let room = if scattered || single_path(net) {
                     (flying + if many { buffer } else { buffer / 2 }).next_power_of_two()
                 } else {

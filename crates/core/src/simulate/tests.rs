@@ -25,7 +25,10 @@ fn a_ring_by_hand() {
     // 14 (1 us + 64 KiB / 100 GB/s) = 14 us + 9.17504 us
     assert_eq!(o.time_fs, 14_000_000_000 + 9_175_040_000);
     // n / t = 524288 B / 23.17504 us = 22.62 GB/s, busbw x 14/8
-    assert!((o.algbw_gbps - 524_288.0 / 23_175.04).abs() < 1e-9 && (o.busbw_gbps - o.algbw_gbps * 1.75).abs() < 1e-9);
+    assert!(
+        (o.algbw_gbytes_s - 524_288.0 / 23_175.04).abs() < 1e-9
+            && (o.busbw_gbytes_s - o.algbw_gbytes_s * 1.75).abs() < 1e-9
+    );
     assert_eq!((o.effective.collective.as_str(), o.effective.algorithm.as_str()), ("all_reduce", "ring"));
     assert!(o.bound.time_fs <= o.time_fs && o.warnings.is_empty(), "{:?} {:?}", o.bound, o.warnings);
     assert_eq!(o.bottleneck, "latency");
@@ -222,7 +225,7 @@ fn one_rank_needs_only_the_launch() {
     s.ranks = Some(1);
     s.stack.protocols[0].launch_fs = 77;
     let o = simulate(&s, &Control::default()).unwrap();
-    assert_eq!((o.time_fs, o.busbw_gbps), (77, 0.0));
+    assert_eq!((o.time_fs, o.busbw_gbytes_s), (77, 0.0));
 }
 
 #[test]
