@@ -205,8 +205,8 @@ def edges(system: SystemLike) -> pa.Table:
     -------
     pyarrow.Table
         ``vertex`` and ``port`` that a link leaves, ``peer`` and ``peer_port`` that it reaches (accelerators are the
-        vertices from 0, switches follow), ``network``, ``level`` (tier or dimension, from 1), ``rate_gbytes_s`` in GB/s,
-        ``latency_ns``, and ``forward_ns``: head in to head out at the far end, for what is forwarded there.
+        vertices from 0, switches follow), ``network``, ``level`` (tier or dimension, from 1), ``rate_gbytes_s``
+        in GB/s, ``latency_ns``, and ``forward_ns``: head in to head out at the far end, for what is forwarded there.
 
     Raises
     ------
