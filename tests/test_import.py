@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import supernode as sn
 from supernode.errors import FabricError, SizeOverflowError, SpecError, SupernodeError, UnitError
-from supernode.io.nccl import pci_rate
+from supernode.io.nccl_tree import pci_rate
 from supernode.spec import Clos, FullMeshShape, GraphShape, NetworkSpec, TorusShape
 from supernode.system import System
 
@@ -65,8 +65,8 @@ def test_nccl_leaves_pcie_out_where_nvlink_joins_all() -> None:
     }
     assert system.networks[0].kind == "nvlink"
     text = "\n".join(system.notes())
-    assert "PCIe is left out" in text
-    assert "1 ports of 200 Gbit/s lead outwards" in text
+    assert "PCIe leads to NICs only" in text
+    assert "1 NICs (<net>): 1 per accelerator, at 100 Gbit/s each behind PCIe" in text
     assert "<c2c> links are left out" in text
     assert "no latency of switches" in text
 
@@ -86,7 +86,7 @@ def test_nccl_leaves_pcie_out_where_accelerators_may_forward(tmp_path: Path) -> 
     spec = system.networks[0].spec
     assert graph_of(spec).forwarding == 0
     assert spec.switches[0].latency_fs == 150 * NS
-    assert "PCIe is left out: NVLink or xGMI joins every pair, by accelerators that forward" in system.notes()
+    assert "PCIe leads to NICs only: NVLink or xGMI joins every pair, by accelerators that forward" in system.notes()
     result = sn.simulate(system, "all_reduce", size="1 MiB", algorithm="ring")
     assert any("by accelerators that forward" in text for text in result.warnings)
     # without being asked, PCIe joins those that xGMI does not
@@ -294,14 +294,6 @@ BAD: list[tuple[str, str, str, type[Exception], str]] = [
     ("nvswitch.xml", "</system>", "", SpecError, "line 27: not valid XML"),
     ("nvswitch.xml", 'count="2"', 'count="many"', FabricError, "gpu1: the count of <nvlink> to 0000:c1:00.0 is 'many'"),
     ("nvswitch.xml", 'rank="0"', 'rank="1"', SpecError, "several <gpu> have the rank or dev '1'"),
-    ("xgmi.xml", 'count="2"', 'count="1"', FabricError, "1 <xgmi> lead from gpu0 to gpu1 and 2 back"),
-    (
-        "xgmi.xml",
-        'target="0000:c2:00.0" count="2"',
-        'target="0000:ff:00.0" count="2"',
-        FabricError,
-        "2 <xgmi> lead from gpu1 to gpu0 and 0 back",
-    ),
     ("astra.yml", "npus_count", "npu_count", SpecError, "unknown key 'npu_count'; did you mean 'npus_count'"),
     ("astra.yml", "4, 3, 2", "4, 3", SpecError, "npus_count has 2 entries for 3 dimensions"),
     ("astra.yml", "4, 3, 2", "4, 3, 1", FabricError, "npus_count has a dimension of 1"),
@@ -484,3 +476,41 @@ def test_what_is_not_installed_and_what_is_too_large(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("supernode.filetext.MAX_BYTES", 100)
     with pytest.raises(SizeOverflowError, match=r"pods.graphml: \d+ bytes are too many; at most 100"):
         System.from_file(DATA / "pods.graphml")
+
+
+def test_ns3_reads_words_and_not_lines(tmp_path: Path) -> None:
+    body = (DATA / "ns3.txt").read_text().split("\n", 1)[1]
+    (tmp_path / "more.txt").write_text(f"5 2 4 77 8\n{body}")
+    system = System.from_file(tmp_path / "more.txt")
+    assert wires(system) == wires(System.from_file(DATA / "ns3.txt"))
+    assert "line 1: '77', '8' after the first 3 words are left out" in system.notes()
+    # numbers of switches on lines of their own, and a link from a switch to itself
+    (tmp_path / "own.txt").write_text(
+        "4 2 4\n2\n3\n0 2 1Gbps 1us 0\n1 3 1Gbps 1us 0\n3 3 1Gbps 1us 0\n2 3 1Gbps 1us 0\n"
+    )
+    system = System.from_file(tmp_path / "own.txt")
+    assert set(wires(system)) == {("0", "2"), ("1", "3"), ("2", "3")}
+    assert "links from a vertex to itself are left out: '3'" in system.notes()
+
+
+def test_simai_with_links_beside_the_nvswitch(tmp_path: Path) -> None:
+    wired = [f"{i} 4 800Gbps 0.001ms 0" for i in range(4)]
+    direct = ["3 0 200Gbps 0.002ms 0", "3 1 200Gbps 0.002ms 0"]
+    (tmp_path / "mixed.txt").write_text("\n".join(["5 4 1 0 6 A800", "4", *wired, *direct]))
+    system = System.from_file(tmp_path / "mixed.txt")
+    assert system.networks[0].kind == "nvlink"
+    chip = (1, 800 * GBIT, 1000 * NS)
+    beside = (1, 200 * GBIT, 2000 * NS)
+    assert wires(system) == {
+        **{(f"gpu{i}", "nvswitch0"): chip for i in range(4)},
+        ("gpu3", "gpu0"): beside,
+        ("gpu3", "gpu1"): beside,
+    }
+    # without a link of 3 to the NVSwitch 0 and 1 pass on what is for it
+    (tmp_path / "apart.txt").write_text("\n".join(["5 4 1 0 5 A800", "4", *wired[:3], *direct]))
+    system = System.from_file(tmp_path / "apart.txt")
+    assert "accelerators forward: no path through switches joins '2' and '3'" in system.notes()
+    assert graph_of(system.networks[0].spec).forwarding is not None
+    assert sn.all_reduce(system, size="1 MiB", algorithm="ring").time_ns > 0
+    with pytest.raises(FabricError, match="no path through switches joins '2' and '3'"):
+        System.from_file(tmp_path / "apart.txt", forwarding=False)

@@ -89,6 +89,7 @@ def _made(make: type[System], file: PresetFile, name: str, asked: int, overrides
         device=built.device,
         networks=built.networks,
         joined=built.scale_out,
+        nics=built.nics,
         unit_accelerators=built.accelerators,
         units=units,
         bundle=built.units,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from supernode.errors import SizeOverflowError, SpecError, SupernodeError
 
-__all__ = ["MAX_BYTES", "is_folder", "is_there", "naming", "read_bytes", "read_text", "shortened"]
+__all__ = ["MAX_BYTES", "decode", "is_folder", "is_there", "naming", "read_bytes", "read_text", "shortened"]
 
 #: Larger files are refused: they would not fit in memory as Python objects.
 MAX_BYTES = 2**28
@@ -77,11 +77,21 @@ def read_text(path: Path) -> str:
     SizeOverflowError
         If it has more than 256 MiB.
     """
-    data = read_bytes(path)
+    return decode(read_bytes(path), path.name)
+
+
+def decode(data: bytes, name: str) -> str:
+    """Return the text of a file's content, a mark of UTF-8 at its start taken away.
+
+    Raises
+    ------
+    SpecError
+        If it is not UTF-8.
+    """
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SpecError(f"{path.name}: not UTF-8: {error.reason} at byte {error.start}") from None
+        raise SpecError(f"{name}: not UTF-8: {error.reason} at byte {error.start}") from None
 
 
 @contextmanager

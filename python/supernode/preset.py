@@ -28,6 +28,7 @@ from supernode.fabricfile import naming_fabric, read_fabric
 from supernode.familyfile import FAMILIES, family_network
 from supernode.graphfile import cables_of, count_of, counts_of, graph_network, link_of, switch_of
 from supernode.names import choose, unknown
+from supernode.nics import Nics
 from supernode.presetfile import (
     Body,
     CoreFile,
@@ -40,7 +41,7 @@ from supernode.presetfile import (
 )
 from supernode.references import flag, resolve, whole
 from supernode.spec import Clos, FullMeshShape, LinkSpec, NetworkSpec, SwitchSpec, Topology, TorusShape
-from supernode.units import Quantity, parse_power
+from supernode.units import Quantity, parse_power, parse_rate, parse_time
 
 __all__ = ["Built", "Core", "ScaleOut", "build", "with_overrides"]
 
@@ -125,6 +126,8 @@ class Built:
         What that figure covers.
     used_for_power
         Parameters that only the power refers to: no time depends on them.
+    nics
+        What each accelerator of an imported host has to reach the scale-out network.
     """
 
     device: Device
@@ -137,6 +140,7 @@ class Built:
     power_watts: int | None = None
     power_covers: str = ""
     used_for_power: frozenset[str] = frozenset()
+    nics: Nics | None = None
 
 
 def with_overrides(file: PresetFile, overrides: Mapping[str, Quantity | bool]) -> dict[str, Param]:
@@ -167,6 +171,8 @@ def build(file: PresetFile, params: Mapping[str, Param]) -> Built:
     scale_out = None if file.scale_out is None else resolve(file.scale_out, values, used_to_join)
     if file.core is not None:
         raw["core"] = resolve(file.core, values, used_to_join)
+    if file.nics is not None:
+        raw["nics"] = resolve(file.nics, values, used_to_join)
     used_for_power: set[str] = set()
     if file.power is not None:
         raw["power"] = resolve(file.power, values, used_for_power)
@@ -197,6 +203,18 @@ def build(file: PresetFile, params: Mapping[str, Param]) -> Built:
         power_watts=_power(body, f"preset {file.name}, power"),
         power_covers="" if body.power is None else body.power.covers,
         used_for_power=frozenset(used_for_power - used - used_to_join),
+        nics=_nics(body, f"preset {file.name}, nics"),
+    )
+
+
+def _nics(body: Body, where: str) -> Nics | None:
+    """Return the NICs of an accelerator."""
+    if body.nics is None:
+        return None
+    return Nics(
+        count=count_of(body.nics.per_accelerator, "per_accelerator", where),
+        rate=parse_rate(body.nics.rate, f"{where}, rate"),
+        latency_fs=parse_time(body.nics.latency, f"{where}, latency", zero=True),
     )
 
 

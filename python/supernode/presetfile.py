@@ -20,6 +20,7 @@ __all__ = [
     "CoreFile",
     "EdgeFile",
     "NetworkFile",
+    "NicsFile",
     "NodeFile",
     "Param",
     "PowerFile",
@@ -211,6 +212,14 @@ class ScaleOutFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     medium: str = ""
 
 
+class NicsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[nics]``: what each accelerator of an imported host has to reach the scale-out network."""
+
+    per_accelerator: int | str
+    rate: Quantity
+    latency: Quantity = "0 ns"
+
+
 class CoreFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[core]``: a tier of switches above the outermost network, which joins units through its own ports."""
 
@@ -242,6 +251,7 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     network: list[NetworkFile]
     core: CoreFile | None = None
     power: PowerFile | None = None
+    nics: NicsFile | None = None
 
 
 class PresetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -261,6 +271,7 @@ class PresetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     scale_out: dict[str, Any] | None = None
     core: dict[str, Any] | None = None
     power: dict[str, Any] | None = None
+    nics: dict[str, Any] | None = None
     conflict: list[Conflict] = []
     #: Values of the software stack that this system replaces, by name: ``"simple.launch" = "5 us"``.
     stack_values: dict[str, Quantity] = {}

@@ -15,6 +15,7 @@ from supernode.errors import FabricError, SpecError, SupernodeError
 from supernode.fabric.base import Fabric, Network, parse_fabric, positive
 from supernode.filetext import naming
 from supernode.marks import assumed_text
+from supernode.nics import Nics
 from supernode.preset import Core, ScaleOut
 from supernode.presetload import load_preset, split_name
 from supernode.spec import SystemSpec
@@ -53,6 +54,8 @@ class System:
     device: Device = field(default_factory=Device)
     networks: tuple[Network, ...] = field(default=(), repr=False)
     joined: ScaleOut | Core | None = field(default=None, repr=False)
+    #: NICs of an imported host, which limit the links of accelerators into the scale-out network.
+    nics: Nics | None = field(default=None, repr=False)
     unit_accelerators: int = 0
     units: int = 1
     #: Units that the name alone stands for: more than one in the preset of a cluster.
@@ -264,7 +267,12 @@ class System:
         )
 
     def scale_out(
-        self, fabric: Fabric, *, nics_per_device: int = 1, count: int | None = None, device: Device | None = None
+        self,
+        fabric: Fabric,
+        *,
+        nics_per_device: int | None = None,
+        count: int | None = None,
+        device: Device | None = None,
     ) -> System:
         """Choose the network that joins the copies of :meth:`replicate`, or all accelerators directly.
 
@@ -275,14 +283,16 @@ class System:
             it leaves open (the number of switches of a :class:`~supernode.FatTree`, ``groups`` of a
             :class:`~supernode.Dragonfly`, a dimension that is ``None``) follows from their number.
         nics_per_device
-            Ports of each accelerator into this network.
+            Ports of each accelerator into this network; by default those that an imported host has, otherwise one. The
+            NICs of an imported host limit their rate.
         count
             Accelerators, in a system without a scale-up network.
         device
             The accelerator, in a system without a scale-up network.
         """
         fabric = parse_fabric(fabric, self.name)
-        ports = positive(nics_per_device, "nics_per_device", self.name)
+        own = 1 if self.nics is None else self.nics.count
+        ports = positive(own if nics_per_device is None else nics_per_device, "nics_per_device", self.name)
         if self.networks:
             if count is not None or device is not None:
                 raise SpecError(f"system {self.name}: with a scale-up network, use replicate(n) instead of count=")
@@ -330,7 +340,10 @@ class System:
             return self.networks
         if self.joined is None:
             raise SpecError(f"system {self.name}: {self.units} copies need scale_out to join them")
-        return self.joined.join(self.networks, self.accelerators)
+        networks = self.joined.join(self.networks, self.accelerators)
+        if self.nics is None or not isinstance(self.joined, ScaleOut):
+            return networks
+        return (*networks[:-1], self.nics.behind(networks[-1], self.joined.fabric))
 
     def to_spec(self) -> SystemSpec:
         """Return the system in base units, as the core takes it."""

@@ -14,6 +14,7 @@ from supernode.fabric.graph import Graph
 from supernode.fabric.parts import Edge, SwitchNode, shown
 from supernode.filetext import read_text
 from supernode.names import canonical, unknown
+from supernode.nics import Nics
 from supernode.spec import GraphShape
 from supernode.units import Quantity, parse_time
 
@@ -143,12 +144,15 @@ class Found:
         What was left out or taken for granted.
     device
         The accelerator, where the file says anything about it.
+    nics
+        What each accelerator has to reach the network outside, where the file says it.
     """
 
     name: str
     networks: tuple[Network, ...]
     warnings: tuple[str, ...] = ()
     device: Device | None = None
+    nics: Nics | None = None
 
 
 @dataclass

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from supernode.device import Device
 from supernode.errors import SpecError
 from supernode.files import check_file, write_bytes
-from supernode.filetext import naming, read_text
+from supernode.filetext import decode, naming, read_bytes
 from supernode.io.astra import read_astra
 from supernode.io.dot import write_dot
 from supernode.io.expand import expand
+from supernode.io.foreign import foreign
 from supernode.io.found import Found, Options
 from supernode.io.graphml import read_graphml, write_graphml
 from supernode.io.htsim import read_htsim
@@ -108,8 +109,13 @@ def read_file(path: str | Path, format: str | None, options: Options) -> System:
     from supernode.system import System
 
     target = Path(path)
-    text = read_text(target)
-    name = detect(target, text) if format is None else canonical("format", format, FORMATS)
+    chosen = None if format is None else canonical("format", format, FORMATS)
+    data = read_bytes(target)
+    known = foreign(data)
+    if known is not None and chosen is None:
+        raise SpecError(f"{target.name}: this is {known.title}, not a topology: {known.instead}")
+    text = decode(data, target.name)
+    name = detect(target, text) if chosen is None else chosen
     if name == "toml":
         if options != Options():
             raise SpecError(f"{target.name}: a system file says everything itself; set its parameters with load()")
@@ -132,6 +138,7 @@ def to_system(found: Found, options: Options) -> System:
         networks=found.networks,
         unit_accelerators=found.networks[-1].spec.span,
         remarks=found.warnings,
+        nics=found.nics,
     )
     return checked(system)
 
@@ -178,13 +185,23 @@ def detect(path: Path, text: str) -> str:
             raise SpecError(f"{path.name}: {why}")
     first = next((words for line in text.splitlines() if (words := line.split()) and words[0][0] != "#"), [])
     numbers = [word.isdigit() for word in first]
-    if len(first) in (5, 6) and all(numbers[:5]):
+    if len(first) > 5 and all(numbers[:5]) and not numbers[5]:
         return "simai"
-    if len(first) == 3 and all(numbers):
-        return "ns3"
+    if len(first) >= 3 and all(numbers[:3]):
+        # SimAI's first line has a word after its five numbers; surplus ones of ns-3's three are numbers
+        return "simai" if len(first) in (5, 6) and all(numbers) and _counts_as_simai(text) else "ns3"
     if first and first[0].lower() == "nodes":
         return "htsim"
     raise SpecError(f"{path.name}: {reason}")
+
+
+def _counts_as_simai(text: str) -> bool:
+    """Tell whether five numbers in the first line count the switches of the second one as SimAI does."""
+    rows = [words for line in text.split("\n", 20) if (words := line.split()) and words[0][0] != "#"]
+    if len(rows) < 2:
+        return False
+    head = [int(word[:9]) for word in rows[0][:5] if word.isascii()]
+    return len(head) == 5 and len(rows[1]) == head[2] + head[3] and len(rows[1]) != head[1]
 
 
 def render(system: System, format: str) -> tuple[str, tuple[str, ...]]:

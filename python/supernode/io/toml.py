@@ -48,6 +48,13 @@ def write_toml(system: System) -> str:
     text += _assignments(_literal(_device(system)))
     for network in system.networks:
         text += ["", "[[network]]", *_assignments(_literal(_network(network)))]
+    if system.nics is not None:
+        nics = {
+            "per_accelerator": system.nics.count,
+            "rate": format_rate(system.nics.rate),
+            "latency": format_time(system.nics.latency_fs),
+        }
+        text += ["", "[nics]", *_assignments(_literal(nics))]
     if isinstance(system.joined, Core):
         text += ["", "[core]", *_assignments(_literal(_tier(system.joined)))]
     elif system.joined is not None:
