@@ -11,16 +11,16 @@ __all__ = [
     "CancelToken",
     "Run",
     "__version__",
-    "algorithms",
     "check_schedule",
-    "collectives",
     "describe",
     "edges",
     "error_codes",
     "explain",
+    "rounded_bytes",
     "simulate",
     "validate",
     "version_info",
+    "vocabulary",
 ]
 
 __version__: str
@@ -68,7 +68,11 @@ def check_schedule(spec_json: str) -> str:
 def explain(spec_json: str) -> str:
     """JSON list of every algorithm x protocol: predicted time, validity, reason."""
 
-def collectives() -> list[str]: ...
-def algorithms() -> list[str]: ...
+def vocabulary() -> str:
+    """JSON object: pairs of a name and its other spellings, properties of collectives, limits."""
+
+def rounded_bytes(collective: str, bytes: int, ranks: int, element_bytes: int) -> int:
+    """The size that nccl-tests really runs when asked for ``bytes``."""
+
 def error_codes() -> list[str]: ...
 def version_info() -> dict[str, str]: ...

@@ -7,11 +7,13 @@ one rank sends to all others and itself for all_to_all.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
+from supernode import core
 from supernode.errors import SpecError
-from supernode.names import canonical
+from supernode.names import canonical, fold
 from supernode.units import Quantity, parse_size
 
 __all__ = [
@@ -52,6 +54,11 @@ class Collective:
 
     size: Quantity
 
+    def __init_subclass__(cls) -> None:
+        """Take over what the core knows of the collective."""
+        known = core.vocabulary()
+        cls.rooted, cls.reduces, cls.parted = (cls.name in known[k] for k in ("rooted", "reduces", "parted"))
+
     def bytes(self) -> int:
         """Return the size in bytes."""
         return parse_size(self.size)
@@ -69,8 +76,6 @@ class _Rooted(Collective):
         The special rank.
     """
 
-    rooted: ClassVar[bool] = True
-
     root: int = 0
 
 
@@ -79,7 +84,6 @@ class AllReduce(Collective):
     """Every rank ends with the sum of all ranks' buffers."""
 
     name: ClassVar[str] = "all_reduce"
-    reduces: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,6 @@ class AllGather(Collective):
     """Every rank ends with the parts of all ranks."""
 
     name: ClassVar[str] = "all_gather"
-    parted: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,6 @@ class ReduceScatter(Collective):
     """Every rank ends with its part of the sum."""
 
     name: ClassVar[str] = "reduce_scatter"
-    reduces: ClassVar[bool] = True
-    parted: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,6 @@ class AllToAll(Collective):
     """Every rank sends a different part to every rank."""
 
     name: ClassVar[str] = "all_to_all"
-    parted: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,6 @@ class Reduce(_Rooted):
     """The root ends with the sum of all ranks' buffers."""
 
     name: ClassVar[str] = "reduce"
-    reduces: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,6 @@ class Gather(_Rooted):
     """The root ends with the parts of all ranks."""
 
     name: ClassVar[str] = "gather"
-    parted: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,6 @@ class Scatter(_Rooted):
     """Every rank ends with its part of the root's buffer."""
 
     name: ClassVar[str] = "scatter"
-    parted: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -177,25 +174,17 @@ BY_NAME: dict[str, type[Collective]] = {
     )
 }
 
-#: Other folded spellings: MPI's, NCCL's, oneCCL's and HCCL's.
-_ALIASES = {
-    "bcast": "broadcast",
-    "alltoallbase": "all_to_all",
-    "reducescatterblock": "reduce_scatter",
-    "permute": "send_recv",
-}
-
 
 def parse_name(name: str) -> str:
     """Return the canonical name of a collective, from any library's spelling (``AllReduce``, ``MPI_Allreduce``)."""
-    text = name
+    known = core.vocabulary()
     if isinstance(name, str):
-        for prefix in ("MPI_", "nccl", "Hccl"):
-            text = text.removeprefix(prefix)
-    try:
-        return canonical("collective", text, BY_NAME, _ALIASES)
-    except SpecError:
-        return canonical("collective", name, BY_NAME)
+        letters = fold(name)
+        for prefix in known["libraries"]:
+            if letters.startswith(prefix):
+                with suppress(SpecError):
+                    return canonical("collective", letters.removeprefix(prefix), known["collectives"])
+    return canonical("collective", name, known["collectives"])
 
 
 def parse_collective(value: Collective | str, size: Quantity | None) -> Collective:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from functools import cache
+from typing import TypedDict
 
 try:
     from supernode import _core
@@ -13,34 +15,71 @@ except ImportError as error:  # a source tree on the path without the built exte
         f"'pip install .' from the repository's top level ({error})"
     ) from error
 
-from supernode._core import CancelToken, Run, check_schedule, describe, edges, simulate, validate
+from supernode._core import CancelToken, Run, check_schedule, describe, edges, rounded_bytes, simulate, validate
 from supernode._core import explain as explain_json
 
 __all__ = [
     "CancelToken",
     "Run",
+    "Vocabulary",
     "algorithms",
     "check_schedule",
     "collectives",
     "describe",
     "edges",
     "explain_json",
+    "rounded_bytes",
     "simulate",
     "validate",
     "versions",
+    "vocabulary",
 ]
 
 
+class Vocabulary(TypedDict):
+    """What the core knows by name.
+
+    A dictionary of names has the other spellings of each, in lower case and without separators.
+    """
+
+    collectives: dict[str, list[str]]
+    algorithms: dict[str, list[str]]
+    fidelities: dict[str, list[str]]
+    tables: dict[str, list[str]]
+    routings: dict[str, list[str]]
+    #: Policies that only explicit graphs have.
+    routings_of_graphs: list[str]
+    #: Collectives in which one rank is special.
+    rooted: list[str]
+    #: Collectives that combine data.
+    reduces: list[str]
+    #: Collectives whose buffer is cut into one part per rank.
+    parted: list[str]
+    #: Prefixes that libraries put before names.
+    libraries: list[str]
+    #: Most lanes, and most chunks of a lane.
+    lanes: int
+    #: Most worker threads.
+    threads: int
+
+
 @cache
+def vocabulary() -> Vocabulary:
+    """Return names, their spellings and limits, as the core has them."""
+    read = json.loads(_core.vocabulary())
+    kinds = ("collectives", "algorithms", "fidelities", "tables", "routings")
+    found: Vocabulary = read | {kind: dict(read[kind]) for kind in kinds}
+    return found
+
+
 def collectives() -> tuple[str, ...]:
     """List the canonical names of the collectives."""
-    return tuple(_core.collectives())
+    return tuple(vocabulary()["collectives"])
 
 
-@cache
 def algorithms() -> tuple[str, ...]:
     """List the canonical names of the algorithms."""
-    return tuple(_core.algorithms())
+    return tuple(vocabulary()["algorithms"])
 
 
 @cache

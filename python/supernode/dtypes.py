@@ -47,11 +47,17 @@ DTYPES = {
     )
 }
 
-_ALIASES = {"half": "float16", "float": "float32", "double": "float64", "fp16": "float16", "fp32": "float32",
-            "fp64": "float64", "bf16": "bfloat16", "f8e4m3": "float8_e4m3", "f8e5m2": "float8_e5m2",
-            "float8e4m3fn": "float8_e4m3"}  # fmt: skip
+#: Other folded spellings by name.
+_ALIASES = {
+    "float16": ("half", "fp16"),
+    "float32": ("float", "fp32"),
+    "float64": ("double", "fp64"),
+    "bfloat16": ("bf16",),
+    "float8_e4m3": ("f8e4m3", "float8e4m3fn"),
+    "float8_e5m2": ("f8e5m2",),
+}
 
 
 def parse_dtype(name: str) -> DType:
     """Return the element type of a name."""
-    return DTYPES[canonical("dtype", name, DTYPES, _ALIASES)]
+    return DTYPES[canonical("dtype", name, {t: _ALIASES.get(t, ()) for t in DTYPES})]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from supernode.errors import SpecError
 
@@ -25,7 +25,7 @@ def unknown(kind: str, name: object, valid: Iterable[str]) -> SpecError:
     return SpecError(f"unknown {kind} {shown}{hint} (valid: {', '.join(names) or 'none'})")
 
 
-def canonical(kind: str, name: str, valid: Iterable[str], aliases: dict[str, str] | None = None) -> str:
+def canonical(kind: str, name: str, valid: Iterable[str] | Mapping[str, Iterable[str]]) -> str:
     """Return the valid name that ``name`` spells, whatever its case and separators.
 
     Parameters
@@ -35,9 +35,7 @@ def canonical(kind: str, name: str, valid: Iterable[str], aliases: dict[str, str
     name
         The name as given.
     valid
-        Canonical names.
-    aliases
-        Other folded spellings and the canonical name of each.
+        Canonical names; as a mapping, with the other folded spellings of each.
 
     Raises
     ------
@@ -53,8 +51,10 @@ def canonical(kind: str, name: str, valid: Iterable[str], aliases: dict[str, str
     key = fold(name)
     if key in table:
         return table[key]
-    if aliases and key in aliases and aliases[key] in names:
-        return aliases[key]
+    if isinstance(valid, Mapping):
+        for known, spellings in valid.items():
+            if key in spellings:
+                return known
     raise unknown(kind, name, names)
 
 

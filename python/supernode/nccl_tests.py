@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from supernode import core
 from supernode.collectives import Collective
 from supernode.dtypes import DType
 
@@ -20,7 +21,6 @@ __all__ = ["JSON_VERSION", "document", "header", "redop_of", "rounded", "row_lin
 #: Version of the file's shape, as nccl-tests numbers it.
 JSON_VERSION = 3
 
-_UNIT_BYTES = 16
 _TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
@@ -43,11 +43,7 @@ def rounded(collective: type[Collective], size: int, ranks: int, dtype: DType) -
     int
         Bytes of the size column; 0 if the request is too small to give every rank a part.
     """
-    elements = size // dtype.bytes
-    if not collective.parted:
-        return elements * dtype.bytes
-    unit = _UNIT_BYTES // dtype.bytes
-    return elements // ranks // unit * unit * ranks * dtype.bytes
+    return core.rounded_bytes(collective.name, size, ranks, dtype.bytes)
 
 
 def redop_of(collective: type[Collective]) -> str:

@@ -8,6 +8,7 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from supernode import core
 from supernode.errors import SpecError
 from supernode.names import canonical, choose
 from supernode.units import U64_MAX, Quantity, as_integer
@@ -31,10 +32,10 @@ __all__ = [
     "parse_whole",
 ]
 
-FIDELITIES = ("auto", "packet", "flow", "analytic")
+FIDELITIES = ("auto", *core.vocabulary()["fidelities"])
 FLOW_CONTROLS = ("credit", "unlimited")
 #: Tables that have to be asked for; ``summary`` is always there.
-RECORDS = ("ranks", "levels", "links", "switches", "flows")
+RECORDS = tuple(core.vocabulary()["tables"])
 
 #: ``None``: a bar on a terminal when a run takes longer than about a second. A function gets the simulated time in ns,
 #: bytes delivered and bytes in all.

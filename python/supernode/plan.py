@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from supernode import core
 from supernode.algorithms import parse_algorithm
 from supernode.collectives import Collective, parse_collective
 from supernode.dtypes import DType, parse_dtype
@@ -128,7 +129,7 @@ def make_plan(system: SystemLike, collective: Collective | str, size: Quantity |
         fidelity=parse_fidelity(given.get("fidelity", "auto")),
         seed=parse_whole(given.get("seed", 0), "seed"),
         fold=parse_flag(given.get("fold", True), "fold"),
-        threads=parse_whole(given.get("threads", 0), "threads", high=4096),
+        threads=parse_whole(given.get("threads", 0), "threads", high=core.vocabulary()["threads"]),
         record=parse_record(given.get("record", ())),
         time_limit_fs=None if given.get("time_limit") is None else parse_time(given["time_limit"], "time_limit"),
         skip=parse_switch(given.get("skip", True), "skip"),

@@ -105,7 +105,7 @@ class Stack:
         # An empty list means every algorithm that no entry of the file names.
         own = [[parse_algorithm(a) for a in p.algorithms] for p in self.file.protocol]
         named = {name for names in own for name in names}
-        others = [a for a in core.algorithms() if a not in named] if named else []
+        others = [a for a in core.vocabulary()["algorithms"] if a not in named] if named else []
         for p, algorithms in zip(self.file.protocol, own, strict=True):
             where = f"stack {self.name}, protocol {p.name}"
             steps = []

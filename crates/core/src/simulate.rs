@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::fabric::Fabric;
 use crate::flow;
 use crate::record::Record;
-use crate::spec::{ProtocolSpec, RunSpec, SystemSpec, validate, validate_system};
+use crate::spec::{Fidelity, ProtocolSpec, RunSpec, Selection, SystemSpec, Table, validate, validate_system};
 use crate::stack::{Candidate, Task};
 use crate::symmetry::Folding;
 use crate::units::{Fs, MAX_TIME_FS};
@@ -40,11 +40,11 @@ pub struct Outcome {
     /// From the call until the last rank has finished.
     pub time_fs: Fs,
     /// Algorithm that ran.
-    pub algorithm: String,
+    pub algorithm: Algorithm,
     /// Protocol that ran.
     pub protocol: String,
-    /// `packet`, `flow` or `analytic`.
-    pub fidelity: String,
+    /// How closely it was looked at.
+    pub fidelity: Fidelity,
     /// Number of ranks.
     pub ranks: u32,
     /// Size after nccl-tests' rounding.
@@ -102,7 +102,7 @@ pub fn simulate(spec: &RunSpec, control: &Control) -> Result<Outcome> {
 /// [`Error::Schedule`] if it does not do what the collective asks for, and those of choosing.
 pub fn check_schedule(spec: &RunSpec) -> Result<String> {
     let stage = Stage::new(spec)?;
-    let choice = stage.task(spec).choose(named(&spec.algorithm)?)?;
+    let choice = stage.task(spec).choose(spec.algorithm.named())?;
     let report = check(&*choice.schedule, &stage.task(spec).params(choice.algorithm))?;
     json(&serde_json::json!({
         "algorithm": choice.algorithm.name(), "messages": report.messages, "bytes": report.bytes,
@@ -162,10 +162,6 @@ fn json<T: serde::Serialize>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|e| Error::Internal(e.to_string()))
 }
 
-fn named(algorithm: &str) -> Result<Option<Algorithm>> {
-    if algorithm == "auto" { Ok(None) } else { Algorithm::parse(algorithm).map(Some) }
-}
-
 /// What is known before anything is chosen.
 struct Stage {
     fabric: Fabric,
@@ -177,7 +173,7 @@ struct Stage {
 impl Stage {
     fn new(spec: &RunSpec) -> Result<Self> {
         let fabric = Fabric::new(&spec.system)?;
-        let collective = Collective::parse(&spec.collective)?;
+        let collective = spec.collective;
         let ranks = spec.ranks.unwrap_or(spec.system.accelerators);
         let placement: Vec<u32> = spec.placement.clone().unwrap_or_else(|| (0..ranks).collect());
         let home = placement.first().copied().unwrap_or(0);
@@ -215,10 +211,9 @@ impl Plan {
     /// [`Error::Memory`].
     pub fn new(spec: &RunSpec) -> Result<Self> {
         let stage = Stage::new(spec)?;
-        let choice = stage.task(spec).choose(named(&spec.algorithm)?)?;
+        let choice = stage.task(spec).choose(spec.algorithm.named())?;
         let mut effective = spec.clone();
-        effective.collective = stage.collective.name().into();
-        effective.algorithm = choice.algorithm.name().into();
+        effective.algorithm = Selection::Only(choice.algorithm);
         effective.stack.protocol.clone_from(&choice.protocol.name);
         effective.ranks = Some(stage.placement.len() as u32);
         if stage.bytes > 0 {
@@ -228,7 +223,7 @@ impl Plan {
         if in_order {
             effective.placement = None;
         }
-        let fold = spec.fold && spec.fidelity != "analytic";
+        let fold = spec.fold && spec.fidelity != Selection::Only(Fidelity::Analytic);
         let folding = Folding::new(&stage.fabric, &*choice.schedule, &stage.placement, fold);
         let mut plan = Plan {
             folding,
@@ -241,12 +236,12 @@ impl Plan {
             schedule: choice.schedule,
             prediction: choice.prediction,
             width: flow::Width::new(&stage.fabric, &stage.placement),
-            packet: matches!(spec.fidelity.as_str(), "packet" | "auto"),
-            flow: spec.fidelity == "flow",
+            packet: matches!(spec.fidelity, Selection::Auto | Selection::Only(Fidelity::Packet)),
+            flow: spec.fidelity == Selection::Only(Fidelity::Flow),
             placement: stage.placement,
             fabric: stage.fabric,
         };
-        if spec.fidelity == "auto" {
+        if spec.fidelity == Selection::Auto {
             plan.packet = plan.packet_hops() <= spec.packet_budget;
             plan.flow = !plan.packet && plan.fluid();
         } else if plan.flow {
@@ -256,17 +251,17 @@ impl Plan {
             plan.folding = Folding::none(plan.schedule.ranks(), "only packets are folded".into());
         }
         plan.fit(spec)?;
-        plan.effective.fidelity = plan.fidelity().into();
+        plan.effective.fidelity = Selection::Only(plan.fidelity());
         plan.warn(spec, in_order);
         Ok(plan)
     }
 
-    /// `packet`, `flow` or `analytic`.
-    pub fn fidelity(&self) -> &'static str {
+    /// How closely it will be looked at.
+    pub fn fidelity(&self) -> Fidelity {
         match (self.packet, self.flow) {
-            (true, _) => "packet",
-            (_, true) => "flow",
-            _ => "analytic",
+            (true, _) => Fidelity::Packet,
+            (_, true) => Fidelity::Flow,
+            _ => Fidelity::Analytic,
         }
     }
 
@@ -297,7 +292,7 @@ impl Plan {
     /// # Errors
     /// Those of [`run`] and [`flow::run`].
     pub fn run(self, control: &Control) -> Result<Outcome> {
-        let wants = |table: &str| self.effective.record.iter().any(|r| r == table);
+        let wants = |table: Table| self.effective.record.contains(&table);
         // of the stack at this size, not of the choice: rows with different protocols share one bound
         let admits = |p: &&ProtocolSpec| p.max_bytes.is_none_or(|most| self.bytes <= most);
         let mut protocols: Vec<&ProtocolSpec> = self.effective.stack.protocols.iter().filter(admits).collect();
@@ -320,8 +315,8 @@ impl Plan {
                 protocol: &self.protocol,
                 seed: self.effective.seed,
                 threads: self.effective.threads,
-                record_flows: wants("flows"),
-                record_links: wants("links") || wants("switches"),
+                record_flows: wants(Table::Flows),
+                record_links: wants(Table::Links) || wants(Table::Switches),
                 time_limit_fs: self.effective.time_limit_fs,
                 skip: self.effective.skip,
             };
@@ -342,9 +337,9 @@ impl Plan {
         let bottleneck = record.as_ref().map_or_else(|| self.prediction.bottleneck(), |r| self.bottleneck(r));
         Ok(Outcome {
             time_fs,
-            algorithm: self.algorithm.name().into(),
+            algorithm: self.algorithm,
             protocol: self.protocol.name.clone(),
-            fidelity: self.fidelity().into(),
+            fidelity: self.fidelity(),
             ranks,
             bytes_effective: self.bytes,
             algbw_gbytes_s,

@@ -72,12 +72,12 @@ proptest! {
             "stack": StackSpec { name: "s".into(), protocols: vec![protocol], protocol: "auto".into(), algorithms: Default::default() },
         });
         let mut spec = RunSpec::from_json(&text.to_string()).unwrap();
-        for fidelity in ["packet", "flow"] {
-            spec.fidelity = fidelity.into();
+        for fidelity in [Fidelity::Packet, Fidelity::Flow] {
+            spec.fidelity = Selection::Only(fidelity);
             match simulate(&spec, &Control::default()) {
                 Ok(o) => prop_assert!(o.bound.time_fs <= o.time_fs, "{}: {:?} above {} fs", fidelity, o.bound, o.time_fs),
                 // sums that climb a tree are packets only
-                Err(e) if fidelity == "flow" && e.code() == "spec" => prop_assert!(e.to_string().contains("fluids")),
+                Err(e) if fidelity == Fidelity::Flow && e.code() == "spec" => prop_assert!(e.to_string().contains("fluids")),
                 Err(e) => prop_assert_eq!(e.code(), "algorithm", "{}", e),
             }
         }

@@ -101,7 +101,7 @@ fn a_million_million_messages_are_refused_by_arithmetic() {
     assert!(needed > (6 << 20) * size_of::<LinkRecord>() as u64);
     assert_eq!(refused(&o, "ranks", true).1, (size_of::<RankRecord>() as u64 + 2 * 4 + 8 * 8) << 20);
     let mut levels = o.clone();
-    levels.effective.record.push("levels".into());
+    levels.effective.record.push(Table::Levels);
     assert!(refused(&levels, "switches", true).0.contains("; or use levels, the sums over links"));
     // as it is it takes a row a message of one rank
     assert_eq!(table(&o, "flows", false, Some(64 << 20)).unwrap().num_rows(), 1 << 20);

@@ -10,6 +10,7 @@
 mod door;
 mod errors;
 mod memory;
+mod names;
 mod run;
 
 use pyo3::prelude::*;
@@ -26,9 +27,9 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(run::edges, m)?)?;
     m.add_function(wrap_pyfunction!(run::check_schedule, m)?)?;
     m.add_function(wrap_pyfunction!(run::explain, m)?)?;
-    m.add_function(wrap_pyfunction!(run::collectives, m)?)?;
-    m.add_function(wrap_pyfunction!(run::algorithms, m)?)?;
-    m.add_function(wrap_pyfunction!(run::error_codes, m)?)?;
+    m.add_function(wrap_pyfunction!(names::vocabulary, m)?)?;
+    m.add_function(wrap_pyfunction!(names::rounded_bytes, m)?)?;
+    m.add_function(wrap_pyfunction!(names::error_codes, m)?)?;
     m.add_function(wrap_pyfunction!(run::version_info, m)?)?;
     Ok(())
 }

@@ -9,7 +9,6 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3_arrow::PyTable;
 use supernode_core::bound::edges::Edge;
-use supernode_core::collective::{Algorithm, Collective};
 use supernode_core::error::{Error, Result};
 use supernode_core::record::Skipping;
 use supernode_core::results;
@@ -195,24 +194,6 @@ pub(crate) fn check_schedule(py: Python<'_>, spec_json: String) -> PyResult<Stri
 #[pyfunction]
 pub(crate) fn explain(py: Python<'_>, spec_json: String) -> PyResult<String> {
     quick(py, move || core::explain(&core::parse(&spec_json, None)?))
-}
-
-/// Canonical names of the collectives.
-#[pyfunction]
-pub(crate) fn collectives() -> Vec<&'static str> {
-    Collective::ALL.iter().map(|c| c.name()).collect()
-}
-
-/// Canonical names of the algorithms.
-#[pyfunction]
-pub(crate) fn algorithms() -> Vec<&'static str> {
-    Algorithm::ALL.iter().map(|a| a.name()).collect()
-}
-
-/// Codes of the core's errors.
-#[pyfunction]
-pub(crate) fn error_codes() -> Vec<&'static str> {
-    Error::CODES.to_vec()
 }
 
 /// What the extension module was built from.

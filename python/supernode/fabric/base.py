@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from supernode import core
 from supernode.errors import FabricError, SpecError
 from supernode.names import canonical
 from supernode.spec import LinkSpec, NetworkSpec
@@ -15,7 +16,6 @@ __all__ = [
     "GRAPH_ROUTINGS",
     "KINDS",
     "ROUTINGS",
-    "ROUTING_ALIASES",
     "Fabric",
     "Network",
     "buffer_bytes",
@@ -35,25 +35,10 @@ MAX_PORTS = 1 << 14
 KINDS = ("nvlink", "ub", "ici", "pci", "net")
 
 #: Routing policies of the core.
-ROUTINGS = ("d_mod_k", "s_mod_k", "ecmp", "spray_round_robin", "spray_random", "adaptive", "valiant", "ugal")
+ROUTINGS = tuple(core.vocabulary()["routings"])
 
 #: Those that look at queues or leave the shortest paths, which explicit graphs alone have.
-GRAPH_ROUTINGS = ("adaptive", "valiant", "ugal")
-
-#: Other spellings of the policies, folded.
-ROUTING_ALIASES = {
-    "dimensionorder": "d_mod_k",
-    "deterministic": "d_mod_k",
-    "railaligned": "s_mod_k",
-    "spray": "spray_round_robin",
-    "roundrobin": "spray_round_robin",
-    "random": "spray_random",
-    "hash": "ecmp",
-    "leastqueue": "adaptive",
-    "minimaladaptive": "adaptive",
-    "vlb": "valiant",
-    "ugall": "ugal",
-}
+GRAPH_ROUTINGS = tuple(core.vocabulary()["routings_of_graphs"])
 
 
 @dataclass(frozen=True)
@@ -170,7 +155,7 @@ def parse_routing(name: str, *, graph: bool = False) -> str:
     SpecError
         If it is unknown, or only for graphs.
     """
-    policy = canonical("routing", name, ROUTINGS, ROUTING_ALIASES)
+    policy = canonical("routing", name, core.vocabulary()["routings"])
     if policy in GRAPH_ROUTINGS and not graph:
         valid = ", ".join(r for r in ROUTINGS if r not in GRAPH_ROUTINGS)
         raise SpecError(

@@ -15,8 +15,8 @@
 //!
 //! **Source.** Thakur, Rabenseifner, Gropp, IJHPCA 19(1), 2005, sections 3 and 4.
 
+use super::Collective;
 use super::layout::{Cut, Part, add_mod, ceil_log2, sub_mod};
-use super::names::Collective;
 use super::program::{Expect, Move, Program};
 
 /// See the module's documentation.

@@ -16,8 +16,8 @@
 //! message-passing systems, IEEE TPDS 8(11), 1997; Hensgen, Finkel, Manber: Two algorithms for barrier synchronization,
 //! IJPP 17(1), 1988.
 
+use super::Collective;
 use super::layout::{Cut, Part, add_mod, ceil_log2, sub_mod};
-use super::names::Collective;
 use super::program::{Expect, Move, Program};
 use crate::radix::Digit;
 

@@ -15,9 +15,9 @@
 //!
 //! **Source.** See the modules that use it.
 
+use super::Collective;
 use super::axes::{Axis, Frames};
 use super::layout::Part;
-use super::names::Collective;
 use super::program::{Expect, Move, Program};
 use crate::radix::Digit;
 use std::ops::Range;

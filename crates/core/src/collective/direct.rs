@@ -17,8 +17,8 @@
 //!
 //! **Source.** MPI's basic linear algorithms; one- and two-shot as in the NVLink all-reduce kernels of inference engines.
 
+use super::Collective;
 use super::layout::{Cut, Part, add_mod};
-use super::names::Collective;
 use super::program::{Expect, Move, Program};
 use crate::radix::{Digit, Radix};
 

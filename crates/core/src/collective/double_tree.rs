@@ -18,8 +18,8 @@
 //! **Source.** Sanders, Speck, Träff: Two-tree algorithms for full bandwidth broadcast, reduction and scan, Parallel
 //! Computing 35(12), 2009.
 
+use super::Collective;
 use super::layout::{Cut, Part, add_mod, sub_mod};
-use super::names::Collective;
 use super::program::{Expect, Move, Program};
 
 /// See the module's documentation.

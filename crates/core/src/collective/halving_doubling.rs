@@ -15,9 +15,9 @@
 //!
 //! **Source.** Rabenseifner: Optimization of collective reduction operations, ICCS 2004.
 
+use super::Collective;
 use super::fold::{Fold, Role};
 use super::layout::{Cut, Part};
-use super::names::Collective;
 use super::program::{Expect, Move, Program};
 use crate::radix::Digit;
 

@@ -14,9 +14,9 @@
 //!
 //! **Source.** Cho, Finkler, Kung, Hunter: BlueConnect, MLSys 2019.
 
+use super::Collective;
 use super::axes::Frames;
 use super::buckets::{Buckets, Lines};
-use super::names::Collective;
 
 /// The program for checked `levels`; `None` if there are too many.
 pub(super) fn program(collective: Collective, levels: &[u32]) -> Option<Buckets> {

@@ -23,8 +23,8 @@
 //! **Source.** Graham et al.: Scalable hierarchical aggregation protocol (SHArP), COMHPC 2016; Klenk, Jiang, Thorson,
 //! Dennison: An in-network architecture for accelerating shared-memory multiprocessor collectives, ISCA 2020.
 
+use super::Collective;
 use super::layout::{Cut, Part, add_mod};
-use super::names::Collective;
 use super::program::{Expect, Move, Program};
 use super::{SwitchUse, Target};
 use crate::radix::{Digit, Radix};

@@ -24,7 +24,7 @@ mod halving_doubling;
 mod hierarchical;
 mod in_network;
 mod layout;
-mod names;
+mod nccl_tests;
 mod outcome;
 mod pairwise;
 mod program;
@@ -35,9 +35,9 @@ mod torus;
 #[cfg(test)]
 mod tests;
 
+pub use crate::spec::{Algorithm, Collective, MAX_LANES};
 pub use build::{Params, build, valid_algorithms};
 pub use checker::{CheckReport, check};
-pub use names::{Algorithm, Collective};
 
 use crate::radix::Digit;
 use std::fmt::Debug;
@@ -142,7 +142,5 @@ pub trait Schedule: Send + Sync + Debug {
     }
 }
 
-/// Largest number of lanes a schedule may have (10 bits of a packet's tag).
-pub const MAX_LANES: u32 = 1 << 10;
 /// Largest number of steps a lane may have (22 bits of a packet's tag).
 pub const MAX_STEPS: u32 = 1 << 22;

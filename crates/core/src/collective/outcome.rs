@@ -8,8 +8,8 @@
 //!
 //! **Invariant.** Nothing here depends on an algorithm.
 
+use super::Collective;
 use super::build::Params;
-use super::names::Collective;
 use super::{Block, Schedule};
 use std::collections::BTreeSet;
 use std::rc::Rc;

@@ -11,8 +11,8 @@
 //!
 //! **Source.** Thakur, Rabenseifner, Gropp, IJHPCA 19(1), 2005 (all-to-all of long messages, reduce-scatter).
 
+use super::Collective;
 use super::layout::{Cut, Part};
-use super::names::Collective;
 use super::program::{Expect, Move, Program};
 use crate::radix::{Digit, Radix};
 

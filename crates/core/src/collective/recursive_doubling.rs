@@ -13,9 +13,9 @@
 //!
 //! **Source.** Thakur, Rabenseifner, Gropp, IJHPCA 19(1), 2005.
 
+use super::Collective;
 use super::fold::{Fold, Role};
 use super::layout::{Cut, Part};
-use super::names::Collective;
 use super::program::{Expect, Move, Program};
 use crate::radix::Digit;
 

@@ -21,8 +21,8 @@
 //!
 //! **Source.** Patarasuk, Yuan: Bandwidth optimal all-reduce algorithms for clusters of workstations, JPDC 69(2), 2009.
 
+use super::Collective;
 use super::layout::{Cut, Part, add_mod, sub_mod};
-use super::names::Collective;
 use super::program::{Expect, Move, Program};
 use crate::radix::Digit;
 use std::ops::Range;

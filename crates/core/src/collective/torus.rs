@@ -16,9 +16,9 @@
 //!
 //! **Source.** Jain, Sabharwal: Optimal bucket algorithms for large MPI collectives on torus interconnects, ICS 2010.
 
+use super::Collective;
 use super::axes::Frames;
 use super::buckets::{Buckets, Lines};
-use super::names::Collective;
 
 /// Lanes that use every port once.
 pub(super) fn lanes(dims: &[u32]) -> u32 {

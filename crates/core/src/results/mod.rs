@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
 
-use crate::collective::Collective;
 use crate::error::{Error, Result};
 use crate::fabric::Place;
 use crate::record::{FlowRecord, LevelRecord, LinkRecord, RankRecord};
@@ -22,7 +21,7 @@ use crate::units::Fs;
 
 /// Names of the tables that an outcome holds.
 pub fn tables(outcome: &Outcome) -> Vec<&'static str> {
-    let recorded = |name: &str| outcome.record.is_some() && outcome.effective.record.iter().any(|r| r == name);
+    let recorded = |name: &str| outcome.record.is_some() && outcome.effective.record.iter().any(|r| r.name() == name);
     columns::TABLES.iter().map(|t| t.0).filter(|&name| name == "summary" || recorded(name)).collect()
 }
 
@@ -117,25 +116,16 @@ fn f64s(values: impl IntoIterator<Item = f64>) -> ArrayRef {
 
 fn summary(o: &Outcome) -> Result<Vec<ArrayRef>> {
     let spec = &o.effective;
-    let collective = Collective::parse(&spec.collective).unwrap_or(Collective::Barrier);
     let elements = o.bytes_effective / u64::from(spec.element_bytes.max(1));
-    let pieces = matches!(
-        collective,
-        Collective::AllGather
-            | Collective::ReduceScatter
-            | Collective::AllToAll
-            | Collective::Gather
-            | Collective::Scatter
-    );
-    let count = if pieces { elements / u64::from(o.ranks.max(1)) } else { elements };
-    let root = if collective.rooted() { i64::from(spec.root) } else { -1 };
+    let count = if spec.collective.parted() { elements / u64::from(o.ranks.max(1)) } else { elements };
+    let root = if spec.collective.rooted() { i64::from(spec.root) } else { -1 };
     let hops = o.record.as_ref().map_or(0, |r| r.packet_hops);
     Ok(vec![
         text([&spec.system.name])?,
-        text([collective.name()])?,
-        text([&o.algorithm])?,
+        text([spec.collective.name()])?,
+        text([o.algorithm.name()])?,
         text([&o.protocol])?,
-        text([&o.fidelity])?,
+        text([o.fidelity.name()])?,
         u32s([o.ranks]),
         u64s([o.bytes_effective]),
         u64s([count]),

@@ -3,7 +3,7 @@ use super::*;
 use crate::bound::Bound;
 use crate::fabric::Fabric;
 use crate::record::{FlowRecord, LevelRecord, RankRecord};
-use crate::spec::RunSpec;
+use crate::spec::{Fidelity, RunSpec, Table};
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, UInt64Type};
@@ -18,7 +18,7 @@ fn outcome(record: &[&str]) -> Outcome {
             "stack": {"name": "none", "protocols": [{"name": "simple", "step_fs": [0]}]}}"#,
     )
     .unwrap();
-    effective.record = record.iter().map(|r| r.to_string()).collect();
+    effective.record = record.iter().map(|r| Table::parse(r).unwrap()).collect();
     let fabric = Fabric::new(&effective.system).unwrap();
     let link = LinkRecord {
         vertex: 2,
@@ -63,9 +63,9 @@ fn outcome(record: &[&str]) -> Outcome {
     Outcome {
         folding: crate::symmetry::Folding::none(2, String::new()),
         time_fs: record.finish_fs,
-        algorithm: "ring".into(),
+        algorithm: crate::spec::Algorithm::Ring,
         protocol: "simple".into(),
-        fidelity: "packet".into(),
+        fidelity: Fidelity::Packet,
         ranks: 2,
         bytes_effective: 1024,
         algbw_gbytes_s: 1.0,

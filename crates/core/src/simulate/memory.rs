@@ -11,7 +11,7 @@ use super::Plan;
 use crate::bound::describe::{Description, describe};
 use crate::error::{Error, Result};
 use crate::fabric::Network;
-use crate::spec::RunSpec;
+use crate::spec::{RunSpec, Selection, Table};
 use crate::symmetry::Folding;
 
 /// Bytes that any run takes: threads, their arenas, and what is rounded up.
@@ -47,12 +47,12 @@ impl Plan {
     }
 
     fn way(&self) -> Way<'_> {
-        let wants = |table: &str| self.effective.record.iter().any(|r| r == table);
+        let wants = |table: Table| self.effective.record.contains(&table);
         Way {
             flow: self.flow,
             folding: &self.folding,
-            flows: wants("flows"),
-            links: wants("links") || wants("switches"),
+            flows: wants(Table::Flows),
+            links: wants(Table::Links) || wants(Table::Switches),
         }
     }
 
@@ -130,7 +130,7 @@ impl Plan {
             return Ok(());
         }
         let error = self.too_large(needed, available);
-        if spec.fidelity == "auto" {
+        if spec.fidelity == Selection::Auto {
             let from = if self.packet { "packets" } else { "flows" };
             self.flow = self.packet && self.fluid();
             self.packet = false;
@@ -147,8 +147,9 @@ impl Plan {
     }
 
     fn too_large(&self, needed: u64, available: u64) -> Error {
-        let large: Vec<&str> = (self.effective.record.iter().map(String::as_str))
-            .filter(|r| ["links", "switches", "flows"].contains(r))
+        let large: Vec<&str> = (self.effective.record.iter())
+            .filter(|r| matches!(r, Table::Links | Table::Switches | Table::Flows))
+            .map(|r| r.name())
             .collect();
         let what = match large.as_slice() {
             [] => "the run".into(),

@@ -7,7 +7,7 @@ use crate::analytic::leg::slowdown;
 use crate::collective::Collective;
 use crate::fabric::Network;
 use crate::record::{LevelRecord, RankRecord, Record};
-use crate::spec::{RoutingSpec, RunSpec};
+use crate::spec::{RoutingSpec, RunSpec, Selection};
 use crate::units::Fs;
 
 impl Plan {
@@ -36,7 +36,7 @@ impl Plan {
         let random = |net: &Network| net.spec.routing.random();
         say(spec.seed != 0 && !self.fabric.networks.iter().any(random), idle("seed", "no network routes at random"));
         let unseen = if self.flow { ", which flows do not see" } else { "" };
-        let budget = spec.packet_budget != crate::spec::DEFAULT_PACKET_BUDGET && spec.fidelity != "auto";
+        let budget = spec.packet_budget != crate::spec::DEFAULT_PACKET_BUDGET && spec.fidelity != Selection::Auto;
         say(budget, idle("packet_budget", "it decides for fidelity \"auto\" only"));
         for net in &self.fabric.networks {
             for tier in 0..net.spec.links.len() {

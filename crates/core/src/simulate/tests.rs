@@ -1,5 +1,6 @@
 //! From a specification to an outcome, without the packet engine.
 use super::*;
+use Selection::{Auto, Only};
 
 fn spec(extra: &str) -> RunSpec {
     parse(&text(extra), None).unwrap()
@@ -29,7 +30,7 @@ fn a_ring_by_hand() {
         (o.algbw_gbytes_s - 524_288.0 / 23_175.04).abs() < 1e-9
             && (o.busbw_gbytes_s - o.algbw_gbytes_s * 1.75).abs() < 1e-9
     );
-    assert_eq!((o.effective.collective.as_str(), o.effective.algorithm.as_str()), ("all_reduce", "ring"));
+    assert_eq!((o.effective.collective, o.effective.algorithm), (Collective::AllReduce, Only(Algorithm::Ring)));
     assert!(o.bound.time_fs <= o.time_fs && o.warnings.is_empty(), "{:?} {:?}", o.bound, o.warnings);
     assert_eq!(o.bottleneck, "latency");
 }
@@ -62,17 +63,21 @@ fn what_cannot_be_done_is_a_typed_error() {
     fail(r#""collective": "all_reduce", "bytes": 64, "placement": [0,1,2,3,4,5,6,8]"#, "unroutable", "accelerator 8");
     fail(r#""collective": "all_reduce", "bytes": 64, "algorithm": "torus_bucket""#, "algorithm", "two_shot");
     let mut huge = spec(r#""collective": "send_recv", "bytes": 4503599627370496"#);
-    huge.fidelity = "packet".into();
+    huge.fidelity = Only(Fidelity::Packet);
     let error = Plan::new(&huge).map(|_| ()).unwrap_err();
     assert!(error.code() == "overflow" && error.to_string().contains("packets of one message"), "{error}");
     let mut big = spec(r#""collective": "all_to_all", "bytes": 1048576, "record": ["flows"], "memory_limit": 1000"#);
-    big.fidelity = "packet".into();
+    big.fidelity = Only(Fidelity::Packet);
     let error = Plan::new(&big).unwrap_err();
     assert!(error.code() == "memory" && error.to_string().contains("flows"), "{error}");
     big.record.clear();
-    big.fidelity = "auto".into();
+    big.fidelity = Auto;
     let plan = Plan::new(&big).unwrap();
-    assert!(plan.fidelity() == "analytic" && plan.warnings[0].contains("1000 are allowed"), "{:?}", plan.warnings);
+    assert!(
+        plan.fidelity() == Fidelity::Analytic && plan.warnings[0].contains("1000 are allowed"),
+        "{:?}",
+        plan.warnings
+    );
 }
 
 /// The error of a run with a memory limit.
@@ -90,8 +95,8 @@ fn wide(ranks: u32, record: &[&str], fidelity: &str) -> RunSpec {
     s.system.networks[0].topology =
         crate::spec::TopologySpec::Clos { down: vec![ranks], up: vec![1], parallel: vec![1], rails: 1 };
     s.ranks = None;
-    s.record = record.iter().map(|r| r.to_string()).collect();
-    (s.fidelity, s.fold) = (fidelity.into(), false);
+    s.record = record.iter().map(|r| Table::parse(r).unwrap()).collect();
+    (s.fidelity, s.fold) = (Only(Fidelity::parse(fidelity).unwrap()), false);
     s
 }
 
@@ -119,12 +124,12 @@ fn only_what_helps_is_named() {
     assert!(text.contains("fidelity \"packet\" with fold=True (") && !text.contains("record"), "{text}");
     // flows need less than packets where few messages meet many links
     let mut s = wide(4096, &[], "packet");
-    (s.collective, s.algorithm, s.bytes) = ("all_reduce".into(), "recursive_doubling".into(), 1 << 20);
+    (s.collective, s.algorithm, s.bytes) = (Collective::AllReduce, Only(Algorithm::RecursiveDoubling), 1 << 20);
     let text = too_large(&s);
     assert!(text.contains("fidelity \"flow\" ("), "{text}");
     // a broadcast has no symmetry
     let mut s = wide(8192, &["links"], "packet");
-    (s.collective, s.algorithm) = ("broadcast".into(), "binomial".into());
+    (s.collective, s.algorithm) = (Collective::Broadcast, Only(Algorithm::Binomial));
     let text = too_large(&s);
     assert!(!text.contains("fold=True") && text.contains("record levels instead of links"), "{text}");
     // folded already
@@ -175,7 +180,7 @@ fn bytes_are_read_by_people() {
 fn slow_reduce_channels_are_named() {
     let mut s = spec(r#""collective": "all_reduce", "bytes": 16777216, "algorithm": "ring""#);
     s.system.device.reduce_rate = Some(crate::units::BitRate(8_000_000_000));
-    s.fidelity = "packet".into();
+    s.fidelity = Only(Fidelity::Packet);
     let o = simulate(&s, &Control::default()).unwrap();
     assert!(o.bottleneck.starts_with("reduce channels"), "{}", o.bottleneck);
 }
@@ -183,11 +188,11 @@ fn slow_reduce_channels_are_named() {
 #[test]
 fn auto_fidelity_follows_the_budget() {
     let mut s = spec(r#""collective": "all_to_all", "bytes": 1048576, "algorithm": "direct""#);
-    s.fidelity = "auto".into();
+    s.fidelity = Auto;
     // 8 x 7 messages of 128 KiB = 32 packets over 2 links each; folded, one rank's
     for (fold, ranks) in [(false, 8), (true, 1)] {
         let hops = ranks * 7 * 32 * 2;
-        for (budget, expected) in [(hops, "packet"), (hops - 1, "flow")] {
+        for (budget, expected) in [(hops, Fidelity::Packet), (hops - 1, Fidelity::Flow)] {
             (s.packet_budget, s.fold) = (budget, fold);
             assert_eq!(Plan::new(&s).unwrap().fidelity(), expected, "{fold} {budget}");
         }
@@ -199,11 +204,11 @@ fn auto_fidelity_follows_the_budget() {
         crate::spec::TopologySpec::Clos { down: vec![2048], up: vec![1], parallel: vec![1], rails: 1 };
     s.ranks = None;
     (s.packet_budget, s.fold) = (1, true);
-    assert_eq!(Plan::new(&s).unwrap().fidelity(), "analytic");
-    s.algorithm = "pairwise".into();
+    assert_eq!(Plan::new(&s).unwrap().fidelity(), Fidelity::Analytic);
+    s.algorithm = Only(Algorithm::Pairwise);
     s.ranks = Some(256);
     let o = simulate(&s, &Control::default()).unwrap();
-    assert_eq!((o.fidelity.as_str(), o.effective.fidelity.as_str()), ("flow", "flow"));
+    assert_eq!((o.fidelity, o.effective.fidelity), (Fidelity::Flow, Only(Fidelity::Flow)));
     assert!(o.time_fs >= o.bound.time_fs && o.record.is_some());
 }
 

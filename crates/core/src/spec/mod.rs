@@ -10,8 +10,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+mod names;
 mod validate;
-pub use validate::{FIDELITIES, TABLES, validate, validate_system};
+pub use names::{Algorithm, Collective, Fidelity, LIBRARIES, Named, RoutingSpec, Selection, Table};
+pub use validate::{validate, validate_system};
 
 use crate::error::{Error, Result};
 use crate::units::{BitRate, Fs};
@@ -25,11 +27,11 @@ pub const DEFAULT_PACKET_BUDGET: u64 = 30_000_000;
 pub struct RunSpec {
     /// The machine.
     pub system: SystemSpec,
-    /// Canonical collective name, e.g. `all_reduce`.
-    pub collective: String,
-    /// Algorithm name, or `auto`.
-    #[serde(default = "auto")]
-    pub algorithm: String,
+    /// What the ranks want to achieve together.
+    pub collective: Collective,
+    /// How they do it.
+    #[serde(default)]
+    pub algorithm: Selection<Algorithm>,
     /// Bytes as in nccl-tests' size column for this collective.
     pub bytes: u64,
     /// Bytes of one element; chunks are cut at element borders.
@@ -56,9 +58,9 @@ pub struct RunSpec {
     pub levels: Option<Vec<u32>>,
     /// Software costs.
     pub stack: StackSpec,
-    /// `packet`, `flow`, `analytic` or `auto`.
-    #[serde(default = "auto")]
-    pub fidelity: String,
+    /// How closely the run is looked at.
+    #[serde(default)]
+    pub fidelity: Selection<Fidelity>,
     /// With `auto`: packet fidelity up to this many packet-hops.
     #[serde(default = "default_budget")]
     pub packet_budget: u64,
@@ -71,9 +73,9 @@ pub struct RunSpec {
     /// Worker threads; 0 chooses by size of the run and number of cores.
     #[serde(default)]
     pub threads: u32,
-    /// Detail tables wanted: any of `ranks`, `links`, `switches`, `flows`.
+    /// Detail tables wanted.
     #[serde(default)]
-    pub record: Vec<String>,
+    pub record: Vec<Table>,
     /// Simulated time after which the run stops with an error.
     #[serde(default)]
     pub time_limit_fs: Option<Fs>,
@@ -229,65 +231,6 @@ pub struct SwitchSpec {
     pub in_network_reduce: bool,
 }
 
-/// Choice among equal-cost paths.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RoutingSpec {
-    /// Path and plane by destination (D-mod-k); dimension order on direct topologies.
-    DModK,
-    /// Path and plane by source (S-mod-k); dimension order on direct topologies.
-    SModK,
-    /// One path a flow by seeded hash of (source, destination, lane).
-    Ecmp,
-    /// Each packet takes the next plane and path in turn.
-    #[default]
-    SprayRoundRobin,
-    /// Each packet takes a plane and path by seeded hash.
-    SprayRandom,
-    /// Explicit graphs only: each switch sends a packet on by the least loaded port of all that lead nearer.
-    Adaptive,
-    /// Explicit graphs only: each packet goes by a random switch first (Valiant).
-    Valiant,
-    /// Explicit graphs only: the first switch decides between the shortest way and Valiant's by its own queues (UGAL).
-    Ugal,
-}
-
-impl RoutingSpec {
-    /// Its name in specifications.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::DModK => "d_mod_k",
-            Self::SModK => "s_mod_k",
-            Self::Ecmp => "ecmp",
-            Self::SprayRoundRobin => "spray_round_robin",
-            Self::SprayRandom => "spray_random",
-            Self::Adaptive => "adaptive",
-            Self::Valiant => "valiant",
-            Self::Ugal => "ugal",
-        }
-    }
-
-    /// True if packets of a message take different first hops.
-    pub fn sprays(self) -> bool {
-        !matches!(self, Self::DModK | Self::SModK | Self::Ecmp)
-    }
-
-    /// True if paths depend on the seed.
-    pub fn random(self) -> bool {
-        matches!(self, Self::Ecmp | Self::SprayRandom | Self::Valiant | Self::Ugal)
-    }
-
-    /// True if some packets take a way that is not the shortest.
-    pub fn detours(self) -> bool {
-        matches!(self, Self::Valiant | Self::Ugal)
-    }
-
-    /// True if switches look at their queues.
-    pub fn looks(self) -> bool {
-        matches!(self, Self::Adaptive | Self::Ugal)
-    }
-}
-
 /// Software costs of the communication library. All zero is the stack `none`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -302,7 +245,7 @@ pub struct StackSpec {
     /// The library's own algorithms by collective: `algorithm = "auto"` chooses among those that can run here. A collective
     /// that is not listed, or none of whose algorithms can run, has them all.
     #[serde(default)]
-    pub algorithms: BTreeMap<String, Vec<String>>,
+    pub algorithms: BTreeMap<Collective, Vec<Algorithm>>,
 }
 
 /// One protocol (LL, LL128, Simple, ...) of a stack.
@@ -325,7 +268,7 @@ pub struct ProtocolSpec {
     pub wire_den: u32,
     /// Only for these algorithms; empty means all.
     #[serde(default)]
-    pub algorithms: Vec<String>,
+    pub algorithms: Vec<Algorithm>,
     /// Not above this size; `None` means any.
     #[serde(default)]
     pub max_bytes: Option<u64>,
@@ -345,6 +288,11 @@ impl RunSpec {
         Ok(spec)
     }
 }
+
+/// Most lanes of a schedule (10 bits of the tag of a packet), and most pipelined chunks of a lane.
+pub const MAX_LANES: u32 = 1 << 10;
+/// More worker threads than any machine that runs one process has use for.
+pub const MAX_THREADS: u32 = 1024;
 
 fn auto() -> String {
     "auto".into()

@@ -177,9 +177,9 @@ impl Task<'_> {
 
     /// Why a protocol does not go with an algorithm here.
     fn refusal(&self, algorithm: Algorithm, protocol: &ProtocolSpec) -> Option<String> {
-        let admits = |name: &String| Algorithm::parse(name).is_ok_and(|a| a == algorithm);
-        if !protocol.algorithms.is_empty() && !protocol.algorithms.iter().any(admits) {
-            return Some(format!("protocol {} is for {}", protocol.name, protocol.algorithms.join(", ")));
+        if !protocol.algorithms.is_empty() && !protocol.algorithms.contains(&algorithm) {
+            let names: Vec<_> = protocol.algorithms.iter().map(|a| a.name()).collect();
+            return Some(format!("protocol {} is for {}", protocol.name, names.join(", ")));
         }
         let most = protocol.max_bytes.filter(|&most| self.bytes > most)?;
         Some(format!("protocol {} is for at most {most} bytes", protocol.name))
@@ -251,11 +251,7 @@ impl Task<'_> {
 
     /// The algorithms that the library has for this collective.
     fn own(&self) -> Vec<Algorithm> {
-        let listed = self.stack.algorithms.get(self.collective.name());
-        listed.map_or_else(
-            || Algorithm::ALL.to_vec(),
-            |names| names.iter().filter_map(|n| Algorithm::parse(n).ok()).collect(),
-        )
+        self.stack.algorithms.get(&self.collective).map_or_else(|| Algorithm::ALL.to_vec(), Clone::clone)
     }
 
     fn choose_among(&self, wanted: &[Algorithm]) -> Result<Choice> {
