@@ -36,6 +36,7 @@ endef
 help:
 	@echo "make demo   run the main job and write out/demo/"
 	@echo "make test   run every test, lint and type check"
+	@echo "make fuzz   run CASES=1000 random cases of each fuzzer"
 	@echo "make bench  run the benchmarks (criterion and asv)"
 	@echo "make clean  remove what the other targets made"
 
@@ -101,6 +102,12 @@ test-rust: $(VENV)/.deps target/.crates
 test-python: install
 	cd $(VENV) && ./bin/python -m mypy.stubtest supernode._core --mypy-config-file ../pyproject.toml
 	$(BIN)/python -P -m pytest
+
+# Random runs compared with each other, and damaged inputs; a finding is printed with the command that repeats it.
+CASES ?= 1000
+.PHONY: fuzz
+fuzz: install
+	PYTHONPATH=tests $(BIN)/python -P -m fuzz --cases $(CASES)
 
 .PHONY: bench
 bench: install
