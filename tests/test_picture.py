@@ -150,6 +150,7 @@ def test_oversubscription_reduction_and_assumptions(figures: dict[str, Figure]) 
     assert "switch that reduces in the network" in pod
     assumed = len(System.preset("hpn7").unpublished)
     assert any(line.startswith(f"{assumed} parameters are assumed or unknown") for line in pod)
+    assert any(line.startswith("Drawn by supernode.") for line in pod)
     assert "switch that reduces in the network" not in texts(figures["cloudmatrix384"].svg)
     part = texts(figures["panjiu-al128"].svg)
     assert "ports: 512 = 256 down (16 in use) + 256 up" in part
