@@ -3,6 +3,8 @@
 import os
 import re
 import tracemalloc
+from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from hypothesis import strategies as st
 import supernode as sn
 from supernode.errors import FabricError, SizeOverflowError, SpecError, SupernodeError, UnitError
 from supernode.io import FORMATS
+from supernode.job import load_job
+from supernode.stack import load_stack
 from supernode.system import System
 
 DATA = Path(__file__).parent / "data"
@@ -99,6 +103,35 @@ def test_encodings(file: str, tmp_path: Path) -> None:
         target.write_bytes(wrong)
         with pytest.raises(SpecError, match=f"^{file}: not UTF-8.* at byte"):
             read(target, file)
+
+
+#: Everything that reads a file of a user, beside the formats above: each by a function of the path.
+READERS: dict[str, Callable[[Path], object]] = {
+    "system": lambda path: System.load(path),
+    "system, by name": lambda path: sn.simulate(str(path), "barrier"),
+    "stack": lambda path: load_stack(str(path)),
+    "job": load_job,
+    "hints": lambda path: System.from_file(DATA / "astra.yml", hints=path),
+    "measurements": lambda path: sn.bench("barrier", "hgx-h100", fidelity="analytic").compare(path),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize(
+    "noise", [b"\xe9", b"name = 'r\xe9duction'\n", "x = 1".encode("utf-16"), b"a" * 20 + b"\xed\xa0\x80"]
+)
+def test_what_is_no_text_is_named_by_every_reader(reader: str, noise: bytes, tmp_path: Path) -> None:
+    target = tmp_path / "latin.toml"
+    target.write_bytes(noise)
+    with pytest.raises(SpecError, match=r"latin\.toml: not UTF-8: .* at byte"):
+        READERS[reader](target)
+
+
+def test_bytes_become_text_in_one_place() -> None:
+    package = Path(str(resources.files("supernode")))
+    opens = re.compile(r"\.read_bytes\(|\.read_text\(|(?<!\.)\bopen\(")
+    users = {p.relative_to(package).as_posix() for p in package.rglob("*.py") if opens.search(p.read_text())}
+    assert users == {"filetext.py", "data.py"}  # data.py: the package's own files
 
 
 @every

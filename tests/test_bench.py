@@ -158,7 +158,7 @@ def test_a_bench_against_measurements(tmp_path: Path) -> None:
         path.write_text(wrong)
         with pytest.raises(SpecError, match=says):
             bench.compare(path)
-    with pytest.raises(SpecError, match="do not exist"):
+    with pytest.raises(SpecError, match="does not exist"):
         bench.compare(tmp_path / "missing.json")
 
 

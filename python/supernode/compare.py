@@ -10,6 +10,7 @@ import msgspec
 import pyarrow as pa
 
 from supernode.errors import SpecError
+from supernode.filetext import read_text
 
 __all__ = ["SCHEMA", "compare"]
 
@@ -73,10 +74,9 @@ def compare(rows: Sequence[Mapping[str, Any]], path: Path, place: str = "out_of_
 
 def _read(path: Path, place: str) -> dict[int, Mapping[str, Any]]:
     """Return the measurements of a file by size; where a size occurs twice, the last counts."""
-    if not path.is_file():
-        raise SpecError(f"measurements {str(path)!r} do not exist")
+    text = read_text(path, "measurements file")
     try:
-        results = msgspec.json.decode(path.read_bytes())["results"]
+        results = msgspec.json.decode(text)["results"]
         found = {int(r["size"]): r[place] for r in results if isinstance(r.get(place), dict) and "time" in r[place]}
     except (msgspec.DecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise SpecError(f"{path.name}: not a -J file of nccl-tests: {error}") from None

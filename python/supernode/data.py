@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from supernode.errors import SpecError
-from supernode.filetext import is_folder, read_bytes
+from supernode.filetext import is_folder, read_text
 from supernode.names import canonical
 
 __all__ = ["list_names", "load", "load_raw", "locate"]
@@ -64,18 +64,15 @@ def load_raw(path: Traversable, kind: str = "system file") -> dict[str, Any]:
     Raises
     ------
     SpecError
-        If it cannot be read or is not TOML, naming the line.
+        If it cannot be read, is not UTF-8, or is not TOML, naming the line.
     """
-    data = read_bytes(path, kind) if isinstance(path, Path) else path.read_bytes()
-    data = data.removeprefix(b"\xef\xbb\xbf")
+    text = read_text(path, kind) if isinstance(path, Path) else path.read_text(encoding="utf-8")
     try:
-        raw: dict[str, Any] = msgspec.toml.decode(data)
+        raw: dict[str, Any] = msgspec.toml.decode(text)
     except RecursionError:
         raise SpecError(f"{path.name}: not valid TOML here: it is nested too deeply") from None
-    except UnicodeDecodeError as error:
-        raise SpecError(f"{path.name}: not UTF-8, as TOML must be: {error.reason} at byte {error.start}") from None
     except (msgspec.DecodeError, ValueError) as error:  # a number of more digits than Python reads is the latter
-        reason = str(error).replace("at end of document", f"at the end, line {len(data.splitlines())}")
+        reason = str(error).replace("at end of document", f"at the end, line {len(text.splitlines())}")
         raise SpecError(f"{path.name}: not valid TOML: {reason}") from None
     return raw
 

@@ -1,5 +1,8 @@
 """Files that users name: whether they can be read, their text within limits, and errors that name them.
 
+Bytes become text in :func:`decode` and nowhere else. So no parser of another project ever sees bytes that are no text;
+what one raises for them may change with its next release.
+
 What goes wrong with a file is an error of this package, whatever library meets it: a folder, a loop of links, a file
 without permission, bytes that are no text. A message quotes what is wrong, but never pages of it.
 """
@@ -67,8 +70,15 @@ def read_bytes(path: Path, kind: str = "file") -> bytes:
         raise SpecError(f"{kind} {shortened(str(path), 200)!r} cannot be read: {error.strerror or error}") from None
 
 
-def read_text(path: Path) -> str:
-    """Return the text of a file, a mark of UTF-8 at its start taken away.
+def read_text(path: Path, kind: str = "file") -> str:
+    """Return the text of a file without the mark of UTF-8 that some editors write at its start.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        What it is, for errors.
 
     Raises
     ------
@@ -77,7 +87,7 @@ def read_text(path: Path) -> str:
     SizeOverflowError
         If it has more than 256 MiB.
     """
-    return decode(read_bytes(path), path.name)
+    return decode(read_bytes(path, kind), path.name)
 
 
 def decode(data: bytes, name: str) -> str:
