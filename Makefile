@@ -2,7 +2,8 @@
 # make test: sets up everything, runs every Rust and Python test, lints and type checks.
 #
 # Needs on the machine: Rust stable with cargo, rustfmt and clippy; Python 3.11 or later with venv; a C linker (gcc).
-# Everything else comes from the package registries into .venv and target.
+# Everything else comes from the package registries into .venv and target: the versions that requirements/dev.lock and
+# Cargo.lock name, and no others. make lock renews both.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -15,6 +16,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 VENV := .venv
 BIN := $(VENV)/bin
 WHEELS := target/wheels
+LOCK := requirements/dev.lock
 SOURCES := $(shell find crates python -type f -not -name '*.pyc' -not -path '*/target/*') Cargo.toml Cargo.lock pyproject.toml
 
 export CARGO_NET_RETRY := 10
@@ -38,6 +40,9 @@ help:
 	@echo "make test   run every test, lint and type check"
 	@echo "make fuzz   run CASES=1000 random cases of each fuzzer"
 	@echo "make bench  run the benchmarks (criterion and asv)"
+	@echo "make lock   renew the exact versions of all dependencies, Python and Rust"
+	@echo "make test-oldest, make test-newest"
+	@echo "            the Python tests with the oldest and the newest dependencies that pyproject.toml allows"
 	@echo "make clean  remove what the other targets made"
 
 .PHONY: tools
@@ -54,11 +59,10 @@ tools:
 $(BIN)/python: | tools
 	$(PYTHON) -m venv --clear $(VENV)
 
-# Dependencies and tools, as pyproject.toml lists them; the project itself is installed from its wheel below.
-$(VENV)/.deps: pyproject.toml | tools $(BIN)/python
-	@list=$$($(BIN)/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
-		print(*("\x27" + d + "\x27" for d in p["dependencies"] + p["optional-dependencies"]["dev"]))'); \
-	$(call retry,download of the Python packages,eval "$(BIN)/python -m pip install --quiet --retries 5 --timeout 60 $$list")
+# Dependencies and tools, exactly as locked; the project itself is installed from its wheel below.
+$(VENV)/.deps: $(LOCK) | tools $(BIN)/python
+	@$(call retry,download of the Python packages,$(BIN)/python -m pip install --quiet --retries 5 --timeout 60 \
+		--require-hashes -r $(LOCK))
 	@touch $@
 
 target/.crates: Cargo.lock | tools
@@ -101,7 +105,43 @@ test-rust: $(VENV)/.deps target/.crates
 .PHONY: test-python
 test-python: install
 	cd $(VENV) && ./bin/python -m mypy.stubtest supernode._core --mypy-config-file ../pyproject.toml
-	$(BIN)/python -P -m pytest
+	$(BIN)/python -P -m pytest $(PYTEST_FLAGS)
+
+# uv resolves for every Python and platform at once. It only writes files that are read in review, so it is not locked.
+UV := target/uv/bin/uv
+UV_FLAGS := --quiet --no-config --no-python-downloads
+
+$(UV): | tools
+	$(PYTHON) -m venv --clear target/uv
+	@$(call retry,download of uv,target/uv/bin/python -m pip install --quiet uv)
+
+.PHONY: lock
+lock: $(UV)
+	$(UV) pip compile $(UV_FLAGS) --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links --all-extras --group dev pyproject.toml --output-file $(LOCK)
+	cargo update
+
+# $(call suite,name,python,resolution): the Python tests in an environment of their own, dependencies resolved anew.
+define suite
+	$(UV) venv $(UV_FLAGS) --clear --python $(2) target/$(1)
+	$(UV) pip compile $(UV_FLAGS) --upgrade --python target/$(1)/bin/python --resolution $(3) --no-header --no-annotate \
+		--all-extras pyproject.toml --output-file target/$(1).txt
+	$(UV) pip install $(UV_FLAGS) --python target/$(1)/bin/python --requirements target/$(1).txt --group test
+	$(UV) pip install $(UV_FLAGS) --python target/$(1)/bin/python --no-deps $(WHEELS)/supernode-*.whl
+	$(UV) pip check --python target/$(1)/bin/python
+	target/$(1)/bin/python -P -m pytest $(PYTEST_FLAGS)
+endef
+
+# Before a release: both ends of the bounds. NEWEST_PYTHON should be the newest there is.
+OLDEST_PYTHON ?= $(PYTHON)
+NEWEST_PYTHON ?= $(PYTHON)
+
+.PHONY: test-oldest test-newest
+test-oldest: install $(UV)
+	$(call suite,oldest,$(OLDEST_PYTHON),lowest-direct)
+
+test-newest: install $(UV)
+	$(call suite,newest,$(NEWEST_PYTHON),highest)
 
 # Random runs compared with each other, and damaged inputs; a finding is printed with the command that repeats it.
 CASES ?= 1000
