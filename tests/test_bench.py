@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import supernode as sn
 from conftest import star
-from supernode.benchmark import SCHEMA
+from supernode.benchmark import schema
 from supernode.collectives import BY_NAME
 from supernode.dtypes import DTYPES
 from supernode.errors import SpecError
@@ -21,7 +21,7 @@ from supernode.nccl_tests import rounded
 def test_rows() -> None:
     seen: list[Any] = []
     bench = sn.bench("all_reduce", star(8), sizes="8:1K:x2", algorithms=["ring", "auto"], on_row=seen.append)
-    assert bench.summary.schema == SCHEMA
+    assert bench.summary.schema == schema()
     assert bench.summary.num_rows == 2 * 8 == len(seen)
     frame = bench.to_polars()
     assert frame["requested"].to_list() == ["ring"] * 8 + ["auto"] * 8

@@ -5,6 +5,7 @@
 268435456
 """
 
+from supernode import errors, plot
 from supernode.api import (
     all_gather,
     all_reduce,
@@ -112,12 +113,14 @@ __all__ = [
     "broadcast",
     "collectives",
     "edges",
+    "errors",
     "explain",
     "gather",
     "inventory",
     "parse_rate",
     "parse_size",
     "parse_time",
+    "plot",
     "reduce",
     "reduce_scatter",
     "scatter",
@@ -131,3 +134,7 @@ __all__ = [
     "systems",
     "versions",
 ]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol, Unpack
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from supernode.collectives import BY_NAME, Collective
 from supernode.execute import execute
@@ -16,6 +14,9 @@ from supernode.result import Result
 from supernode.selfcheck import self_check as check_itself
 from supernode.system import SystemLike
 from supernode.units import Quantity
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = [
     "CollectiveFunction",

@@ -6,11 +6,11 @@ import datetime
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 import msgspec
-import pyarrow as pa
 
 from supernode import nccl_tests
 from supernode.api import run_plan
@@ -27,35 +27,45 @@ from supernode.units import Quantity
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
 
-__all__ = ["SCHEMA", "Bench", "bench", "iterate"]
+__all__ = ["Bench", "bench", "iterate", "schema"]
 
-#: Columns of a bench's summary.
-SCHEMA = pa.schema(
-    [
-        pa.field("system", pa.string(), metadata={"doc": "system, with number of units and overrides"}),
-        pa.field("collective", pa.string()),
-        pa.field("ranks", pa.uint32()),
-        pa.field("size_bytes", pa.uint64(), metadata={"unit": "B", "doc": "as in nccl-tests' size column, rounded"}),
-        pa.field("count", pa.uint64(), metadata={"unit": "elements"}),
-        pa.field("type", pa.string()),
-        pa.field("redop", pa.string()),
-        pa.field("root", pa.int64(), metadata={"doc": "-1 where no rank is special"}),
-        pa.field("time_ns", pa.float64(), metadata={"unit": "ns"}),
-        pa.field("algbw_gbytes_s", pa.float64(), metadata={"unit": "GB/s", "doc": "size over time"}),
-        pa.field("busbw_gbytes_s", pa.float64(), metadata={"unit": "GB/s", "doc": "algbw times nccl-tests' factor"}),
-        pa.field("bound_ns", pa.float64(), metadata={"unit": "ns", "doc": "below which no schedule can finish"}),
-        pa.field("efficiency", pa.float64(), metadata={"unit": "1", "doc": "bound over time"}),
-        pa.field("bound_busbw_gbytes_s", pa.float64(), metadata={"unit": "GB/s", "doc": "busbw at the bound"}),
-        pa.field("requested", pa.string(), metadata={"doc": "algorithm asked for"}),
-        pa.field("algorithm", pa.string(), metadata={"doc": "algorithm that ran"}),
-        pa.field("protocol", pa.string()),
-        pa.field("fidelity", pa.string()),
-        pa.field("bottleneck", pa.string()),
-        pa.field("seed", pa.uint64()),
-        pa.field("wall_s", pa.float64(), metadata={"unit": "s", "doc": "wall-clock time; varies between runs"}),
-    ]
-)
+
+@cache
+def schema() -> pa.Schema:
+    """Return the columns of a bench's summary."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            pa.field("system", pa.string(), metadata={"doc": "system, with number of units and overrides"}),
+            pa.field("collective", pa.string()),
+            pa.field("ranks", pa.uint32()),
+            pa.field(
+                "size_bytes", pa.uint64(), metadata={"unit": "B", "doc": "as in nccl-tests' size column, rounded"}
+            ),
+            pa.field("count", pa.uint64(), metadata={"unit": "elements"}),
+            pa.field("type", pa.string()),
+            pa.field("redop", pa.string()),
+            pa.field("root", pa.int64(), metadata={"doc": "-1 where no rank is special"}),
+            pa.field("time_ns", pa.float64(), metadata={"unit": "ns"}),
+            pa.field("algbw_gbytes_s", pa.float64(), metadata={"unit": "GB/s", "doc": "size over time"}),
+            pa.field(
+                "busbw_gbytes_s", pa.float64(), metadata={"unit": "GB/s", "doc": "algbw times nccl-tests' factor"}
+            ),
+            pa.field("bound_ns", pa.float64(), metadata={"unit": "ns", "doc": "below which no schedule can finish"}),
+            pa.field("efficiency", pa.float64(), metadata={"unit": "1", "doc": "bound over time"}),
+            pa.field("bound_busbw_gbytes_s", pa.float64(), metadata={"unit": "GB/s", "doc": "busbw at the bound"}),
+            pa.field("requested", pa.string(), metadata={"doc": "algorithm asked for"}),
+            pa.field("algorithm", pa.string(), metadata={"doc": "algorithm that ran"}),
+            pa.field("protocol", pa.string()),
+            pa.field("fidelity", pa.string()),
+            pa.field("bottleneck", pa.string()),
+            pa.field("seed", pa.uint64()),
+            pa.field("wall_s", pa.float64(), metadata={"unit": "s", "doc": "wall-clock time; varies between runs"}),
+        ]
+    )
 
 
 @dataclass(frozen=True)
@@ -84,8 +94,10 @@ class Bench:
 
     @property
     def summary(self) -> pa.Table:
-        """One row a run, columns :data:`SCHEMA`."""
-        return pa.Table.from_pylist(list(self.rows), schema=SCHEMA)
+        """One row a run, columns :func:`schema`."""
+        import pyarrow as pa
+
+        return pa.Table.from_pylist(list(self.rows), schema=schema())
 
     @property
     def warnings(self) -> list[str]:

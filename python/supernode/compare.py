@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import pyarrow as pa
 
 from supernode.errors import SpecError
 from supernode.filetext import read_text
 
-__all__ = ["SCHEMA", "compare"]
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-#: Columns of a comparison.
-SCHEMA = pa.schema(
-    [
-        pa.field("system", pa.string()),
-        pa.field("requested", pa.string(), metadata={"doc": "algorithm asked for"}),
-        pa.field("size_bytes", pa.uint64(), metadata={"unit": "B"}),
-        pa.field("time_ns", pa.float64(), metadata={"unit": "ns", "doc": "simulated"}),
-        pa.field("measured_time_ns", pa.float64(), metadata={"unit": "ns"}),
-        pa.field("busbw_gbytes_s", pa.float64(), metadata={"unit": "GB/s", "doc": "simulated"}),
-        pa.field("measured_busbw_gbytes_s", pa.float64(), metadata={"unit": "GB/s"}),
-        pa.field("error_percent", pa.float64(), metadata={"unit": "%", "doc": "simulated time over measured, less 1"}),
-    ]
-)
+__all__ = ["compare", "schema"]
+
+
+@cache
+def schema() -> pa.Schema:
+    """Return the columns of a comparison."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            pa.field("system", pa.string()),
+            pa.field("requested", pa.string(), metadata={"doc": "algorithm asked for"}),
+            pa.field("size_bytes", pa.uint64(), metadata={"unit": "B"}),
+            pa.field("time_ns", pa.float64(), metadata={"unit": "ns", "doc": "simulated"}),
+            pa.field("measured_time_ns", pa.float64(), metadata={"unit": "ns"}),
+            pa.field("busbw_gbytes_s", pa.float64(), metadata={"unit": "GB/s", "doc": "simulated"}),
+            pa.field("measured_busbw_gbytes_s", pa.float64(), metadata={"unit": "GB/s"}),
+            pa.field(
+                "error_percent", pa.float64(), metadata={"unit": "%", "doc": "simulated time over measured, less 1"}
+            ),
+        ]
+    )
 
 
 def compare(rows: Sequence[Mapping[str, Any]], path: Path, place: str = "out_of_place") -> pa.Table:
@@ -44,7 +54,7 @@ def compare(rows: Sequence[Mapping[str, Any]], path: Path, place: str = "out_of_
     Returns
     -------
     pyarrow.Table
-        Columns :data:`SCHEMA`, one row for each size that both have.
+        Columns :func:`schema`, one row for each size that both have.
     """
     if place not in ("out_of_place", "in_place"):
         raise SpecError(f"place: {place!r} is not valid; use 'out_of_place' or 'in_place'")
@@ -69,7 +79,9 @@ def compare(rows: Sequence[Mapping[str, Any]], path: Path, place: str = "out_of_
     if not joined:
         sizes = ", ".join(str(s) for s in list(measured)[:5])
         raise SpecError(f"{path.name}: none of its sizes ({sizes}, ...) is among those of the bench")
-    return pa.Table.from_pylist(joined, schema=SCHEMA)
+    import pyarrow as pa
+
+    return pa.Table.from_pylist(joined, schema=schema())
 
 
 def _read(path: Path, place: str) -> dict[int, Mapping[str, Any]]:

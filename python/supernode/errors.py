@@ -15,6 +15,7 @@ __all__ = [
     "FabricError",
     "InternalError",
     "MemoryLimitError",
+    "MissingExtraError",
     "NotRecordedError",
     "ScheduleError",
     "SimulationTimeout",
@@ -37,6 +38,10 @@ class SpecError(SupernodeError, ValueError):
     """A value is out of range, unknown, or contradicts another."""
 
     exit_code = 2
+
+
+class MissingExtraError(SpecError, ImportError):
+    """Something was asked for that needs an extra of the package, which is not installed."""
 
 
 class UnitError(SpecError):

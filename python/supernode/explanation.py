@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import msgspec
-import pyarrow as pa
 
 from supernode import core
 from supernode.collectives import Collective
@@ -14,6 +13,9 @@ from supernode.plan import Plan, make_plan
 from supernode.spec import encode
 from supernode.system import SystemLike
 from supernode.units import Quantity
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Explanation", "explain", "explain_plan"]
 
@@ -31,6 +33,8 @@ class Explanation:
     @property
     def table(self) -> pa.Table:
         """Columns algorithm, protocol, valid, time_ns and reason."""
+        import pyarrow as pa
+
         return pa.table(
             {
                 "algorithm": pa.array([r["algorithm"] for r in self.rows], pa.string()),

@@ -7,22 +7,26 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.feather
-import pyarrow.parquet
+from typing import TYPE_CHECKING
 
 from supernode.errors import SpecError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["TABLE_FORMATS", "atomic_path", "check_file", "check_folder", "check_format", "write_bytes", "write_table"]
 
 
 def _write_parquet(table: pa.Table, path: Path) -> None:
-    pa.parquet.write_table(table, path)
+    from pyarrow import parquet
+
+    parquet.write_table(table, path)
 
 
 def _write_arrow(table: pa.Table, path: Path) -> None:
-    pa.feather.write_feather(table, str(path), compression="uncompressed")
+    from pyarrow import feather
+
+    feather.write_feather(table, str(path), compression="uncompressed")
 
 
 #: Writers of tables, by file extension.

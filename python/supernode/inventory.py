@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
-import pyarrow as pa
 
 from supernode import core
 from supernode.spec import encode
 from supernode.system import System, SystemLike, as_system
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
 
 __all__ = ["Inventory", "Level", "edges", "inventory"]
 
@@ -213,6 +215,8 @@ def edges(system: SystemLike) -> pa.Table:
     MemoryLimitError
         If there are more.
     """
+    import pyarrow as pa
+
     spec = as_system(system).to_spec()
     found: dict[str, np.ndarray[Any, Any]] = dict(core.edges(encode(spec)))
     names = pa.DictionaryArray.from_arrays(pa.array(found["network"]), [n.name for n in spec.networks])

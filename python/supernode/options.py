@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypedDict
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, TypedDict
 
 from supernode import core
 from supernode.errors import SpecError
 from supernode.names import canonical, choose
 from supernode.units import U64_MAX, Quantity, as_integer
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 __all__ = [
     "FIDELITIES",
@@ -128,6 +129,8 @@ def parse_record(value: Iterable[str] | str | None) -> list[str]:
 
 def parse_placement(value: npt.ArrayLike) -> npt.NDArray[np.uint32]:
     """Return the accelerator of each rank."""
+    import numpy as np
+
     array = np.asarray(value)
     if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
         raise SpecError(
@@ -149,7 +152,11 @@ def parse_seconds(value: float, what: str) -> float:
 
 def parse_switch(value: object, what: str) -> bool:
     """Return a yes or no."""
-    if isinstance(value, bool | np.bool_):
+    if isinstance(value, bool):
+        return value
+    import numpy as np  # only for what may be one of its own
+
+    if isinstance(value, np.bool_):
         return bool(value)
     raise SpecError(f"{what}: {value!r} is not valid; it must be True or False")
 

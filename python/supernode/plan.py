@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from supernode import core
 from supernode.algorithms import parse_algorithm
@@ -36,6 +33,10 @@ from supernode.spec import Clos, GraphShape, RunSpec, StackSpec
 from supernode.stack import Stack, load_stack
 from supernode.system import System, SystemLike, as_system
 from supernode.units import Quantity, parse_size, parse_time
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 __all__ = ["Plan", "make_plan"]
 

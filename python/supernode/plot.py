@@ -1,18 +1,21 @@
-"""Pictures of benches: bus bandwidth against size, written as PNG and SVG without a browser."""
+"""Pictures of benches: bus bandwidth against size, written as PNG and SVG without a browser.
+
+They need the extra ``plot``: ``pip install 'supernode[plot]'``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import altair as alt
-import polars as pl
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from supernode.benchmark import Bench
 from supernode.errors import SpecError
+from supernode.extras import extra
 from supernode.files import atomic_path
+
+if TYPE_CHECKING:
+    import altair as alt
 
 __all__ = ["busbw_chart", "save_chart"]
 
@@ -43,7 +46,19 @@ def busbw_chart(benches: Bench | Sequence[Bench], title: str = "Bus bandwidth ag
     -------
     altair.Chart
         For :func:`save_chart`, or to be shown in a notebook.
+
+    Raises
+    ------
+    SpecError
+        If there is nothing to draw, or too much.
+    MissingExtraError
+        If the extra ``plot`` is not installed.
     """
+    with extra("plot", "a chart needs altair"):
+        import altair as alt
+    import polars as pl
+    import pyarrow as pa
+
     group = [benches] if isinstance(benches, Bench) else list(benches)
     frame = pl.from_arrow(pa.concat_tables([b.summary for b in group])) if group else None
     if not isinstance(frame, pl.DataFrame) or frame.is_empty():
@@ -108,8 +123,14 @@ def save_chart(chart: alt.Chart, path: str | Path) -> list[Path]:
     -------
     list of Path
         The files.
+
+    Raises
+    ------
+    MissingExtraError
+        If the extra ``plot`` is not installed.
     """
-    import vl_convert
+    with extra("plot", "a picture of a chart needs vl-convert-python"):
+        import vl_convert
 
     target = Path(path)
     kinds = [target.suffix] if target.suffix in (".png", ".svg") else [".png", ".svg"]

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import pyarrow as pa
 
 from supernode import core
 from supernode.errors import NotRecordedError
@@ -20,6 +19,7 @@ from supernode.plan import Plan
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
 
     from supernode.explanation import Explanation
 

@@ -19,15 +19,15 @@ their ranks, messages and summary are compared, and the record of the check says
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate, product
 from math import prod
 from operator import mul
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
 from supernode.errors import (
     AlgorithmError,
@@ -42,6 +42,9 @@ from supernode.options import RECORDS
 from supernode.plan import Plan
 from supernode.result import Result
 from supernode.spec import Clos, GraphShape, NetworkSpec
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["MOST_ACCELERATORS", "MOST_HOPS", "self_check"]
 
@@ -135,6 +138,8 @@ def _find(plan: Plan, result: Result, folded: bool, skipped: bool) -> _Case | No
 def _generator(plan: Plan, result: Result) -> np.random.Generator:
     spec = plan.spec
     text = f"{spec.seed}/{plan.system.label}/{spec.collective}/{result.algorithm}/{spec.bytes}"
+    import numpy as np
+
     return np.random.default_rng(list(hashlib.sha256(text.encode()).digest()))
 
 
@@ -201,7 +206,7 @@ def _base(plan: Plan, result: Result, ranks: int, levels: list[int] | None) -> P
 def _sized(plan: Plan, draw: np.random.Generator, *, long: bool) -> _Case | None:
     """Give a case a size that takes a number of packet-hops drawn at random; ``None`` if it cannot run."""
     ranks, most = plan.ranks, plan.spec.bytes
-    hops = int(2 ** draw.uniform(17 if long else 13, np.log2(MOST_HOPS)))
+    hops = int(2 ** draw.uniform(17 if long else 13, math.log2(MOST_HOPS)))
     grain = plan.spec.element_bytes * (16 * ranks if draw.integers(2) else 1)
     size = min(most, 64 * ranks * plan.spec.element_bytes)
     case = _attempt(plan.with_size(size))

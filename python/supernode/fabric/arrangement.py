@@ -11,10 +11,12 @@ implications on routing", ACM TACO 11(4), 2014, for one link a pair; several are
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING
 
 from supernode.errors import FabricError
-from supernode.fabric.family import Ints
+
+if TYPE_CHECKING:
+    from supernode.fabric.family import Ints
 
 __all__ = ["global_links", "links_per_pair", "palm_tree"]
 
@@ -40,6 +42,8 @@ def links_per_pair(name: str, groups: int, ports: int, sum_: str) -> tuple[int, 
 
 def palm_tree(groups: int, each: int, switches: int) -> Ints:
     """Return the links between groups, with columns group, switch in it, other group, switch in that."""
+    import numpy as np
+
     used = each * (groups - 1)
     port, group = (part.ravel() for part in np.meshgrid(np.arange(used), np.arange(groups), indexing="ij"))
     twin = used - 1 - port
@@ -52,6 +56,8 @@ def palm_tree(groups: int, each: int, switches: int) -> Ints:
 
 def global_links(groups: int, each: int, switches: int, *, base: int, link: int) -> Ints:
     """Return the edges of a blueprint: switch ``s`` of group ``g`` is vertex ``base + g * switches + s``."""
+    import numpy as np
+
     ends = palm_tree(groups, each, switches)
     a, b = base + ends[:, 0] * switches + ends[:, 1], base + ends[:, 2] * switches + ends[:, 3]
     low, high, span = np.minimum(a, b), np.maximum(a, b), base + groups * switches

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from supernode.fabric.arrangement import global_links, links_per_pair
 from supernode.fabric.base import positive
-from supernode.fabric.family import Blueprint, Family, Ints, some
+from supernode.fabric.family import Blueprint, Family, some
 from supernode.fabric.fit import Open
 from supernode.units import Quantity
+
+if TYPE_CHECKING:
+    from supernode.fabric.family import Ints
 
 __all__ = ["Dragonfly"]
 
@@ -95,6 +97,8 @@ class Dragonfly(Family):
         each, notes = links_per_pair(name, g, a * h, f"routers x global_ports = {a} x {h}")
 
         def edges() -> Ints:
+            import numpy as np
+
             x, y = np.triu_indices(a, 1)
             start = np.arange(g)[:, None] * a
             pairs = np.stack([(start + x).ravel(), (start + y).ravel()], axis=1)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from supernode.fabric.arrangement import global_links, links_per_pair
 from supernode.fabric.base import positive
-from supernode.fabric.family import Blueprint, Family, Ints, some
+from supernode.fabric.family import Blueprint, Family, some
 from supernode.fabric.fit import Open
 from supernode.units import Quantity
+
+if TYPE_CHECKING:
+    from supernode.fabric.family import Ints
 
 __all__ = ["DragonflyPlus"]
 
@@ -71,6 +73,8 @@ class DragonflyPlus(Family):
         each, notes = links_per_pair(name, g, spines * h, f"spines x global_ports = {spines} x {h}")
 
         def edges() -> Ints:
+            import numpy as np
+
             group, leaf, spine = (part.ravel() for part in np.meshgrid(*map(np.arange, (g, leaves, spines))))
             local = np.zeros((len(group), 4), np.int64)
             local[:, 0] = group * leaves + leaf

@@ -10,10 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Self
 
 from supernode.errors import FabricError, SizeOverflowError
 from supernode.fabric.base import Network, buffer_bytes, flag, packet_bytes, parse_kind, parse_routing, positive
@@ -22,9 +19,13 @@ from supernode.fabric.parts import CHANNELS, MAX_SWITCHES, check_size
 from supernode.spec import GraphShape, LinkSpec, NetworkSpec, SwitchSpec
 from supernode.units import Quantity, parse_rate, parse_time
 
-__all__ = ["Blueprint", "Family", "Ints", "some"]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
+    Ints = npt.NDArray[np.int64]
+
+__all__ = ["Blueprint", "Family", "some"]
 
 
 def some(number: int, noun: str) -> str:
@@ -222,6 +223,8 @@ class Family(ABC):
         )
 
     def _edges(self, plan: Blueprint, span: int, ports: int) -> list[tuple[int, int, int, int]]:
+        import numpy as np
+
         ends = np.zeros((span, 4), np.int64)
         ends[:, 0] = np.arange(span)
         ends[:, 1] = span + ends[:, 0] // self.terminals

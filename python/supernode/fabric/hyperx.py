@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
-from typing import Self
-
-import numpy as np
+from typing import TYPE_CHECKING, Self
 
 from supernode.fabric.base import positive
 from supernode.fabric.direct import per_dimension
-from supernode.fabric.family import Blueprint, Family, Ints, some
+from supernode.fabric.family import Blueprint, Family, some
 from supernode.fabric.fit import Open, closed_dims, open_dims
 from supernode.fabric.parts import MAX_SWITCHES
 from supernode.spec import LinkSpec
 from supernode.units import Quantity
+
+if TYPE_CHECKING:
+    from supernode.fabric.family import Ints
 
 __all__ = ["HyperX", "Lattice", "LatticeFamily"]
 
@@ -57,6 +58,8 @@ class Lattice:
 
     def edges(self) -> Ints:
         """Return the edges as a :class:`Blueprint` has them, a class of links a dimension."""
+        import numpy as np
+
         points = np.arange(self.points)
         found = [np.empty((0, 4), np.int64)]
         stride = 1

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from supernode.errors import SpecError
+from supernode.extras import extra
 from supernode.io.expand import Drawing
 from supernode.io.infragraph_model import (
     Bandwidth,
@@ -94,10 +94,8 @@ def write_infragraph(drawing: Drawing, *, json: bool) -> str:
     )
     if json:
         return msgspec.json.format(msgspec.json.encode(model), indent=2).decode() + "\n"
-    try:
+    with extra("yaml", "YAML needs PyYAML, or write .json"):
         import yaml
-    except ImportError:
-        raise SpecError("YAML needs PyYAML: pip install 'supernode[yaml]'; or write .json") from None
     # libyaml is several times faster, where PyYAML was built with it
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     text: str = yaml.dump(msgspec.to_builtins(model), Dumper=dumper, sort_keys=False)

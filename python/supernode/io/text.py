@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import msgspec
 
 from supernode.errors import SpecError
+from supernode.extras import extra
 from supernode.filetext import shortened
 
 __all__ = ["Line", "lines", "load_plain", "load_xml"]
@@ -49,17 +50,17 @@ def load_plain(text: str) -> Any:
     Raises
     ------
     SpecError
-        If it is neither, naming the line; for YAML also if PyYAML is not installed.
+        If it is neither, naming the line.
+    MissingExtraError
+        If it is YAML and PyYAML is not installed.
     """
     if text.lstrip()[:1] in ("{", "["):
         try:
             return msgspec.json.decode(text)
         except (msgspec.DecodeError, RecursionError) as error:
             raise SpecError(f"not valid JSON: {error}, in {len(text.splitlines())} lines") from None
-    try:
+    with extra("yaml", "YAML needs PyYAML"):
         import yaml
-    except ImportError:
-        raise SpecError("YAML needs PyYAML: pip install 'supernode[yaml]'") from None
     # libyaml is ten times faster, where PyYAML was built with it
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:

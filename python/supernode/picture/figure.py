@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from supernode.errors import SpecError
+from supernode.extras import extra
 from supernode.files import check_file, write_bytes
 from supernode.picture.build import picture_of
 from supernode.picture.layout import render
@@ -53,15 +54,18 @@ class Figure:
         ------
         SpecError
             If the scale is no positive number, or gives more than 10^8 pixels.
+        MissingExtraError
+            If the extra ``plot`` is not installed.
         """
-        import vl_convert
-
         number = isinstance(scale, int | float) and not isinstance(scale, bool)
         if not number or not 0 < scale * scale * self.width * self.height <= MAX_PIXELS or scale < 0.05:
             raise SpecError(
                 f"picture: scale {scale!r} is not valid; it must be a number from 0.05 that gives at most "
                 f"{MAX_PIXELS:,} pixels, and 1 is {self.width:.0f} x {self.height:.0f}"
             )
+        with extra("plot", "a PNG needs vl-convert-python"):
+            import vl_convert
+
         return bytes(vl_convert.svg_to_png(self.svg, scale=float(scale)))
 
     def save(self, path: str | Path, scale: float = 2) -> Path:
