@@ -1,5 +1,7 @@
 """Preset and stack files: complete, cited, and in step with the loader."""
 
+import re
+from importlib import resources
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -54,6 +56,34 @@ def test_every_software_cost_has_an_origin(name: str) -> None:
     assert file.name == name
     for key, value in load_stack(name).values():
         assert value.source in file.sources, key
+
+
+#: Words that do not tell a user where a number comes from, or that say that nobody looked.
+WEAK = re.compile(
+    r"public (web )?pages|web pages|not read|read again|read through|through (notes|copies|a blog)|blog summary|"
+    r"\(secondary|\(weak|\bpress\b|unverified|from memory|republished|wiki",
+    re.IGNORECASE,
+)
+#: What leads to a document: an address, an identifier, a repository, a date, or the versions of a measurement.
+DOCUMENT = re.compile(r"https?://|arXiv:|doi:|github:|\b20\d\d\b|driver \d")
+
+
+@pytest.mark.parametrize("folder", ["presets", "stacks"])
+def test_no_source_is_weak(folder: str) -> None:
+    for file in (Path(str(resources.files("supernode"))) / folder).glob("*.toml"):
+        for number, line in enumerate(file.read_text().splitlines(), start=1):
+            assert not WEAK.search(line), f"{file.name}:{number}: {line}"
+
+
+@pytest.mark.parametrize("name", sn.systems())
+def test_what_is_published_leads_to_a_document(name: str) -> None:
+    file = load_preset(name)
+    for key, param in file.params.items():
+        if param.mark not in ASSUMED_MARKS:
+            source = file.sources[param.source]
+            assert DOCUMENT.search(source.ref), (
+                f"{key}: {param.mark}, but its source is {source.title!r}, {source.ref!r}"
+            )
 
 
 @pytest.mark.parametrize("name", sn.systems())
