@@ -40,6 +40,7 @@ help:
 	@echo "make test   run every test, lint and type check"
 	@echo "make fuzz   run CASES=1000 random cases of each fuzzer"
 	@echo "make bench  run the benchmarks (criterion and asv)"
+	@echo "make dist   build the wheel and the source distribution into target/wheels"
 	@echo "make lock   renew the exact versions of all dependencies, Python and Rust"
 	@echo "make test-oldest, make test-newest"
 	@echo "            the Python tests with the oldest and the newest dependencies that pyproject.toml allows"
@@ -70,15 +71,24 @@ target/.crates: Cargo.lock | tools
 	@$(call retry,download of the Rust crates,cargo fetch --locked --quiet)
 	@touch $@
 
+# The wheel is for other machines: what the compiler notes of paths (in messages of panics) begins at these names instead.
+REMAP = --remap-path-prefix=$(CURDIR)=/supernode --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo \
+	--remap-path-prefix=$$(rustc --print sysroot)=/rust
+
 # The release wheel, installed. maturin builds incrementally, so an unchanged core costs nothing.
 $(VENV)/.installed: $(VENV)/.deps target/.crates $(SOURCES)
 	rm -rf $(WHEELS)
-	$(BIN)/maturin build --release --interpreter $(abspath $(BIN)/python) --out $(WHEELS)
+	RUSTFLAGS="$${RUSTFLAGS:-} $(REMAP)" $(BIN)/maturin build --release --interpreter $(abspath $(BIN)/python) --out $(WHEELS)
 	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps $(WHEELS)/supernode-*.whl
 	@touch $@
 
 .PHONY: install
 install: $(VENV)/.installed
+
+# What is handed out: the wheel, and the source distribution beside it.
+.PHONY: dist
+dist: install
+	$(BIN)/maturin sdist --out $(WHEELS)
 
 .PHONY: demo
 demo: install
@@ -89,23 +99,25 @@ test: lint test-rust test-python
 
 .PHONY: lint
 lint: $(VENV)/.deps target/.crates
+	$(BIN)/python tools/notices.py --check
 	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || { \
 		echo "error: rustfmt or clippy is missing; 'rustup component add rustfmt clippy'" >&2; exit 1; }
 	cargo fmt --all --check
-	$(BIN)/ruff format --check python tests benches
-	$(BIN)/ruff check python tests benches
+	$(BIN)/ruff format --check python tests benches tools examples
+	$(BIN)/ruff check python tests benches tools examples
 	$(BIN)/mypy
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 .PHONY: test-rust
 test-rust: $(VENV)/.deps target/.crates
 	cargo test --workspace --locked
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 
 # Against the release wheel, from outside the source tree, so that what is tested is what users install.
 .PHONY: test-python
 test-python: install
 	cd $(VENV) && ./bin/python -m mypy.stubtest supernode._core --mypy-config-file ../pyproject.toml
-	$(BIN)/python -P -m pytest $(PYTEST_FLAGS)
+	SUPERNODE_WHEEL="$$(ls $(abspath $(WHEELS))/*.whl)" $(BIN)/python -P -m pytest $(PYTEST_FLAGS)
 
 # uv resolves for every Python and platform at once. It only writes files that are read in review, so it is not locked.
 UV := target/uv/bin/uv
@@ -120,6 +132,7 @@ lock: $(UV)
 	$(UV) pip compile $(UV_FLAGS) --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --no-emit-find-links --all-extras --group dev pyproject.toml --output-file $(LOCK)
 	cargo update
+	$(PYTHON) tools/notices.py
 
 # $(call suite,name,python,resolution): the Python tests in an environment of their own, dependencies resolved anew.
 define suite
@@ -129,7 +142,7 @@ define suite
 	$(UV) pip install $(UV_FLAGS) --python target/$(1)/bin/python --requirements target/$(1).txt --group test
 	$(UV) pip install $(UV_FLAGS) --python target/$(1)/bin/python --no-deps $(WHEELS)/supernode-*.whl
 	$(UV) pip check --python target/$(1)/bin/python
-	target/$(1)/bin/python -P -m pytest $(PYTEST_FLAGS)
+	SUPERNODE_WHEEL="$$(ls $(abspath $(WHEELS))/*.whl)" target/$(1)/bin/python -P -m pytest $(PYTEST_FLAGS)
 endef
 
 # Before a release: both ends of the bounds. NEWEST_PYTHON should be the newest there is.
