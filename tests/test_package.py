@@ -53,7 +53,15 @@ def test_the_columns_of_a_bench_are_documented() -> None:
 def test_the_documented_errors_are_those_that_exist() -> None:
     section = (ROOT / "docs" / "api.md").read_text().split("## Errors")[1].split("\n## ")[0]
     named = set(re.findall(r"`(\w+(?:Error|Timeout))`", section.split("Ctrl-C")[0]))
-    builtin = {"ValueError", "OverflowError", "LookupError", "MemoryError", "TimeoutError", "RuntimeError"}
+    builtin = {
+        "ValueError",
+        "ImportError",
+        "OverflowError",
+        "LookupError",
+        "MemoryError",
+        "TimeoutError",
+        "RuntimeError",
+    }
     assert named - builtin == {n for n in errors.__all__ if n != "BY_CODE"}
 
 

@@ -11,7 +11,6 @@ from supernode.execute import execute
 from supernode.options import ProgressOption, RunOptions
 from supernode.plan import Plan, make_plan
 from supernode.result import Result
-from supernode.selfcheck import self_check as check_itself
 from supernode.system import SystemLike
 from supernode.units import Quantity
 
@@ -166,6 +165,8 @@ def run_plan(plan: Plan) -> Result:
     result = Result(run, plan, wall_s)
     if not plan.self_check:
         return result
+    from supernode.selfcheck import self_check as check_itself
+
     found, warning = check_itself(plan, result)
     return Result(run, replace(plan, warnings=(*plan.warnings, warning)) if warning else plan, wall_s, found)
 
