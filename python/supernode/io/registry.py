@@ -109,7 +109,7 @@ def read_file(path: str | Path, format: str | None, options: Options) -> System:
     from supernode.system import System
 
     target = Path(path)
-    chosen = None if format is None else canonical("format", format, FORMATS)
+    chosen = None if format is None else canonical("format", format, tuple(FORMATS))
     data = read_bytes(target)
     known = foreign(data)
     if known is not None and chosen is None:
@@ -212,7 +212,7 @@ def render(system: System, format: str) -> tuple[str, tuple[str, ...]]:
     SpecError
         If the format is unknown or is only read.
     """
-    name = canonical("format", format, FORMATS)
+    name = canonical("format", format, tuple(FORMATS))
     writer = FORMATS[name].write
     if writer is None:
         written = ", ".join(n for n, f in FORMATS.items() if f.write is not None)
