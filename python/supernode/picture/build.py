@@ -27,8 +27,8 @@ def picture_of(system: System) -> Picture:
     counts: dict[str, Any] = msgspec.json.decode(core.describe(encode(spec)))
     unknown = [*system.unpublished, *(a for n in system.all_networks() for a in n.assumed)]
     notes = [
-        "Drawn by supernode. Rates are per direction; injection, bisection and oversubscription count links, "
-        "without headers."
+        "Drawn by supernode. "
+        + "Rates are per direction; injection, bisection and oversubscription count links, without headers."
     ]
     for network in system.all_networks():
         shares = {one for one in network.optical_one_in if one}
