@@ -26,10 +26,8 @@ def picture_of(system: System) -> Picture:
     spec = system.to_spec()
     counts: dict[str, Any] = msgspec.json.decode(core.describe(encode(spec)))
     unknown = [*system.unpublished, *(a for n in system.all_networks() for a in n.assumed)]
-    notes = [
-        "Drawn by supernode. "
-        + "Rates are per direction; injection, bisection and oversubscription count links, without headers."
-    ]
+    what = "Rates are per direction; injection, bisection and oversubscription count links, without headers."
+    notes = [f"Drawn by supernode. {what}"]
     for network in system.all_networks():
         shares = {one for one in network.optical_one_in if one}
         notes += [f"{network.spec.name}: one link in {one} is optical." for one in sorted(shares)]
