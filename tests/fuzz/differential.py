@@ -18,7 +18,7 @@ import supernode as sn
 from fuzz.machines import Machine, any_machine
 from fuzz.runs import DRAWN, Case, Finding, Refused, build, draw_case, equal, require, run
 from supernode import core
-from supernode.errors import DeadlockError
+from supernode.errors import DeadlockError, SupernodeError
 from supernode.result import Result
 from supernode.spec import Clos
 
@@ -119,7 +119,10 @@ def _checked(case: Case, result: Result) -> None:
 
 def _proved(case: Case) -> sn.ScheduleReport:
     options = {k: v for k, v in case.options.items() if k not in ("record", "flow_control", "memory_limit")}
-    return sn.schedule(case.collective, system=case.system, **options).check()
+    try:
+        return sn.schedule(case.collective, system=case.system, **options).check()
+    except SupernodeError as error:
+        raise Finding(f"the checker refuses what runs: {type(error).__name__}: {error}") from None
 
 
 def _same_bytes(packet: Result, flow: Result) -> None:
@@ -231,8 +234,10 @@ def leaves(rng: Random) -> Case:
     each = shape.down[0]
     number_of = -(-count // each)
     last = count - (number_of - 1) * each
+    if number_of == 1:
+        return case
     require(
-        each - last < number_of or each == last,
+        each - last < number_of,
         f"{count} hosts stand on leaves of {each}, and {last} on the last: {-(-count // number_of)} each would do",
     )
     up = shape.up[1] * shape.parallel[1]
@@ -413,7 +418,7 @@ def differential(seed: int) -> tuple[str, list[Measure]]:
         except Refused:
             continue
         except Finding as finding:
-            code = DRAWN[0].code() if DRAWN else ""
+            code = "\n".join(dict.fromkeys(case.code() for case in DRAWN))
             raise Finding(f"{kind.__name__}: {finding}\n{code}") from None
         return kind.__name__, found[1] if isinstance(found, tuple) else []
     return f"{kind.__name__}, refused", []

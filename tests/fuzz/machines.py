@@ -59,7 +59,7 @@ class _Writer:
 
     def time(self, zero: bool = False) -> str:
         """Return a latency."""
-        choices = ["50 ns", "100 ns", "350 ns", "1 us", "1234 ps"] + (["0 ns"] * 3 if zero else [])
+        choices = [*["50 ns", "100 ns", "350 ns", "1 us"] * 3, "1234 ps"] + (["0 ns"] * 9 if zero else [])
         return repr(self.rng.choice(choices))
 
     def packets(self, routings: tuple[str, ...] | None, latency: str = "switch_latency") -> str:

@@ -17,7 +17,7 @@ __all__ = ["DRAWN", "TABLES", "Case", "Finding", "Refused", "build", "draw_case"
 
 TABLES = ["ranks", "levels", "links", "switches", "flows"]
 
-#: The case that was drawn last, for the report of a finding.
+#: The cases that were drawn since it was cleared, for the report of a finding.
 DRAWN: list[Case] = []
 
 
@@ -39,7 +39,7 @@ class Case:
     system: Any = field(repr=False, default=None)
 
     def __post_init__(self) -> None:
-        DRAWN[:] = [self]
+        DRAWN.append(self)
 
     def code(self) -> str:
         """Return the Python that runs it."""
@@ -60,14 +60,16 @@ def require(condition: object, text: str) -> None:
 def build(machine: Machine) -> Any:
     """Build a machine; one that is refused by name is no case."""
     try:
-        return eval(machine.text, {"sn": sn, "__builtins__": {}})  # noqa: S307 - text of this package
+        system = eval(machine.text, {"sn": sn, "__builtins__": {}})  # noqa: S307 - text of this package
+        system.to_spec()
+        return system
     except (FabricError, SpecError) as error:
         raise Refused(str(error)) from None
 
 
 def run(case: Case, **more: Any) -> Result:
     """Run a case, some keywords replaced; every error but a refusal is a finding."""
-    options = {"fidelity": "packet", "threads": 1, "timeout": 60.0, **case.options, **more}
+    options = {"fidelity": "packet", "threads": 1, "timeout": 30.0, **case.options, **more}
     try:
         return sn.simulate(case.system, case.collective, **options)
     except (SupernodeError, MemoryError) as error:

@@ -98,6 +98,8 @@ class Options:
             if values.get(key) is not None and not isinstance(values[key], str):
                 raise SpecError(f"{key}: {values[key]!r} is not a text")
         if values.get("hints") is not None:
+            if not isinstance(values["hints"], str | Path):
+                raise SpecError(f"hints: {values['hints']!r} is not the path of a file")
             values["hints"] = read_text(Path(values["hints"]))
         return cls(**values)
 
