@@ -127,7 +127,7 @@ def _in_folder(name: str, text: str, use: Callable[[Path], None]) -> None:
         use(target)
 
 
-def _used(rng: Random, system: System) -> None:
+def _used(rng: Random, system: System, fidelities: tuple[str, ...] = ("packet", "flow", "analytic")) -> None:
     """Use a system that was read: everything that is refused is refused by name."""
     system.notes()
     repr(system)
@@ -136,7 +136,7 @@ def _used(rng: Random, system: System) -> None:
         sn.inventory(system)
     few = min(system.accelerators, 8)
     options: dict[str, Any] = {"size": 4096, "ranks": few, "timeout": 2.0, "memory_limit": "512 MiB", "threads": 1}
-    fidelity = rng.choice(("packet", "flow", "analytic"))
+    fidelity = rng.choice(fidelities)
     sn.simulate(system, rng.choice(("all_reduce", "all_gather")), fidelity=fidelity, **options)
 
 

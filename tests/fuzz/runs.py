@@ -62,9 +62,9 @@ def build(machine: Machine) -> Any:
     try:
         system = eval(machine.text, {"sn": sn, "__builtins__": {}})  # noqa: S307 - text of this package
         system.to_spec()
-        return system
     except (FabricError, SpecError) as error:
         raise Refused(str(error)) from None
+    return system
 
 
 def run(case: Case, **more: Any) -> Result:
