@@ -24,7 +24,7 @@ import polars as pl
 import supernode as sn
 from supernode.errors import SupernodeError
 from supernode.marks import AssumedValueWarning
-from supernode.plot import save_chart
+from supernode.plot import MARKERS, save_chart
 
 MARKER = "<!-- computed -->"
 #: Packet-hops of a run: some seconds.
@@ -162,7 +162,10 @@ def chart(frame: pl.DataFrame, grid: Grid) -> alt.Chart:
     axis = alt.Axis(format="~g", values=[10.0**k for k in range(-4, 5)])
     base = alt.Chart()
     dots = base.mark_point(filled=True, size=50).encode(
-        x=alt.X("busbw:Q", scale=scale, axis=axis, title="busbw (GB/s)"), y=y, color=alt.Color("fidelity:N")
+        x=alt.X("busbw:Q", scale=scale, axis=axis, title="busbw (GB/s)"),
+        y=y,
+        color=alt.Color("fidelity:N"),
+        shape=alt.Shape("fidelity:N", scale=alt.Scale(domain=list(MARKERS), range=list(MARKERS.values()))),
     )
     ticks = base.mark_tick(thickness=2, color="grey").encode(x=alt.X("bound:Q", scale=scale, axis=axis), y=y)
     layers: Any = alt.layer(ticks, dots, data=alt.InlineData(values=long.to_dicts())).properties(width=240)
@@ -171,7 +174,8 @@ def chart(frame: pl.DataFrame, grid: Grid) -> alt.Chart:
         .resolve_scale(x="independent")
         .properties(
             title=alt.TitleParams(
-                "All-reduce within one building unit", subtitle="dot: simulated; grey tick: bound of the fabric"
+                "All-reduce within one building unit",
+                subtitle="supernode. Marker: simulated, by fidelity. Grey tick: bound of the fabric.",
             )
         )
         .configure_legend(orient="bottom")

@@ -35,16 +35,6 @@ def test_keywords_are_the_same_everywhere() -> None:
     assert keywords == set(RunOptions.__annotations__)
 
 
-def test_the_examples_of_the_readme_run(tmp_path: Path) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-    assert blocks
-    for block in blocks:
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", block], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-
-
 def test_the_columns_of_a_bench_are_documented() -> None:
     section = (ROOT / "docs" / "api.md").read_text().split("## Columns of `Bench.summary`")[1].split("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE) == schema().names

@@ -5,10 +5,12 @@ They need the extra ``plot``: ``pip install 'supernode[plot]'``.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from supernode import core
 from supernode.benchmark import Bench
 from supernode.errors import SpecError
 from supernode.extras import extra
@@ -16,8 +18,9 @@ from supernode.files import atomic_path
 
 if TYPE_CHECKING:
     import altair as alt
+    import polars as pl
 
-__all__ = ["busbw_chart", "save_chart"]
+__all__ = ["MARKERS", "busbw_chart", "dips", "save_chart"]
 
 # Sizes are labelled in binary units, as they are asked for.
 _SIZE_LABEL = (
@@ -27,13 +30,19 @@ _SIZE_LABEL = (
 )
 #: The most points that a chart takes.
 MAX_POINTS = 5000
+#: Marker of each fidelity, the same in every chart.
+MARKERS = {"packet": "circle", "flow": "triangle-up", "analytic": "diamond"}
+#: Values of ``algorithm`` that leave the choice to the simulator.
+CHOICES = ("auto", "best")
+#: The most dips that a chart explains.
+MAX_DIPS = 4
 
 
 def busbw_chart(benches: Bench | Sequence[Bench], title: str = "Bus bandwidth against message size") -> alt.Chart:
     """Draw busbw against size on logarithmic axes.
 
-    Each system and algorithm is a line with points, its bound a dashed line of the same colour; collectives stand side
-    by side.
+    Each system and algorithm is a line with points; its bound is a dashed line of the same colour. Collectives are side
+    by side. The marker of a point is its fidelity. A curve of ``"auto"`` names the algorithm wherever it changes.
 
     Parameters
     ----------
@@ -65,14 +74,18 @@ def busbw_chart(benches: Bench | Sequence[Bench], title: str = "Bus bandwidth ag
         raise SpecError("plot: there are no rows to draw")
     if len(frame) > MAX_POINTS:
         raise SpecError(f"plot: {len(frame)} rows are too many for one picture; at most {MAX_POINTS}")
-    frame = frame.filter(pl.col("busbw_gbytes_s") > 0).select(
-        "collective",
-        "size_bytes",
-        "busbw_gbytes_s",
-        "bound_busbw_gbytes_s",
-        "fidelity",
-        series=pl.col("system") + ", " + pl.col("requested"),
+    frame = frame.filter(pl.col("busbw_gbytes_s") > 0).with_columns(
+        series=pl.col("system") + ", " + pl.col("requested")
     )
+    frame = frame.with_columns(
+        chosen=pl.when(
+            pl.col("requested").is_in(CHOICES)
+            & pl.col("algorithm").ne_missing(pl.col("algorithm").shift(1).over("collective", "series"))
+        )
+        .then(pl.col("algorithm"))
+        .otherwise(pl.lit(""))
+    )
+    columns = ("collective", "size_bytes", "busbw_gbytes_s", "bound_busbw_gbytes_s", "fidelity", "series", "chosen")
     low, high = int(frame["size_bytes"].min() or 1), int(frame["size_bytes"].max() or 1)  # type: ignore[arg-type]
     ticks = [2**k for k in range(0, 64, 3) if low <= 2**k <= high] or [low]
     x = alt.X(
@@ -85,28 +98,82 @@ def busbw_chart(benches: Bench | Sequence[Bench], title: str = "Bus bandwidth ag
     colour = alt.Color("series:N", title="system, algorithm", legend=alt.Legend(orient="bottom", labelLimit=400))
     scale = alt.Scale(type="log")
     axis = alt.Axis(values=decades, format="~g")
-    base = alt.Chart(alt.InlineData(values=frame.to_dicts()))
-    line = base.mark_line(strokeWidth=2).encode(
-        x=x, y=alt.Y("busbw_gbytes_s:Q", title="busbw (GB/s)", scale=scale, axis=axis), color=colour
-    )
+    y = alt.Y("busbw_gbytes_s:Q", title="busbw (GB/s)", scale=scale, axis=axis)
+    base = alt.Chart()
+    line = base.mark_line(strokeWidth=2).encode(x=x, y=y, color=colour)
     points = base.mark_point(filled=True, size=40).encode(
         x=x,
-        y=alt.Y("busbw_gbytes_s:Q", scale=scale, axis=axis),
+        y=y,
         color=colour,
-        shape=alt.Shape("fidelity:N", title="fidelity", legend=alt.Legend(orient="bottom")),
+        shape=alt.Shape(
+            "fidelity:N",
+            title="fidelity",
+            scale=alt.Scale(domain=list(MARKERS), range=list(MARKERS.values())),
+            legend=alt.Legend(orient="bottom"),
+        ),
+    )
+    names = base.mark_text(align="left", baseline="top", dx=4, dy=5, fontSize=9).encode(
+        x=x, y=y, color=colour, text="chosen:N"
     )
     bound = base.mark_line(strokeDash=[5, 4], strokeWidth=1.2, opacity=0.8).encode(
         x=x, y=alt.Y("bound_busbw_gbytes_s:Q", scale=scale, axis=axis), color=colour
     )
-    layers: Any = alt.layer(line, bound, points).properties(width=420, height=320)
+    values = alt.InlineData(values=frame.select(columns).to_dicts())
+    layers: Any = alt.layer(line, bound, points, names, data=values)
+    said = [
+        f"supernode {core.versions()['supernode']}. Solid: simulated. A name marks where the chosen algorithm changes.",
+        "Dashed: bound, from links and cuts of the fabric, latency, memory, and the least launch cost of the stack.",
+        *dips(frame),
+    ]
     chart: alt.Chart = (
-        layers.facet(column=alt.Column("collective:N", title=None, header=alt.Header(labelFontSize=14)))
+        layers.properties(width=420, height=320)
+        .facet(column=alt.Column("collective:N", title=None, header=alt.Header(labelFontSize=14)))
         .resolve_scale(y="independent")
-        .properties(title=alt.TitleParams(title, subtitle="solid: simulated; dashed: bound of the fabric"))
+        .properties(title=alt.TitleParams(title, subtitle=said))
         .configure_axis(labelFontSize=12, titleFontSize=13)
         .configure_legend(labelFontSize=12, titleFontSize=12)
     )
     return chart
+
+
+def dips(frame: pl.DataFrame) -> list[str]:
+    """Say where a larger message has less bandwidth than the one before, and what changed there.
+
+    Parameters
+    ----------
+    frame
+        Rows of benches, in order of size within each ``collective`` and ``series``.
+
+    Returns
+    -------
+    list of str
+        A sentence per dip of more than one per cent, at most :data:`MAX_DIPS` and one that counts the rest.
+    """
+    found = []
+    for (collective, series), group in frame.group_by("collective", "series", maintain_order=True):
+        rows = group.sort("size_bytes").to_dicts()
+        for before, after in itertools.pairwise(rows):
+            size = f"{_size_text(before['size_bytes'])} to {_size_text(after['size_bytes'])}"
+            if after["busbw_gbytes_s"] < 0.99 * before["busbw_gbytes_s"]:
+                kinds = ("fidelity", "algorithm", "protocol")
+                changed = [f"{before[k]} becomes {after[k]}" for k in kinds if before[k] != after[k]]
+                why = ", ".join(changed) or f"{after['bottleneck']} (same algorithm)"
+                found.append(f"Dip of {collective} on {series}, {size}: {why}.")
+            if after["bound_busbw_gbytes_s"] < 0.99 * before["bound_busbw_gbytes_s"]:
+                # the bound takes the cheapest protocol that admits the size; everything else in it grows with the size
+                found.append(
+                    f"Dip of the bound of {collective} on {series}, {size}: a protocol ends at its largest size."
+                )
+    rest = len(found) - MAX_DIPS
+    return [*found[:MAX_DIPS], *([f"{rest} more dips are not listed."] if rest > 0 else [])]
+
+
+def _size_text(size: int) -> str:
+    """Word a size as the axis does."""
+    for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+        if size >= unit:
+            return f"{size / unit:.4g} {name}"
+    return f"{size} B"
 
 
 def save_chart(chart: alt.Chart, path: str | Path) -> list[Path]:
