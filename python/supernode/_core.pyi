@@ -52,7 +52,10 @@ def simulate(
     placement: npt.NDArray[np.uint32] | None = None,
     progress: Callable[[int, int, int], None] | None = None,
     cancel: CancelToken | None = None,
-) -> Run: ...
+    timeout_s: float | None = None,
+) -> Run:
+    """Runs one simulation. ``progress`` gets simulated nanoseconds, bytes delivered and bytes in all."""
+
 def validate(spec_json: str) -> str:
     """Validates a specification and returns the effective one as JSON."""
 
@@ -62,10 +65,10 @@ def describe(system_json: str) -> str:
 def edges(system_json: str) -> dict[str, npt.NDArray[np.uint32] | npt.NDArray[np.uint64]]:
     """Every directed link: vertex, port, peer, peer_port, network, level (uint32); rate, latency_fs, forward_fs."""
 
-def check_schedule(spec_json: str) -> str:
+def check_schedule(spec_json: str, timeout_s: float | None = None) -> str:
     """Runs the schedule symbolically; JSON report with messages, bytes, steps, lanes; raises ScheduleError if wrong."""
 
-def explain(spec_json: str) -> str:
+def explain(spec_json: str, timeout_s: float | None = None) -> str:
     """JSON list of every algorithm x protocol: predicted time, validity, reason."""
 
 def vocabulary() -> str:

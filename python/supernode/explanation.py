@@ -82,7 +82,7 @@ def explain(
 
 def explain_plan(plan: Plan) -> Explanation:
     """Compare every algorithm and protocol for a plan."""
-    raw = msgspec.json.decode(core.explain_json(encode(plan.spec)))
+    raw = msgspec.json.decode(core.explain_json(encode(plan.spec), timeout_s=plan.timeout))
     rows = [
         {
             "algorithm": str(r["algorithm"]),

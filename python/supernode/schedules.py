@@ -82,7 +82,7 @@ class Schedule:
         ScheduleError
             If the schedule is wrong; the message has the first thing found.
         """
-        raw = msgspec.json.decode(core.check_schedule(encode(self.plan.spec)))
+        raw = msgspec.json.decode(core.check_schedule(encode(self.plan.spec), timeout_s=self.plan.timeout))
         return ScheduleReport(
             algorithm=str(raw.get("algorithm", self.algorithm)),
             messages=int(raw["messages"]),

@@ -9,6 +9,7 @@ use common::trees::{shuffled, tiers};
 use common::{Run, network, system};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use supernode_core::collective::{Algorithm, Collective, Params};
+use supernode_core::control::Control;
 use supernode_core::fabric::Fabric;
 use supernode_core::spec::SystemSpec;
 
@@ -44,7 +45,9 @@ fn all_to_all(c: &mut Criterion) {
 }
 
 fn build(c: &mut Criterion) {
-    c.bench_function("fabric_8192", |b| b.iter(|| Fabric::new(&fat_tree(8192)).expect("a fabric")));
+    c.bench_function("fabric_8192", |b| {
+        b.iter(|| Fabric::new(&fat_tree(8192), &Control::default()).expect("a fabric"))
+    });
 }
 
 criterion_group!(benches, hops, all_to_all, build);

@@ -15,7 +15,8 @@ use common::trees::{fat_tree, shuffled, tiers};
 use common::{clos, no_stack, system};
 use std::time::Instant;
 use supernode_core::collective::{Algorithm, Collective, Params, Schedule, build};
-use supernode_core::engine::{Control, Job};
+use supernode_core::control::Control;
+use supernode_core::engine::Job;
 use supernode_core::fabric::Fabric;
 use supernode_core::flow;
 use supernode_core::rng::mix;
@@ -56,7 +57,8 @@ fn main() {
         // sizes differ, so that flows end one by one
         _ => Box::new(Pattern::new(to, |rank| bytes + mix(u64::from(rank)) % bytes)),
     };
-    let fabric = Fabric::new(&system(hosts, vec![fat_tree(hosts, topology, routing)])).expect("a valid fabric");
+    let fabric = Fabric::new(&system(hosts, vec![fat_tree(hosts, topology, routing)]), &Control::default())
+        .expect("a valid fabric");
     let placement: Vec<u32> = (0..hosts).collect();
     let protocol = no_stack();
     let folding = supernode_core::symmetry::Folding::none(schedule.ranks(), String::new());

@@ -15,7 +15,8 @@ use common::trees::{fat_tree, shuffled, tiers};
 use common::{no_stack, system};
 use std::time::Instant;
 use supernode_core::collective::Schedule;
-use supernode_core::engine::{Control, Job, run};
+use supernode_core::control::Control;
+use supernode_core::engine::{Job, run};
 use supernode_core::fabric::Fabric;
 use supernode_core::spec::*;
 use supernode_core::symmetry::Folding;
@@ -23,7 +24,7 @@ use supernode_core::symmetry::Folding;
 /// The same network by its links.
 fn explicit(net: NetworkSpec) -> NetworkSpec {
     let n = net.span;
-    let fabric = Fabric::new(&system(n, vec![net.clone()])).expect("a valid fabric");
+    let fabric = Fabric::new(&system(n, vec![net.clone()]), &Control::default()).expect("a valid fabric");
     let mut edges = vec![];
     for vertex in 0..fabric.vertices() {
         for port in 0..fabric.ports(vertex) {
@@ -78,10 +79,10 @@ fn main() {
         net = explicit(net);
     }
     net.routing = routing;
-    let fabric = Fabric::new(&system(hosts, vec![net])).expect("a valid fabric");
+    let fabric = Fabric::new(&system(hosts, vec![net]), &Control::default()).expect("a valid fabric");
     let placement: Vec<u32> = (0..schedule.ranks()).collect();
     let protocol = no_stack();
-    let folding = Folding::new(&fabric, &schedule, &placement, false);
+    let folding = Folding::new(&fabric, &schedule, &placement, false, &Control::default()).unwrap();
     let job = Job {
         folding: &folding,
         fabric: &fabric,

@@ -102,16 +102,20 @@ pub enum Error {
         problem: String,
     },
     /// The simulated or wall-clock limit was reached.
-    #[error("stopped at {time_ns} ns: {limit}")]
+    #[error("stopped while {phase}, at {time_ns} ns of simulated time: {limit} reached")]
     Timeout {
+        /// What was under way.
+        phase: &'static str,
         /// Simulated time reached.
         time_ns: u64,
         /// The limit.
         limit: String,
     },
     /// The caller asked to stop.
-    #[error("interrupted at {time_ns} ns of simulated time")]
+    #[error("interrupted while {phase}, at {time_ns} ns of simulated time")]
     Interrupted {
+        /// What was under way.
+        phase: &'static str,
         /// Simulated time reached.
         time_ns: u64,
     },

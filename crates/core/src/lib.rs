@@ -6,6 +6,7 @@
 pub mod analytic;
 pub mod bound;
 pub mod collective;
+pub mod control;
 pub mod engine;
 pub mod error;
 pub mod fabric;

@@ -19,7 +19,8 @@ use crate::bound::describe::{Description, describe};
 use crate::bound::edges;
 use crate::bound::{Bound, Demand, lower_bound};
 use crate::collective::{Algorithm, Collective, Schedule, check};
-use crate::engine::{Control, Job, run};
+use crate::control::{Control, Phase};
+use crate::engine::{Job, run};
 use crate::error::{Error, Result};
 use crate::fabric::Fabric;
 use crate::flow;
@@ -93,17 +94,17 @@ pub struct Plan {
 /// # Errors
 /// Those of [`Plan::new`] and [`Plan::run`].
 pub fn simulate(spec: &RunSpec, control: &Control) -> Result<Outcome> {
-    Plan::new(spec)?.run(control)
+    Plan::new(spec, control)?.run(control)
 }
 
 /// Runs the schedule of a specification symbolically; a JSON report of messages, bytes, steps and lanes.
 ///
 /// # Errors
 /// [`Error::Schedule`] if it does not do what the collective asks for, and those of choosing.
-pub fn check_schedule(spec: &RunSpec) -> Result<String> {
-    let stage = Stage::new(spec)?;
-    let choice = stage.task(spec).choose(spec.algorithm.named())?;
-    let report = check(&*choice.schedule, &stage.task(spec).params(choice.algorithm))?;
+pub fn check_schedule(spec: &RunSpec, control: &Control) -> Result<String> {
+    let stage = Stage::new(spec, control)?;
+    let choice = stage.task(spec, control).choose(spec.algorithm.named())?;
+    let report = check(&*choice.schedule, &stage.task(spec, control).params(choice.algorithm), control)?;
     json(&serde_json::json!({
         "algorithm": choice.algorithm.name(), "messages": report.messages, "bytes": report.bytes,
         "steps": report.max_steps, "lanes": report.lanes,
@@ -113,9 +114,9 @@ pub fn check_schedule(spec: &RunSpec) -> Result<String> {
 /// Every algorithm with every protocol as a JSON list, cheapest first.
 ///
 /// # Errors
-/// Those of building the fabric.
-pub fn explain(spec: &RunSpec) -> Result<String> {
-    let candidates: Vec<Candidate> = Stage::new(spec)?.task(spec).candidates();
+/// Those of building the fabric, and of [`Control::check`].
+pub fn explain(spec: &RunSpec, control: &Control) -> Result<String> {
+    let candidates: Vec<Candidate> = Stage::new(spec, control)?.task(spec, control).candidates()?;
     json(&candidates)
 }
 
@@ -123,8 +124,8 @@ pub fn explain(spec: &RunSpec) -> Result<String> {
 ///
 /// # Errors
 /// [`Error::Spec`] or [`Error::Fabric`].
-pub fn describe_system(text: &str) -> Result<String> {
-    let description: Description = describe(&Fabric::new(&parse_system(text)?)?);
+pub fn describe_system(text: &str, control: &Control) -> Result<String> {
+    let description: Description = describe(&build(text, control)?, control)?;
     json(&description)
 }
 
@@ -132,8 +133,14 @@ pub fn describe_system(text: &str) -> Result<String> {
 ///
 /// # Errors
 /// As [`describe_system`], and [`Error::Memory`] beyond [`edges::MOST`] ports.
-pub fn list_edges(text: &str) -> Result<Vec<edges::Edge>> {
-    edges::list(&Fabric::new(&parse_system(text)?)?)
+pub fn list_edges(text: &str, control: &Control) -> Result<Vec<edges::Edge>> {
+    edges::list(&build(text, control)?, control)
+}
+
+fn build(text: &str, control: &Control) -> Result<Fabric> {
+    let system = parse_system(text)?;
+    control.begin(Phase::Building)?;
+    Fabric::new(&system, control)
 }
 
 fn parse_system(text: &str) -> Result<SystemSpec> {
@@ -171,8 +178,9 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(spec: &RunSpec) -> Result<Self> {
-        let fabric = Fabric::new(&spec.system)?;
+    fn new(spec: &RunSpec, control: &Control) -> Result<Self> {
+        control.begin(Phase::Building)?;
+        let fabric = Fabric::new(&spec.system, control)?;
         let collective = spec.collective;
         let ranks = spec.ranks.unwrap_or(spec.system.accelerators);
         let placement: Vec<u32> = spec.placement.clone().unwrap_or_else(|| (0..ranks).collect());
@@ -186,7 +194,7 @@ impl Stage {
         Ok(Stage { fabric, collective, placement, bytes })
     }
 
-    fn task<'a>(&'a self, spec: &'a RunSpec) -> Task<'a> {
+    fn task<'a>(&'a self, spec: &'a RunSpec, control: &'a Control) -> Task<'a> {
         Task {
             fabric: &self.fabric,
             placement: &self.placement,
@@ -199,6 +207,7 @@ impl Stage {
             hierarchy: spec.levels.as_deref(),
             seed: spec.seed,
             stack: &spec.stack,
+            control,
         }
     }
 }
@@ -208,10 +217,10 @@ impl Plan {
     ///
     /// # Errors
     /// [`Error::Fabric`], [`Error::Unroutable`], [`Error::Algorithm`], [`Error::Spec`] for protocols that admit nothing,
-    /// [`Error::Memory`].
-    pub fn new(spec: &RunSpec) -> Result<Self> {
-        let stage = Stage::new(spec)?;
-        let choice = stage.task(spec).choose(spec.algorithm.named())?;
+    /// [`Error::Memory`], and those of [`Control::check`].
+    pub fn new(spec: &RunSpec, control: &Control) -> Result<Self> {
+        let stage = Stage::new(spec, control)?;
+        let choice = stage.task(spec, control).choose(spec.algorithm.named())?;
         let mut effective = spec.clone();
         effective.algorithm = Selection::Only(choice.algorithm);
         effective.stack.protocol.clone_from(&choice.protocol.name);
@@ -224,7 +233,7 @@ impl Plan {
             effective.placement = None;
         }
         let fold = spec.fold && spec.fidelity != Selection::Only(Fidelity::Analytic);
-        let folding = Folding::new(&stage.fabric, &*choice.schedule, &stage.placement, fold);
+        let folding = Folding::new(&stage.fabric, &*choice.schedule, &stage.placement, fold, control)?;
         let mut plan = Plan {
             folding,
             warnings: vec![],
@@ -235,7 +244,7 @@ impl Plan {
             protocol: choice.protocol,
             schedule: choice.schedule,
             prediction: choice.prediction,
-            width: flow::Width::new(&stage.fabric, &stage.placement),
+            width: flow::Width::new(&stage.fabric, &stage.placement, control)?,
             packet: matches!(spec.fidelity, Selection::Auto | Selection::Only(Fidelity::Packet)),
             flow: spec.fidelity == Selection::Only(Fidelity::Flow),
             placement: stage.placement,
@@ -250,7 +259,7 @@ impl Plan {
         if !plan.packet && fold {
             plan.folding = Folding::none(plan.schedule.ranks(), "only packets are folded".into());
         }
-        plan.fit(spec)?;
+        plan.fit(spec, control)?;
         plan.effective.fidelity = Selection::Only(plan.fidelity());
         plan.warn(spec, in_order);
         Ok(plan)
@@ -305,7 +314,7 @@ impl Plan {
             root: self.effective.root,
             placement: &self.placement,
         };
-        let bound = lower_bound(&self.fabric, demand, &protocols);
+        let bound = lower_bound(&self.fabric, demand, &protocols, control)?;
         let (time_fs, record) = if self.packet || self.flow {
             let job = Job {
                 fabric: &self.fabric,

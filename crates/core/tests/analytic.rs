@@ -7,7 +7,8 @@ use common::*;
 use supernode_core::analytic::{Scene, predict};
 use supernode_core::bound::{Demand, lower_bound};
 use supernode_core::collective::{Algorithm, Collective, Params, build};
-use supernode_core::engine::{Control, Job, run};
+use supernode_core::control::Control;
+use supernode_core::engine::{Job, run};
 use supernode_core::fabric::Fabric;
 use supernode_core::spec::*;
 use supernode_core::units::BitRate;
@@ -46,10 +47,11 @@ struct Row {
 }
 
 fn compare(spec: &SystemSpec, params: &Params, protocol: &ProtocolSpec) -> Row {
-    let fabric = Fabric::new(spec).unwrap();
+    let fabric = Fabric::new(spec, &Control::default()).unwrap();
     let schedule = build(params).unwrap();
     let placement: Vec<u32> = (0..params.ranks).collect();
-    let folding = supernode_core::symmetry::Folding::new(&fabric, &*schedule, &placement, false);
+    let folding =
+        supernode_core::symmetry::Folding::new(&fabric, &*schedule, &placement, false, &Control::default()).unwrap();
     let job = Job {
         folding: &folding,
         fabric: &fabric,
@@ -64,12 +66,19 @@ fn compare(spec: &SystemSpec, params: &Params, protocol: &ProtocolSpec) -> Row {
         skip: false,
     };
     let packet = run(&job, &Control::default()).unwrap().finish_fs;
-    let scene =
-        Scene { fabric: &fabric, schedule: &*schedule, placement: &placement, protocol, root: params.root, seed: 0 };
+    let scene = Scene {
+        fabric: &fabric,
+        schedule: &*schedule,
+        placement: &placement,
+        protocol,
+        root: params.root,
+        seed: 0,
+        control: &Control::default(),
+    };
     let demand =
         Demand { collective: params.collective, bytes: params.bytes, root: params.root, placement: &placement };
-    let bound = lower_bound(&fabric, demand, &[protocol]).time_fs;
-    Row { packet, analytic: predict(scene).time_fs.max(bound), bound }
+    let bound = lower_bound(&fabric, demand, &[protocol], &Control::default()).unwrap().time_fs;
+    Row { packet, analytic: predict(scene).unwrap().time_fs.max(bound), bound }
 }
 
 fn all(

@@ -4,7 +4,7 @@ mod common;
 use common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Collective};
-use supernode_core::engine::Control;
+use supernode_core::control::Control;
 use supernode_core::simulate::simulate;
 use supernode_core::spec::*;
 use supernode_core::units::BitRate;

@@ -6,6 +6,7 @@
 mod common;
 use common::*;
 use supernode_core::collective::{Algorithm::*, Collective::*, Params, Target, build};
+use supernode_core::control::Control;
 use supernode_core::fabric::{Fabric, Shape};
 use supernode_core::routing::dimension_order;
 use supernode_core::spec::{SwitchSpec, TopologySpec};
@@ -92,7 +93,7 @@ fn buckets_of_a_twisted_torus_keep_every_link_busy() {
     let spec = system(32, vec![network("twisted", 32, shape, vec![1])]);
     let mut params = Params::new(AllReduce, TorusBucket, 32, 32 * 4 * 4096);
     (params.dims, params.twist) = (vec![4, 8], vec![[0, 1]]);
-    let direct = match &Fabric::new(&spec).unwrap().networks[0].planes[0].shape {
+    let direct = match &Fabric::new(&spec, &Control::default()).unwrap().networks[0].planes[0].shape {
         Shape::Direct(direct) => direct.clone(),
         other => panic!("{other:?}"),
     };

@@ -6,6 +6,7 @@ use common::*;
 use supernode_core::collective::Algorithm::*;
 use supernode_core::collective::Collective::*;
 use supernode_core::collective::{Params, Schedule};
+use supernode_core::control::Control;
 use supernode_core::error::Error;
 use supernode_core::record::Record;
 use supernode_core::spec::*;
@@ -224,8 +225,8 @@ fn what_cannot_end_is_a_typed_error() {
 
 #[test]
 fn a_caller_can_stop_it() {
-    use supernode_core::engine::{Control, Job};
-    let fabric = supernode_core::fabric::Fabric::new(&switched(4)).unwrap();
+    use supernode_core::engine::Job;
+    let fabric = supernode_core::fabric::Fabric::new(&switched(4), &Control::default()).unwrap();
     let schedule = Pattern::shift(4, 1, 4096);
     let folding = supernode_core::symmetry::Folding::none(schedule.ranks(), String::new());
     let job = Job {
@@ -242,7 +243,7 @@ fn a_caller_can_stop_it() {
         skip: false,
     };
     let control = Control::default();
-    control.cancel.store(true, std::sync::atomic::Ordering::Relaxed);
+    control.cancel();
     let error = supernode_core::flow::run(&job, &control).unwrap_err();
     assert!(matches!(error, Error::Interrupted { .. }), "{error}");
 }

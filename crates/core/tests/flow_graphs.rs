@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use supernode_core::collective::Algorithm::*;
 use supernode_core::collective::Collective::*;
 use supernode_core::collective::{Params, Schedule, valid_algorithms};
+use supernode_core::control::Control;
 use supernode_core::error::Error;
 use supernode_core::fabric::Fabric;
 use supernode_core::record::Record;
@@ -225,7 +226,7 @@ fn graph_switches(net: &NetworkSpec) -> u32 {
 
 /// True if as many bytes come into every switch of a graph as leave it.
 fn conserved(spec: &SystemSpec, record: &Record) -> bool {
-    let fabric = Fabric::new(spec).unwrap();
+    let fabric = Fabric::new(spec, &Control::default()).unwrap();
     let mut balance = vec![(0i128, 0i128, 0i128); fabric.vertices() as usize];
     for l in &record.links {
         for (vertex, sign) in [(l.vertex, -1), (l.peer, 1)] {

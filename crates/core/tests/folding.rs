@@ -5,6 +5,7 @@ use common::jobs::{ROUTINGS, comparable, dressed, expanded, jobs};
 use common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Collective, Params, build};
+use supernode_core::control::Control;
 use supernode_core::fabric::Fabric;
 use supernode_core::spec::*;
 use supernode_core::symmetry::{Folding, order};
@@ -16,10 +17,10 @@ fn hold(spec: &SystemSpec, params: &Params, seed: u64) -> u64 {
 
 /// With rows of messages or without; from step to step, only runs without skip.
 fn agree(spec: &SystemSpec, params: &Params, seed: u64, flows: bool, skip: bool) -> u64 {
-    let fabric = Fabric::new(spec).unwrap();
+    let fabric = Fabric::new(spec, &Control::default()).unwrap();
     let schedule = build(params).unwrap();
     let placement: Vec<u32> = (0..params.ranks).collect();
-    let folding = Folding::new(&fabric, &*schedule, &placement, true);
+    let folding = Folding::new(&fabric, &*schedule, &placement, true, &Control::default()).unwrap();
     if folding.quotient().is_none() {
         return 1;
     }
@@ -118,7 +119,7 @@ fn even_jobs() -> impl Strategy<Value = (SystemSpec, Params)> {
             {
                 (params.dims, params.wrap) = (dims.clone(), wrap.clone());
             }
-            params.order = order(&Fabric::new(&spec).unwrap(), n);
+            params.order = order(&Fabric::new(&spec, &Control::default()).unwrap(), n);
             if n > spec.networks[0].span {
                 params.levels = vec![spec.networks[0].span, n / spec.networks[0].span];
             } else if n == 32 && elements % 2 == 0 {
@@ -211,7 +212,14 @@ fn what_the_ranks_cannot_reach_is_left_out() {
     for (ranks, part, networks) in [(3, 8, 1), (8, 8, 1), (9, 16, 2), (16, 16, 2), (17, 24, 2), (60, 64, 2)] {
         let params = Params::new(Collective::Broadcast, Algorithm::Binomial, ranks, 50_000);
         let placement: Vec<u32> = (0..ranks).collect();
-        let folding = Folding::new(&Fabric::new(&spec).unwrap(), &*build(&params).unwrap(), &placement, true);
+        let folding = Folding::new(
+            &Fabric::new(&spec, &Control::default()).unwrap(),
+            &*build(&params).unwrap(),
+            &placement,
+            true,
+            &Control::default(),
+        )
+        .unwrap();
         let kept = folding.quotient().map(|f| (f.accelerators(), f.networks.len()));
         assert_eq!(kept, (part < 64).then_some((part, networks)), "{ranks} ranks");
         assert!(!folding.applied() && folding.multiplicity() == 1);

@@ -7,6 +7,7 @@ use common::shapes::{dragonfly, graph, graphs, leaves_and_spines, ring, star};
 use common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Collective, Params, valid_algorithms};
+use supernode_core::control::Control;
 use supernode_core::error::Error;
 use supernode_core::record::Record;
 use supernode_core::spec::*;
@@ -202,7 +203,7 @@ fn no_channel_waits_for_itself() {
         net.buffer = Some(4096);
         for routing in [RoutingSpec::SprayRoundRobin, RoutingSpec::Adaptive, RoutingSpec::Valiant, RoutingSpec::Ugal] {
             net.routing = routing;
-            let fabric = Fabric::new(&system(net.span, vec![net.clone()])).unwrap();
+            let fabric = Fabric::new(&system(net.span, vec![net.clone()]), &Control::default()).unwrap();
             let network = &fabric.networks[0];
             let Shape::Graph(graph) = &network.planes[0].shape else { panic!("a graph") };
             let (router, channels) = (Router::of(network).unwrap(), network.channels);
@@ -270,14 +271,14 @@ fn long_rings_and_tori_need_few_channels() {
         let mut net = forwarding(dims.iter().product(), wound(dims));
         net.buffer = Some(4096);
         let n = net.span;
-        Fabric::new(&system(n, vec![net])).unwrap().networks[0].channels
+        Fabric::new(&system(n, vec![net]), &Control::default()).unwrap().networks[0].channels
     };
     assert_eq!(channels(&[12]), 6, "by links");
     // two times local, global, local, though global links weigh three
     let mut detours = dragonfly(2, 4, 2);
     (detours.buffer, detours.routing) = (Some(4096), RoutingSpec::Valiant);
     let n = detours.span;
-    let fabric = Fabric::new(&system(n, vec![detours])).unwrap();
+    let fabric = Fabric::new(&system(n, vec![detours]), &Control::default()).unwrap();
     let supernode_core::fabric::Shape::Graph(shape) = &fabric.networks[0].planes[0].shape else { panic!("a graph") };
     assert_eq!((fabric.networks[0].channels, shape.turning()), (6, false));
     assert_eq!(channels(&[100]), 2, "a dateline");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules by layer; those of one layer may not import each other unless listed in `SIDEWAYS`.
 const LAYERS: &[&[&str]] = &[
-    &["units", "rng", "error", "radix"],
+    &["units", "rng", "error", "radix", "control"],
     &["record", "spec"],
     &["collective", "fabric"],
     &["routing"],
@@ -18,7 +18,10 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Imports within a layer that are part of the design, with the reason.
-const SIDEWAYS: &[(&str, &str)] = &[];
+const SIDEWAYS: &[(&str, &str)] = &[
+    ("control", "error"), // a request to stop ends work as an error
+    ("control", "units"),
+];
 
 fn files(dir: &Path, into: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).expect("a source folder").flatten() {

@@ -5,6 +5,7 @@ use common::jobs::{ROUTINGS, comparable, dressed, jobs_on, shapes};
 use common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Collective, Params, Schedule, build, valid_algorithms};
+use supernode_core::control::Control;
 use supernode_core::error::Error;
 use supernode_core::record::Skipping;
 use supernode_core::spec::*;
@@ -127,11 +128,11 @@ fn a_clock_that_would_pass_its_end_is_an_error() {
 
 #[test]
 fn a_run_that_skips_can_be_stopped() {
-    let control = supernode_core::engine::Control::default();
-    control.cancel.store(true, std::sync::atomic::Ordering::Relaxed);
+    let control = supernode_core::control::Control::default();
+    control.cancel();
     let params = Params::new(Collective::SendRecv, Algorithm::Direct, 4, 1 << 30);
     let schedule = build(&params).expect("a schedule");
-    let fabric = supernode_core::fabric::Fabric::new(&switched(4)).expect("a fabric");
+    let fabric = supernode_core::fabric::Fabric::new(&switched(4), &Control::default()).expect("a fabric");
     let folding = supernode_core::symmetry::Folding::none(schedule.ranks(), String::new());
     let job = supernode_core::engine::Job {
         folding: &folding,

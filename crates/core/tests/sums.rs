@@ -5,6 +5,7 @@ use common::jobs::{comparable, dressed, expanded};
 use common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Collective, Params, build};
+use supernode_core::control::Control;
 use supernode_core::error::Error;
 use supernode_core::fabric::Fabric;
 use supernode_core::spec::*;
@@ -12,7 +13,7 @@ use supernode_core::symmetry::{Folding, order};
 
 fn shared(spec: &SystemSpec, collective: Collective, bytes: u64) -> Params {
     let n = spec.accelerators;
-    let order = order(&Fabric::new(spec).unwrap(), n);
+    let order = order(&Fabric::new(spec, &Control::default()).unwrap(), n);
     Params { shared: true, order, ..Params::new(collective, Algorithm::InNetwork, n, bytes) }
 }
 
@@ -151,9 +152,9 @@ proptest! {
         let collective = if barrier { Collective::Barrier } else { Collective::AllReduce };
         let mut params = shared(&spec, collective, if barrier { 0 } else { elements * 4 });
         params.lanes = (lanes > 0).then_some(lanes);
-        let fabric = Fabric::new(&spec).unwrap();
+        let fabric = Fabric::new(&spec, &Control::default()).unwrap();
         let placement: Vec<u32> = (0..params.ranks).collect();
-        let folding = Folding::new(&fabric, &*build(&params).unwrap(), &placement, true);
+        let folding = Folding::new(&fabric, &*build(&params).unwrap(), &placement, true, &Control::default()).unwrap();
         prop_assert!(folding.applied(), "{}", folding.reason());
         let run = |fold, skip, threads| {
             Run { fold, skip, threads, flows, ..Run::default() }.collective(&spec, &params).unwrap()
@@ -192,9 +193,9 @@ proptest! {
 fn long_sums_on_whole_trees_fold_to_one_rank_and_skip() {
     let spec = system(512, vec![network("tree", 512, clos(&[8, 8, 8], &[1, 4, 2]), vec![1, 1])]);
     let params = shared(&spec, Collective::AllReduce, 64 << 20);
-    let fabric = Fabric::new(&spec).unwrap();
+    let fabric = Fabric::new(&spec, &Control::default()).unwrap();
     let placement: Vec<u32> = (0..512).collect();
-    let folding = Folding::new(&fabric, &*build(&params).unwrap(), &placement, true);
+    let folding = Folding::new(&fabric, &*build(&params).unwrap(), &placement, true, &Control::default()).unwrap();
     assert_eq!(folding.simulated(), 1, "{}", folding.reason());
     let r = Run { fold: true, flows: false, ..Run::default() }.collective(&spec, &params).unwrap();
     assert!(r.skipping.packet_hops * 10 > r.packet_hops * 9, "{:?} of {}", r.skipping, r.packet_hops);

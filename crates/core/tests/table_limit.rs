@@ -3,7 +3,7 @@
 mod common;
 use common::*;
 use supernode_core::collective::{Algorithm, Collective, Params, build};
-use supernode_core::engine::Control;
+use supernode_core::control::Control;
 use supernode_core::error::Error;
 use supernode_core::fabric::Fabric;
 use supernode_core::record::{FlowRecord, LinkRecord, RankRecord};
@@ -25,7 +25,7 @@ fn all_to_all(machine: &SystemSpec, fold: bool, record: &[&str]) -> Outcome {
 
 /// What is refused if nothing is allowed: its text and its bytes.
 fn refused(o: &Outcome, name: &str, expand: bool) -> (String, u64) {
-    let error = table(o, name, expand, Some(0)).unwrap_err();
+    let error = table(o, name, expand, Some(0), &Control::default()).unwrap_err();
     let Error::Memory { needed, .. } = error else { panic!("{error}") };
     (error.to_string(), needed)
 }
@@ -42,7 +42,7 @@ fn the_limit_is_what_a_table_takes_and_its_rows_are_counted() {
     for (machine, fold) in machines.iter().flat_map(|m| [(m, true), (m, false)]) {
         let o = all_to_all(machine, fold, &["ranks", "levels", "links", "switches", "flows"]);
         for (name, expand) in ["ranks", "links", "flows", "switches"].iter().flat_map(|n| [(n, true), (n, false)]) {
-            let made = table(&o, name, expand, None).unwrap();
+            let made = table(&o, name, expand, None, &Control::default()).unwrap();
             if made.num_rows() == 0 {
                 continue; // the routers of a torus are no switches
             }
@@ -54,11 +54,11 @@ fn the_limit_is_what_a_table_takes_and_its_rows_are_counted() {
             let columns: usize = made.columns().iter().map(|c| c.to_data().get_slice_memory_size().unwrap()).sum();
             let spare = made.num_rows() * 120;
             assert!((columns..=columns + spare).contains(&(needed as usize)), "{name} {expand}: {columns} {needed}");
-            assert_eq!(table(&o, name, expand, Some(needed)).unwrap(), made);
-            assert!(table(&o, name, expand, Some(needed - 1)).is_err());
+            assert_eq!(table(&o, name, expand, Some(needed), &Control::default()).unwrap(), made);
+            assert!(table(&o, name, expand, Some(needed - 1), &Control::default()).is_err());
         }
         for few in ["summary", "levels"] {
-            assert!(table(&o, few, true, Some(0)).is_ok());
+            assert!(table(&o, few, true, Some(0), &Control::default()).is_ok());
         }
     }
 }
@@ -70,13 +70,13 @@ fn a_million_million_messages_are_refused_by_arithmetic() {
     // the same folded run of a million ranks, with as many messages of the one that is simulated
     let ranks = 1 << 20;
     let tree = network("tree", ranks, clos(&[128, 128, 64], &[1, 128, 128]), vec![1]);
-    o.fabric = Fabric::new(&system(ranks, vec![tree])).unwrap();
+    o.fabric = Fabric::new(&system(ranks, vec![tree]), &Control::default()).unwrap();
     let params = Params {
         order: order(&o.fabric, ranks),
         ..Params::new(Collective::AllToAll, Algorithm::Direct, ranks, 64 << 20)
     };
     let placement: Vec<u32> = (0..ranks).collect();
-    o.folding = Folding::new(&o.fabric, &*build(&params).unwrap(), &placement, true);
+    o.folding = Folding::new(&o.fabric, &*build(&params).unwrap(), &placement, true, &Control::default()).unwrap();
     o.ranks = ranks;
     assert_eq!(o.folding.multiplicity(), 1 << 20, "{}", o.folding.reason());
     o.record.as_mut().unwrap().flows = vec![FlowRecord::default(); 1 << 20];
@@ -93,7 +93,7 @@ fn a_million_million_messages_are_refused_by_arithmetic() {
         )
     );
     assert!(
-        matches!(table(&o, "flows", true, Some(1 << 40)), Err(Error::Memory { available, .. }) if available == 1 << 40)
+        matches!(table(&o, "flows", true, Some(1 << 40), &Control::default()), Err(Error::Memory { available, .. }) if available == 1 << 40)
     );
 
     let (text, needed) = refused(&o, "links", true);
@@ -104,5 +104,5 @@ fn a_million_million_messages_are_refused_by_arithmetic() {
     levels.effective.record.push(Table::Levels);
     assert!(refused(&levels, "switches", true).0.contains("; or use levels, the sums over links"));
     // as it is it takes a row a message of one rank
-    assert_eq!(table(&o, "flows", false, Some(64 << 20)).unwrap().num_rows(), 1 << 20);
+    assert_eq!(table(&o, "flows", false, Some(64 << 20), &Control::default()).unwrap().num_rows(), 1 << 20);
 }

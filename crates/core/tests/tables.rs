@@ -2,7 +2,7 @@
 
 mod common;
 use common::*;
-use supernode_core::engine::Control;
+use supernode_core::control::Control;
 use supernode_core::results::{table, tables};
 use supernode_core::simulate::simulate;
 use supernode_core::spec::*;
@@ -29,8 +29,10 @@ fn threads_leave_no_trace() {
         for threads in [2, 7] {
             let other = run(threads);
             for name in tables(&one) {
-                let (left, right) =
-                    (table(&one, name, false, None).unwrap(), table(&other, name, false, None).unwrap());
+                let (left, right) = (
+                    table(&one, name, false, None, &Control::default()).unwrap(),
+                    table(&other, name, false, None, &Control::default()).unwrap(),
+                );
                 for (i, field) in left.schema().fields().iter().enumerate() {
                     assert_eq!(left.column(i), right.column(i), "{name}.{} with {threads} threads", field.name());
                 }

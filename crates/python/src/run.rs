@@ -9,13 +9,14 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3_arrow::PyTable;
 use supernode_core::bound::edges::Edge;
+use supernode_core::control::Control;
 use supernode_core::error::{Error, Result};
 use supernode_core::record::Skipping;
 use supernode_core::results;
 use supernode_core::simulate::{self as core, Outcome, Plan};
 
 use crate::door::{self, Watch};
-use crate::{errors, memory};
+use crate::memory;
 
 /// The result of one simulation.
 #[pyclass(frozen, module = "supernode._core")]
@@ -81,7 +82,8 @@ impl Run {
     fn table<'py>(&self, py: Python<'py>, name: &str, expand: bool) -> PyResult<Bound<'py, PyAny>> {
         // a table too large for the machine is an error, like a run; by now less may be free than before the run
         let limit = self.outcome.effective.memory_limit.or_else(memory::allowed);
-        let batch = results::table(&self.outcome, name, expand, limit).map_err(|e| errors::raise(py, &e))?;
+        let make = |control: &Control| results::table(&self.outcome, name, expand, limit, control);
+        let (batch, _) = door::enter(py, &Watch::default(), make)?;
         let schema = batch.schema();
         PyTable::try_new(vec![batch], schema)?.into_pyarrow(py)
     }
@@ -114,39 +116,44 @@ impl CancelToken {
 
 /// Runs one simulation.
 #[pyfunction]
-#[pyo3(signature = (spec_json, placement=None, progress=None, cancel=None))]
+#[pyo3(signature = (spec_json, placement=None, progress=None, cancel=None, timeout_s=None))]
 pub(crate) fn simulate(
     py: Python<'_>,
     spec_json: String,
     placement: Option<PyReadonlyArray1<'_, u32>>,
     progress: Option<Py<PyAny>>,
     cancel: Option<Py<CancelToken>>,
+    timeout_s: Option<f64>,
 ) -> PyResult<Run> {
     let placement = placement.map(|array| array.as_array().iter().copied().collect::<Vec<u32>>());
-    let watch = Watch { progress: progress.as_ref(), cancel: cancel.as_ref().map(|c| &*c.get().flag) };
-    let (outcome, wall_s) = door::enter(py, &watch, move |shared| {
+    let watch = Watch { progress: progress.as_ref(), cancel: cancel.as_ref().map(|c| &*c.get().flag), timeout_s };
+    let (outcome, wall_s) = door::enter(py, &watch, move |control| {
         let mut spec = core::parse(&spec_json, placement)?;
         let asked = spec.memory_limit;
         // a run too large for the machine is an error and not the end of the interpreter
         spec.memory_limit = asked.or_else(memory::allowed);
-        let plan = Plan::new(&spec)?;
-        shared.total_bytes.store(plan.expected_bytes(), Ordering::Relaxed);
-        let mut outcome = plan.run(&shared.control)?;
+        let plan = Plan::new(&spec, control)?;
+        control.total_bytes.store(plan.expected_bytes(), Ordering::Relaxed);
+        let mut outcome = plan.run(control)?;
         outcome.effective.memory_limit = asked;
         Ok(outcome)
     })?;
     Ok(Run { outcome, wall_s })
 }
 
-fn quick<T: Send + 'static>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send + 'static) -> PyResult<T> {
-    door::enter(py, &Watch::default(), move |_| work()).map(|(value, _)| value)
+fn quick<T: Send>(
+    py: Python<'_>,
+    timeout_s: Option<f64>,
+    work: impl FnOnce(&Control) -> Result<T> + Send,
+) -> PyResult<T> {
+    door::enter(py, &Watch { timeout_s, ..Watch::default() }, work).map(|(value, _)| value)
 }
 
 /// Validates a specification and returns the effective one as JSON.
 #[pyfunction]
 pub(crate) fn validate(py: Python<'_>, spec_json: String) -> PyResult<String> {
-    quick(py, move || {
-        let plan = Plan::new(&core::parse(&spec_json, None)?)?;
+    quick(py, None, |control| {
+        let plan = Plan::new(&core::parse(&spec_json, None)?, control)?;
         serde_json::to_string(plan.effective()).map_err(|e| Error::Internal(e.to_string()))
     })
 }
@@ -154,7 +161,7 @@ pub(crate) fn validate(py: Python<'_>, spec_json: String) -> PyResult<String> {
 /// Counts of a system as JSON.
 #[pyfunction]
 pub(crate) fn describe(py: Python<'_>, system_json: String) -> PyResult<String> {
-    quick(py, move || core::describe_system(&system_json))
+    quick(py, None, |control| core::describe_system(&system_json, control))
 }
 
 /// A column of the list of links: its name, and its value in a row.
@@ -163,7 +170,7 @@ type Column<T> = (&'static str, fn(&Edge) -> T);
 /// Every directed link of a system: columns by name, as numpy arrays.
 #[pyfunction]
 pub(crate) fn edges<'py>(py: Python<'py>, system_json: String) -> PyResult<Bound<'py, PyDict>> {
-    let edges = quick(py, move || core::list_edges(&system_json))?;
+    let edges = quick(py, None, |control| core::list_edges(&system_json, control))?;
     let columns = PyDict::new(py);
     let narrow: [Column<u32>; 6] = [
         ("vertex", |e| e.vertex),
@@ -186,14 +193,16 @@ pub(crate) fn edges<'py>(py: Python<'py>, system_json: String) -> PyResult<Bound
 
 /// Runs the schedule symbolically; a JSON report.
 #[pyfunction]
-pub(crate) fn check_schedule(py: Python<'_>, spec_json: String) -> PyResult<String> {
-    quick(py, move || core::check_schedule(&core::parse(&spec_json, None)?))
+#[pyo3(signature = (spec_json, timeout_s=None))]
+pub(crate) fn check_schedule(py: Python<'_>, spec_json: String, timeout_s: Option<f64>) -> PyResult<String> {
+    quick(py, timeout_s, |control| core::check_schedule(&core::parse(&spec_json, None)?, control))
 }
 
 /// Every algorithm with every protocol as a JSON list.
 #[pyfunction]
-pub(crate) fn explain(py: Python<'_>, spec_json: String) -> PyResult<String> {
-    quick(py, move || core::explain(&core::parse(&spec_json, None)?))
+#[pyo3(signature = (spec_json, timeout_s=None))]
+pub(crate) fn explain(py: Python<'_>, spec_json: String, timeout_s: Option<f64>) -> PyResult<String> {
+    quick(py, timeout_s, |control| core::explain(&core::parse(&spec_json, None)?, control))
 }
 
 /// What the extension module was built from.

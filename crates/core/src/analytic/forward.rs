@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use super::leg::{Costs, Leg};
 use crate::collective::{Schedule, Target};
+use crate::control::Control;
+use crate::error::Result;
 
 /// What a lane of a rank waits for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,7 +57,10 @@ struct Run<'a> {
 }
 
 /// Time from the end of launch until all ranks are through, if only the first `lanes` lanes run.
-pub fn forward(costs: &Costs, schedule: &dyn Schedule, lanes: u32) -> f64 {
+///
+/// # Errors
+/// Those of [`Control::check`].
+pub fn forward(costs: &Costs, schedule: &dyn Schedule, lanes: u32, control: &Control) -> Result<f64> {
     let (n, ports) = (schedule.ranks() as usize, costs.ports());
     let mut run = Run {
         costs,
@@ -75,18 +80,20 @@ pub fn forward(costs: &Costs, schedule: &dyn Schedule, lanes: u32) -> f64 {
         finish: 0.0,
     };
     for rank in 0..schedule.ranks() {
+        control.check()?;
         for lane in 0..lanes {
             run.begin(rank, lane, 0.0);
         }
     }
     while let Some(Reverse((time, _, id))) = run.order.pop() {
+        control.check()?;
         run.free.push(id);
         match run.events[id as usize] {
             Event::Start { rank, lane } => run.start(rank, lane, time as f64),
             Event::Arrival { rank, lane, step, bytes, leg } => run.arrive(rank, lane, step, time as f64, &leg, bytes),
         }
     }
-    run.finish
+    Ok(run.finish)
 }
 
 impl Run<'_> {

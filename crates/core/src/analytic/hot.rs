@@ -11,6 +11,8 @@ use super::leg::Costs;
 use super::survey::sample;
 use crate::bound::path;
 use crate::collective::{Schedule, Target};
+use crate::control::Control;
+use crate::error::Result;
 use crate::fabric::Shape;
 use crate::routing::dimension_order;
 
@@ -20,7 +22,10 @@ pub const LANES: u32 = 8;
 const PORTS: u64 = 1 << 20;
 
 /// Femtoseconds of the busiest link of any direct network, all lanes, and its network and dimension.
-pub fn busiest(costs: &Costs, schedule: &dyn Schedule) -> (f64, usize, usize) {
+///
+/// # Errors
+/// Those of [`Control::check`].
+pub fn busiest(costs: &Costs, schedule: &dyn Schedule, control: &Control) -> Result<(f64, usize, usize)> {
     let mut found = (0.0, 0, 0);
     let (lanes, weight) = sample(schedule.lanes(), LANES);
     for (network, net) in costs.fabric.networks.iter().enumerate() {
@@ -34,6 +39,7 @@ pub fn busiest(costs: &Costs, schedule: &dyn Schedule) -> (f64, usize, usize) {
         }
         let mut busy = vec![0.0f64; all as usize];
         for rank in 0..schedule.ranks() {
+            control.check()?;
             let here = costs.placement[rank as usize];
             for (lane, step) in lanes.iter().flat_map(|&l| (0..schedule.steps(rank, l)).map(move |s| (l, s))) {
                 for i in 0..schedule.sends(rank, lane, step) {
@@ -69,7 +75,7 @@ pub fn busiest(costs: &Costs, schedule: &dyn Schedule) -> (f64, usize, usize) {
             }
         }
     }
-    found
+    Ok(found)
 }
 
 /// True if some network is direct.

@@ -23,6 +23,8 @@ pub mod leg;
 pub mod survey;
 
 use crate::collective::Schedule;
+use crate::control::Control;
+use crate::error::Result;
 use crate::fabric::Fabric;
 use crate::spec::ProtocolSpec;
 use crate::units::{Fs, MAX_TIME_FS};
@@ -49,6 +51,8 @@ pub struct Scene<'a> {
     pub root: u32,
     /// Seed of every random choice.
     pub seed: u64,
+    /// Who may stop it.
+    pub control: &'a Control,
 }
 
 /// A prediction.
@@ -85,16 +89,20 @@ impl Prediction {
 }
 
 /// Predicts the time of a schedule.
-pub fn predict(scene: Scene<'_>) -> Prediction {
-    let Scene { fabric, schedule, placement, protocol, root, seed } = scene;
+///
+/// # Errors
+/// Those of [`Control::check`].
+pub fn predict(scene: Scene<'_>) -> Result<Prediction> {
+    let Scene { fabric, schedule, placement, protocol, root, seed, control } = scene;
     let launch = protocol.launch_fs as f64;
     if schedule.ranks() < 2 {
-        return Prediction { time_fs: protocol.launch_fs, software_fs: protocol.launch_fs, ..Prediction::default() };
+        let time_fs = protocol.launch_fs;
+        return Ok(Prediction { time_fs, software_fs: time_fs, ..Prediction::default() });
     }
     let costs = leg::Costs::new(fabric, placement, protocol, seed);
-    let mut s = survey::survey(&costs, schedule, root);
+    let mut s = survey::survey(&costs, schedule, root, control)?;
     if s.lane_messages * f64::from(schedule.lanes().min(hot::LANES)) <= HOT && hot::applies(&costs) {
-        let (busy, network, dimension) = hot::busiest(&costs, schedule);
+        let (busy, network, dimension) = hot::busiest(&costs, schedule, control)?;
         if busy > s.busiest {
             (s.busiest, s.name) =
                 (busy, format!("{} dimension {} links", fabric.networks[network].spec.name, dimension + 1));
@@ -106,9 +114,9 @@ pub fn predict(scene: Scene<'_>) -> Prediction {
     let time = if s.messages <= FEW {
         // the chain knows ports only; where all walk in step, the tiers and dimensions of each step are known too
         let in_step = if s.even && lanes == 1 { walk } else { 0.0 };
-        forward::forward(&costs, schedule, lanes).max(resource).max(in_step)
+        forward::forward(&costs, schedule, lanes, control)?.max(resource).max(in_step)
     } else if s.lane_messages <= TREE * f64::from(schedule.ranks()) {
-        (forward::forward(&costs, schedule, 1) + s.busiest - s.lane_busiest).max(resource)
+        (forward::forward(&costs, schedule, 1, control)? + s.busiest - s.lane_busiest).max(resource)
     } else {
         // sums that the switches form and what they replicate use the ports one after the other
         let after = if s.in_network { s.software + s.latency } else { s.farthest };
@@ -117,7 +125,7 @@ pub fn predict(scene: Scene<'_>) -> Prediction {
     let fs = |t: f64| {
         if t < MAX_TIME_FS as f64 { t.round() as Fs } else { MAX_TIME_FS }
     };
-    Prediction {
+    Ok(Prediction {
         time_fs: fs(launch + time),
         software_fs: fs(launch + s.software),
         latency_fs: fs(s.latency),
@@ -126,7 +134,7 @@ pub fn predict(scene: Scene<'_>) -> Prediction {
         packet_hops: s.packet_hops as u64,
         messages: s.messages as u64,
         bytes: s.bytes as u64,
-    }
+    })
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 use super::leg::{Costs, Leg, slowdown};
 use crate::bound::path;
 use crate::collective::{Schedule, Target};
+use crate::control::Control;
+use crate::error::Result;
 use crate::fabric::Shape;
 use crate::fabric::direct::Dimension;
 
@@ -122,7 +124,10 @@ impl Loads {
 }
 
 /// Looks at a schedule.
-pub fn survey(costs: &Costs, schedule: &dyn Schedule, root: u32) -> Survey {
+///
+/// # Errors
+/// Those of [`Control::check`].
+pub fn survey(costs: &Costs, schedule: &dyn Schedule, root: u32, control: &Control) -> Result<Survey> {
     let (n, lanes) = (schedule.ranks(), schedule.lanes());
     let probe =
         |rank: u32| u64::from(schedule.steps(rank, 0).max(1)) * u64::from(schedule.sends(rank, 0, 0).clamp(1, SENDS));
@@ -143,6 +148,7 @@ pub fn survey(costs: &Costs, schedule: &dyn Schedule, root: u32) -> Survey {
         let counts = i < even.len();
         let mut loads = Loads::new(costs.ports(), tiers);
         for &lane in &lane_list {
+            control.check()?;
             walk(costs, schedule, rank, lane, steps, &first, &mut loads, &mut found.farthest);
         }
         let share = 1.0 / (even.len() as f64 * lane_list.len() as f64);
@@ -189,7 +195,7 @@ pub fn survey(costs: &Costs, schedule: &dyn Schedule, root: u32) -> Survey {
     };
     found.congestion = steps_mean.iter().map(over).sum();
     found.lane_busiest = found.busiest / f64::from(lanes);
-    found
+    Ok(found)
 }
 
 /// Adds what a rank does in a lane to its loads.

@@ -1,6 +1,7 @@
 //! Closed forms of the literature, each with its sum: α a message, β a byte, p ranks, n bytes, one port, no overhead.
 use super::*;
 use crate::collective::{Algorithm, Collective, Params, build};
+use crate::control::Control;
 use crate::spec::SystemSpec;
 
 const ALPHA: f64 = 1e9; // 400 + 200 + 400 ns
@@ -16,7 +17,7 @@ fn star(span: u32) -> String {
 
 fn fabric(accelerators: u32, networks: &str) -> Fabric {
     let text = format!(r#"{{"name": "t", "accelerators": {accelerators}, "device": {{}}, "networks": [{networks}]}}"#);
-    Fabric::new(&serde_json::from_str::<SystemSpec>(&text).unwrap()).unwrap()
+    Fabric::new(&serde_json::from_str::<SystemSpec>(&text).unwrap(), &Control::default()).unwrap()
 }
 
 fn time(fabric: &Fabric, params: &Params) -> f64 {
@@ -30,9 +31,16 @@ fn time(fabric: &Fabric, params: &Params) -> f64 {
     };
     let placement: Vec<u32> = (0..params.ranks).collect();
     let schedule = build(params).unwrap();
-    let scene =
-        Scene { fabric, schedule: &*schedule, placement: &placement, protocol: &protocol, root: params.root, seed: 0 };
-    predict(scene).time_fs as f64
+    let scene = Scene {
+        fabric,
+        schedule: &*schedule,
+        placement: &placement,
+        protocol: &protocol,
+        root: params.root,
+        seed: 0,
+        control: &Control::default(),
+    };
+    predict(scene).unwrap().time_fs as f64
 }
 
 fn near(found: f64, expected: f64, tolerance: f64, what: &str) {

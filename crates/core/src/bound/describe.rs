@@ -13,6 +13,8 @@
 use serde::Serialize;
 
 use super::{halves, path};
+use crate::control::{Control, Phase};
+use crate::error::Result;
 use crate::fabric::direct::Dimension;
 use crate::fabric::{Fabric, Network, Shape};
 
@@ -124,39 +126,67 @@ pub fn links(fabric: &Fabric) -> u64 {
     fabric.networks.iter().flat_map(levels).map(|level| level.links).sum()
 }
 
-/// Counts a fabric.
-pub fn describe(fabric: &Fabric) -> Description {
-    let networks: Vec<NetworkDescription> = fabric.networks.iter().map(network).collect();
-    let total = |count: fn(&LevelDescription) -> u64| networks.iter().flat_map(|n| &n.levels).map(count).sum::<u64>();
-    let (switches, links) = (total(|l| l.switches), total(|l| l.links));
-    let accelerators = u64::from(fabric.accelerators());
-    let channels = |(net, d): (&Network, &NetworkDescription)| {
-        2 * u64::from(net.channels) * d.levels.iter().map(|l| l.links).sum::<u64>() * LINK_BYTES
+/// What there is of a fabric: all that needs no search.
+#[derive(Clone, Debug)]
+pub struct Counts {
+    /// Switches.
+    pub switches: u64,
+    /// Full-duplex links.
+    pub links: u64,
+    /// Directed links.
+    pub directed_links: u64,
+    /// Bytes that a run in full would take, about, without packets under way.
+    pub state_bytes: u64,
+    /// Tiers or dimensions of each network, innermost first.
+    pub levels: Vec<Vec<LevelDescription>>,
+}
+
+/// Counts a fabric, without its cuts and longest routes.
+pub fn count(fabric: &Fabric) -> Counts {
+    let levels: Vec<Vec<LevelDescription>> = fabric.networks.iter().map(|net| levels(net).collect()).collect();
+    let total = |count: fn(&LevelDescription) -> u64| levels.iter().flatten().map(count).sum::<u64>();
+    let channels = |(net, levels): (&Network, &Vec<LevelDescription>)| {
+        2 * u64::from(net.channels) * levels.iter().map(|l| l.links).sum::<u64>() * LINK_BYTES
     };
-    let state: u64 = fabric.networks.iter().zip(&networks).map(channels).sum();
+    let state: u64 = fabric.networks.iter().zip(&levels).map(channels).sum();
+    let (switches, links) = (total(|l| l.switches), total(|l| l.links));
+    let state_bytes = state + u64::from(fabric.accelerators()) * ACCELERATOR_BYTES;
+    Counts { switches, links, directed_links: 2 * links, state_bytes, levels }
+}
+
+/// Describes a fabric.
+///
+/// # Errors
+/// Those of [`Control::check`].
+pub fn describe(fabric: &Fabric, control: &Control) -> Result<Description> {
+    control.begin(Phase::Describing)?;
+    let counts = count(fabric);
+    let both = fabric.networks.iter().zip(counts.levels);
+    let networks: Vec<NetworkDescription> =
+        both.map(|(net, levels)| network(net, levels, control)).collect::<Result<_>>()?;
     // a network as wide as the one inside it never carries anything
     let used = |i: &usize| *i == 0 || fabric.networks[*i].span != fabric.networks[i - 1].span;
     let far = || (0..networks.len()).filter(used).map(|i| &networks[i]);
-    Description {
+    Ok(Description {
         name: fabric.spec.name.clone(),
-        accelerators,
-        switches,
-        links,
-        directed_links: 2 * links,
+        accelerators: fabric.accelerators().into(),
+        switches: counts.switches,
+        links: counts.links,
+        directed_links: counts.directed_links,
         accelerator_ports: u64::from(fabric.accelerator_ports()),
         injection_gbytes_s: networks.iter().map(|n| n.injection_gbytes_s).sum(),
         bisection_gbytes_s: far().next_back().map_or(0.0, |n| n.bisection_gbytes_s),
         bisection_exact: far().next_back().is_none_or(|n| n.bisection_exact),
         diameter_hops: far().map(|n| n.diameter_hops).max().unwrap_or(0),
         diameter_ns: far().map(|n| n.diameter_ns).fold(0.0, f64::max),
-        state_bytes: state + accelerators * ACCELERATOR_BYTES,
+        state_bytes: counts.state_bytes,
         networks,
-    }
+    })
 }
 
-fn network(net: &Network) -> NetworkDescription {
+fn network(net: &Network, levels: Vec<LevelDescription>, control: &Control) -> Result<NetworkDescription> {
     let (hops, fs) = halves::diameter(net);
-    NetworkDescription {
+    Ok(NetworkDescription {
         name: net.spec.name.clone(),
         kind: match (&net.planes[0].shape, &net.spec.topology) {
             (Shape::Clos(_), _) => "clos",
@@ -168,12 +198,12 @@ fn network(net: &Network) -> NetworkDescription {
         copies: net.copies,
         planes: net.planes.len(),
         injection_gbytes_s: net.injection() as f64 / 8e9,
-        bisection_gbytes_s: halves::bisection(net) / 8e9,
+        bisection_gbytes_s: halves::bisection(net, control)? / 8e9,
         bisection_exact: !matches!(net.planes[0].shape, Shape::Graph(_)),
         diameter_hops: hops,
         diameter_ns: fs as f64 / 1e6,
-        levels: levels(net).collect(),
-    }
+        levels,
+    })
 }
 
 fn levels(net: &Network) -> impl Iterator<Item = LevelDescription> + '_ {

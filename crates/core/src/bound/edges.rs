@@ -4,6 +4,7 @@
 //! from either end. **Cost.** O(ports), so only for fabrics of at most [`MOST`] ports. **Limits.** HBM and hosts are no
 //! vertices.
 
+use crate::control::{Control, Phase};
 use crate::error::{Error, Result};
 use crate::fabric::{Fabric, Place, Shape};
 
@@ -36,8 +37,9 @@ pub struct Edge {
 /// Lists a fabric.
 ///
 /// # Errors
-/// [`Error::Memory`] if it has more than [`MOST`] ports.
-pub fn list(fabric: &Fabric) -> Result<Vec<Edge>> {
+/// [`Error::Memory`] if it has more than [`MOST`] ports; those of [`Control::check`].
+pub fn list(fabric: &Fabric, control: &Control) -> Result<Vec<Edge>> {
+    control.begin(Phase::Describing)?;
     let total = 2 * super::describe::links(fabric);
     if total > MOST {
         let size = size_of::<Edge>() as u64;
@@ -50,6 +52,7 @@ pub fn list(fabric: &Fabric) -> Result<Vec<Edge>> {
     }
     let mut edges = Vec::with_capacity(total as usize);
     for vertex in 0..fabric.vertices() {
+        control.check()?;
         for port in 0..fabric.ports(vertex) {
             let Some(end) = fabric.peer(vertex, port) else {
                 continue;

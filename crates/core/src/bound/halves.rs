@@ -16,16 +16,21 @@
 
 use super::describe::middle;
 use super::{partition, path};
+use crate::control::Control;
+use crate::error::Result;
 use crate::fabric::direct::{Dimension, Direct};
 use crate::fabric::{Network, Shape};
 
 /// Bit/s, one way, between two halves of a copy.
-pub fn bisection(net: &Network) -> f64 {
-    match &net.planes[0].shape {
+///
+/// # Errors
+/// Those of [`Control::check`].
+pub fn bisection(net: &Network, control: &Control) -> Result<f64> {
+    Ok(match &net.planes[0].shape {
         Shape::Clos(_) => split(net, path::tiers(net) - 1, net.span / 2),
         Shape::Direct(direct) => cut(net, direct, &(0..direct.dims.len()).collect::<Vec<_>>()),
-        Shape::Graph(graph) => partition::cuts(net, graph)[0].rate.first().copied().unwrap_or(0.0),
-    }
+        Shape::Graph(graph) => partition::cuts(net, graph, control)?[0].rate.first().copied().unwrap_or(0.0),
+    })
 }
 
 /// Bit/s between some members of a subtree and its top, which stays with the others.

@@ -27,6 +27,8 @@ pub mod partition;
 pub mod path;
 
 use crate::collective::Collective;
+use crate::control::{Control, Phase};
+use crate::error::Result;
 use crate::fabric::direct::Dimension;
 use crate::fabric::graph::Graph;
 use crate::fabric::{Fabric, Network, Shape};
@@ -67,10 +69,19 @@ struct Crowd<'a> {
 }
 
 /// The lower bound for a demand with the least software costs of `protocols`.
-pub fn lower_bound(fabric: &Fabric, demand: Demand<'_>, protocols: &[&ProtocolSpec]) -> Bound {
+///
+/// # Errors
+/// Those of [`Control::check`].
+pub fn lower_bound(
+    fabric: &Fabric,
+    demand: Demand<'_>,
+    protocols: &[&ProtocolSpec],
+    control: &Control,
+) -> Result<Bound> {
+    control.begin(Phase::Bounding)?;
     let n = demand.placement.len() as u32;
     if n < 2 {
-        return Bound { time_fs: 0, kind: "latency" };
+        return Ok(Bound { time_fs: 0, kind: "latency" });
     }
     let counts = fabric.networks.iter().map(|net| {
         let mut copies = vec![0u32; net.copies as usize];
@@ -92,14 +103,14 @@ pub fn lower_bound(fabric: &Fabric, demand: Demand<'_>, protocols: &[&ProtocolSp
     let after = |from: f64, seconds: f64| ((from + 1e15 * seconds) * (1.0 - 1e-12)) as Fs;
     let candidates = [
         ("injection", after(base, crowd.injection(&used))),
-        ("bisection", after(base, crowd.bisection())),
+        ("bisection", after(base, crowd.bisection(control)?)),
         ("memory", after(start as f64, crowd.memory())),
     ];
     let latency = Bound { time_fs: start + crowd.latency(&used), kind: "latency" };
     let larger = |best: Bound, (kind, time_fs)| {
         if time_fs > best.time_fs { Bound { time_fs, kind } } else { best }
     };
-    candidates.into_iter().fold(latency, larger)
+    Ok(candidates.into_iter().fold(latency, larger))
 }
 
 /// The least propagation of any message in a network.
@@ -158,10 +169,11 @@ impl Crowd<'_> {
     }
 
     /// Seconds that the narrowest cut needs.
-    fn bisection(&self) -> f64 {
+    fn bisection(&self, control: &Control) -> Result<f64> {
         let networks = &self.fabric.networks;
         let mut worst: f64 = 0.0;
         for (i, net) in networks.iter().enumerate() {
+            control.check()?;
             if net.copies > 1 {
                 // the copies themselves: everything that leaves goes over the ports of their ranks into other networks
                 let inside: Vec<u32> = self.counts[i].clone();
@@ -174,10 +186,10 @@ impl Crowd<'_> {
                     }
                 }
                 Shape::Direct(_) => worst = worst.max(self.halves(i)).max(self.distance(i)),
-                Shape::Graph(graph) => worst = worst.max(self.parts(i, graph)),
+                Shape::Graph(graph) => worst = worst.max(self.parts(i, graph, control)?),
             }
         }
-        worst
+        Ok(worst)
     }
 
     fn subtrees(&self, i: usize, tier: usize) -> f64 {
@@ -228,11 +240,12 @@ impl Crowd<'_> {
     }
 
     /// Parts of an explicit graph: the narrowest halves found, switches with what is plugged in, and larger clumps.
-    fn parts(&self, i: usize, graph: &Graph) -> f64 {
+    fn parts(&self, i: usize, graph: &Graph, control: &Control) -> Result<f64> {
         let net = &self.fabric.networks[i];
         let (share, inject) = (path::payload_share(net), injection_rate(net));
         let mut worst: f64 = 0.0;
-        for parts in partition::cuts(net, graph).iter() {
+        for parts in partition::cuts(net, graph, control)?.iter() {
+            control.check()?;
             let groups = parts.rate.len();
             let group = |a: u32| a / net.span * groups as u32 + parts.part[(a % net.span) as usize];
             let mut inside = vec![0; net.copies as usize * groups];
@@ -240,7 +253,7 @@ impl Crowd<'_> {
             let capacity = |g: usize, ranks| (parts.rate[g % groups] / 8.0 * share).min(f64::from(ranks) * inject);
             worst = worst.max(self.cuts(&inside, group, parts.block, i, capacity));
         }
-        worst
+        Ok(worst)
     }
 
     /// The middle of each dimension of a direct network, in each copy.

@@ -1,5 +1,6 @@
 //! Bounds by hand: each test shows its sum.
 use super::*;
+use crate::control::Control;
 use crate::spec::SystemSpec;
 
 const GB: u64 = 8_000_000_000; // 1 GB/s in bit/s
@@ -10,7 +11,7 @@ fn protocol(launch_fs: Fs, step_fs: Vec<Fs>) -> ProtocolSpec {
 
 fn fabric(accelerators: u32, networks: &str) -> Fabric {
     let text = format!(r#"{{"name": "t", "accelerators": {accelerators}, "device": {{}}, "networks": [{networks}]}}"#);
-    Fabric::new(&serde_json::from_str::<SystemSpec>(&text).unwrap()).unwrap()
+    Fabric::new(&serde_json::from_str::<SystemSpec>(&text).unwrap(), &Control::default()).unwrap()
 }
 
 fn star(name: &str, span: u32, planes: u32, gbs: u64, reduce: bool) -> String {
@@ -25,7 +26,8 @@ fn star(name: &str, span: u32, planes: u32, gbs: u64, reduce: bool) -> String {
 
 fn bound(fabric: &Fabric, collective: Collective, bytes: u64, ranks: u32, p: &ProtocolSpec) -> Bound {
     let placement: Vec<u32> = (0..ranks).collect();
-    lower_bound(fabric, Demand { collective, bytes, root: 0, placement: &placement }, &[p])
+    lower_bound(fabric, Demand { collective, bytes, root: 0, placement: &placement }, &[p], &Control::default())
+        .unwrap()
 }
 
 fn near(bound: Bound, fs: f64, kind: &str) {
@@ -81,7 +83,7 @@ fn oversubscription_is_a_cut() {
     // farthest: 2 (1000 + 3000) + 2 x 500 + 700
     near(bound(&f, Collective::Barrier, 0, 32, &p), 9700.0, "latency");
     near(bound(&f, Collective::Barrier, 0, 8, &p), 2500.0, "latency");
-    let d = describe::describe(&f);
+    let d = describe::describe(&f, &Control::default()).unwrap();
     assert_eq!((d.switches, d.links, d.diameter_hops), (4 + 2, 32 + 8, 4));
     // 8 uplinks of 10 GB/s, half of them each way
     assert_eq!((d.networks[0].injection_gbytes_s, d.networks[0].bisection_gbytes_s), (10.0, 40.0));
@@ -101,7 +103,7 @@ fn torus_all_to_all_is_bound_by_its_middle() {
     near(bound(&f, Collective::AllToAll, 1_000_000, 64, &p), 16e6 / 800e9 * 1e15 + 1000.0, "bisection");
     // farthest: 4 + 4 hops
     near(bound(&f, Collective::Barrier, 0, 64, &p), 8000.0, "latency");
-    let d = describe::describe(&f);
+    let d = describe::describe(&f, &Control::default()).unwrap();
     assert_eq!((d.switches, d.links, d.diameter_hops), (0, 128, 8));
     assert_eq!(d.networks[0].bisection_gbytes_s, 800.0);
     assert_eq!(d.diameter_ns, (8.0 * 1000.0 + 7.0 * 500.0) / 1e6);
@@ -124,7 +126,7 @@ fn describe_matches_published_counts() {
     let text = r#"{"name": "ub", "span": 384, "topology": {"kind": "clos", "down": [8, 48], "up": [1, 16], "parallel": [1, 1]},
         "planes": [2,2,2,2,2,2,2], "links": [{"rate": 224000000000, "latency_fs": 1000}, {"rate": 448000000000, "latency_fs": 1}],
         "switches": [{"latency_fs": 0}, {"latency_fs": 0}], "payload": 4096, "overhead": 0}"#;
-    let d = describe::describe(&fabric(384, text));
+    let d = describe::describe(&fabric(384, text), &Control::default()).unwrap();
     // CloudMatrix 384: 336 leaf and 112 spine chips; 14 links an NPU; 7 x 48 x 16 leaf-spine links
     let level = |i: usize| &d.networks[0].levels[i];
     assert_eq!((level(0).switches, level(1).switches), (336, 112));
@@ -141,7 +143,7 @@ fn odd_halves_split_what_is_left() {
                 "switches": [{{"latency_fs": 0}}], "payload": 4096, "overhead": 0}}"#,
             GB
         );
-        describe::describe(&fabric(span, &text)).bisection_gbytes_s
+        describe::describe(&fabric(span, &text), &Control::default()).unwrap().bisection_gbytes_s
     };
     // 2 (k^2 - 1) / (k - 1) links where the side is odd
     assert_eq!((torus("[4, 4]", 16), torus("[3, 3]", 9), torus("[5, 5]", 25)), (8.0, 8.0, 12.0));
@@ -150,8 +152,8 @@ fn odd_halves_split_what_is_left() {
 #[test]
 fn a_listing_has_every_link_twice() {
     let f = fabric(8, &star("nv", 8, 2, 50, false));
-    let edges = super::edges::list(&f).unwrap();
-    assert_eq!(edges.len() as u64, describe::describe(&f).directed_links);
+    let edges = super::edges::list(&f, &Control::default()).unwrap();
+    assert_eq!(edges.len() as u64, describe::describe(&f, &Control::default()).unwrap().directed_links);
     let back =
         |e: &super::edges::Edge| edges.iter().any(|o| (o.vertex, o.port, o.peer) == (e.peer, e.peer_port, e.vertex));
     assert!(edges.iter().all(back));

@@ -15,6 +15,7 @@
 use super::build::Params;
 use super::outcome::{Found, Outcome, Ranks, add, list, sizes, store};
 use super::{Block, MAX_LANES, MAX_STEPS, Message, Schedule, Target};
+use crate::control::{Control, Phase};
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -37,18 +38,25 @@ pub struct CheckReport {
 }
 
 /// Runs the schedule symbolically; the error says what is wrong first.
-pub fn check(schedule: &dyn Schedule, params: &Params) -> Result<CheckReport> {
+///
+/// # Errors
+/// [`Error::Schedule`]; [`Error::Spec`] for more than [`MAX_RANKS`] ranks; those of [`Control::check`].
+pub fn check(schedule: &dyn Schedule, params: &Params, control: &Control) -> Result<CheckReport> {
+    control.begin(Phase::Proving)?;
     if params.ranks > MAX_RANKS {
         return Err(Error::spec("ranks", params.ranks, format!("at most {MAX_RANKS} for the symbolic check")));
     }
     let (n, lanes) = (schedule.ranks(), schedule.lanes());
-    verify(schedule, params, &mut CheckReport { lanes, ..CheckReport::default() }).map_err(|problem| Error::Schedule {
+    let found = verify(schedule, params, &mut CheckReport { lanes, ..CheckReport::default() }, control);
+    // what was stopped found nothing
+    control.check()?;
+    found.map_err(|problem| Error::Schedule {
         schedule: format!("{} {} on {n} ranks", params.algorithm, params.collective),
         problem,
     })
 }
 
-fn verify(schedule: &dyn Schedule, params: &Params, report: &mut CheckReport) -> Found<CheckReport> {
+fn verify(schedule: &dyn Schedule, params: &Params, report: &mut CheckReport, control: &Control) -> Found<CheckReport> {
     let (n, lanes) = (schedule.ranks(), schedule.lanes());
     if n != params.ranks {
         return Err(format!("it is for {n} ranks, asked for {}", params.ranks));
@@ -58,7 +66,7 @@ fn verify(schedule: &dyn Schedule, params: &Params, report: &mut CheckReport) ->
     }
     let mut moved = 0;
     for lane in 0..lanes {
-        let mut run = Run::new(schedule, params, lane);
+        let mut run = Run::new(schedule, params, lane, control);
         run.run(report)?;
         moved = run.results()?.saturating_add(moved);
     }
@@ -94,10 +102,11 @@ struct Run<'a> {
     sums: BTreeMap<(Option<u32>, u32), Sum>,
     ready: VecDeque<u32>,
     seen: BTreeSet<Block>,
+    control: &'a Control,
 }
 
 impl<'a> Run<'a> {
-    fn new(schedule: &'a dyn Schedule, params: &'a Params, lane: u32) -> Self {
+    fn new(schedule: &'a dyn Schedule, params: &'a Params, lane: u32, control: &'a Control) -> Self {
         let ranks = 0..schedule.ranks();
         Run {
             schedule,
@@ -109,6 +118,7 @@ impl<'a> Run<'a> {
             sums: BTreeMap::new(),
             ready: ranks.collect(),
             seen: BTreeSet::new(),
+            control,
         }
     }
 
@@ -230,6 +240,9 @@ impl<'a> Run<'a> {
     }
 
     fn deliver(&mut self, to: u32, step: u32, bytes: u64, values: Vec<(Block, Ranks)>) -> Found {
+        if self.control.stopped() {
+            return Err("it was stopped".into());
+        }
         let steps = self.schedule.steps(to, self.lane);
         if step >= steps {
             return Err(format!("it is for step {step} of rank {to}, which has {steps}"));
@@ -316,6 +329,9 @@ impl<'a> Run<'a> {
     /// Checks what all ranks hold in the end; gives the bytes of all blocks that were seen.
     fn results(&self) -> Found<u64> {
         for rank in 0..self.schedule.ranks() {
+            if self.control.stopped() {
+                return Err("it was stopped".into());
+            }
             self.outcome.each(rank, self.lane, &self.seen, |block, wanted| {
                 let held = self.value(rank, block);
                 if held.as_ref() == Some(wanted) {

@@ -108,6 +108,7 @@ fn weights(job: &Job, layout: &Layout, seats: &[Seat]) -> Vec<u64> {
 mod tests {
     use super::*;
     use crate::collective::{Algorithm, Collective, Params, build};
+    use crate::control::Control;
     use crate::fabric::Fabric;
     use crate::spec::*;
     use crate::symmetry::Folding;
@@ -132,7 +133,7 @@ mod tests {
         };
         let spec =
             SystemSpec { name: String::new(), accelerators: 64, device: DeviceSpec::default(), networks: vec![net] };
-        let (fabric, protocol) = (Fabric::new(&spec).unwrap(), ProtocolSpec::default());
+        let (fabric, protocol) = (Fabric::new(&spec, &Control::default()).unwrap(), ProtocolSpec::default());
         let ranks = placement.len() as u32;
         let schedule = build(&Params::new(Collective::AllGather, Algorithm::Ring, ranks, 4096)).unwrap();
         let job = Job {

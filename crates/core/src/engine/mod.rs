@@ -31,18 +31,17 @@ mod tables;
 mod team;
 mod wake;
 
-pub(crate) use injection::OPEN_MESSAGES;
-pub(crate) use layout::wire_bytes;
-use paths::Paths;
-use std::sync::atomic::{AtomicBool, AtomicU64};
-
 use crate::collective::Schedule;
+use crate::control::Control;
 use crate::error::Result;
 use crate::fabric::Fabric;
 use crate::record::Record;
 use crate::spec::ProtocolSpec;
 use crate::symmetry::Folding;
 use crate::units::Fs;
+pub(crate) use injection::OPEN_MESSAGES;
+pub(crate) use layout::wire_bytes;
+use paths::Paths;
 
 /// A validated job.
 pub struct Job<'a> {
@@ -68,17 +67,6 @@ pub struct Job<'a> {
     pub time_limit_fs: Option<Fs>,
     /// Jump over whole periods of a repeating state, exactly (see [`crate::record::Skipping`]).
     pub skip: bool,
-}
-
-/// Shared with the caller while a run is under way.
-#[derive(Debug, Default)]
-pub struct Control {
-    /// Set to stop the run with [`crate::Error::Interrupted`].
-    pub cancel: AtomicBool,
-    /// Payload bytes delivered so far.
-    pub delivered_bytes: AtomicU64,
-    /// Simulated femtoseconds so far.
-    pub now_fs: AtomicU64,
 }
 
 impl Job<'_> {

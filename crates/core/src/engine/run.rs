@@ -9,13 +9,16 @@ use super::layout::{Layout, UNPLUGGED};
 use super::shard::Shard;
 use super::skip::{Skipper, untried};
 use super::team::{End, Member, Team};
-use super::{Control, Job, Paths, tables};
+use super::{Job, Paths, tables};
+use crate::control::{Control, Phase};
 use crate::error::{Error, Result};
 use crate::record::{Record, Skipping};
 use crate::units::{Fs, MAX_TIME_FS, NEVER};
 
 /// See [`super::run`].
 pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
+    control.begin(Phase::Preparing)?;
+    job.simulated().prepare(control)?;
     let paths = Paths::new(job)?;
     let threads = threads(job);
     let mut layout = Layout::new(job.simulated(), job.protocol);
@@ -28,6 +31,7 @@ pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
         let skipper = Skipper::new(job, &shard, id, layout.window, limit);
         Member::new(shard, skipper, id)
     };
+    control.begin(Phase::Simulating)?;
     let team = Team::new(side_by_side(layout.cuts.len() - 1, threads, make), threads, (layout.window, limit), control);
     let (end, windows) = team.run();
     let (mut skipping, mut images) = (untried(job), 0);
@@ -48,16 +52,9 @@ pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
 
     let last = shards.iter().map(|s| s.last_event).max().unwrap_or(0);
     match end {
-        End::Cancelled(now) => {
-            return Err(Error::Interrupted { time_ns: now / 1_000_000 });
-        }
+        End::Cancelled => return Err(control.error()),
         End::Limit(now) if limit == MAX_TIME_FS => return Err(clock(now)),
-        End::Limit(now) => {
-            return Err(Error::Timeout {
-                time_ns: now / 1_000_000,
-                limit: format!("simulated time limit {} ns", limit / 1_000_000),
-            });
-        }
+        End::Limit(now) => return Err(control.late(now, limit)),
         End::Quiet => {}
     }
     if let Some(error) = super::diagnose::diagnose(&layout, &shards, threads, last) {

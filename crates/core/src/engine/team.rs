@@ -16,19 +16,19 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
-use super::Control;
 use super::barrier::Barrier;
 use super::deal::Deal;
 use super::mail::Letter;
 use super::shard::Shard;
 use super::skip::{Meeting, Notice, Skipper};
+use crate::control::Control;
 use crate::units::{Fs, NEVER};
 
 /// How the loop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     Quiet,
-    Cancelled(Fs),
+    Cancelled,
     Limit(Fs),
 }
 
@@ -124,7 +124,7 @@ impl<'a> Team<'a> {
                 return (End::Quiet, windows);
             }
             if now == CANCELLED && windows > 0 {
-                return (End::Cancelled(self.control.now_fs.load(Ordering::Relaxed)), windows);
+                return (End::Cancelled, windows);
             }
             if now > self.limit {
                 return (End::Limit(now), windows);
@@ -207,7 +207,7 @@ impl<'a> Team<'a> {
 
     /// Simulates the window and lays down what others must know.
     fn simulate(&self, Member { shard, skipper, id, span, .. }: &mut Member, parity: usize) {
-        let cancelled = || self.control.cancel.load(Ordering::Relaxed);
+        let cancelled = || self.control.stopped();
         let &mut (now, end) = span;
         let before = shard.work();
         shard.window(now, end, cancelled);

@@ -5,8 +5,9 @@
 
 use super::clos::Clos;
 use super::direct::{Dimension, Direct};
-use super::graph::{Edge, Graph};
+use super::graph::{Edge, Graph, Refusal};
 use super::{Network, Plane, Shape};
+use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::spec::{NetworkSpec, RoutingSpec, TopologySpec};
 use std::sync::{Arc, OnceLock};
@@ -27,6 +28,7 @@ pub(super) fn build(
     first_port: u32,
     first_switch: u32,
     folded: Option<&Direct>,
+    control: &Control,
 ) -> Result<Network> {
     if net.span == 0 || !accelerators.is_multiple_of(net.span) {
         return Err(wrong(net, format!("span {} does not divide {accelerators} accelerators", net.span), "a divisor"));
@@ -74,7 +76,7 @@ pub(super) fn build(
                 direct_shape(net, links, &dims.iter().map(|&size| Dimension::Full { size }).collect::<Vec<_>>(), &[])?
             }
             (None, TopologySpec::Graph { switches, edges, switch_kinds, weights, forwarding }) => {
-                graph_shape(net, *switches, edges, switch_kinds, weights, *forwarding)?
+                graph_shape(net, *switches, edges, switch_kinds, weights, *forwarding, control)?
             }
         };
         let (plane_ports, plane_switches, tiers) = match &shape {
@@ -178,6 +180,7 @@ fn graph_shape(
     kinds: &[u16],
     weights: &[u8],
     forwarding: Option<u16>,
+    control: &Control,
 ) -> Result<Shape> {
     if !weights.is_empty() && weights.len() != net.links.len() {
         let expected = format!("none, or one for each of {} link entries", net.links.len());
@@ -202,13 +205,15 @@ fn graph_shape(
     let edge = |&[a, b, class, count]: &[u32; 4]| Edge { a, b, class: class.min(u16::MAX.into()) as u16, count };
     let edges: Vec<Edge> = edges.iter().map(edge).collect();
     let build = if forwarding.is_some() { Graph::forwarding } else { Graph::new };
-    let mut graph =
-        build(net.span, switches, &edges, &weights).map_err(|(problem, expected)| wrong(net, problem, expected))?;
+    let mut graph = build(net.span, switches, &edges, &weights, control).map_err(|refusal| match refusal {
+        Refusal::Wrong(problem, expected) => wrong(net, problem, expected),
+        Refusal::Failed(error) => error,
+    })?;
     // without flow control nothing can wait in a circle
     if net.buffer.is_some() {
         // where accelerators forward, UGAL decides behind the first link
         let lead = forwarding.is_some() && net.routing == RoutingSpec::Ugal;
-        graph.arrange(if net.routing.detours() { 2 } else { 1 }, lead.into());
+        graph.arrange(if net.routing.detours() { 2 } else { 1 }, lead.into(), control)?;
     }
     Ok(Shape::Graph(Arc::new(graph)))
 }

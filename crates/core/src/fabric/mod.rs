@@ -15,6 +15,7 @@ pub mod direct;
 pub mod graph;
 pub mod parts;
 
+use crate::control::Control;
 use crate::error::Result;
 use crate::spec::{LinkSpec, NetworkSpec, SwitchSpec, SystemSpec, TopologySpec};
 use build::{build, wrong};
@@ -197,8 +198,15 @@ impl Network {
     }
 
     /// Parts of a copy that is a graph, found when first asked for.
-    pub fn parts(&self, find: impl FnOnce() -> Vec<Parts>) -> Arc<Vec<Parts>> {
-        self.parts.get_or_init(|| Arc::new(find())).clone()
+    ///
+    /// # Errors
+    /// Those of finding them, which is then tried anew the next time.
+    pub fn parts(&self, find: impl FnOnce() -> Result<Vec<Parts>>) -> Result<Arc<Vec<Parts>>> {
+        if let Some(parts) = self.parts.get() {
+            return Ok(parts.clone());
+        }
+        let found = Arc::new(find()?);
+        Ok(self.parts.get_or_init(|| found).clone())
     }
 
     /// The switch parameters of a tier.
@@ -233,20 +241,20 @@ impl Fabric {
     /// Builds the fabric of a validated specification.
     ///
     /// # Errors
-    /// [`crate::error::Error::Fabric`] names the network and the numbers that do not go together.
-    pub fn new(spec: &SystemSpec) -> Result<Self> {
-        Self::folded(spec, |_| None)
+    /// [`crate::error::Error::Fabric`] names the network and the numbers that do not go together; those of [`Control::check`].
+    pub fn new(spec: &SystemSpec, control: &Control) -> Result<Self> {
+        Self::folded(spec, |_| None, control)
     }
 
     /// Builds a fabric in which some direct networks have a folded shape, given by network.
     ///
     /// # Errors
     /// Those of [`Fabric::new`].
-    pub fn folded(spec: &SystemSpec, shape: impl Fn(usize) -> Option<Direct>) -> Result<Self> {
+    pub fn folded(spec: &SystemSpec, shape: impl Fn(usize) -> Option<Direct>, control: &Control) -> Result<Self> {
         let mut networks = Vec::with_capacity(spec.networks.len());
         let (mut port, mut vertex) = (0u64, u64::from(spec.accelerators));
         for (n, net) in spec.networks.iter().enumerate() {
-            let network = build(net, spec.accelerators, port as u32, vertex as u32, shape(n).as_ref())?;
+            let network = build(net, spec.accelerators, port as u32, vertex as u32, shape(n).as_ref(), control)?;
             port += u64::from(network.ports);
             vertex += u64::from(network.copies) * u64::from(network.copy_switches);
             if port > build::MOST_PORTS || vertex >= 1 << 31 {
@@ -265,6 +273,19 @@ impl Fabric {
             accelerator_ports: port as u32,
             vertices: vertex as u32,
         })
+    }
+
+    /// Makes what only runs need: the tables of next hops of explicit graphs.
+    ///
+    /// # Errors
+    /// Those of [`Control::check`].
+    pub fn prepare(&self, control: &Control) -> Result<()> {
+        for plane in self.networks.iter().flat_map(|net| &net.planes) {
+            if let Shape::Graph(graph) = &plane.shape {
+                graph.prepare(control)?;
+            }
+        }
+        Ok(())
     }
 
     /// Number of accelerators.

@@ -1,5 +1,6 @@
 //! Counts that vendors publish follow from the graph, and every port's peer leads back.
 use super::*;
+use crate::control::Control;
 use crate::spec::{DeviceSpec, RoutingSpec, TopologySpec};
 use crate::units::BitRate;
 
@@ -49,7 +50,7 @@ fn check_involution(fabric: &Fabric) -> u64 {
 #[test]
 fn cloudmatrix384_has_336_leaf_and_112_spine_chips() {
     let ub = network("ub", 384, clos(&[8, 48], &[1, 16], &[1, 1], 1), vec![2; 7], 2);
-    let fabric = Fabric::new(&system(384, vec![ub])).unwrap();
+    let fabric = Fabric::new(&system(384, vec![ub]), &Control::default()).unwrap();
     // 7 planes x (48 L1 + 16 L2) = 336 + 112
     assert_eq!(fabric.vertices() - 384, 336 + 112);
     // directed links: accelerator side 384 x 14, L1-L2 7 x 48 x 16, both ways
@@ -59,7 +60,7 @@ fn cloudmatrix384_has_336_leaf_and_112_spine_chips() {
 #[test]
 fn hpn7_pod_puts_each_rail_on_its_own_leaf() {
     let hpn = network("hpn", 15_360, clos(&[128, 120], &[1, 60], &[1, 1], 8), vec![1, 1], 2);
-    let fabric = Fabric::new(&system(15_360, vec![hpn])).unwrap();
+    let fabric = Fabric::new(&system(15_360, vec![hpn]), &Control::default()).unwrap();
     // 2 planes x (120 ToR + 60 aggregation)
     assert_eq!(fabric.vertices() - 15_360, 360);
     check_involution(&fabric);
@@ -72,7 +73,7 @@ fn hpn7_pod_puts_each_rail_on_its_own_leaf() {
 #[test]
 fn hgx_planes_may_be_unequal() {
     let nvlink = network("nvlink", 8, clos(&[8], &[1], &[1], 1), vec![5, 4, 4, 5], 1);
-    let fabric = Fabric::new(&system(16, vec![nvlink])).unwrap();
+    let fabric = Fabric::new(&system(16, vec![nvlink]), &Control::default()).unwrap();
     assert_eq!(fabric.accelerator_ports(), 18);
     assert_eq!(check_involution(&fabric), 2 * 16 * 18);
 }
@@ -81,7 +82,7 @@ fn hgx_planes_may_be_unequal() {
 fn a_rack_mesh_and_a_tree_compose() {
     let rack = network("rack", 64, TopologySpec::FullMesh { dims: vec![8, 8] }, vec![1], 2);
     let pod = network("pod", 128, clos(&[32, 4], &[1, 8], &[1, 2], 1), vec![2, 2], 2);
-    let fabric = Fabric::new(&system(128, vec![rack, pod])).unwrap();
+    let fabric = Fabric::new(&system(128, vec![rack, pod]), &Control::default()).unwrap();
     assert_eq!(fabric.accelerator_ports(), 14 + 4);
     check_involution(&fabric);
     assert_eq!(fabric.network_between(0, 63), Some(0));
@@ -103,7 +104,7 @@ fn what_cannot_be_built_is_named() {
         (network("g", 8, clos(&[8], &[1], &[1], 1), vec![1], 2), "2 link and 2 switch entries"),
     ];
     for (net, expected) in cases {
-        let message = Fabric::new(&system(8, vec![net])).unwrap_err().to_string();
+        let message = Fabric::new(&system(8, vec![net]), &Control::default()).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");
     }
 }

@@ -12,6 +12,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::control::Control;
+use crate::error::Result;
 use crate::fabric::graph::Graph;
 
 /// Directed links between switches of a copy that one flow can use.
@@ -35,12 +37,16 @@ pub(super) struct Detours {
 
 impl Detours {
     /// Those from a switch.
-    pub(super) fn from(graph: &Graph, first: u32) -> Self {
+    ///
+    /// # Errors
+    /// Those of [`Control::check`].
+    pub(super) fn from(graph: &Graph, first: u32, control: &Control) -> Result<Self> {
         // by switch: the part that ends there, and by port what leaves
         let mut loads: Vec<(f64, BTreeMap<u32, f64>)> = vec![Default::default(); graph.switches() as usize];
         let all = graph.detours(first);
         let each = 1.0 / all.len() as f64;
         for &to in all {
+            control.check()?;
             let order = |at| u32::MAX - graph.apart_from(at, to).unwrap_or(0);
             let mut due = BTreeMap::from([((order(first), first), each)]);
             while let Some(((_, at), share)) = due.pop_first() {
@@ -63,7 +69,7 @@ impl Detours {
             let out = out.into_iter().map(|(port, load)| (port, load / all)).collect();
             (all > 0.0).then_some(Turn { stop: stop / all, out })
         };
-        Self { turns: loads.into_iter().map(turn).collect() }
+        Ok(Self { turns: loads.into_iter().map(turn).collect() })
     }
 
     /// What happens at a switch.
@@ -93,8 +99,8 @@ mod tests {
         // accelerators 0 to 3 at switches 4 to 7 in a ring
         let edge = |a, b| Edge { a, b, class: 0, count: 1 };
         let edges: Vec<Edge> = (0..4).flat_map(|i| [edge(i, 4 + i), edge(4 + i, 4 + (i + 1) % 4)]).collect();
-        let graph = Graph::new(4, 4, &edges, &[1]).unwrap();
-        let found = Detours::from(&graph, 4);
+        let graph = Graph::new(4, 4, &edges, &[1], &Control::default()).unwrap();
+        let found = Detours::from(&graph, 4, &Control::default()).unwrap();
         let turns: Vec<&Turn> = (4..8).map(|s| found.at(&graph, s).unwrap()).collect();
         let by_hand: Vec<_> = turns.iter().map(|t| (t.stop, t.out.len())).collect();
         // a quarter stays; 3/8 go each way round, of which a third goes on to the far side

@@ -200,6 +200,7 @@ impl<'a> Alike<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::Control;
     use crate::fabric::graph::Edge;
 
     #[test]
@@ -208,7 +209,7 @@ mod tests {
         let edges = [[0, 1, 2], [0, 4, 2], [0, 5, 1], [0, 6, 1], [1, 4, 1], [1, 5, 1], [2, 4, 1], [2, 5, 1], [3, 6, 1]];
         let mut edges: Vec<Edge> = edges.map(|[a, b, count]| Edge { a, b, class: 0, count }).into();
         edges.push(Edge { a: 5, b: 6, class: 0, count: 1 });
-        let graph = Graph::new(4, 3, &edges, &[1]).unwrap();
+        let graph = Graph::new(4, 3, &edges, &[1], &Control::default()).unwrap();
         let mut alike = Alike::new(&graph);
         assert_eq!(alike.ports(0), [0, 0, 1, 1, 1, 2]);
         assert_eq!(alike.ports(3), [0]);

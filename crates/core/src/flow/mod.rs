@@ -41,7 +41,8 @@ mod width;
 pub use check::models;
 pub use width::Width;
 
-use crate::engine::{Control, Job};
+use crate::control::Control;
+use crate::engine::Job;
 use crate::error::Result;
 use crate::record::Record;
 

@@ -13,6 +13,7 @@
 use super::check::checked;
 use super::detours::Detours;
 use super::graph::GraphSets;
+use crate::control::Control;
 use crate::engine::Job;
 use crate::error::{Error, Result};
 use crate::fabric::clos::Clos;
@@ -105,7 +106,7 @@ impl Numbering {
 
 impl Resources {
     /// Numbers the resources of a job's fabric and checks that every rank can be reached.
-    pub(super) fn new(job: &Job) -> Result<Self> {
+    pub(super) fn new(job: &Job, control: &Control) -> Result<Self> {
         let fabric = job.fabric;
         let switch_network = checked(job)?;
         let accelerators = u64::from(fabric.accelerators());
@@ -131,7 +132,7 @@ impl Resources {
                 Shape::Graph(graph) => {
                     let mut sets = GraphSets::new(net, graph, &mut numbers)?;
                     if net.spec.routing.detours() {
-                        sets.detours = detours(net, graph, job.placement);
+                        sets.detours = detours(net, graph, job.placement, control)?;
                     }
                     gates += sets.most_gates();
                     Layout::Graph(Box::new(sets))
@@ -239,15 +240,18 @@ impl Resources {
 }
 
 /// Tables of the detours that begin at the switches to which accelerators with ranks are plugged.
-fn detours(net: &Network, graph: &Graph, placement: &[u32]) -> Vec<Option<Detours>> {
+fn detours(net: &Network, graph: &Graph, placement: &[u32], control: &Control) -> Result<Vec<Option<Detours>>> {
     let mut tables = vec![None; graph.switches() as usize];
     for &a in placement {
         let member = a % net.span;
         for (home, _) in (graph.near(member)..graph.ports(member)).filter_map(|p| graph.peer(member, p)) {
-            tables[(home - net.span) as usize].get_or_insert_with(|| Detours::from(graph, home));
+            let table = &mut tables[(home - net.span) as usize];
+            if table.is_none() {
+                *table = Some(Detours::from(graph, home, control)?);
+            }
         }
     }
-    tables
+    Ok(tables)
 }
 
 pub(super) fn tree(shape: &Shape) -> Option<&Clos> {

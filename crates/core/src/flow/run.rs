@@ -22,7 +22,8 @@ use super::resources::Resources;
 use super::routes::Route;
 use super::tables::{self, Carried};
 use super::timing::duration;
-use crate::engine::{Control, Job};
+use crate::control::{Control, Phase};
+use crate::engine::Job;
 use crate::error::{Error, Result};
 use crate::record::{FlowRecord, Record};
 use crate::units::{Fs, MAX_TIME_FS, NEVER};
@@ -72,7 +73,9 @@ pub(super) struct Run<'a> {
 
 /// See [`super::run`].
 pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
-    let resources = Resources::new(job)?;
+    control.begin(Phase::Preparing)?;
+    job.fabric.prepare(control)?;
+    let resources = Resources::new(job, control)?;
     let fair = Fair::new(resources.capacity.clone(), resources.first_shared);
     let ranks = job.schedule.ranks();
     let mut run = Run {
@@ -97,6 +100,7 @@ pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
         unfinished: ranks,
         resources,
     };
+    control.begin(Phase::Simulating)?;
     run.seat();
     let instants = run.drive()?;
     if let Some(error) = unfinished(&run) {
@@ -128,17 +132,9 @@ impl Run<'_> {
         let mut instants = 0;
         while let Some(time) = self.next_instant() {
             if time > limit {
-                let (time_ns, ns) = (time / 1_000_000, limit / 1_000_000);
-                let limit_text = format!("simulated time limit {ns} ns");
-                return Err(if limit == MAX_TIME_FS {
-                    clock(time)
-                } else {
-                    Error::Timeout { time_ns, limit: limit_text }
-                });
+                return Err(if limit == MAX_TIME_FS { clock(time) } else { self.control.late(time, limit) });
             }
-            if self.control.cancel.load(Ordering::Relaxed) {
-                return Err(Error::Interrupted { time_ns: self.now / 1_000_000 });
-            }
+            self.control.check()?;
             self.control.now_fs.fetch_max(time, Ordering::Relaxed);
             self.now = time;
             instants += 1;

@@ -5,6 +5,8 @@
 //! **Limits.** A mean over these pairs.
 
 use super::{detours, spreading};
+use crate::control::Control;
+use crate::error::Result;
 use crate::fabric::{Fabric, Shape};
 
 /// Pairs of ranks looked at.
@@ -23,7 +25,10 @@ pub struct Width {
 
 impl Width {
     /// That of messages between these accelerators.
-    pub fn new(fabric: &Fabric, placement: &[u32]) -> Self {
+    ///
+    /// # Errors
+    /// Those of [`Control::check`].
+    pub fn new(fabric: &Fabric, placement: &[u32], control: &Control) -> Result<Self> {
         let mut width = Self::default();
         let ranks = placement.len() as u64;
         let spread = |network: usize| match &fabric.networks[network].planes[0].shape {
@@ -31,7 +36,7 @@ impl Width {
             _ => None,
         };
         if ranks < 2 || !(0..fabric.networks.len()).any(|n| spread(n).is_some()) {
-            return width;
+            return Ok(width);
         }
         for network in 0..fabric.networks.len() {
             if let Some(graph) = spread(network).filter(|_| fabric.networks[network].spec.routing.detours()) {
@@ -39,6 +44,7 @@ impl Width {
             }
         }
         for pair in 0..PAIRS {
+            control.check()?;
             let from = pair * ranks / PAIRS;
             // by the golden ratio, so that every distance is as likely
             let to = (from + 1 + ((pair * 0x9E37_79B9) >> 8) % (ranks - 1)) % ranks;
@@ -53,7 +59,7 @@ impl Width {
             };
         }
         width.links = width.links.div_ceil(PAIRS);
-        width
+        Ok(width)
     }
 }
 
@@ -85,7 +91,7 @@ mod tests {
             };
             let device = crate::spec::DeviceSpec::default();
             let spec = SystemSpec { name: String::new(), accelerators: 2, device, networks: vec![net] };
-            Width::new(&Fabric::new(&spec).unwrap(), &[0, 1])
+            Width::new(&Fabric::new(&spec, &Control::default()).unwrap(), &[0, 1], &Control::default()).unwrap()
         };
         assert_eq!(found(RoutingSpec::DModK), Width::default());
         assert_eq!(found(RoutingSpec::Adaptive), Width { links: 6, table_bytes: 0 });

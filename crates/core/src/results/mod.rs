@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
 
+use crate::control::{Control, Phase};
 use crate::error::{Error, Result};
 use crate::fabric::Place;
 use crate::record::{FlowRecord, LevelRecord, LinkRecord, RankRecord};
@@ -31,7 +32,14 @@ pub fn tables(outcome: &Outcome) -> Vec<&'static str> {
 /// # Errors
 /// [`Error::Spec`] if there is no such table, or it was not recorded; [`Error::Memory`] if it needs more than the limit;
 /// [`Error::Overflow`] if its names are more than a column can hold.
-pub fn table(outcome: &Outcome, name: &str, expand: bool, limit: Option<u64>) -> Result<RecordBatch> {
+pub fn table(
+    outcome: &Outcome,
+    name: &str,
+    expand: bool,
+    limit: Option<u64>,
+    control: &Control,
+) -> Result<RecordBatch> {
+    control.begin(Phase::Tabulating)?;
     let Some((name, list)) = columns::TABLES.iter().find(|t| t.0 == name).copied() else {
         let names: Vec<_> = columns::TABLES.iter().map(|t| t.0).collect();
         return Err(Error::spec("table", format!("{name:?}"), format!("one of {}", names.join(", "))));

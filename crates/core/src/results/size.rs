@@ -7,7 +7,7 @@
 
 use super::columns::{Column, Kind};
 use super::{SwitchRow, direction, tables};
-use crate::bound::describe::describe;
+use crate::bound::describe::count;
 use crate::error::{Error, Result};
 use crate::fabric::{Fabric, Shape};
 use crate::record::{FlowRecord, LinkRecord, RankRecord, Record};
@@ -49,7 +49,7 @@ pub(super) fn fit(
 /// Rows of a table; of links and switches those that the machine, or its quotient, has room for.
 fn rows(outcome: &Outcome, record: &Record, name: &str, expand: bool) -> u64 {
     let whole = &outcome.fabric;
-    let machine = || describe(if expand { whole } else { outcome.folding.quotient().unwrap_or(whole) });
+    let machine = || count(if expand { whole } else { outcome.folding.quotient().unwrap_or(whole) });
     match (name, expand) {
         ("ranks", true) => u64::from(outcome.ranks),
         ("ranks", false) => record.ranks.len() as u64,

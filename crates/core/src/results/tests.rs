@@ -1,6 +1,7 @@
 //! The tables of a made-up outcome, and the data dictionary against the schemas.
 use super::*;
 use crate::bound::Bound;
+use crate::control::Control;
 use crate::fabric::Fabric;
 use crate::record::{FlowRecord, LevelRecord, RankRecord};
 use crate::spec::{Fidelity, RunSpec, Table};
@@ -19,7 +20,7 @@ fn outcome(record: &[&str]) -> Outcome {
     )
     .unwrap();
     effective.record = record.iter().map(|r| Table::parse(r).unwrap()).collect();
-    let fabric = Fabric::new(&effective.system).unwrap();
+    let fabric = Fabric::new(&effective.system, &Control::default()).unwrap();
     let link = LinkRecord {
         vertex: 2,
         port: 0,
@@ -88,7 +89,7 @@ fn every_table_has_its_columns() {
     let o = outcome(&["ranks", "levels", "links", "switches", "flows"]);
     assert_eq!(tables(&o), ["summary", "ranks", "levels", "links", "switches", "flows"]);
     for (name, list) in columns::TABLES {
-        let batch = table(&o, name, false, None).unwrap();
+        let batch = table(&o, name, false, None, &Control::default()).unwrap();
         let names: Vec<_> = batch.schema().fields().iter().map(|f| f.name().clone()).collect();
         assert_eq!(names, list.iter().map(|c| c.name).collect::<Vec<_>>());
         assert!(batch.columns().iter().all(|c| c.null_count() == 0));
@@ -98,30 +99,30 @@ fn every_table_has_its_columns() {
 #[test]
 fn values_are_in_their_units() {
     let o = outcome(&["levels", "links", "switches", "flows"]);
-    let summary = table(&o, "summary", false, None).unwrap();
+    let summary = table(&o, "summary", false, None, &Control::default()).unwrap();
     assert_eq!(float(&summary, "time_ns"), [1024.0]);
     assert_eq!(float(&summary, "efficiency"), [0.5]);
     // nccl-tests: count of an all-gather is a rank's piece, 1024 B / 4 B / 2 ranks
     assert_eq!(summary.column_by_name("count").unwrap().as_primitive::<UInt64Type>().value(0), 128);
-    let levels = table(&o, "levels", false, None).unwrap();
+    let levels = table(&o, "levels", false, None, &Control::default()).unwrap();
     assert_eq!(float(&levels, "utilisation_max"), [0.5; 2]);
     assert_eq!(float(&levels, "utilisation_mean"), [0.25; 2]);
     assert_eq!(float(&levels, "stall_ns"), [1.5; 2]);
-    assert_eq!(levels, table(&o, "levels", true, None).unwrap());
-    let links = table(&o, "links", false, None).unwrap();
+    assert_eq!(levels, table(&o, "levels", true, None, &Control::default()).unwrap());
+    let links = table(&o, "links", false, None, &Control::default()).unwrap();
     assert_eq!(float(&links, "utilisation"), [0.5, 0.5, 0.0]);
     assert_eq!(float(&links, "queue_mean_packets"), [0.25; 3]);
     assert_eq!(links.column_by_name("src").unwrap().as_string::<i32>().value(0), "accelerator 0");
-    let switches = table(&o, "switches", false, None).unwrap();
+    let switches = table(&o, "switches", false, None, &Control::default()).unwrap();
     assert_eq!((switches.num_rows(), float(&switches, "utilisation_max")), (1, vec![0.5]));
-    assert_eq!(float(&table(&o, "flows", false, None).unwrap(), "duration_ns"), [2.0]);
+    assert_eq!(float(&table(&o, "flows", false, None, &Control::default()).unwrap(), "duration_ns"), [2.0]);
 }
 
 #[test]
 fn what_was_not_recorded_is_an_error() {
     let o = outcome(&["ranks"]);
     for (name, expected) in [("flows", "put \"flows\" into record"), ("heat", "one of summary")] {
-        let error = table(&o, name, false, None).unwrap_err();
+        let error = table(&o, name, false, None, &Control::default()).unwrap_err();
         assert!(error.code() == "spec" && error.to_string().contains(expected), "{error}");
     }
 }

@@ -8,7 +8,8 @@
 //! far queues fill is not known before a run: where they stay short, the estimate is up to two or three times too high.
 
 use super::Plan;
-use crate::bound::describe::{Description, describe};
+use crate::bound::describe::{Counts, count};
+use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::fabric::Network;
 use crate::spec::{RunSpec, Selection, Table};
@@ -57,7 +58,7 @@ impl Plan {
     }
 
     fn needs(&self, way: Way) -> u64 {
-        let d = describe(way.folding.quotient().unwrap_or(&self.fabric));
+        let d = count(way.folding.quotient().unwrap_or(&self.fabric));
         let (ranks, each) = (u64::from(way.folding.simulated()), way.folding.multiplicity());
         let traffic = PACKET * (self.prediction.packet_hops / each).min(self.under_way(&d));
         let state = if way.flow {
@@ -81,13 +82,13 @@ impl Plan {
     /// Packets for which the links' queues have room when they are busy: those on the wire, and those that wait, in rings
     /// that grow by doubling. In order and sprayed, half a dozen wait; where paths or receivers collide, half the buffer
     /// behind the link fills up, or all of it if every rank sends to many at once.
-    fn under_way(&self, d: &Description) -> u64 {
+    fn under_way(&self, d: &Counts) -> u64 {
         let (scattered, many) = (self.effective.placement.is_some(), self.open() > 1);
         let mut packets = 0;
-        for (net, counts) in self.fabric.networks.iter().zip(&d.networks) {
+        for (net, levels) in self.fabric.networks.iter().zip(&d.levels) {
             let wire = u64::from(net.spec.payload) + u64::from(net.spec.overhead);
             let buffer = net.spec.buffer.map_or(UNLIMITED, |b| (b / wire.max(1)).min(1 << 24));
-            for level in &counts.levels {
+            for level in levels {
                 // links of a level: at most 2^24 packets each, so that nothing overflows
                 let flying = ((level.link_ns * level.link_gbytes_s / wire.max(1) as f64) as u64).min(1 << 24);
                 let room = if scattered || single_path(net) {
@@ -113,7 +114,7 @@ impl Plan {
     }
 
     /// Holds the run against the memory limit, and its messages against the engine's packet counter.
-    pub(super) fn fit(&mut self, spec: &RunSpec) -> Result<()> {
+    pub(super) fn fit(&mut self, spec: &RunSpec, control: &Control) -> Result<()> {
         let payload = self.fabric.networks.iter().map(|n| n.spec.payload).min().unwrap_or(1).max(1);
         if self.packet && self.bytes / u64::from(payload) >= u64::from(u32::MAX) {
             return Err(Error::Overflow {
@@ -129,7 +130,7 @@ impl Plan {
         if needed <= available {
             return Ok(());
         }
-        let error = self.too_large(needed, available);
+        let error = self.too_large(needed, available, control)?;
         if spec.fidelity == Selection::Auto {
             let from = if self.packet { "packets" } else { "flows" };
             self.flow = self.packet && self.fluid();
@@ -146,7 +147,7 @@ impl Plan {
         Err(error)
     }
 
-    fn too_large(&self, needed: u64, available: u64) -> Error {
+    fn too_large(&self, needed: u64, available: u64, control: &Control) -> Result<Error> {
         let large: Vec<&str> = (self.effective.record.iter())
             .filter(|r| matches!(r, Table::Links | Table::Switches | Table::Flows))
             .map(|r| r.name())
@@ -156,11 +157,11 @@ impl Plan {
             [one] => format!("the run with its table {one}"),
             several => format!("the run with its tables {}", several.join(", ")),
         };
-        Error::Memory { what, needed, available, hint: self.remedies(needed) }
+        Ok(Error::Memory { what, needed, available, hint: self.remedies(needed, control)? })
     }
 
     /// What would need less, in the order in which it costs the user something: nothing, rows, detail, size.
-    fn remedies(&self, needed: u64) -> String {
+    fn remedies(&self, needed: u64, control: &Control) -> Result<String> {
         let way = self.way();
         let mut found = vec![];
         let mut offer = |remedy: &str, other: Way, before: u64| {
@@ -172,7 +173,7 @@ impl Plan {
         };
         // what folding would leave of a packet run; a run that is folded already, or has no symmetry, stays what it is
         let placement = &self.placement;
-        let folded = Folding::new(&self.fabric, &*self.schedule, placement, true);
+        let folded = Folding::new(&self.fabric, &*self.schedule, placement, true, control)?;
         if !self.flow && !self.folding.applied() {
             offer("fold=True", Way { folding: &folded, ..way }, needed);
         }
@@ -193,7 +194,7 @@ impl Plan {
             offer("fidelity \"flow\"", Way { flow: true, folding: &whole, ..way }, needed);
         }
         found.push("fidelity \"analytic\" (next to nothing, and no tables but the summary)".into());
-        format!("to need less: {}; or fewer ranks on a smaller system", found.join(", "))
+        Ok(format!("to need less: {}; or fewer ranks on a smaller system", found.join(", ")))
     }
 }
 

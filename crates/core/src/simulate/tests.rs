@@ -1,5 +1,6 @@
 //! From a specification to an outcome, without the packet engine.
 use super::*;
+use crate::control::Control;
 use Selection::{Auto, Only};
 
 fn spec(extra: &str) -> RunSpec {
@@ -64,15 +65,15 @@ fn what_cannot_be_done_is_a_typed_error() {
     fail(r#""collective": "all_reduce", "bytes": 64, "algorithm": "torus_bucket""#, "algorithm", "two_shot");
     let mut huge = spec(r#""collective": "send_recv", "bytes": 4503599627370496"#);
     huge.fidelity = Only(Fidelity::Packet);
-    let error = Plan::new(&huge).map(|_| ()).unwrap_err();
+    let error = Plan::new(&huge, &Control::default()).map(|_| ()).unwrap_err();
     assert!(error.code() == "overflow" && error.to_string().contains("packets of one message"), "{error}");
     let mut big = spec(r#""collective": "all_to_all", "bytes": 1048576, "record": ["flows"], "memory_limit": 1000"#);
     big.fidelity = Only(Fidelity::Packet);
-    let error = Plan::new(&big).unwrap_err();
+    let error = Plan::new(&big, &Control::default()).unwrap_err();
     assert!(error.code() == "memory" && error.to_string().contains("flows"), "{error}");
     big.record.clear();
     big.fidelity = Auto;
-    let plan = Plan::new(&big).unwrap();
+    let plan = Plan::new(&big, &Control::default()).unwrap();
     assert!(
         plan.fidelity() == Fidelity::Analytic && plan.warnings[0].contains("1000 are allowed"),
         "{:?}",
@@ -82,7 +83,7 @@ fn what_cannot_be_done_is_a_typed_error() {
 
 /// The error of a run with a memory limit.
 fn too_large(s: &RunSpec) -> String {
-    let error = Plan::new(s).map(|_| ()).unwrap_err();
+    let error = Plan::new(s, &Control::default()).map(|_| ()).unwrap_err();
     assert_eq!(error.code(), "memory", "{error}");
     error.to_string()
 }
@@ -111,7 +112,7 @@ fn what_would_need_less_is_named_in_order() {
     assert!(text.starts_with("the run with its tables links, flows needs about "), "{text}");
     // folded, it fits
     s.fold = true;
-    assert!(Plan::new(&s).unwrap().folding.applied());
+    assert!(Plan::new(&s, &Control::default()).unwrap().folding.applied());
 }
 
 #[test]
@@ -162,7 +163,7 @@ fn rows_of_links_count_only_if_they_are_kept() {
     let bytes = |record: &[&str]| {
         let mut s = wide(1024, record, "packet");
         s.memory_limit = None;
-        Plan::new(&s).unwrap().memory_bytes()
+        Plan::new(&s, &Control::default()).unwrap().memory_bytes()
     };
     assert_eq!(bytes(&["levels", "ranks"]), bytes(&[]));
     assert!(bytes(&["links"]) > bytes(&[]) && bytes(&["links"]) == bytes(&["switches"]));
@@ -194,7 +195,7 @@ fn auto_fidelity_follows_the_budget() {
         let hops = ranks * 7 * 32 * 2;
         for (budget, expected) in [(hops, Fidelity::Packet), (hops - 1, Fidelity::Flow)] {
             (s.packet_budget, s.fold) = (budget, fold);
-            assert_eq!(Plan::new(&s).unwrap().fidelity(), expected, "{fold} {budget}");
+            assert_eq!(Plan::new(&s, &Control::default()).unwrap().fidelity(), expected, "{fold} {budget}");
         }
     }
     // 2048 x 2047 messages are beyond the budget of flows, 256 x 255 are not
@@ -204,7 +205,7 @@ fn auto_fidelity_follows_the_budget() {
         crate::spec::TopologySpec::Clos { down: vec![2048], up: vec![1], parallel: vec![1], rails: 1 };
     s.ranks = None;
     (s.packet_budget, s.fold) = (1, true);
-    assert_eq!(Plan::new(&s).unwrap().fidelity(), Fidelity::Analytic);
+    assert_eq!(Plan::new(&s, &Control::default()).unwrap().fidelity(), Fidelity::Analytic);
     s.algorithm = Only(Algorithm::Pairwise);
     s.ranks = Some(256);
     let o = simulate(&s, &Control::default()).unwrap();
@@ -215,12 +216,13 @@ fn auto_fidelity_follows_the_budget() {
 #[test]
 fn reports_are_json() {
     let s = spec(r#""collective": "all_reduce", "bytes": 1024, "algorithm": "ring""#);
-    let report: serde_json::Value = serde_json::from_str(&check_schedule(&s).unwrap()).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&check_schedule(&s, &Control::default()).unwrap()).unwrap();
     assert_eq!((&report["messages"], &report["bytes"], &report["steps"]), (&112.into(), &14336.into(), &14.into()));
-    let rows: Vec<serde_json::Value> = serde_json::from_str(&explain(&s).unwrap()).unwrap();
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&explain(&s, &Control::default()).unwrap()).unwrap();
     assert!(rows.len() >= 12 && rows[0]["valid"] == true && rows[0]["time_fs"].is_u64());
     let system = serde_json::to_string(&s.system).unwrap();
-    let counts: serde_json::Value = serde_json::from_str(&describe_system(&system).unwrap()).unwrap();
+    let counts: serde_json::Value =
+        serde_json::from_str(&describe_system(&system, &Control::default()).unwrap()).unwrap();
     assert_eq!((&counts["accelerators"], &counts["switches"], &counts["links"]), (&16.into(), &2.into(), &16.into()));
 }
 
@@ -238,7 +240,7 @@ fn a_buffer_below_the_round_trip_is_remarked() {
     let mut s = spec(r#""collective": "all_reduce", "bytes": 1048576"#);
     // 2 x 400 + 200 ns and a packet at 100 GB/s is a round trip of 104 kB
     s.system.networks[0].buffer = Some(52_000);
-    let plan = Plan::new(&s).unwrap();
+    let plan = Plan::new(&s, &Control::default()).unwrap();
     assert!(
         plan.warnings.iter().any(|w| w.contains("nv tier 1") && w.contains("links reach 50 %")),
         "{:?}",

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::analytic::{Prediction, Scene, predict};
 use crate::collective::{Algorithm, Collective, Params, Schedule, build, valid_algorithms};
+use crate::control::{Control, Phase};
 use crate::error::{Error, Result};
 use crate::fabric::direct::Dimension;
 use crate::fabric::{Fabric, Shape};
@@ -45,6 +46,8 @@ pub struct Task<'a> {
     pub seed: u64,
     /// Software costs to choose from.
     pub stack: &'a StackSpec,
+    /// Who may stop it.
+    pub control: &'a Control,
 }
 
 /// An algorithm with a protocol: what it would cost, or why it cannot be.
@@ -185,13 +188,17 @@ impl Task<'_> {
         Some(format!("protocol {} is for at most {most} bytes", protocol.name))
     }
 
-    fn predict(&self, schedule: &dyn Schedule, protocol: &ProtocolSpec) -> Prediction {
-        let Task { fabric, placement, root, seed, .. } = *self;
-        predict(Scene { fabric, schedule, placement, protocol, root, seed })
+    fn predict(&self, schedule: &dyn Schedule, protocol: &ProtocolSpec) -> Result<Prediction> {
+        let Task { fabric, placement, root, seed, control, .. } = *self;
+        predict(Scene { fabric, schedule, placement, protocol, root, seed, control })
     }
 
     /// Every algorithm with every protocol, cheapest first, those that cannot run last.
-    pub fn candidates(&self) -> Vec<Candidate> {
+    ///
+    /// # Errors
+    /// Those of [`Control::check`].
+    pub fn candidates(&self) -> Result<Vec<Candidate>> {
+        self.control.begin(Phase::Choosing)?;
         let own = self.own();
         let mut found = vec![];
         for algorithm in Algorithm::ALL {
@@ -211,7 +218,7 @@ impl Task<'_> {
                 let (valid, time_fs, reason) = match self.refusal(algorithm, protocol) {
                     Some(reason) => (false, None, reason),
                     None => {
-                        let prediction = self.predict(&*schedule, protocol);
+                        let prediction = self.predict(&*schedule, protocol)?;
                         let foreign = if own.contains(&algorithm) {
                             String::new()
                         } else {
@@ -230,7 +237,7 @@ impl Task<'_> {
             }
         }
         found.sort_by_key(|c| (!c.valid, c.time_fs));
-        found
+        Ok(found)
     }
 
     /// The best algorithm and protocol among those allowed (`None`: any algorithm).
@@ -239,12 +246,13 @@ impl Task<'_> {
     /// Those of [`Task::schedule`] for a named algorithm; [`Error::Algorithm`] if nothing can run; [`Error::Spec`] if no
     /// protocol admits what can.
     pub fn choose(&self, algorithm: Option<Algorithm>) -> Result<Choice> {
+        self.control.begin(Phase::Choosing)?;
         if let Some(algorithm) = algorithm {
             return self.choose_among(&[algorithm]);
         }
         let own = self.own();
         match self.choose_among(&own) {
-            Err(_) if own.len() < Algorithm::ALL.len() => self.choose_among(&Algorithm::ALL),
+            Err(_) if own.len() < Algorithm::ALL.len() && !self.control.stopped() => self.choose_among(&Algorithm::ALL),
             choice => choice,
         }
     }
@@ -273,7 +281,7 @@ impl Task<'_> {
                     refusals.push(reason);
                     continue;
                 }
-                let prediction = self.predict(&*schedule, protocol);
+                let prediction = self.predict(&*schedule, protocol)?;
                 if cheapest.as_ref().is_none_or(|(p, _)| prediction.time_fs < p.time_fs) {
                     cheapest = Some((prediction, protocol));
                 }

@@ -1,5 +1,9 @@
 //! What is chosen, and why not.
+
+use std::sync::LazyLock;
+
 use super::*;
+use crate::control::Control;
 
 fn stack(protocols: &str) -> StackSpec {
     serde_json::from_str(&format!(r#"{{"name": "s", "protocols": {protocols}}}"#)).unwrap()
@@ -21,10 +25,11 @@ fn machine(span: u32, outer: Option<u32>, reduce: bool) -> Fabric {
         outer.unwrap_or(span),
         networks.join(",")
     );
-    Fabric::new(&serde_json::from_str(&text).unwrap()).unwrap()
+    Fabric::new(&serde_json::from_str(&text).unwrap(), &Control::default()).unwrap()
 }
 
 fn task<'a>(fabric: &'a Fabric, placement: &'a [u32], stack: &'a StackSpec, bytes: u64) -> Task<'a> {
+    static CONTROL: LazyLock<Control> = LazyLock::new(Control::default);
     let (collective, element) = (Collective::AllReduce, 4);
     Task {
         fabric,
@@ -38,6 +43,7 @@ fn task<'a>(fabric: &'a Fabric, placement: &'a [u32], stack: &'a StackSpec, byte
         hierarchy: None,
         seed: 0,
         stack,
+        control: &CONTROL,
     }
 }
 
@@ -84,7 +90,7 @@ fn protocols_are_restricted() {
     let error = task(&f, &placement, &s, 1 << 20).choose(Some(Algorithm::TwoShot)).unwrap_err();
     assert!(error.code() == "spec" && error.to_string().contains("at most 65536 bytes"), "{error}");
 
-    let rows = task(&f, &placement, &s, 1 << 20).candidates();
+    let rows = task(&f, &placement, &s, 1 << 20).candidates().unwrap();
     assert!(rows[0].valid && rows[0].algorithm == "ring" && rows[0].protocol == "wide", "{:?}", rows[0]);
     assert!(rows[1..].iter().all(|r| !r.valid && !r.reason.is_empty()));
     assert!(rows.iter().any(|r| r.algorithm == "torus_bucket" && r.reason.contains("torus")));
@@ -99,7 +105,7 @@ fn auto_takes_the_least_prediction() {
     for bytes in [64, 1 << 14, 1 << 20, 1 << 28] {
         let t = task(&f, &placement, &s, bytes);
         let best = t.choose(None).unwrap();
-        let rows = t.candidates();
+        let rows = t.candidates().unwrap();
         assert_eq!(rows[0].time_fs, Some(best.prediction.time_fs));
         assert_eq!(rows[0].algorithm, best.algorithm.name());
     }

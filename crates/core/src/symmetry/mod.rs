@@ -34,6 +34,8 @@ pub use search::order;
 use search::{largest, level, part, seats, used};
 
 use crate::collective::{Schedule, SwitchUse};
+use crate::control::{Control, Phase};
+use crate::error::Result as Checked;
 use crate::fabric::Fabric;
 use crate::radix::{Digit, Radix};
 use crate::routing::aggregation::Aggregation;
@@ -65,14 +67,24 @@ pub struct Folding {
 
 impl Folding {
     /// The symmetries of a schedule on a fabric; `fold` asks for the quotient.
-    pub fn new(fabric: &Fabric, schedule: &dyn Schedule, placement: &[u32], fold: bool) -> Self {
+    ///
+    /// # Errors
+    /// Those of [`Control::check`].
+    pub fn new(
+        fabric: &Fabric,
+        schedule: &dyn Schedule,
+        placement: &[u32],
+        fold: bool,
+        control: &Control,
+    ) -> Checked<Self> {
+        control.begin(Phase::Folding)?;
         let ranks = schedule.ranks();
         let mut folding = Self::none(ranks, String::new());
         let in_order = placement.iter().enumerate().all(|(rank, &a)| rank as u32 == a);
         if !in_order || ranks < 2 {
             folding.reason =
                 if in_order { "there is one rank".into() } else { "ranks do not sit on accelerators in order".into() };
-            return folding;
+            return Ok(folding);
         }
         // in-network operations spread their packets in a way of their own, whatever the policy
         let mut own = fabric.clone();
@@ -81,11 +93,11 @@ impl Folding {
             let at = Aggregation::find(fabric, placement);
             if at.is_none_or(|at| at.network + 1 != used(fabric, ranks)) {
                 folding.reason = "sums are not formed in the innermost network that joins all ranks".into();
-                return folding;
+                return Ok(folding);
             }
             if switches == SwitchUse::Owned && at.is_some_and(|at| at.tree) {
                 folding.reason = "sums that have an owner each climb a tree to it".into();
-                return folding;
+                return Ok(folding);
             }
             folding.sums = at.filter(|_| switches == SwitchUse::Shared).map(|at| at.network);
             own.networks.iter_mut().for_each(|net| net.spec.routing = RoutingSpec::SprayRoundRobin);
@@ -100,7 +112,7 @@ impl Folding {
             }
         }
         if switches != SwitchUse::Shared
-            && let Err(refusal) = level(fabric, schedule, ranks, &mut digits)
+            && let Err(refusal) = level(fabric, schedule, ranks, &mut digits, control)?
         {
             refusals.push(refusal);
         }
@@ -125,7 +137,7 @@ impl Folding {
             (false, false) => refusals.join("; "),
         };
         if fold && folding.kinds {
-            match folding.fold(fabric) {
+            match folding.fold(fabric, control) {
                 Ok(quotient) => folding.quotient = Some(quotient),
                 Err(error) => folding.reason = format!("the quotient cannot be built: {error}"),
             }
@@ -134,9 +146,11 @@ impl Folding {
         } else if fold && folding.turn.is_none() {
             // nothing is folded, but what the ranks cannot reach need not be there
             folding.part = part(fabric, ranks);
-            folding.quotient = if folding.part < fabric.accelerators() { folding.fold(fabric).ok() } else { None };
+            folding.quotient =
+                if folding.part < fabric.accelerators() { folding.fold(fabric, control).ok() } else { None };
         }
-        folding
+        control.check()?;
+        Ok(folding)
     }
 
     /// In-network operations spread sums over planes by owner: the planes must be alike, and turn a whole number of times

@@ -10,6 +10,7 @@
 use super::Folding;
 use super::place::{Seat, across, in_positions, reach};
 use super::search::used;
+use crate::control::Control;
 use crate::error::Result;
 use crate::fabric::{Fabric, Network, Shape};
 use crate::radix::Digit;
@@ -17,14 +18,15 @@ use crate::spec::{NetworkSpec, TopologySpec};
 
 impl Folding {
     /// Builds it.
-    pub(super) fn fold(&self, fabric: &Fabric) -> Result<Fabric> {
+    pub(super) fn fold(&self, fabric: &Fabric, control: &Control) -> Result<Fabric> {
         let mut spec = fabric.spec.clone();
         spec.accelerators = (u64::from(self.part) / self.group.order()) as u32;
         spec.networks = (0..used(fabric, self.ranks)).map(|n| self.network(&fabric.networks[n], n)).collect();
-        Fabric::folded(&spec, |n| match &fabric.networks[n].planes[0].shape {
+        let shape = |n: usize| match &fabric.networks[n].planes[0].shape {
             Shape::Direct(direct) => Some(direct.fold(|dim| self.seats[n].iter().any(|s| s.0 == Seat::Dimension(dim)))),
             Shape::Clos(_) | Shape::Graph(_) => None,
-        })
+        };
+        Fabric::folded(&spec, shape, control)
     }
 
     /// Product of the sizes of the digits that lie within one copy of a network.

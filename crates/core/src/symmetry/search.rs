@@ -5,6 +5,8 @@
 
 use super::place::{self, Seat};
 use crate::collective::{Schedule, Target};
+use crate::control::Control;
+use crate::error::Result as Checked;
 use crate::fabric::direct::{Dim, Dimension};
 use crate::fabric::{Fabric, Shape};
 use crate::radix::{Digit, Radix};
@@ -69,7 +71,8 @@ pub(super) fn level(
     schedule: &dyn Schedule,
     ranks: u32,
     digits: &mut Vec<Digit>,
-) -> Result<(), String> {
+    control: &Control,
+) -> Checked<Result<(), String>> {
     for net in &fabric.networks[..used(fabric, ranks)] {
         let Shape::Direct(direct) = &net.planes[0].shape else {
             continue;
@@ -91,42 +94,52 @@ pub(super) fn level(
         };
         let inner = fabric.networks.iter().take_while(|n| n.span < net.span).last().map_or(1, |n| n.span);
         let here = |from: u32, to: u32| from / net.span == to / net.span && (inner == 1 || from / inner != to / inner);
-        if !all_near(schedule, &Radix::new(digits.clone()), |from, to| !here(from, to) || near(from, to)) {
+        let pass = |from, to| !here(from, to) || near(from, to);
+        if !all_near(schedule, &Radix::new(digits.clone()), pass, control)? {
             digits.retain(|d| !inside(d));
             let name = &net.spec.name;
-            return Err(match direct.dateline {
+            return Ok(Err(match direct.dateline {
                 true => {
                     format!("messages go round rings of network {name}, whose virtual channels change at one place")
                 }
                 false => format!("half way round rings of network {name} messages turn left or right by name"),
-            });
+            }));
         }
     }
-    Ok(())
+    Ok(Ok(()))
 }
 
 /// True if all messages of the representatives pass, and they are few enough to look at.
-pub(super) fn all_near(schedule: &dyn Schedule, group: &Radix, pass: impl Fn(u32, u32) -> bool) -> bool {
+///
+/// # Errors
+/// Those of [`Control::check`].
+pub(super) fn all_near(
+    schedule: &dyn Schedule,
+    group: &Radix,
+    pass: impl Fn(u32, u32) -> bool,
+    control: &Control,
+) -> Checked<bool> {
     let classes = (u64::from(schedule.ranks()) / group.order()) as u32;
     let mut left = LOOK;
     for rank in (0..classes).map(|c| group.insert(c)) {
         for lane in 0..schedule.lanes() {
             for step in 0..schedule.steps(rank, lane) {
+                control.check()?;
                 let sends = schedule.sends(rank, lane, step);
                 left = match left.checked_sub(u64::from(sends) + 1) {
                     Some(left) => left,
-                    None => return false,
+                    None => return Ok(false),
                 };
                 for i in 0..sends {
                     match schedule.send(rank, lane, step, i).to {
                         Target::Rank(to) if pass(rank, to) => {}
-                        _ => return false,
+                        _ => return Ok(false),
                     }
                 }
             }
         }
     }
-    true
+    Ok(true)
 }
 
 /// Radices in which exchanges among the first `ranks` accelerators are best counted: places where digits of the fabric

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::collective::{Algorithm, Collective, Params, build};
+use crate::control::Control;
 use crate::fabric::Place;
 use crate::spec::{DeviceSpec, LinkSpec, NetworkSpec, RoutingSpec, SwitchSpec, SystemSpec, TopologySpec};
 use crate::units::BitRate;
@@ -34,14 +35,18 @@ fn clos(down: &[u32], up: &[u32], parallel: &[u32], rails: u32) -> TopologySpec 
 
 fn fabric(networks: Vec<NetworkSpec>) -> Fabric {
     let accelerators = networks.last().map_or(1, |n| n.span);
-    Fabric::new(&SystemSpec { name: "test".into(), accelerators, device: DeviceSpec::default(), networks }).unwrap()
+    Fabric::new(
+        &SystemSpec { name: "test".into(), accelerators, device: DeviceSpec::default(), networks },
+        &Control::default(),
+    )
+    .unwrap()
 }
 
 fn all_to_all(fabric: &Fabric, ranks: u32) -> Folding {
     let mut params = Params::new(Collective::AllToAll, Algorithm::Direct, ranks, u64::from(ranks) * 4);
     params.order = order(fabric, ranks);
     let placement: Vec<u32> = (0..ranks).collect();
-    Folding::new(fabric, &*build(&params).unwrap(), &placement, true)
+    Folding::new(fabric, &*build(&params).unwrap(), &placement, true, &Control::default()).unwrap()
 }
 
 /// Every class that is in use has as many members as the group has shifts, and links of members lead to members of the
@@ -100,7 +105,8 @@ fn classes_are_even_and_joined_as_their_members_are() {
     let tree = fabric(vec![network("a", 32, clos(&[8, 4], &[1, 2], &[1, 4], 1), vec![1])]);
     let ring =
         build(&Params { levels: vec![8, 4], ..Params::new(Collective::AllReduce, Algorithm::Hierarchical, 32, 4096) });
-    let folding = Folding::new(&tree, &*ring.unwrap(), &(0..32).collect::<Vec<u32>>(), true);
+    let folding =
+        Folding::new(&tree, &*ring.unwrap(), &(0..32).collect::<Vec<u32>>(), true, &Control::default()).unwrap();
     assert_eq!(check(&tree, 32, &folding), 32);
     assert_eq!(folding.group().digits(), [Digit { stride: 1, size: 8 }, Digit { stride: 8, size: 4 }]);
     // uplinks that do not divide the children: 6 places, 4 uplinks, parts of two

@@ -4,6 +4,7 @@ use super::*;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use supernode_core::collective::valid_algorithms;
+use supernode_core::control::Control;
 use supernode_core::symmetry::order;
 
 /// Every policy.
@@ -89,7 +90,7 @@ pub(crate) fn jobs_on(
                     params.levels = vec![spec.networks[0].span, n / spec.networks[0].span];
                 }
             }
-            params.order = order(&Fabric::new(&spec).expect("a fabric"), n);
+            params.order = order(&Fabric::new(&spec, &Control::default()).expect("a fabric"), n);
             let one_tier = |n: &NetworkSpec| matches!(&n.topology, TopologySpec::Clos { down, .. } if down.len() == 1);
             let in_network = spec.networks.len() == 1 && one_tier(&spec.networks[0]);
             let valid = valid_algorithms(&params, in_network);

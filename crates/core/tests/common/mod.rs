@@ -7,7 +7,8 @@ pub(crate) mod shapes;
 pub(crate) mod trees;
 
 use supernode_core::collective::{Algorithm, Collective, Params, Schedule, build};
-use supernode_core::engine::{Control, Job, run};
+use supernode_core::control::Control;
+use supernode_core::engine::{Job, run};
 use supernode_core::error::Result;
 use supernode_core::fabric::Fabric;
 use supernode_core::flow;
@@ -99,9 +100,9 @@ impl Default for Run {
 
 impl Run {
     pub(crate) fn schedule(&self, spec: &SystemSpec, schedule: &dyn Schedule) -> Result<Record> {
-        let fabric = Fabric::new(spec)?;
+        let fabric = Fabric::new(spec, &Control::default())?;
         let placement = self.placement.clone().unwrap_or_else(|| (0..schedule.ranks()).collect());
-        let folding = Folding::new(&fabric, schedule, &placement, self.fold);
+        let folding = Folding::new(&fabric, schedule, &placement, self.fold, &Control::default()).unwrap();
         let job = Job {
             fabric: &fabric,
             folding: &folding,

@@ -11,6 +11,8 @@
 
 use super::refine::Halves;
 use super::web::Web;
+use crate::control::Control;
+use crate::error::Result;
 use crate::fabric::graph::Graph;
 
 /// Vertices that are few enough.
@@ -28,10 +30,14 @@ pub(super) struct Ladder<'a> {
 
 impl<'a> Ladder<'a> {
     /// With these clumps of the graph's vertices on the first rung, and pairs from there on.
-    pub(super) fn new(base: &'a Web, clumps: Vec<u32>) -> Self {
+    ///
+    /// # Errors
+    /// Those of [`Control::check`].
+    pub(super) fn new(base: &'a Web, clumps: Vec<u32>, control: &Control) -> Result<Self> {
         let mut ladder = Self { base, rungs: vec![] };
         ladder.add(clumps);
         while ladder.top().len() > FEW {
+            control.check()?;
             let (before, pairs) = (ladder.top().len(), pairs(ladder.top()));
             ladder.add(pairs);
             // where nothing can pair up, as round the middle of a star, more rungs do not help
@@ -39,7 +45,7 @@ impl<'a> Ladder<'a> {
                 break;
             }
         }
-        ladder
+        Ok(ladder)
     }
 
     fn add(&mut self, map: Vec<u32>) {
@@ -54,14 +60,17 @@ impl<'a> Ladder<'a> {
     }
 
     /// Halves of the base that come from halves of the top, refined on every rung.
-    pub(super) fn descend(&self, mut halves: Halves) -> Halves {
+    ///
+    /// # Errors
+    /// Those of [`Control::check`].
+    pub(super) fn descend(&self, mut halves: Halves, control: &Control) -> Result<Halves> {
         for i in (0..self.rungs.len()).rev() {
             let finer = if i == 0 { self.base } else { &self.rungs[i - 1].1 };
             let upper = self.rungs[i].0.iter().map(|&m| halves.upper[m as usize]).collect();
             halves = Halves::new(finer, upper);
-            halves.refine(finer);
+            halves.refine(finer, control)?;
         }
-        halves
+        Ok(halves)
     }
 
     /// Sides of the top for halves of the base: those of most accelerators, or vertices, of each clump.

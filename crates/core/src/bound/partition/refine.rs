@@ -17,6 +17,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::web::Web;
+use crate::control::Control;
+use crate::error::Result;
 
 /// Passes over one web, at least and at most.
 const PASSES: (usize, usize) = (3, 12);
@@ -59,26 +61,35 @@ impl Halves {
     }
 
     /// Makes passes until none helps.
-    pub(super) fn refine(&mut self, web: &Web) {
+    ///
+    /// # Errors
+    /// Those of [`Control::check`].
+    pub(super) fn refine(&mut self, web: &Web, control: &Control) -> Result<()> {
         for _ in 0..(LOOKS / web.work()).clamp(PASSES.0, PASSES.1) {
-            if !self.pass(web) {
-                return;
+            if !self.pass(web, control)? {
+                break;
             }
         }
+        Ok(())
     }
 
     /// Moves accelerators one by one until the sides are equal, or differ by one where their number is odd.
-    pub(super) fn level(&mut self, web: &Web) {
+    ///
+    /// # Errors
+    /// Those of [`Control::check`].
+    pub(super) fn level(&mut self, web: &Web, control: &Control) -> Result<()> {
         let parity = web.total() % 2;
         while self.excess(parity) > 0 {
+            control.check()?;
             let heavy = self.lead > 0;
             let movable = |&v: &u32| web.weight[v as usize] == 1 && self.upper[v as usize] == heavy;
             let Some(v) = (0..web.len() as u32).filter(movable).max_by_key(|&v| (self.gain(web, v), Reverse(v))) else {
-                return;
+                break;
             };
             self.cut -= self.gain(web, v);
             self.flip(web, v);
         }
+        Ok(())
     }
 
     /// By how much the cut shrinks if a vertex moves.
@@ -94,7 +105,8 @@ impl Halves {
     }
 
     /// One pass; true if it helped.
-    fn pass(&mut self, web: &Web) -> bool {
+    fn pass(&mut self, web: &Web, control: &Control) -> Result<bool> {
+        control.check()?;
         let n = web.len();
         let parity = web.total() % 2;
         let slack = parity + 2 * web.weight.iter().copied().max().unwrap_or(0);
@@ -113,6 +125,9 @@ impl Halves {
         let (mut best, mut kept) = (before, 0);
         let (mut moved, mut clock) = (vec![], 0);
         while moved.len() - kept < patience(n) {
+            if moved.len() % 1024 == 1023 {
+                control.check()?;
+            }
             let fits = |v: usize, upper: bool| {
                 let after = self.lead + 2 * if upper { -web.weight[v] } else { web.weight[v] };
                 after.abs() <= slack || after.abs() < self.lead.abs()
@@ -155,7 +170,7 @@ impl Halves {
             self.cut -= self.gain(web, v);
             self.flip(web, v);
         }
-        best < before
+        Ok(best < before)
     }
 }
 

@@ -9,26 +9,33 @@
 use std::collections::VecDeque;
 
 use super::web::Web;
+use crate::control::Control;
+use crate::error::Result;
 use crate::rng::mix;
 
 /// Most rounds in which switches look for their side.
 const ROUNDS: u32 = 8;
 
 /// Halves by ranks, at most so many: the first run, stripes from wide to narrow, and runs from further on.
-pub(super) fn by_rank(web: &Web, accelerators: u32, most: usize) -> Vec<Vec<bool>> {
+///
+/// # Errors
+/// Those of [`Control::check`].
+pub(super) fn by_rank(web: &Web, accelerators: u32, most: usize, control: &Control) -> Result<Vec<Vec<bool>>> {
     let half = accelerators / 2;
     let run = |from: u32| move |a: u32| (a + accelerators - from) % accelerators < half;
     let mut found = vec![placed(web, accelerators, run(0))];
     let even = accelerators.is_multiple_of(2);
     let widths = (1..half).rev().filter(|width| even && half.is_multiple_of(*width));
     for width in widths.take(most.saturating_sub(1) * 3 / 4) {
+        control.check()?;
         found.push(placed(web, accelerators, |a| (a / width).is_multiple_of(2)));
     }
     let turns = (1..8).map(|k| (u64::from(half) * k / 8) as u32).filter(|&from| from > 0);
     for from in turns.take(most.saturating_sub(found.len())) {
+        control.check()?;
         found.push(placed(web, accelerators, run(from)));
     }
-    found
+    Ok(found)
 }
 
 /// Switches beside accelerators that have a side: where most of their links lead, once and again.

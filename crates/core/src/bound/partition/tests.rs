@@ -1,6 +1,7 @@
 //! Halves against every choice in small graphs, and against closed forms of families.
 
 use super::*;
+use crate::control::Control;
 use crate::fabric::graph::Edge;
 use crate::rng::mix;
 
@@ -9,12 +10,12 @@ fn edge(a: u32, b: u32, class: u16, count: u32) -> Edge {
 }
 
 fn graph(accelerators: u32, switches: u32, edges: &[Edge], classes: usize) -> Graph {
-    Graph::new(accelerators, switches, edges, &vec![1; classes]).unwrap()
+    Graph::new(accelerators, switches, edges, &vec![1; classes], &Control::default()).unwrap()
 }
 
 /// Rate between the narrowest halves found, and how many accelerators the smaller has.
 fn found(graph: &Graph, rates: &[u64]) -> (f64, usize) {
-    let parts = &search(graph, rates)[0];
+    let parts = &search(graph, rates, &Control::default()).unwrap()[0];
     let upper = parts.part.iter().filter(|&&part| part > 0).count();
     assert!(parts.rate.iter().all(|rate| *rate == parts.rate[0]), "both sides of a cut have the same links");
     (parts.rate[0], upper.min(parts.part.len() - upper))
@@ -180,7 +181,7 @@ fn a_tree_written_out_is_the_tree() {
                 "topology": {topology}, "planes": [1], "links": [{links}], "switches": [{switches}],
                 "payload": 4096, "overhead": 0}}]}}"#
         );
-        Fabric::new(&serde_json::from_str(&text).unwrap()).unwrap()
+        Fabric::new(&serde_json::from_str(&text).unwrap(), &Control::default()).unwrap()
     };
     let link = |rate: u64| format!(r#"{{"rate": {rate}, "latency_fs": 1}}"#);
     for (down, up, span, rates) in [
@@ -198,12 +199,15 @@ fn a_tree_written_out_is_the_tree() {
             vec![1; down.len()]
         );
         let tree = machine(span, &kind, &links.join(","), down.len());
-        let once = edges::list(&tree).unwrap().into_iter().filter(|e| e.vertex < e.peer);
+        let once = edges::list(&tree, &Control::default()).unwrap().into_iter().filter(|e| e.vertex < e.peer);
         let list: Vec<[u32; 4]> = once.map(|e| [e.vertex, e.peer, e.level, 1]).collect();
         let kind =
             format!(r#"{{"kind": "graph", "switches": {}, "edges": {list:?}}}"#, tree.vertices() - tree.accelerators());
         let graph = machine(span, &kind, &links.join(","), 1);
-        let (a, b) = (halves::bisection(&tree.networks[0]), halves::bisection(&graph.networks[0]));
+        let (a, b) = (
+            halves::bisection(&tree.networks[0], &Control::default()).unwrap(),
+            halves::bisection(&graph.networks[0], &Control::default()).unwrap(),
+        );
         assert_eq!(a, b, "down {down:?}, up {up:?}");
     }
 }
@@ -211,12 +215,12 @@ fn a_tree_written_out_is_the_tree() {
 #[test]
 fn parts_are_switches_groups_and_halves() {
     // 3 groups of 4 x 2: each group has a link to either other one
-    let parts = search(&dragonfly(2, 4, 3), &[10, 20, 40]);
+    let parts = search(&dragonfly(2, 4, 3), &[10, 20, 40], &Control::default()).unwrap();
     let groups = parts.iter().find(|p| p.block == 8).expect("the groups");
     assert_eq!((groups.part.last(), groups.rate.as_slice()), (Some(&2), [80.0; 3].as_slice()));
     let switches = parts.iter().skip(1).find(|p| p.block == 2).expect("the switches");
     // three links in the group, and one to another group from two of four
     assert_eq!(switches.rate.iter().sum::<f64>(), 12.0 * 60.0 + 6.0 * 40.0);
-    let (again, more) = (search(&dragonfly(2, 4, 3), &[10, 20, 40]), parts.len());
+    let (again, more) = (search(&dragonfly(2, 4, 3), &[10, 20, 40], &Control::default()).unwrap(), parts.len());
     assert!(again == parts && more >= 4);
 }

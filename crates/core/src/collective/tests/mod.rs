@@ -7,6 +7,7 @@ mod refusals;
 mod symmetry;
 
 use super::*;
+use crate::control::Control;
 
 fn params(collective: Collective, algorithm: Algorithm, ranks: u32, bytes: u64) -> Params {
     Params::new(collective, algorithm, ranks, bytes)
@@ -14,7 +15,7 @@ fn params(collective: Collective, algorithm: Algorithm, ranks: u32, bytes: u64) 
 
 fn prove(p: &Params) -> CheckReport {
     let schedule = build(p).unwrap_or_else(|e| panic!("{p:?}: {e}"));
-    check(schedule.as_ref(), p).unwrap_or_else(|e| panic!("{p:?}: {e}"))
+    check(schedule.as_ref(), p, &Control::default()).unwrap_or_else(|e| panic!("{p:?}: {e}"))
 }
 
 /// All pairs that build for this group.

@@ -1,6 +1,7 @@
 //! Schedules that are wrong in one place.
 
 use super::*;
+use crate::control::Control;
 use crate::error::Error;
 
 /// How to spoil a schedule.
@@ -114,7 +115,7 @@ fn mutants_are_refused() {
                         }
                         let inner = build(&p).unwrap();
                         let mutant = Mutant { inner, fault, at: (rank, step) };
-                        match check(&mutant, &p) {
+                        match check(&mutant, &p, &Control::default()) {
                             Err(Error::Schedule { .. }) => tried += 1,
                             other => panic!("{fault:?} at {rank}/{step} of {p:?}: {other:?}"),
                         }
@@ -137,7 +138,10 @@ fn a_wrong_block_is_refused() {
     ] {
         let p = params(collective, algorithm, 6, 6 * 64);
         let mutant = Mutant { inner: build(&p).unwrap(), fault: Fault::OtherBlock, at: (1, 0) };
-        assert!(matches!(check(&mutant, &p), Err(Error::Schedule { .. })), "{algorithm} {collective}");
+        assert!(
+            matches!(check(&mutant, &p, &Control::default()), Err(Error::Schedule { .. })),
+            "{algorithm} {collective}"
+        );
     }
 }
 
@@ -145,7 +149,7 @@ fn a_wrong_block_is_refused() {
 fn a_refusal_names_the_ranks_that_wait() {
     let p = params(Collective::AllGather, Algorithm::Ring, 4, 4 * 64);
     let mutant = Mutant { inner: build(&p).unwrap(), fault: Fault::Missing, at: (1, 0) };
-    let text = check(&mutant, &p).unwrap_err().to_string();
+    let text = check(&mutant, &p, &Control::default()).unwrap_err().to_string();
     assert!(text.contains("ranks wait for ever: ") && text.contains("nobody will send more"), "{text}");
     assert!(text.contains("the next from rank"), "{text}");
 }
@@ -153,9 +157,9 @@ fn a_refusal_names_the_ranks_that_wait() {
 #[test]
 fn the_checker_refuses_what_is_too_big_or_for_other_ranks() {
     let p = params(Collective::Barrier, Algorithm::Bruck, 5000, 0);
-    assert!(matches!(check(build(&p).unwrap().as_ref(), &p), Err(Error::Spec { .. })));
+    assert!(matches!(check(build(&p).unwrap().as_ref(), &p, &Control::default()), Err(Error::Spec { .. })));
     let (four, five) = (p.clone().with_ranks(4), p.with_ranks(5));
-    assert!(matches!(check(build(&four).unwrap().as_ref(), &five), Err(Error::Schedule { .. })));
+    assert!(matches!(check(build(&four).unwrap().as_ref(), &five, &Control::default()), Err(Error::Schedule { .. })));
 }
 
 /// A schedule whose steps all do what another step of the original does.
@@ -202,14 +206,14 @@ impl Schedule for Shuffled {
 fn the_reason_is_named() {
     let why = |collective, algorithm, ranks, order| {
         let p = params(collective, algorithm, ranks, 64 * 4);
-        check(&Shuffled { inner: build(&p).unwrap(), order }, &p).unwrap_err().to_string()
+        check(&Shuffled { inner: build(&p).unwrap(), order }, &p, &Control::default()).unwrap_err().to_string()
     };
     // The same partner twice, the sum of two ranks added to itself.
     let twice = why(Collective::AllReduce, Algorithm::RecursiveDoubling, 8, [0, 0, 2]);
     assert!(twice.contains("a contribution counts twice"), "{twice}");
     // Any order of partners is right for whole buffers...
     let p = params(Collective::AllReduce, Algorithm::RecursiveDoubling, 8, 64);
-    check(&Shuffled { inner: build(&p).unwrap(), order: [2, 0, 1] }, &p).unwrap();
+    check(&Shuffled { inner: build(&p).unwrap(), order: [2, 0, 1] }, &p, &Control::default()).unwrap();
     // ...but not where more is sent each time than there was before.
     let stale = why(Collective::AllGather, Algorithm::RecursiveDoubling, 8, [1, 0, 2]);
     assert!(stale.contains("it has no block"), "{stale}");
@@ -219,6 +223,6 @@ fn the_reason_is_named() {
     // Storing a partial sum over one's own data.
     let p = params(Collective::AllReduce, Algorithm::RecursiveDoubling, 8, 64);
     let mutant = Mutant { inner: build(&p).unwrap(), fault: Fault::Kind, at: (3, 1) };
-    let lost = check(&mutant, &p).unwrap_err().to_string();
+    let lost = check(&mutant, &p, &Control::default()).unwrap_err().to_string();
     assert!(lost.contains("a contribution is lost"), "{lost}");
 }

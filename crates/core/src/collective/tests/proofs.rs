@@ -1,6 +1,7 @@
 //! Everything that builds gives the collective's result.
 
 use super::*;
+use crate::control::Control;
 use crate::error::Error;
 use proptest::prelude::*;
 
@@ -130,7 +131,7 @@ proptest! {
     fn any_schedule_that_builds_is_right(p in any_params()) {
         match build(&p) {
             Ok(schedule) => {
-                check(schedule.as_ref(), &p).unwrap();
+                check(schedule.as_ref(), &p, &Control::default()).unwrap();
             }
             Err(Error::Algorithm { .. }) => {}
             Err(other) => panic!("{other}"),

@@ -38,9 +38,10 @@ mod pace;
 mod visit;
 mod walk;
 
+use super::Job;
 use super::shard::Shard;
 use super::wake::Wake;
-use super::{Control, Job};
+use crate::control::Control;
 use crate::record::Skipping;
 use crate::units::{Fs, NEVER};
 use compare::{Compare, Verdict};

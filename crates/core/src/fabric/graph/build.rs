@@ -7,40 +7,43 @@
 use std::sync::OnceLock;
 
 use super::{Edge, Graph, MAX_SWITCHES, MAX_WEIGHT, Metric, NOWHERE, Refusal};
+use crate::control::Control;
 
 impl Graph {
     /// From edges; vertices from `base` on forward.
     pub(super) fn build(
-        accelerators: u32,
-        switches: u32,
+        (accelerators, switches): (u32, u32),
         edges: &[Edge],
         weights: &[u8],
         base: u32,
+        control: &Control,
     ) -> Result<Self, Refusal> {
         let classes = weights.len();
         if let Some(class) = weights.iter().position(|w| !(1..=MAX_WEIGHT).contains(w)) {
             let given = format!("weight {} of link class {class}", weights[class]);
-            return Err((given, format!("1 to {MAX_WEIGHT}")));
+            return Err((given, format!("1 to {MAX_WEIGHT}")).into());
         }
         let vertices = accelerators.saturating_add(switches);
         let forward = vertices - base;
         if forward > MAX_SWITCHES {
             let what = if base == 0 { "vertices that forward" } else { "switches" };
-            return Err((format!("{forward} {what} a copy"), format!("at most {MAX_SWITCHES} in an explicit graph")));
+            return Err(
+                (format!("{forward} {what} a copy"), format!("at most {MAX_SWITCHES} in an explicit graph")).into()
+            );
         }
         let mut degree = vec![[0u64; 2]; vertices as usize];
         let mut links = vec![0; classes];
         for (i, e) in edges.iter().enumerate() {
             let at = format!("edge {i} between vertices {} and {}", e.a, e.b);
             if e.a >= vertices || e.b >= vertices {
-                return Err((at, format!("vertices below {vertices}: accelerators, then switches")));
+                return Err((at, format!("vertices below {vertices}: accelerators, then switches")).into());
             }
             if e.a == e.b {
-                return Err((at, "two different ends".into()));
+                return Err((at, "two different ends".into()).into());
             }
             if e.count == 0 || usize::from(e.class) >= classes {
                 let given = format!("{at} has {} links of class {}", e.count, e.class);
-                return Err((given, format!("at least one link, and a class below {classes}")));
+                return Err((given, format!("at least one link, and a class below {classes}")).into());
             }
             degree[e.a as usize][usize::from(e.b >= accelerators)] += u64::from(e.count);
             degree[e.b as usize][usize::from(e.a >= accelerators)] += u64::from(e.count);
@@ -50,7 +53,8 @@ impl Graph {
             return Err((
                 format!("{} with {} ports", name(v as u32, accelerators), degree[v][0] + degree[v][1]),
                 "fewer than 16384 ports".into(),
-            ));
+            )
+                .into());
         }
         let mut first = vec![0u32];
         for d in &degree {
@@ -108,11 +112,11 @@ impl Graph {
             if !homes.is_empty() && (0..homes.len()).all(alike) { homes[0].0 } else { NOWHERE }
         };
         graph.home = (0..accelerators).map(home).collect();
-        graph.links_apart = graph.measure(vec![1; classes]);
+        graph.links_apart = graph.measure(vec![1; classes], control)?;
         if weights.iter().any(|&weight| weight != 1) {
-            graph.weight_apart = Some(graph.measure(weights.to_vec()));
+            graph.weight_apart = Some(graph.measure(weights.to_vec(), control)?);
         }
-        (graph.longest, graph.far) = graph.longest()?;
+        (graph.longest, graph.far) = graph.longest(control)?;
         Ok(graph)
     }
 

@@ -8,6 +8,8 @@
 //! same neighbours. **Limits.** Vertices that forward are at most 254 apart.
 
 use super::{Graph, NONE, NOWHERE, Refusal};
+use crate::control::Control;
+use crate::error::Result as Checked;
 
 /// Two accelerators that are as far from everything as each other, or one twice.
 type Twins = [u32; 2];
@@ -68,7 +70,7 @@ impl Graph {
 
     /// Distances between all pairs of vertices that forward, by breadth-first search from 64 at a time, a bit each. A link of weight w is
     /// passed w rounds later.
-    pub(super) fn measure(&self, weights: Vec<u8>) -> Metric {
+    pub(super) fn measure(&self, weights: Vec<u8>, control: &Control) -> Checked<Metric> {
         let n = self.forward();
         let mut apart = vec![NONE; n * n];
         let rounds = usize::from(weights.iter().copied().max().unwrap_or(1)) + 1;
@@ -80,6 +82,7 @@ impl Graph {
                 due[0][t] = 1 << bit;
             }
             for far in 0..NONE {
+                control.check()?;
                 if due.iter().all(|round| round.iter().all(|&bits| bits == 0)) {
                     break;
                 }
@@ -104,11 +107,11 @@ impl Graph {
                 }
             }
         }
-        Metric { weights, apart }
+        Ok(Metric { weights, apart })
     }
 
     /// The longest of all shortest paths between accelerators.
-    pub(super) fn longest(&self) -> Result<(u32, (u32, u32)), Refusal> {
+    pub(super) fn longest(&self, control: &Control) -> Result<(u32, (u32, u32)), Refusal> {
         // accelerators plugged into the same switches are as far from everything
         let mut kinds = std::collections::BTreeMap::new();
         for a in 0..self.accelerators {
@@ -141,6 +144,7 @@ impl Graph {
         };
         let all_plain = kinds.iter().all(|kind| kind.1.is_some());
         for &([x, twin], here) in &kinds {
+            control.check()?;
             if twin != x {
                 see(x, twin, self.far(metric, x, twin).unwrap_or(NOWHERE))?;
             }
@@ -204,9 +208,9 @@ impl Graph {
         if planes(x).any(|plane| planes(y).any(|other| other == plane)) {
             let what = if self.weight_apart.is_some() { "weight" } else { "links" };
             let problem = format!("more than {} {what} between accelerators {x} and {y}", NONE - 1);
-            return (problem, "shorter paths in an explicit graph, or a torus".into());
+            return Refusal::Wrong(problem, "shorter paths in an explicit graph, or a torus".into());
         }
         let more = if self.forwards() { "" } else { "; accelerators do not forward" };
-        (format!("no path between accelerators {x} and {y}"), format!("a connected graph{more}"))
+        Refusal::Wrong(format!("no path between accelerators {x} and {y}"), format!("a connected graph{more}"))
     }
 }

@@ -10,8 +10,8 @@
 //! **Invariant.** [`Graph::peer`] is an involution; every accelerator reaches every other. A vertex's ports to accelerators
 //! come first, then those to switches, each in the order of the edges.
 //!
-//! **Cost.** Memory: 12 bytes a port and one byte a pair of those who forward, two if links weigh differently; from the first
-//! packet on, two more a pair of one who forwards and one with accelerators ([`onward`]). Building: a breadth-first search from 64
+//! **Cost.** Memory: 12 bytes a port and one byte a pair of those who forward, two if links weigh differently; from a
+//! run on, two more a pair of one who forwards and one with accelerators ([`onward`]). Building: a breadth-first search from 64
 //! switches at a time. A hop looks into a table, or at the ports of its vertex where that would be too large.
 
 mod build;
@@ -19,6 +19,8 @@ mod distance;
 mod onward;
 mod turns;
 
+use crate::control::Control;
+use crate::error::Error;
 use crate::rng::mix;
 use distance::Metric;
 use onward::Onward;
@@ -54,8 +56,26 @@ pub struct Edge {
     pub count: u32,
 }
 
-/// What is wrong with a graph, and what would be right.
-pub type Refusal = (String, String);
+/// Why there is no graph.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// What is wrong with it, and what would be right.
+    Wrong(String, String),
+    /// The graph may be right, but building it was stopped or took too much memory.
+    Failed(Error),
+}
+
+impl From<(String, String)> for Refusal {
+    fn from((problem, expected): (String, String)) -> Self {
+        Refusal::Wrong(problem, expected)
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Refusal::Failed(error)
+    }
+}
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -88,7 +108,7 @@ pub struct Graph {
     /// How long paths change channel, if not at every link.
     turns: Option<Turns>,
     channels: u32,
-    /// Next hops, from the first packet on; none if there are too many.
+    /// Next hops, once a run has been prepared; none if there are too many.
     onward: OnceLock<Option<Onward>>,
 }
 
@@ -96,17 +116,29 @@ impl Graph {
     /// From edges between `accelerators + switches` vertices, of as many classes as there are `weights`.
     ///
     /// # Errors
-    /// What is wrong with which vertex or edge.
-    pub fn new(accelerators: u32, switches: u32, edges: &[Edge], weights: &[u8]) -> Result<Self, Refusal> {
-        Self::build(accelerators, switches, edges, weights, accelerators)
+    /// What is wrong with which vertex or edge; those of [`Control::check`].
+    pub fn new(
+        accelerators: u32,
+        switches: u32,
+        edges: &[Edge],
+        weights: &[u8],
+        control: &Control,
+    ) -> Result<Self, Refusal> {
+        Self::build((accelerators, switches), edges, weights, accelerators, control)
     }
 
     /// The same, but accelerators pass on packets of others.
     ///
     /// # Errors
     /// As [`Graph::new`].
-    pub fn forwarding(accelerators: u32, switches: u32, edges: &[Edge], weights: &[u8]) -> Result<Self, Refusal> {
-        Self::build(accelerators, switches, edges, weights, 0)
+    pub fn forwarding(
+        accelerators: u32,
+        switches: u32,
+        edges: &[Edge],
+        weights: &[u8],
+        control: &Control,
+    ) -> Result<Self, Refusal> {
+        Self::build((accelerators, switches), edges, weights, 0, control)
     }
 
     /// Number of accelerators.

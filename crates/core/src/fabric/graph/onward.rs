@@ -5,11 +5,13 @@
 //! set is stored once.
 //!
 //! **Invariant.** A set holds what [`Graph::nearer`] or [`Graph::towards`] finds, in the same order. **Cost.** O(vertices x homes x
-//! ports) once, when the first packet asks; at most [`MOST_PAIRS`] pairs and [`MOST_LISTED`] ports and sets, beyond which there is no table.
+//! ports) once, before a run ([`Graph::prepare`]); at most [`MOST_PAIRS`] pairs and [`MOST_LISTED`] ports and sets, beyond which there is no table.
 
 use std::collections::BTreeMap;
 
 use super::{Graph, NOWHERE};
+use crate::control::Control;
+use crate::error::Result;
 
 /// Two bytes each.
 const MOST_PAIRS: usize = 1 << 25;
@@ -35,10 +37,10 @@ pub(super) struct Onward {
 
 impl Onward {
     /// `None` if it would be too large.
-    pub(super) fn new(graph: &Graph) -> Option<Self> {
+    pub(super) fn new(graph: &Graph, control: &Control) -> Result<Option<Self>> {
         let (n, homes) = (graph.forward(), graph.homes.len());
         if n * homes > MOST_PAIRS || n == 0 {
-            return None;
+            return Ok(None);
         }
         let mut place = vec![u32::MAX; n];
         for (i, home) in (0..).zip(&graph.homes) {
@@ -55,6 +57,7 @@ impl Onward {
             ports: vec![],
         };
         for at in graph.base..graph.base + n as u32 {
+            control.check()?;
             let (row, through) = (metric.row(graph, at), graph.through(at));
             let words = through.len().div_ceil(64).max(1);
             let mut masks = vec![0u64; homes * words];
@@ -69,7 +72,7 @@ impl Onward {
             }
             let base = table.first.len() as u32 - 1;
             if table.ports.len() + table.first.len() > MOST_LISTED {
-                return None;
+                return Ok(None);
             }
             table.first_set.push(base);
             let mut known: BTreeMap<&[u64], u16> = BTreeMap::new();
@@ -96,7 +99,7 @@ impl Onward {
             }
         }
         table.last = (0..graph.accelerators).map(|a| last(graph, a)).collect();
-        Some(table)
+        Ok(Some(table))
     }
 
     /// Ports that lead nearer from one vertex that forwards to another, if that is a home.
@@ -181,8 +184,20 @@ impl Graph {
         self.table()?.towards(at - self.base, other - self.base).map(Ports::List)
     }
 
+    /// Makes the table of next hops, if it is not too large; without it each look searches the ports of its vertex.
+    ///
+    /// # Errors
+    /// Those of [`Control::check`].
+    pub fn prepare(&self, control: &Control) -> Result<()> {
+        if self.onward.get().is_none() {
+            let made = Onward::new(self, control)?;
+            self.onward.get_or_init(|| made);
+        }
+        Ok(())
+    }
+
     #[inline]
     fn table(&self) -> Option<&Onward> {
-        self.onward.get_or_init(|| Onward::new(self)).as_ref()
+        self.onward.get().and_then(Option::as_ref)
     }
 }

@@ -1,8 +1,18 @@
 //! Paths against a plain search, choices, and what is refused.
 
 use super::*;
+use crate::control::Control;
 use proptest::prelude::*;
 use std::collections::VecDeque;
+
+impl Refusal {
+    fn problem(self) -> String {
+        match self {
+            Refusal::Wrong(problem, _) => problem,
+            Refusal::Failed(error) => error.to_string(),
+        }
+    }
+}
 
 fn edge(a: u32, b: u32, count: u32) -> Edge {
     Edge { a, b, class: 0, count }
@@ -39,7 +49,7 @@ proptest! {
         edges.extend((0..accelerators).map(|a| edge(a, accelerators + (a * 7) % switches, 1)));
         edges.extend(extra.iter().map(|&(a, b, n)| edge(a % vertices, b % vertices, n)).filter(|e| e.a != e.b));
         let build = if forwarding { Graph::forwarding } else { Graph::new };
-        let graph = build(accelerators, switches, &edges, &[1]).unwrap();
+        let graph = build(accelerators, switches, &edges, &[1], &Control::default()).unwrap();
         for v in 0..vertices {
             for p in 0..graph.ports(v) {
                 let (w, q) = graph.peer(v, p).unwrap();
@@ -77,20 +87,26 @@ proptest! {
 
 #[test]
 fn what_is_wrong_is_named() {
-    let refusal =
-        |accelerators, switches, edges: &[Edge]| Graph::new(accelerators, switches, edges, &[1]).unwrap_err().0;
+    let refusal = |accelerators, switches, edges: &[Edge]| {
+        Graph::new(accelerators, switches, edges, &[1], &Control::default()).unwrap_err().problem()
+    };
     assert_eq!(refusal(2, 1, &[edge(0, 2, 1)]), "no path between accelerators 0 and 1");
     // accelerator 1 would have to forward
     let chain = [edge(0, 1, 1), edge(1, 2, 1)];
     assert_eq!(refusal(3, 0, &chain), "no path between accelerators 0 and 2");
-    assert_eq!(Graph::forwarding(3, 0, &chain, &[1]).unwrap().hops(0, 2), Some(2));
-    let apart = Graph::forwarding(4, 0, &chain, &[1]).unwrap_err();
-    assert_eq!(apart, ("no path between accelerators 1 and 3".into(), "a connected graph".into()));
+    assert_eq!(Graph::forwarding(3, 0, &chain, &[1], &Control::default()).unwrap().hops(0, 2), Some(2));
+    let apart = Graph::forwarding(4, 0, &chain, &[1], &Control::default()).unwrap_err();
+    assert_eq!(apart, Refusal::Wrong("no path between accelerators 1 and 3".into(), "a connected graph".into()));
     // 255 links are one more than a byte tells
-    let line = |n: u32| Graph::forwarding(n, 0, &(1..n).map(|a| edge(a - 1, a, 1)).collect::<Vec<_>>(), &[1]);
+    let line = |n: u32| {
+        Graph::forwarding(n, 0, &(1..n).map(|a| edge(a - 1, a, 1)).collect::<Vec<_>>(), &[1], &Control::default())
+    };
     assert_eq!(line(255).unwrap().diameter(), 254);
-    assert_eq!(line(256).unwrap_err().0, "more than 254 links between accelerators 0 and 255");
-    assert_eq!(Graph::forwarding(20_000, 0, &[], &[1]).unwrap_err().0, "20000 vertices that forward a copy");
+    assert_eq!(line(256).unwrap_err().problem(), "more than 254 links between accelerators 0 and 255");
+    assert_eq!(
+        Graph::forwarding(20_000, 0, &[], &[1], &Control::default()).unwrap_err().problem(),
+        "20000 vertices that forward a copy"
+    );
     assert_eq!(refusal(2, 1, &[edge(0, 3, 1)]), "edge 0 between vertices 0 and 3");
     assert_eq!(refusal(2, 1, &[edge(1, 1, 1)]), "edge 0 between vertices 1 and 1");
     assert!(refusal(2, 1, &[edge(0, 2, 0)]).contains("0 links of class 0"));
@@ -103,7 +119,7 @@ fn choices_are_spread() {
     // two leaves and eight spines: each selector takes some spine, all of them are taken
     let mut edges = vec![edge(0, 2, 1), edge(1, 3, 1)];
     edges.extend((4..12).flat_map(|spine| [edge(2, spine, 1), edge(3, spine, 1)]));
-    let graph = Graph::new(2, 10, &edges, &[1]).unwrap();
+    let graph = Graph::new(2, 10, &edges, &[1], &Control::default()).unwrap();
     let next = |way| graph.choice(2, 1, pick(way, 8).0).unwrap();
     let mut taken: Vec<u32> = (0..WAYS).map(next).collect();
     taken.sort_unstable();
@@ -134,11 +150,11 @@ fn heavy_links_are_avoided() {
     // accelerators at switches 2 and 4: one heavy link straight, or two light ones over switch 3
     let edges = |w| [edge(0, 2, 1), edge(1, 4, 1), Edge { class: w, ..edge(2, 4, 1) }, edge(2, 3, 1), edge(3, 4, 1)];
     let first = |class, weights: &[u8]| {
-        let graph = Graph::new(2, 3, &edges(class), weights).unwrap();
+        let graph = Graph::new(2, 3, &edges(class), weights, &Control::default()).unwrap();
         (graph.hops(0, 1), graph.nearer(2, 1).filter_map(|p| graph.peer(2, p)).map(|end| end.0).collect::<Vec<_>>())
     };
     assert_eq!(first(0, &[1]), (Some(3), vec![4]));
     assert_eq!(first(1, &[1, 2]), (Some(3), vec![4, 3]));
     assert_eq!(first(1, &[1, 3]), (Some(3), vec![3]));
-    assert!(Graph::new(2, 3, &edges(0), &[16]).unwrap_err().0.contains("weight 16"));
+    assert!(Graph::new(2, 3, &edges(0), &[16], &Control::default()).unwrap_err().problem().contains("weight 16"));
 }

@@ -17,6 +17,8 @@
 //! and n is a few thousand at most; 8 bytes a vertex.
 
 use super::{CHANNELS, Graph, NONE};
+use crate::control::Control;
+use crate::error::Result;
 
 /// Looks at ports that counting links or turns may take; otherwise there are as many channels as can be, and an escape.
 const MOST_WORK: usize = 1 << 27;
@@ -37,14 +39,17 @@ pub(super) struct Turns {
 impl Graph {
     /// Sees to virtual channels for paths of so many legs (two with a detour) after so many links that were dealt out
     /// before: by links if there are so many channels, otherwise by turns.
-    pub fn arrange(&mut self, legs: u32, lead: u32) {
+    ///
+    /// # Errors
+    /// Those of [`Control::check`].
+    pub fn arrange(&mut self, legs: u32, lead: u32, control: &Control) -> Result<()> {
         // whoever forwards can be the detour, or whoever has accelerators: not only by the nearest home of each
         let some = match legs > 1 && self.forwards() {
             true => (0..self.forward() as u32).collect(),
             false => self.homes.clone(),
         };
         let far = match self.forwards() {
-            _ if legs > 1 => self.farthest_among(&some),
+            _ if legs > 1 => self.farthest_among(&some, control)?,
             true => self.longest,
             false => self.longest.saturating_sub(2),
         };
@@ -52,25 +57,27 @@ impl Graph {
         let mut links = legs * far + lead;
         if links > CHANNELS && self.weight_apart.is_some() && work <= MOST_WORK {
             // distances are weights, of which heavy links have several
-            links = legs * self.most_links(&some) + lead;
+            links = legs * self.most_links(&some, control)? + lead;
         }
         if links <= CHANNELS {
             self.channels = links.max(1);
-            return;
+            return Ok(());
         }
         let mut turns = self.numbered();
         // to count the turns of all paths of a large graph would take longer than most runs: they may be as many as any
-        let most = if work > MOST_WORK { CHANNELS } else { self.most_turns(&turns, legs) };
+        let most = if work > MOST_WORK { CHANNELS } else { self.most_turns(&turns, legs, control)? };
         turns.escape = most >= CHANNELS;
         self.channels = (most + 1).min(CHANNELS);
         self.turns = Some(turns);
+        Ok(())
     }
 
     /// Most links of any path of least weight between some that forward.
-    fn most_links(&self, some: &[u32]) -> u32 {
+    fn most_links(&self, some: &[u32], control: &Control) -> Result<u32> {
         let (n, metric) = (self.forward(), self.metric());
         let (mut links, mut order, mut most) = (vec![0u32; n], vec![], 0);
         for &to in some {
+            control.check()?;
             let row = metric.row(self, to);
             order.clear();
             order.extend((0..n as u32).filter(|&v| row[v as usize] != NONE));
@@ -83,7 +90,7 @@ impl Graph {
             let there = some.iter().filter(|&&from| row[(from - self.base) as usize] != NONE);
             most = there.map(|&from| links[(from - self.base) as usize]).fold(most, u32::max);
         }
-        most
+        Ok(most)
     }
 
     /// True if paths change channel at turns only.
@@ -151,10 +158,15 @@ impl Graph {
     }
 
     /// Largest distance between some that forward, in what paths are chosen by, which is no less than in links.
-    fn farthest_among(&self, some: &[u32]) -> u32 {
-        let row = |&to: &u32| self.metric().row(self, to);
-        let far = some.iter().flat_map(|to| some.iter().map(move |&from| row(to)[(from - self.base) as usize]));
-        far.filter(|&far| far < NONE).max().unwrap_or(0).into()
+    fn farthest_among(&self, some: &[u32], control: &Control) -> Result<u32> {
+        let mut most = 0;
+        for &to in some {
+            control.check()?;
+            let row = self.metric().row(self, to);
+            let far = some.iter().map(|&from| row[(from - self.base) as usize]).filter(|&far| far < NONE);
+            most = far.max().unwrap_or(0).max(most);
+        }
+        Ok(most.into())
     }
 
     /// Numbers and parents, by breadth-first search of each plane. Parts that hold no accelerator are left out: no packet comes
@@ -189,13 +201,14 @@ impl Graph {
     }
 
     /// Most turns of any path of so many legs; [`CHANNELS`] if there may be as many.
-    fn most_turns(&self, turns: &Turns, legs: u32) -> u32 {
+    fn most_turns(&self, turns: &Turns, legs: u32, control: &Control) -> Result<u32> {
         let (n, metric) = (self.forward(), self.metric());
         // most turns on the way from a vertex to the destination: of those who come to it from a larger number, from a smaller
         let mut left = vec![[0u32; 2]; n];
         let (mut most, mut order) = ([0, 0], vec![]);
         let detours: Vec<u32> = (self.base..self.first.len() as u32 - 1).collect();
         for &to in if legs > 1 { &detours } else { &self.homes } {
+            control.check()?;
             let row = metric.row(self, to);
             order.clear();
             order.extend((0..n as u32).filter(|&v| row[v as usize] != NONE && turns.number[v as usize] != u32::MAX));
@@ -220,6 +233,6 @@ impl Graph {
             }
         }
         // one leg begins where the packet is injected, every other one wherever the one before has come to
-        if legs > 1 { (legs * most[0].max(most[1])).min(CHANNELS) } else { most[0].min(CHANNELS) }
+        Ok(if legs > 1 { (legs * most[0].max(most[1])).min(CHANNELS) } else { most[0].min(CHANNELS) })
     }
 }
