@@ -92,6 +92,13 @@ def test_accelerators_by_class_alone(tmp_path: Path) -> None:
     assert any("without a <gpu> are left out: '0001', '0002'" in note for note in part.notes())
 
 
+def test_network_functions_beside_nets_are_named(tmp_path: Path) -> None:
+    bare = '<pci busid="77" class="0x020700" link_speed="16 GT/s" link_width="16"/>'
+    found = read(tmp_path, system(bridge("b", gpu("0", 0), nic("1"), bare)))
+    assert found.nics == Nics(1, 400 * GBIT, 1000 * NS)
+    assert "<pci> of NICs without a <net> are left out: '77'" in found.notes()
+
+
 def test_links_to_itself_and_uneven_ones(tmp_path: Path) -> None:
     def nvlink(target: str, count: int) -> str:
         return f'<nvlink target="{target}" count="{count}" tclass="0x030200"/>'

@@ -147,6 +147,7 @@ def read_tree(root: ElementTree.Element) -> Tree:
     twice: list[str] = []
     classed: list[str] = []
     skipped: list[str] = []
+    unused: list[str] = []
     pending: list[tuple[ElementTree.Element, Node | None]] = [(child, None) for child in reversed(root)]
     while pending:
         element, parent = pending.pop()
@@ -174,8 +175,11 @@ def read_tree(root: ElementTree.Element) -> Tree:
                 (skipped if listed_gpus else classed).append(busid)
                 if not listed_gpus:
                     node.gpus.append(Gpu("", len(classed) - 1, element))
-            elif kind.startswith(_NIC_CLASSES) and not listed_nets and known is None:
-                node.nets.append(Net(f"nic {busid}", None))
+            elif kind.startswith(_NIC_CLASSES) and element.find("nic") is None and known is None:
+                if listed_nets:
+                    unused.append(busid)
+                else:
+                    node.nets.append(Net(f"nic {busid}", None))
         elif element.tag == "gpu" and parent is not None:
             parent.gpus.append(_gpu(element, parent))
             continue
@@ -196,6 +200,8 @@ def read_tree(root: ElementTree.Element) -> Tree:
         )
     if skipped:
         tree.notes.append(f"<pci> of accelerators without a <gpu> are left out: {listed(skipped)}")
+    if unused:
+        tree.notes.append(f"<pci> of NICs without a <net> are left out: {listed(unused)}")
     _rank(tree)
     return tree
 
