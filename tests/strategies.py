@@ -59,13 +59,13 @@ def graphs(draw: st.DrawFn) -> System:
     names = draw(st.lists(text, min_size=3, max_size=9, unique=True))
     cut = draw(st.integers(1, len(names) - 1))
     accelerators, switches = names[:cut], names[cut:]
-    rate = st.sampled_from([None, "25 GB/s", "400 Gbit/s", 123_456_789])
+    rate = st.sampled_from([None, "25 GB/s", "400 Gbit/s", "123456789 bit/s"])
     edge = st.builds(
         sn.Edge,
         a=st.sampled_from(switches),
         b=st.sampled_from(names),
         rate=rate,
-        latency=st.sampled_from([None, "1 us", 7, "350 ns"]),
+        latency=st.sampled_from([None, "1 us", "7 fs", "350 ns"]),
         count=st.integers(1, 5),
         medium=st.sampled_from([None, "copper", 'a "b" \\ \x7f']),
     )

@@ -72,7 +72,8 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"time_limit": "0 s"}, UnitError, "more than zero"),
     ({"memory_limit": "1 XB"}, UnitError, "unknown unit 'XB'"),
     ({"timeout": 0}, SpecError, "timeout: 0"),
-    ({"timeout": "1 s"}, SpecError, "timeout: '1 s'"),
+    ({"timeout": "1"}, UnitError, "timeout: '1' has no unit"),
+    ({"timeout": [1]}, SpecError, r"timeout: \[1\]"),
     ({"progress": 3}, SpecError, "progress: 3"),
 ]  # fmt: skip
 

@@ -165,7 +165,7 @@ def test_a_bench_against_measurements(tmp_path: Path) -> None:
 def test_saved_files_read_back(tmp_path: Path) -> None:
     bench = sn.bench("all_reduce", star(4), sizes="1K:4K")
     paths = bench.save(tmp_path / "new" / "folder")
-    assert [p.name for p in paths] == ["bench.parquet", "nccl_tests.json", "meta.json"]
+    assert [p.name for p in paths] == ["bench.parquet", "summary.parquet", "nccl_tests.json", "meta.json"]
     assert pq.read_table(paths[0]).equals(bench.summary)
-    meta = json.loads(paths[2].read_text())
+    meta = json.loads(paths[3].read_text())
     assert len(meta["runs"]) == 3

@@ -120,7 +120,7 @@ WRONG = [
     (lambda: sn.Switched(bandwidth="1 GB/s", latency="1 ns", in_network_reduce=NO_BOOL), FabricError, "is 'no'"),
     (lambda: sn.FatTree(radix=64, link="1 GB/s", cut_through=NO_BOOL), FabricError, "cut_through is 'no'"),
     (lambda: sn.Torus(dims=(4,), bandwidth="1 GB/s", latency="1 ns", dateline=NO_BOOL), FabricError, "is 'no'"),
-    (lambda: sn.Hypercube(dimensions=2, bandwidth="1 GB/s", latency=9, cut_through=NO_BOOL), FabricError, "is 'no'"),
+    (lambda: sn.Hypercube(dimensions=2, bandwidth="1 GB/s", latency="9 ns", cut_through=NO_BOOL), FabricError, "'no'"),
 ]  # fmt: skip
 
 

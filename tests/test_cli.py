@@ -51,7 +51,10 @@ def test_bench_prints_the_table_of_nccl_tests(tmp_path: Path) -> None:
 def test_bench_writes_a_folder(tmp_path: Path) -> None:
     done = supernode("bench", "all_gather", "hgx-h100", "-b", "1K", "-e", "4K", "-i", "1K", "-o", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"bench.parquet", "nccl_tests.json", "meta.json"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        "bench.parquet", "summary.parquet", "nccl_tests.json", "meta.json",
+    }  # fmt: skip
+    assert done.stderr.count("wrote ") == 4
 
 
 def test_run_a_job(tmp_path: Path) -> None:
@@ -231,4 +234,4 @@ def test_self_check_is_a_flag() -> None:
     checked, idle = (supernode(*common, fidelity) for fidelity in ("packet", "analytic"))
     assert (checked.returncode, idle.returncode) == (0, 0), checked.stderr + idle.stderr
     assert "self_check" not in checked.stderr
-    assert "warning: self_check=True has no effect" in idle.stderr
+    assert "warning: --self-check has no effect" in idle.stderr

@@ -580,7 +580,7 @@ WRONG: list[tuple[Any, type[Exception], str]] = [
     (lambda: sn.Dragonfly(terminals=1, routers=16_000, groups=1, **LINK), SizeOverflowError, "edges are too many"),
     (lambda: sn.Dragonfly(terminals=2, radix=6, **LINK), FabricError,
      r"a router needs 7 ports \(2 to accelerators \+ 3 in its group \+ 2 to other groups\), more than its radix of 6"),
-    (lambda: sn.Dragonfly(terminals=2, bandwidth="25 GB", latency=1), UnitError, "bandwidth: unknown unit 'GB'"),
+    (lambda: sn.Dragonfly(terminals=2, bandwidth="25 GB", latency="1 ns"), UnitError, "bandwidth: unknown unit 'GB'"),
     (lambda: sn.Dragonfly(terminals=2, global_latency="3 furlongs", **LINK), UnitError, "global_latency"),
     (lambda: sn.Dragonfly(terminals=2, kind="wifi", **LINK), SpecError, "unknown network kind 'wifi'"),
     (lambda: sn.Dragonfly(terminals=2, routing="magic", **LINK), SpecError, "unknown routing 'magic'"),

@@ -31,7 +31,7 @@ def test_public_names_exist_and_are_documented() -> None:
 
 
 def test_keywords_are_the_same_everywhere() -> None:
-    keywords = set(inspect.signature(api.simulate).parameters) - {"system", "collective", "size"}
+    keywords = set(inspect.signature(api.simulate).parameters) - {"system", "collective", "size", "unknown"}
     assert keywords == set(RunOptions.__annotations__)
 
 
@@ -49,6 +49,7 @@ def test_the_documented_errors_are_those_that_exist() -> None:
         "OverflowError",
         "LookupError",
         "MemoryError",
+        "OSError",
         "TimeoutError",
         "RuntimeError",
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, Unpack
+from typing import TYPE_CHECKING, Any, Never, Protocol, Unpack
 
 from supernode.collectives import BY_NAME, Collective
 from supernode.execute import execute
@@ -61,8 +61,9 @@ def simulate(
     memory_limit: Quantity | None = None,
     skip: bool = True,
     self_check: bool = False,
-    timeout: float | None = None,
+    timeout: float | str | None = None,
     progress: ProgressOption = None,
+    **unknown: Never,
 ) -> Result:
     """Simulate one collective on one system.
 
@@ -131,7 +132,8 @@ def simulate(
         After a run that was folded or skipped, compare a small random case of it with the same case in full, bit for
         bit; :class:`~supernode.errors.InternalError` if they differ. See :attr:`Result.self_check`.
     timeout
-        Seconds of wall-clock time after which the run stops in the same way as at ``time_limit``.
+        Wall-clock time after which the run stops in the same way as at ``time_limit``: a number of seconds, or text
+        such as ``"2 s"``.
     progress
         ``True`` for a progress bar on the error stream, ``False`` for none, ``None`` for one if that is a terminal and
         the run takes longer than about a second, or a function of simulated time in ns, bytes delivered and bytes in
@@ -156,19 +158,22 @@ def simulate(
     >>> result.time_ns, result.busbw_gbytes_s, result.bound  # doctest: +SKIP
     """
     options = {k: v for k, v in locals().items() if k in RunOptions.__annotations__}
-    return run_plan(make_plan(system, collective, size, _given(options)))
+    given: Any = {**_given(options), **unknown}  # make_plan names a keyword that nobody knows
+    return run_plan(make_plan(system, collective, size, given))
 
 
 def run_plan(plan: Plan) -> Result:
     """Run a plan."""
     run, wall_s = execute(plan)
-    result = Result(run, plan, wall_s)
+    result = Result.from_run(run, plan, wall_s)
     if not plan.self_check:
         return result
     from supernode.selfcheck import self_check as check_itself
 
     found, warning = check_itself(plan, result)
-    return Result(run, replace(plan, warnings=(*plan.warnings, warning)) if warning else plan, wall_s, found)
+    if warning:
+        plan = replace(plan, warnings=(*plan.warnings, warning))
+    return Result.from_run(run, plan, wall_s, found)
 
 
 def _given(options: dict[str, Any]) -> RunOptions:

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 from supernode.errors import SpecError, SupernodeError
 from supernode.fabric.base import KINDS
 from supernode.marks import ASSUMED_MARKS
+from supernode.names import plain_text
 from supernode.preset import build, with_overrides
 from supernode.presetfile import PresetFile
+from supernode.quoting import quote
 from supernode.stack import load_stack
 from supernode.units import Quantity, as_integer
 
@@ -52,8 +54,7 @@ def of_file(make: type[System], file: PresetFile, name: str, asked: int, overrid
     FabricError
         If the parameters do not make a fabric.
     """
-    # integers of NumPy become Python's own, which every record can hold
-    overrides = {key: value if (number := as_integer(value)) is None else number for key, value in overrides.items()}
+    overrides = {key: _value(key, value) for key, value in overrides.items()}
     system = _made(make, file, name, asked, overrides)
     facts = _facts(system) if overrides else None
     idle = []
@@ -65,6 +66,24 @@ def of_file(make: type[System], file: PresetFile, name: str, asked: int, overrid
         except SupernodeError:
             continue  # without it there is no such system
     return replace(system, remarks=(*system.remarks, *idle))
+
+
+def _value(key: str, value: object) -> Quantity | bool:
+    """Return the new value of a parameter; integers of NumPy become Python's own, which every record can hold.
+
+    Raises
+    ------
+    SpecError
+        If it is none that a file could have.
+    """
+    number = as_integer(value)
+    if number is not None and number.bit_length() <= 64:
+        return number
+    if isinstance(value, bool | float):
+        return value
+    if isinstance(value, str):
+        return plain_text(value, f"override {key}")
+    raise SpecError(f"override {key}: {quote(value)} is not valid; it must be a number, a text or True or False")
 
 
 def _made(make: type[System], file: PresetFile, name: str, asked: int, overrides: Overrides) -> System:

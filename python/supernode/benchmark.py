@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,13 +17,19 @@ from supernode import nccl_tests
 from supernode.api import run_plan
 from supernode.collectives import BY_NAME, Barrier, parse_name
 from supernode.compare import compare
-from supernode.errors import SpecError
-from supernode.files import check_file, check_folder, check_format, write_bytes, write_table
-from supernode.options import RunOptions, parse_names
+from supernode.errors import NotRecordedError, SpecError
+from supernode.files import MARK, check_file, check_folder, check_format, write_bytes, write_table
+from supernode.filetext import as_path
+from supernode.folders import whole_folder
+from supernode.names import canonical
+from supernode.options import RECORDS, RunOptions, parse_names
 from supernode.plan import Plan, make_plan
+from supernode.quoting import quote
 from supernode.result import Result
+from supernode.saved import is_folded, read_meta
 from supernode.sizes import parse_sizes
 from supernode.system import SystemLike
+from supernode.tables import FILES, KeptTables, read_table
 from supernode.units import Quantity
 
 if TYPE_CHECKING:
@@ -68,14 +75,21 @@ def schema() -> pa.Schema:
     )
 
 
-@dataclass(frozen=True)
+#: Column that tells the rows of several runs apart in the tables of a saved bench.
+RUN = "run"
+
+
+@dataclass(frozen=True, repr=False)
 class Bench:
     """The rows of a bench, and the result behind each.
+
+    It goes through its results like a list, can be pickled, copied, and loaded from what :meth:`save` wrote. Two are
+    equal if their results are.
 
     Parameters
     ----------
     results
-        One result a row.
+        One result for each row.
     rows
         The rows of :attr:`summary`.
     left_out
@@ -86,18 +100,75 @@ class Bench:
         The command or call, for the JSON file.
     """
 
-    results: tuple[Result, ...] = field(repr=False)
-    rows: tuple[dict[str, Any], ...] = field(repr=False)
+    results: tuple[Result, ...]
+    rows: tuple[dict[str, Any], ...] = field(compare=False)
     left_out: tuple[int, ...]
-    start: datetime.datetime
-    args: tuple[str, ...]
+    start: datetime.datetime = field(compare=False)
+    args: tuple[str, ...] = field(compare=False)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Bench:
+        """Load a bench that :meth:`save` wrote.
+
+        Parameters
+        ----------
+        folder
+            The folder.
+
+        Raises
+        ------
+        SpecError
+            If there is none, it is not complete, or it is of a :class:`~supernode.Result`.
+        """
+        place, meta = read_meta(folder, "bench")
+        try:
+            start = datetime.datetime.fromisoformat(meta["start"])
+            left_out, args = tuple(map(int, meta["left_out"])), tuple(map(str, meta["args"]))
+            listed = [[str(name) for name in names] for names in meta["tables"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise SpecError(f"{place / MARK}: not the description of a bench: {error}") from None
+        tables = {name: read_table(place, name) for name in ("bench", "summary", *RECORDS)}
+        runs = _by_run(tables, listed, place)
+        rows = [] if tables["bench"] is None else tables["bench"].to_pylist()
+        if not len(rows) == len(runs) == len(meta["runs"]):
+            raise SpecError(f"{place}: its table has {len(rows)} rows, its metadata {len(meta['runs'])} runs")
+        results = [
+            Result(run, KeptTables(own, folded=is_folded(run))) for run, own in zip(meta["runs"], runs, strict=True)
+        ]
+        return cls(tuple(results), tuple(rows), left_out, start, args)
 
     @property
     def summary(self) -> pa.Table:
-        """One row a run, columns :func:`schema`."""
+        """One row per run, columns :func:`schema`."""
         import pyarrow as pa
 
         return pa.Table.from_pylist(list(self.rows), schema=schema())
+
+    def tables(self) -> list[str]:
+        """List the names of the tables that any of the runs has."""
+        found = {name for result in self.results for name in result.tables()}
+        return [name for name in ("summary", *RECORDS) if name in found]
+
+    def table(self, name: str) -> pa.Table:
+        """Return a table of all runs, one below the other; column ``run`` is the row of the bench.
+
+        Raises
+        ------
+        NotRecordedError
+            If no run has it.
+        """
+        import pyarrow as pa
+
+        column = pa.field(RUN, pa.uint32(), nullable=False, metadata={"doc": "row of the bench"})
+        found = canonical("table", name, ("summary", *RECORDS))
+        if found not in self.tables():
+            raise NotRecordedError(f"table {found!r} is not there: no run recorded it; give record=[{found!r}]")
+        parts = []
+        for number, result in enumerate(self.results):
+            if found in result.tables():
+                own = result.table(found)
+                parts.append(own.add_column(0, column, pa.array([number] * own.num_rows, pa.uint32())))
+        return pa.concat_tables(parts, promote_options="permissive")
 
     @property
     def warnings(self) -> list[str]:
@@ -115,13 +186,10 @@ class Bench:
 
     def to_nccl_tests(self, path: str | Path) -> Path:
         """Write the rows as a ``-J`` file of nccl-tests, whole or not at all."""
-        if not self.rows:
-            raise SpecError("to_nccl_tests: the bench has no rows")
-        check_file(Path(path))
-        device = self.results[0].effective["system"]["device"].get("name", "") if self.results else ""
-        content = nccl_tests.document(self.rows, device=device, args=self.args, start=self.start)
-        write_bytes(Path(path), msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
-        return Path(path)
+        target = as_path(path, "output")
+        check_file(target)
+        write_bytes(target, self._nccl_tests())
+        return target
 
     def compare(self, path: str | Path, place: str = "out_of_place") -> pa.Table:
         """Join the rows with a measured ``-J`` file of nccl-tests, by size.
@@ -133,26 +201,104 @@ class Bench:
         place
             ``"out_of_place"`` or ``"in_place"``.
         """
-        return compare(self.rows, Path(path), place)
+        return compare(self.rows, as_path(path, "measurements"), place)
 
     def save(self, folder: str | Path, format: str = "parquet") -> list[Path]:
-        """Write ``bench.parquet`` (or ``.arrow``), ``nccl_tests.json`` and, last, ``meta.json``."""
+        """Write ``bench.parquet`` (or ``.arrow``), every table of the runs, ``nccl_tests.json`` and ``meta.json``.
+
+        Tables of the runs are one below the other, as :meth:`table` returns them. The folder has the old files or the
+        new ones, whole, whenever the program ends; :meth:`load` reads it.
+
+        Parameters
+        ----------
+        folder
+            Made if it does not exist. Results that it holds are replaced, other files stay.
+        format
+            ``"parquet"`` or ``"arrow"`` (IPC).
+
+        Returns
+        -------
+        list of Path
+            The files.
+
+        Raises
+        ------
+        SpecError
+            If the folder is none, or the format is unknown.
+        OutputError
+            If it cannot be written: a full disk, for one.
+        """
         check_format(format)
-        target = Path(folder)
+        target = as_path(folder, "output")
         check_folder(target)
-        table = target / f"bench.{format}"
-        write_table(table, self.summary)
-        paths = [table, self.to_nccl_tests(target / "nccl_tests.json"), target / "meta.json"]
-        meta = {"warnings": self.warnings, "versions": self.results[0].versions, "runs": [r.meta for r in self.results]}
-        write_bytes(paths[-1], msgspec.json.encode(meta) + b"\n")
-        return paths
+        meta = {
+            "kind": "bench",
+            "warnings": self.warnings,
+            "versions": self.results[0].versions if self.results else {},
+            "left_out": self.left_out,
+            "start": self.start.isoformat(),
+            "args": self.args,
+            "tables": [r.tables() for r in self.results],
+            "runs": [r.meta for r in self.results],
+        }
+        names = [f"{name}.{format}" for name in ("bench", *self.tables())]
+        with whole_folder(target, FILES) as stage:
+            write_table(stage / names[0], self.summary)
+            for name in self.tables():
+                write_table(stage / f"{name}.{format}", self.table(name))
+            write_bytes(stage / "nccl_tests.json", self._nccl_tests())
+            write_bytes(stage / MARK, msgspec.json.encode(meta) + b"\n")
+        return [target / name for name in (*names, "nccl_tests.json", MARK)]
+
+    def _nccl_tests(self) -> bytes:
+        if not self.rows:
+            raise SpecError("to_nccl_tests: the bench has no rows")
+        device = self.results[0].effective["system"]["device"].get("name", "") if self.results else ""
+        content = nccl_tests.document(self.rows, device=device, args=self.args, start=self.start)
+        return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __iter__(self) -> Iterator[Result]:
+        return iter(self.results)
+
+    def __getitem__(self, index: int) -> Result:
+        return self.results[index]
 
     def __str__(self) -> str:
         return "\n".join([nccl_tests.header(), *(nccl_tests.row_line(r) for r in self.rows)])
 
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from supernode.notebook import bench_html
+
+        return bench_html(self)
+
     def print(self) -> None:
         """Print the table of nccl-tests to the output stream."""
         sys.stdout.write(f"{self}\n")
+
+
+def _by_run(
+    tables: Mapping[str, pa.Table | None], listed: Sequence[Sequence[str]], place: Path
+) -> list[dict[str, pa.Table]]:
+    """Take the tables of a saved bench apart: those of each run, as the run had them."""
+    import numpy as np
+
+    found: list[dict[str, pa.Table]] = [{} for _ in listed]
+    for name in dict.fromkeys(name for names in listed for name in names):
+        table = tables.get(name)
+        if table is None or RUN not in table.column_names:
+            raise SpecError(f"{place}: table {name} is missing, or has no column {RUN!r}")
+        # rows of a run are together, in the order of the runs
+        cuts = np.searchsorted(table[RUN].to_numpy(), np.arange(len(listed) + 1)).tolist()
+        own = table.drop_columns([RUN])
+        for run, (first, last) in enumerate(itertools.pairwise(cuts)):
+            if name in listed[run]:
+                found[run][name] = own.slice(first, last - first)
+    return found
 
 
 def bench(
@@ -194,6 +340,8 @@ def bench(
     >>> b.to_nccl_tests("sim.json")  # doctest: +SKIP
     """
     start = datetime.datetime.now()
+    if on_row is not None and not callable(on_row):
+        raise SpecError(f"on_row: {quote(on_row)} is not valid; it must be a function")
     plans, left_out = _plans(collective, system, sizes, algorithms, options)
     results, rows = [], []
     for result, row in iterate(plans):

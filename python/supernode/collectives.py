@@ -14,7 +14,8 @@ from typing import ClassVar
 from supernode import core
 from supernode.errors import SpecError
 from supernode.names import canonical, fold
-from supernode.units import Quantity, parse_size
+from supernode.quoting import quote
+from supernode.units import Quantity, as_integer, parse_size
 
 __all__ = [
     "BY_NAME",
@@ -152,8 +153,8 @@ class Barrier(Collective):
 
     def bytes(self) -> int:
         """Return 0."""
-        if self.size != 0:
-            raise SpecError(f"size: a barrier moves no data, so it takes no size; {self.size!r} was given")
+        if as_integer(self.size) != 0:
+            raise SpecError(f"size: a barrier moves no data, so it takes no size; {quote(self.size)} was given")
         return 0
 
 
@@ -199,7 +200,7 @@ def parse_collective(value: Collective | str, size: Quantity | None) -> Collecti
     """
     if isinstance(value, Collective):
         if size is not None:
-            raise SpecError(f"size: given twice, as {value.size!r} in the collective and as {size!r}")
+            raise SpecError(f"size: given twice, as {quote(value.size)} in the collective and as {quote(size)}")
         value.bytes()
         return value
     kind = BY_NAME[parse_name(value)]

@@ -11,6 +11,7 @@ import msgspec
 
 from supernode.errors import SpecError
 from supernode.filetext import read_text
+from supernode.names import choose
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,14 +57,13 @@ def compare(rows: Sequence[Mapping[str, Any]], path: Path, place: str = "out_of_
     pyarrow.Table
         Columns :func:`schema`, one row for each size that both have.
     """
-    if place not in ("out_of_place", "in_place"):
-        raise SpecError(f"place: {place!r} is not valid; use 'out_of_place' or 'in_place'")
+    choose("place", place, ("out_of_place", "in_place"))
     measured = _read(path, place)
     joined = []
     for row in rows:
         found = measured.get(row["size_bytes"])
         if found is not None:
-            time_ns = float(found["time"]) * 1e3
+            time_ns, busbw = found
             joined.append(
                 {
                     "system": row["system"],
@@ -72,7 +72,7 @@ def compare(rows: Sequence[Mapping[str, Any]], path: Path, place: str = "out_of_
                     "time_ns": row["time_ns"],
                     "measured_time_ns": time_ns,
                     "busbw_gbytes_s": row["busbw_gbytes_s"],
-                    "measured_busbw_gbytes_s": float(found["bus_bw"]),
+                    "measured_busbw_gbytes_s": busbw,
                     "error_percent": 100 * (row["time_ns"] / time_ns - 1) if time_ns else None,
                 }
             )
@@ -84,13 +84,22 @@ def compare(rows: Sequence[Mapping[str, Any]], path: Path, place: str = "out_of_
     return pa.Table.from_pylist(joined, schema=schema())
 
 
-def _read(path: Path, place: str) -> dict[int, Mapping[str, Any]]:
-    """Return the measurements of a file by size; where a size occurs twice, the last counts."""
+def _read(path: Path, place: str) -> dict[int, tuple[float, float]]:
+    """Return time in ns and bus bandwidth in GB/s by size; where a size occurs twice, the last counts."""
     text = read_text(path, "measurements file")
     try:
         results = msgspec.json.decode(text)["results"]
-        found = {int(r["size"]): r[place] for r in results if isinstance(r.get(place), dict) and "time" in r[place]}
-    except (msgspec.DecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
+        measured = [(r["size"], r[place]) for r in results if isinstance(r.get(place), dict) and "time" in r[place]]
+        found = {int(size): (float(one["time"]) * 1e3, float(one["bus_bw"])) for size, one in measured}
+    except (
+        msgspec.DecodeError,
+        ArithmeticError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        RecursionError,
+    ) as error:
         raise SpecError(f"{path.name}: not a -J file of nccl-tests: {error}") from None
     if not found:
         raise SpecError(f"{path.name}: it has no {place} times")

@@ -14,8 +14,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from supernode.errors import SpecError
-from supernode.filetext import is_folder, read_text
+from supernode.filetext import is_folder, naming, read_text
 from supernode.names import canonical
+from supernode.nesting import check_keys
+from supernode.quoting import quote, shortened
 
 __all__ = ["list_names", "load", "load_raw", "locate"]
 
@@ -47,7 +49,7 @@ def locate(folder: str, kind: str, name: str) -> Traversable:
         # whether it can be read is found out when it is
         return Path(name)
     if isinstance(name, str) and "/" in name and is_folder(Path(name)):
-        raise SpecError(f"{kind} {name!r} is a directory; give a name or the path of a .toml file")
+        raise SpecError(f"{kind} {quote(name)} is a directory; give a name or the path of a .toml file")
     return resources.files("supernode") / folder / f"{canonical(kind, name, list_names(folder))}.toml"
 
 
@@ -67,6 +69,8 @@ def load_raw(path: Traversable, kind: str = "system file") -> dict[str, Any]:
         If it cannot be read, is not UTF-8, or is not TOML, naming the line.
     """
     text = read_text(path, kind) if isinstance(path, Path) else path.read_text(encoding="utf-8")
+    with naming(path.name):
+        check_keys(text)
     try:
         raw: dict[str, Any] = msgspec.toml.decode(text)
     except RecursionError:
@@ -87,7 +91,9 @@ def convert(raw: object, kind: type[T], where: str) -> T:
     try:
         return msgspec.convert(raw, kind, strict=True)
     except msgspec.ValidationError as error:
-        raise SpecError(f"{where}: {error}{_suggestion(str(error), kind)}") from None
+        raise SpecError(shortened(f"{where}: {error}{_suggestion(str(error), kind)}")) from None
+    except (RecursionError, OverflowError) as error:
+        raise SpecError(shortened(f"{where}: {error}")) from None
 
 
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`(?: - at `([^`]*)`)?")
@@ -99,7 +105,7 @@ def _suggestion(message: str, kind: Any) -> str:
     if found is None:
         return ""
     valid = sorted(_fields(kind, re.findall(r"\.(\w+)|(\[)", found[2] or "")))
-    near = difflib.get_close_matches(found[1], valid, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(found[1][:100], valid, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"{hint} (valid: {', '.join(valid)})"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from supernode.names import plain_text
 from supernode.spec import DeviceSpec
 from supernode.units import Quantity, parse_rate, parse_time
 
@@ -39,6 +40,7 @@ class Device:
 
     def to_spec(self) -> DeviceSpec:
         """Return the device in base units (bit/s)."""
+        plain_text(self.name, "name of the device")
         if self.hbm_latency is not None:
             parse_time(self.hbm_latency, "hbm_latency", zero=True)
         return DeviceSpec(

@@ -17,6 +17,7 @@ __all__ = [
     "MemoryLimitError",
     "MissingExtraError",
     "NotRecordedError",
+    "OutputError",
     "ScheduleError",
     "SimulationTimeout",
     "SizeOverflowError",
@@ -64,6 +65,10 @@ class SizeOverflowError(SupernodeError, ValueError, OverflowError):
     """A quantity that does not fit its integer."""
 
     exit_code = 2
+
+
+class OutputError(SupernodeError, OSError):
+    """A file or folder that could not be written: a full disk, a lost connection, a missing permission."""
 
 
 class UnroutableError(SupernodeError):

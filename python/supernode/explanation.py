@@ -8,7 +8,7 @@ import msgspec
 
 from supernode import core
 from supernode.collectives import Collective
-from supernode.options import RunOptions
+from supernode.options import RunOptions, refuse_idle
 from supernode.plan import Plan, make_plan
 from supernode.spec import encode
 from supernode.system import SystemLike
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["Explanation", "explain", "explain_plan"]
+
+
+#: Keywords of ``simulate`` that mean nothing to a comparison: nothing is recorded, shown or compared.
+IDLE = ("record", "time_limit", "self_check", "progress")
 
 
 class Explanation:
@@ -77,6 +81,7 @@ def explain(
     system, collective, size, **options
         As for :func:`supernode.simulate`.
     """
+    refuse_idle(options, IDLE, "explain")
     return explain_plan(make_plan(system, collective, size, options))
 
 

@@ -12,8 +12,9 @@ from supernode.fabric.dragonfly_plus import DragonflyPlus
 from supernode.fabric.family import Family
 from supernode.fabric.hypercube import Hypercube
 from supernode.fabric.hyperx import HyperX
-from supernode.graphfile import only_by_medium
+from supernode.graphfile import only_by_medium, ports_of
 from supernode.presetfile import LinkFile, NetworkFile
+from supernode.quoting import quote
 from supernode.references import flag, whole
 
 __all__ = ["FAMILIES", "family_network"]
@@ -41,12 +42,14 @@ def family_network(file: NetworkFile) -> Network:
         if value is not None and value != []:
             sizes[key] = _whole(value, f"{file.name} {key}")
         elif key in needed:
-            raise FabricError(f"fabric {file.name}: a topology of kind {shape.kind!r} needs {key}")
+            raise FabricError(f"fabric {file.name}: a topology of kind {quote(shape.kind)} needs {key}")
     if "parallel" in sizes:
         sizes["links"] = sizes.pop("parallel")
     if len(file.switches) > 1:
         raise FabricError(f"fabric {file.name}: switches has {len(file.switches)} entries; one stands for all")
     for switch in file.switches:
+        if ports_of(switch, file.name):
+            raise FabricError(f"fabric {file.name}: ports of switches are for trees; a {shape.kind} has radix")
         sizes["switch_latency"], sizes["cut_through"] = switch.latency, switch.cut_through
         sizes["in_network_reduce"] = flag(switch.in_network_reduce, f"{file.name} in_network_reduce")
     fabric = make(

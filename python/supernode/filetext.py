@@ -11,17 +11,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os import PathLike, fsencode, fspath
 from pathlib import Path
 
 from supernode.errors import SizeOverflowError, SpecError, SupernodeError
+from supernode.quoting import quote, shortened
 
-__all__ = ["MAX_BYTES", "decode", "is_folder", "is_there", "naming", "read_bytes", "read_text", "shortened"]
+__all__ = ["MAX_BYTES", "as_path", "decode", "is_folder", "is_there", "naming", "read_bytes", "read_text", "shortened"]
 
 #: Larger files are refused: they would not fit in memory as Python objects.
 MAX_BYTES = 2**28
 
-#: Characters of a message, of which the middle goes where there are more.
-_LONGEST = 2000
+
+def as_path(value: object, what: str) -> Path:
+    """Return a path that the user gave.
+
+    Raises
+    ------
+    SpecError
+        If it is none: another type, or a text with a NUL, which no system takes.
+    """
+    if isinstance(value, str | PathLike):
+        try:
+            text = fspath(value)
+            taken = isinstance(text, str) and b"\0" not in fsencode(text) != b""
+        except Exception:  # __fspath__ may be anyone's, and not every text is a name
+            taken = False
+        if taken:
+            return Path(text)
+    raise SpecError(f"{what} {quote(value)} is not the path of a file")
 
 
 def is_folder(path: Path) -> bool:
@@ -58,16 +76,16 @@ def read_bytes(path: Path, kind: str = "file") -> bytes:
         If it has more than 256 MiB.
     """
     if is_folder(path):
-        raise SpecError(f"{kind} {str(path)!r} is a directory; give the path of a file")
+        raise SpecError(f"{kind} {quote(str(path))} is a directory; give the path of a file")
     try:
         if not path.is_file():
-            raise SpecError(f"{kind} {str(path)!r} {'is no regular file' if is_there(path) else 'does not exist'}")
+            raise SpecError(f"{kind} {quote(str(path))} {'is no regular file' if is_there(path) else 'does not exist'}")
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise SizeOverflowError(f"{path.name}: {size} bytes are too many; at most {MAX_BYTES}")
         return path.read_bytes()
     except OSError as error:
-        raise SpecError(f"{kind} {shortened(str(path), 200)!r} cannot be read: {error.strerror or error}") from None
+        raise SpecError(f"{kind} {quote(str(path))} cannot be read: {error.strerror or error}") from None
 
 
 def read_text(path: Path, kind: str = "file") -> str:
@@ -119,10 +137,3 @@ def naming(place: str) -> Iterator[None]:
         text = str(error)
         named = not place or text.startswith((f"{place}:", f"{place} ", f"fabric {place}:"))
         raise type(error)(shortened(text if named else f"{place}: {text}")) from None
-
-
-def shortened(text: str, most: int = _LONGEST) -> str:
-    """Return text without its middle, where it is long."""
-    if len(text) <= most:
-        return text
-    return f"{text[: most // 2]} ... {len(text) - most} characters ... {text[-most // 2 :]}"

@@ -9,11 +9,12 @@ from supernode.errors import FabricError
 from supernode.fabric.base import Network, positive
 from supernode.fabric.graph import Edge, Graph, SwitchNode
 from supernode.presetfile import LinkFile, NetworkFile, SwitchFile
+from supernode.quoting import quote
 from supernode.references import flag, whole
 from supernode.spec import LinkSpec, SwitchSpec
-from supernode.units import parse_rate, parse_time
+from supernode.units import format_rate, format_time, parse_latency, parse_rate
 
-__all__ = ["cables_of", "count_of", "counts_of", "graph_network", "link_of", "only_by_medium", "switch_of"]
+__all__ = ["cables_of", "count_of", "counts_of", "graph_network", "link_of", "only_by_medium", "ports_of", "switch_of"]
 
 
 def count_of(value: int | str, what: str, fabric: str) -> int:
@@ -28,13 +29,19 @@ def counts_of(values: Sequence[int | str], what: str, fabric: str) -> list[int]:
 
 def link_of(file: LinkFile, name: str) -> LinkSpec:
     """Return a class of links."""
-    return LinkSpec(parse_rate(file.rate, f"{name} rate"), parse_time(file.latency, f"{name} latency"), file.medium)
+    return LinkSpec(parse_rate(file.rate, f"{name} rate"), parse_latency(file.latency, f"{name} latency"), file.medium)
 
 
 def switch_of(file: SwitchFile, name: str) -> SwitchSpec:
     """Return a class of switches."""
-    latency = parse_time(file.latency, f"{name} switch latency", zero=True)
+    latency = parse_latency(file.latency, f"{name} switch latency", zero=True)
     return SwitchSpec(latency, file.cut_through, flag(file.in_network_reduce, f"{name} in_network_reduce"))
+
+
+def ports_of(file: SwitchFile, name: str) -> int:
+    """Return the ports of the hardware of a class of switches, 0 where they are not known."""
+    number = whole(file.ports, f"{name} ports")
+    return number if number == 0 else positive(number, "ports of a switch", name)
 
 
 def cables_of(file: NetworkFile) -> tuple[int, ...]:
@@ -58,6 +65,8 @@ def graph_network(file: NetworkFile) -> Network:
     only_by_medium(file)
     links = [link_of(link, file.name) for link in file.links]
     switches = [switch_of(switch, file.name) for switch in file.switches] or [SwitchSpec(0)]
+    if any(ports_of(switch, file.name) for switch in file.switches):
+        raise FabricError(f"fabric {file.name}: ports of switches are for trees; nodes of a graph have radix")
 
     def place(value: int | str, what: str, count: int) -> int:
         number = whole(value, f"{file.name} {what}")
@@ -67,19 +76,22 @@ def graph_network(file: NetworkFile) -> Network:
 
     nodes, edges = [], []
     for node in shape.nodes:
-        own = switches[place(node.switch, f"switch of node {node.name!r}", len(switches))]
-        radix = None if node.radix is None else whole(node.radix, f"{file.name} radix of node {node.name!r}")
-        nodes.append(SwitchNode(node.name, own.latency_fs, radix, own.cut_through, own.in_network_reduce))
+        own = switches[place(node.switch, f"switch of node {quote(node.name)}", len(switches))]
+        radix = None if node.radix is None else whole(node.radix, f"{file.name} radix of node {quote(node.name)}")
+        latency = format_time(own.latency_fs)
+        nodes.append(SwitchNode(node.name, latency, radix, own.cut_through, own.in_network_reduce))
     for edge in shape.edges:
-        shown = f"edge {edge.a!r} - {edge.b!r}"
+        shown = f"edge {quote(edge.a)} - {quote(edge.b)}"
         link = links[place(edge.link, f"link of {shown}", len(links))]
         count = whole(edge.count, f"{file.name} count of {shown}")
         weight = whole(edge.weight, f"{file.name} weight of {shown}")
-        edges.append(Edge(edge.a, edge.b, link.rate, link.latency_fs, count, link.medium, weight))
+        edges.append(
+            Edge(edge.a, edge.b, format_rate(link.rate), format_time(link.latency_fs), count, link.medium, weight)
+        )
     own = switches[0 if shape.forwarding is None else place(shape.forwarding, "forwarding", len(switches))]
     graph = Graph(
         forwarding=None if shape.forwarding is None else True,
-        switch_latency=own.latency_fs,
+        switch_latency=format_time(own.latency_fs),
         cut_through=own.cut_through,
         accelerators=shape.accelerators,
         edges=edges,

@@ -19,6 +19,7 @@ from supernode.data import load_raw
 from supernode.errors import SpecError
 from supernode.names import unknown
 from supernode.options import RunOptions
+from supernode.quoting import quote
 from supernode.system import System
 from supernode.units import Quantity
 
@@ -61,7 +62,7 @@ def load_job(path: Path, overrides: Mapping[str, Quantity | bool] | None = None)
             raise SpecError(f"job {path.name}: {key} is missing")
     system, collective = raw.pop("system"), raw.pop("collective")
     if not isinstance(collective, str):
-        raise SpecError(f"job {path.name}: collective must be a name, not {collective!r}")
+        raise SpecError(f"job {path.name}: collective must be a name, not {quote(collective)}")
     return _system(system, path.name, overrides or {}), collective, raw
 
 
@@ -71,4 +72,4 @@ def _system(value: object, where: str, changes: Mapping[str, Quantity | bool]) -
     if isinstance(value, dict) and isinstance(value.get("preset"), str):
         overrides = {k: v for k, v in value.items() if k != "preset"}
         return System.preset(value["preset"], **(overrides | dict(changes)))
-    raise SpecError(f"job {where}: system must be a name, or a table with 'preset' and overrides, not {value!r}")
+    raise SpecError(f"job {where}: system must be a name, or a table with 'preset' and overrides, not {quote(value)}")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
-from supernode.errors import SpecError
+from supernode.errors import SpecError, SupernodeError
+from supernode.quoting import quote
 
-__all__ = ["canonical", "choose", "fold", "unknown"]
+__all__ = ["canonical", "choose", "fold", "plain_text", "unknown"]
 
 
 def fold(name: str) -> str:
@@ -15,14 +16,24 @@ def fold(name: str) -> str:
     return "".join(c for c in name.lower() if c.isalnum())
 
 
+def plain_text(value: object, what: str, error: type[SupernodeError] = SpecError) -> str:
+    """Return a text that a file can hold, or raise ``error``."""
+    if not isinstance(value, str):
+        raise error(f"{what} is {quote(value)}; it must be text")
+    try:
+        value.encode()
+    except UnicodeEncodeError as found:
+        raise error(f"{what} is {quote(value)}, which UTF-8 cannot hold: {found.reason}") from None
+    return value
+
+
 def unknown(kind: str, name: object, valid: Iterable[str]) -> SpecError:
     """Build the error for an unknown name: the name, the nearest valid one, and all valid ones."""
     names = list(valid)
     # names of many letters are no slips, and comparing them would take long
-    near = difflib.get_close_matches(str(name)[:100].lower(), names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name[:100].lower(), names, n=1, cutoff=0.5) if isinstance(name, str) else []
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    shown = repr(name) if len(str(name)) <= 100 else f"{str(name)[:100]!r}..."
-    return SpecError(f"unknown {kind} {shown}{hint} (valid: {', '.join(names) or 'none'})")
+    return SpecError(f"unknown {kind} {quote(name)}{hint} (valid: {', '.join(names) or 'none'})")
 
 
 def canonical(kind: str, name: str, valid: Iterable[str] | Mapping[str, Iterable[str]]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from supernode.fabric.base import GRAPH_ROUTINGS
 from supernode.spec import RunSpec
 
-__all__ = ["merge", "no_effect"]
+__all__ = ["idle_if_analytic", "merge", "no_effect"]
 
 
 def no_effect(spec: RunSpec, given: Mapping[str, Any]) -> list[str]:
@@ -24,17 +24,22 @@ def no_effect(spec: RunSpec, given: Mapping[str, Any]) -> list[str]:
     found = []
     if given.get("protocol") and len(spec.stack.protocols) == 1:
         found.append(f"protocol={given['protocol']!r} has no effect: stack {spec.stack.name} has only one")
-    if given.get("flow_control") == "unlimited" and spec.fidelity == "analytic":
-        found.append("flow_control='unlimited' has no effect: the run is analytic")
     if spec.fidelity == "analytic":
         found += [
             f"{n.name}: the analytic model takes routing {n.routing!r} as spraying over shortest paths"
             for n in spec.system.networks
             if n.routing in GRAPH_ROUTINGS
         ]
-    if "skip" in given and spec.fidelity == "analytic":
-        found.append(f"skip={given['skip']!r} has no effect: the run is analytic")
     return found
+
+
+def idle_if_analytic(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """List the options that would be idle if the run turned out to be analytic; the core reports the others itself."""
+    return tuple(
+        f"{name}={given[name]!r} has no effect: the run is analytic"
+        for name, default in (("flow_control", "credit"), ("fold", True), ("skip", True))
+        if given.get(name, default) != default
+    )
 
 
 def merge(ours: tuple[str, ...], core: list[str]) -> list[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from supernode.benchmark import Bench
     from supernode.catalogue import PresetInfo
     from supernode.result import Result
 
-__all__ = ["preset_html", "result_html"]
+__all__ = ["bench_html", "preset_html", "result_html"]
 
 
 def preset_html(info: PresetInfo) -> str:
@@ -31,7 +33,39 @@ def result_html(result: Result) -> str:
     ]
     cell = 'style="text-align:left"'
     body = "".join(f"<tr><th {cell}>{name}</th><td {cell}>{escape(value)}</td></tr>" for name, value in rows)
-    notes = "".join(f"<li>{escape(text)}</li>" for text in result.warnings)
-    count = len(result.warnings)
-    fold = f"<details><summary>{count} warnings</summary><ul>{notes}</ul></details>" if count else ""
-    return f"<table>{body}</table>{fold}"
+    return f"<table>{body}</table>{_folded(result.warnings)}"
+
+
+def bench_html(bench: Bench) -> str:
+    """Show the rows of a bench as a table, with its warnings behind a fold."""
+    heads = (
+        "size (B)",
+        "algorithm",
+        "fidelity",
+        "time (us)",
+        "algbw (GB/s)",
+        "busbw (GB/s)",
+        "efficiency",
+        "bottleneck",
+    )
+    body = "".join(
+        "<tr>"
+        f"<td>{row['size_bytes']:,}</td><td>{escape(row['algorithm'])}</td><td>{escape(row['fidelity'])}</td>"
+        f"<td>{row['time_ns'] / 1e3:,.3f}</td><td>{row['algbw_gbytes_s']:,.3f}</td>"
+        f"<td>{row['busbw_gbytes_s']:,.3f}</td><td>{row['efficiency']:.1%}</td><td>{escape(row['bottleneck'])}</td>"
+        "</tr>"
+        for row in bench.rows
+    )
+    head = "".join(f"<th>{name}</th>" for name in heads)
+    title = ""
+    if bench.rows:
+        row = bench.rows[0]
+        title = f"<caption>{escape(row['collective'])} on {escape(row['system'])}, {row['ranks']:,} ranks</caption>"
+    return f"<table>{title}<tr>{head}</tr>{body}</table>{_folded(bench.warnings)}"
+
+
+def _folded(warnings: Sequence[str]) -> str:
+    if not warnings:
+        return ""
+    notes = "".join(f"<li>{escape(text)}</li>" for text in warnings)
+    return f"<details><summary>{len(warnings)} warnings</summary><ul>{notes}</ul></details>"

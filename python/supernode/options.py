@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, TypedDict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from supernode import core
 from supernode.errors import SpecError
 from supernode.names import canonical, choose
-from supernode.units import U64_MAX, Quantity, as_integer
+from supernode.quoting import quote
+from supernode.units import TIME_UNITS, U64_MAX, Quantity, as_integer, parse_time
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +21,7 @@ __all__ = [
     "RECORDS",
     "ProgressOption",
     "RunOptions",
+    "listed",
     "parse_fidelity",
     "parse_flag",
     "parse_flow_control",
@@ -29,8 +31,8 @@ __all__ = [
     "parse_progress",
     "parse_record",
     "parse_seconds",
-    "parse_switch",
     "parse_whole",
+    "refuse_idle",
 ]
 
 FIDELITIES = ("auto", *core.vocabulary()["fidelities"])
@@ -68,15 +70,29 @@ class RunOptions(TypedDict, total=False):
     memory_limit: Quantity | None
     skip: bool
     self_check: bool
-    timeout: float | None
+    timeout: float | str | None
     progress: ProgressOption
+
+
+def refuse_idle(options: Mapping[str, Any], idle: Collection[str], where: str) -> None:
+    """Refuse keywords of a run that mean nothing where nothing runs.
+
+    Raises
+    ------
+    SpecError
+        Naming the keyword and those that have a meaning.
+    """
+    for name in options:
+        if name in idle:
+            valid = [key for key in sorted(RunOptions.__annotations__) if key not in idle]
+            raise SpecError(f"{name}= has no effect on {where}; valid: {', '.join(valid)}")
 
 
 def parse_whole(value: object, what: str, *, low: int = 0, high: int = U64_MAX) -> int:
     """Return a whole number in a range."""
     number = as_integer(value)
     if number is None or not low <= number <= high:
-        raise SpecError(f"{what}: {value!r} is not valid; it must be a whole number from {low} to {high}")
+        raise SpecError(f"{what}: {quote(value)} is not valid; it must be a whole number from {low} to {high}")
     return number
 
 
@@ -84,7 +100,11 @@ def parse_flag(value: object, what: str) -> bool:
     """Return a choice of yes or no."""
     if isinstance(value, bool):
         return value
-    raise SpecError(f"{what}: {value!r} is not valid; it must be True or False")
+    import numpy as np  # only for what may be one of its own
+
+    if isinstance(value, np.bool_):
+        return bool(value)
+    raise SpecError(f"{what}: {quote(value)} is not valid; it must be True or False")
 
 
 def parse_fidelity(value: str) -> str:
@@ -103,20 +123,31 @@ def parse_names(value: Iterable[str] | str | None, what: str, default: Sequence[
         return list(default)
     if isinstance(value, str):
         return [v for v in value.split(",") if v]
-    if not isinstance(value, Iterable):
-        raise SpecError(f"{what}: {value!r} is not valid; it must be a list of names, or names with commas")
-    return list(value)
+    return listed(value, what, "a list of names, or names with commas")
+
+
+def listed(value: object, what: str, valid: str) -> list[Any]:
+    """Return the items of a list, or of anything that can be gone through.
+
+    Raises
+    ------
+    SpecError
+        If it cannot be; ``valid`` says what would do.
+    """
+    try:
+        return list(value)  # type: ignore[call-overload, no-any-return]
+    except Exception:  # __iter__ may be anyone's
+        raise SpecError(f"{what}: {quote(value)} is not valid; it must be {valid}") from None
 
 
 def parse_levels(value: Iterable[int] | str | None) -> list[int] | None:
     """Return the sizes of nested groups."""
     if value is None:
         return None
-    parts: Iterable[object] = value
     if isinstance(value, str):
-        parts = [int(p) if p.strip().isdecimal() else p for p in value.split(",")]
-    if not isinstance(parts, Iterable):
-        raise SpecError(f"levels: {value!r} is not valid; it must be a list of group sizes, or sizes with commas")
+        parts: list[Any] = [int(p) if p.strip().isdecimal() and len(p) < 20 else p for p in value.split(",")]
+    else:
+        parts = listed(value, "levels", "a list of group sizes, or sizes with commas")
     return [parse_whole(part, "levels", low=1, high=2**32 - 1) for part in parts]
 
 
@@ -131,11 +162,16 @@ def parse_placement(value: npt.ArrayLike) -> npt.NDArray[np.uint32]:
     """Return the accelerator of each rank."""
     import numpy as np
 
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except Exception:  # ragged lists, and objects that NumPy cannot take apart
+        raise SpecError(
+            f"placement: {quote(value)} is not valid; it must be a list of accelerator numbers, one for each rank"
+        ) from None
     if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
         raise SpecError(
             f"placement: shape {array.shape} of {array.dtype} is not valid; it must be a list of accelerator numbers, "
-            "one a rank"
+            "one for each rank"
         )
     low, high = int(array.min()), int(array.max())
     if low < 0 or high >= 2**32:
@@ -143,26 +179,17 @@ def parse_placement(value: npt.ArrayLike) -> npt.NDArray[np.uint32]:
     return np.ascontiguousarray(array, dtype=np.uint32)
 
 
-def parse_seconds(value: float, what: str) -> float:
-    """Return a positive number of seconds of wall-clock time."""
+def parse_seconds(value: float | str, what: str) -> float:
+    """Return a positive number of seconds of wall-clock time, given as such or with a unit."""
+    if isinstance(value, str):
+        return parse_time(value, what) / TIME_UNITS["s"]
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
-        raise SpecError(f"{what}: {value!r} is not valid; it must be a number of seconds above 0")
+        raise SpecError(f"{what}: {quote(value)} is not valid; it must be a number of seconds above 0, or as '90 s'")
     return float(value)
-
-
-def parse_switch(value: object, what: str) -> bool:
-    """Return a yes or no."""
-    if isinstance(value, bool):
-        return value
-    import numpy as np  # only for what may be one of its own
-
-    if isinstance(value, np.bool_):
-        return bool(value)
-    raise SpecError(f"{what}: {value!r} is not valid; it must be True or False")
 
 
 def parse_progress(value: ProgressOption) -> ProgressOption:
     """Return how progress is shown, checked."""
     if value is None or isinstance(value, bool) or callable(value):
         return value
-    raise SpecError(f"progress: {value!r} is not valid; it must be True, False, None or a function")
+    raise SpecError(f"progress: {quote(value)} is not valid; it must be True, False, None or a function")

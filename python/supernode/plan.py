@@ -13,8 +13,8 @@ from supernode.dtypes import DType, parse_dtype
 from supernode.errors import SpecError
 from supernode.fabric.base import GRAPH_ROUTINGS, Network, parse_routing
 from supernode.marks import assumed_text, warn_once
-from supernode.names import canonical
-from supernode.noeffect import no_effect
+from supernode.names import unknown
+from supernode.noeffect import idle_if_analytic, no_effect
 from supernode.options import (
     ProgressOption,
     RunOptions,
@@ -26,9 +26,9 @@ from supernode.options import (
     parse_progress,
     parse_record,
     parse_seconds,
-    parse_switch,
     parse_whole,
 )
+from supernode.quoting import quote
 from supernode.spec import Clos, GraphShape, RunSpec, StackSpec
 from supernode.stack import Stack, load_stack
 from supernode.system import System, SystemLike, as_system
@@ -68,6 +68,8 @@ class Plan:
         How progress is shown.
     self_check
         Whether a small case is run in full for comparison.
+    idle_if_analytic
+        Warnings that the result has to carry if the run turns out to be analytic.
     """
 
     system: System
@@ -79,6 +81,7 @@ class Plan:
     timeout: float | None
     progress: ProgressOption
     self_check: bool = False
+    idle_if_analytic: tuple[str, ...] = ()
 
     def with_size(self, size: int) -> Plan:
         """Return the plan of another size."""
@@ -105,7 +108,7 @@ def make_plan(system: SystemLike, collective: Collective | str, size: Quantity |
     given: dict[str, Any] = dict(options)
     unknown_keys = set(given) - set(RunOptions.__annotations__)
     if unknown_keys:
-        canonical("keyword", sorted(unknown_keys)[0], sorted(RunOptions.__annotations__))
+        raise unknown("keyword", sorted(unknown_keys)[0], sorted(RunOptions.__annotations__))
     machine = as_system(system)
     operation = parse_collective(collective, size)
     dtype = parse_dtype(given.get("dtype", "float32"))
@@ -133,7 +136,7 @@ def make_plan(system: SystemLike, collective: Collective | str, size: Quantity |
         threads=parse_whole(given.get("threads", 0), "threads", high=core.vocabulary()["threads"]),
         record=parse_record(given.get("record", ())),
         time_limit_fs=None if given.get("time_limit") is None else parse_time(given["time_limit"], "time_limit"),
-        skip=parse_switch(given.get("skip", True), "skip"),
+        skip=parse_flag(given.get("skip", True), "skip"),
         memory_limit=None if given.get("memory_limit") is None else parse_size(given["memory_limit"], "memory_limit"),
     )
     if given.get("packet_budget") is not None:
@@ -148,7 +151,8 @@ def make_plan(system: SystemLike, collective: Collective | str, size: Quantity |
         warnings=(*_assumed(machine, stack, stack_spec, [n.kind for n in networks]), *notes),
         timeout=None if given.get("timeout") is None else parse_seconds(given["timeout"], "timeout"),
         progress=parse_progress(given.get("progress")),
-        self_check=parse_switch(given.get("self_check", False), "self_check"),
+        self_check=parse_flag(given.get("self_check", False), "self_check"),
+        idle_if_analytic=idle_if_analytic(given),
     )
 
 
@@ -184,14 +188,18 @@ def _route(networks: Sequence[Network], routing: str | None) -> tuple[list[Netwo
         replace(n, spec=_replace(n.spec, routing=policy)) if isinstance(n.spec.topology, kinds) else n for n in networks
     ]
     if not any(isinstance(n.spec.topology, _ROUTED) for n in networks):
-        return routed, [f"routing={routing!r} has no effect: direct topologies route in dimension order"]
+        return routed, [f"routing={quote(routing)} has no effect: direct topologies route in dimension order"]
     kept = [n.spec for n in networks if isinstance(n.spec.topology, _ROUTED) and not isinstance(n.spec.topology, kinds)]
-    return routed, [f"routing={routing!r} is for explicit graphs; {spec.name} keeps {spec.routing}" for spec in kept]
+    return routed, [
+        f"routing={quote(routing)} is for explicit graphs; {spec.name} keeps {spec.routing}" for spec in kept
+    ]
 
 
 def _root(collective: Collective, root: object) -> int:
     number = parse_whole(root, "root", high=2**32 - 1)
     own = getattr(collective, "root", None)
+    if own is not None:
+        own = parse_whole(own, "root", high=2**32 - 1)
     if own is None:
         return number
     if number not in (0, own) and own != 0:

@@ -26,7 +26,7 @@ from supernode.fabric.fat_tree import FatTree
 from supernode.fabric.torus import torus_shape
 from supernode.fabricfile import naming_fabric, read_fabric
 from supernode.familyfile import FAMILIES, family_network
-from supernode.graphfile import cables_of, count_of, counts_of, graph_network, link_of, switch_of
+from supernode.graphfile import cables_of, count_of, counts_of, graph_network, link_of, ports_of, switch_of
 from supernode.names import choose, unknown
 from supernode.nics import Nics
 from supernode.presetfile import (
@@ -41,6 +41,7 @@ from supernode.presetfile import (
 )
 from supernode.references import flag, resolve, whole
 from supernode.spec import Clos, FullMeshShape, LinkSpec, NetworkSpec, SwitchSpec, Topology, TorusShape
+from supernode.switchports import check_ports
 from supernode.units import Quantity, parse_power, parse_rate, parse_time
 
 __all__ = ["Built", "Core", "ScaleOut", "build", "with_overrides"]
@@ -74,12 +75,15 @@ class Core:
         Core switches above each switch of the top tier, and links to each of them.
     link, switch
         The new links and switches.
+    ports
+        Ports of a new switch, 0 where they are not known.
     """
 
     up: int
     parallel: int
     link: LinkSpec
     switch: SwitchSpec
+    ports: int = 0
 
     def join(self, networks: tuple[Network, ...], accelerators: int) -> tuple[Network, ...]:
         """Put the tier on the outermost network, over all accelerators."""
@@ -87,19 +91,23 @@ class Core:
         old, shape = top.spec, top.spec.topology
         if not isinstance(shape, Clos) or prod(shape.down) != old.span:
             raise FabricError(f"fabric {old.name}: a core joins only trees that are full; this one spans {old.span}")
+        joined = Clos(
+            down=[*shape.down, accelerators // old.span],
+            up=[*shape.up, self.up],
+            parallel=[*shape.parallel, self.parallel],
+            rails=shape.rails,
+        )
         spec = msgspec.structs.replace(
             old,
             span=accelerators,
-            topology=Clos(
-                down=[*shape.down, accelerators // old.span],
-                up=[*shape.up, self.up],
-                parallel=[*shape.parallel, self.parallel],
-                rails=shape.rails,
-            ),
+            topology=joined,
             links=[*old.links, self.link],
             switches=[*old.switches, self.switch],
         )
-        return (*inner, replace(top, spec=spec))
+        known = dict(enumerate(top.ports)) | {len(shape.down): self.ports}
+        ports = tuple(known.get(tier, 0) for tier in range(len(shape.down) + 1))
+        check_ports(old.name, joined, spec.planes, ports)
+        return (*inner, replace(top, spec=spec, ports=ports if any(ports) else ()))
 
 
 @dataclass(frozen=True)
@@ -260,6 +268,11 @@ def _network(file: NetworkFile) -> Network:
         buffer=max((b for b in buffers if b is not None), default=None),
         dateline=file.dateline,
     )
+    ports = tuple(ports_of(switch, file.name) for switch in file.switches)
+    if isinstance(topology, Clos):
+        check_ports(file.name, topology, spec.planes, ports)
+    elif any(ports):
+        raise FabricError(f"fabric {file.name}: ports of switches are for trees; a {kind} has none")
     cables = cables_of(file)
     if max(cables, default=1) == 1:
         cables = ()
@@ -268,7 +281,10 @@ def _network(file: NetworkFile) -> Network:
         raise FabricError(f"fabric {file.name}: optical_one_in is {min(optics)}; it must be 0 or a number of links")
     optics = optics if any(optics) else ()
     return Network(
-        *(spec, parse_kind(file.kind), tuple(file.notes), tuple(file.assumed)), per_cable=cables, optical_one_in=optics
+        *(spec, parse_kind(file.kind), tuple(file.notes), tuple(file.assumed)),
+        per_cable=cables,
+        optical_one_in=optics,
+        ports=ports if any(ports) else (),
     )
 
 
@@ -320,6 +336,7 @@ def _tier(file: CoreFile) -> Core:
         parallel=count_of(file.parallel, "parallel", "core"),
         link=link_of(file.link, "core"),
         switch=switch_of(file.switch, "core"),
+        ports=ports_of(file.switch, "core"),
     )
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from supernode.errors import SpecError
 from supernode.marks import Mark
+from supernode.quoting import quote
 from supernode.references import resolve
 from supernode.units import Quantity
 
@@ -45,7 +46,7 @@ def check_format(raw: Mapping[str, Any], where: str) -> None:
     """
     given = raw.get("format", FORMAT)
     if isinstance(given, bool) or given != FORMAT:
-        raise SpecError(f"{where}: format {given!r} is not known; this version of supernode reads format {FORMAT}")
+        raise SpecError(f"{where}: format {quote(given)} is not known; this version of supernode reads format {FORMAT}")
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -154,11 +155,12 @@ class LinkFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SwitchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One tier of switches."""
+    """One tier of switches; ``ports`` of a tree's are those of the hardware, 0 where they are not known."""
 
     latency: Quantity
     cut_through: bool = True
     in_network_reduce: bool | str = False
+    ports: int | str = 0
 
 
 def _one_plane() -> list[int | str]:

@@ -11,6 +11,7 @@ from supernode.errors import SpecError
 from supernode.fabric.base import positive
 from supernode.filetext import is_there, naming
 from supernode.presetfile import ClusterFile, PresetFile, check_format
+from supernode.quoting import quote
 
 __all__ = ["load_preset", "split_name"]
 
@@ -18,14 +19,16 @@ __all__ = ["load_preset", "split_name"]
 def split_name(name: str) -> tuple[str, int]:
     """Split ``"NAME:n"`` into the name and the number of units."""
     if not isinstance(name, str):
-        raise SpecError(f"system {name!r} is not the name of a preset")
+        raise SpecError(f"system {quote(name)} is not the name of a preset")
     base, colon, count = name.rpartition(":")
     if not colon:
         return name, 1
     try:
         units = int(count)
     except ValueError:
-        raise SpecError(f"system {name!r}: {count!r} is not a number of units; for example '{base}:4'") from None
+        raise SpecError(
+            f"system {quote(name)}: {quote(count)} is not a number of units, as in {quote(f'{base}:4')}"
+        ) from None
     return base, positive(units, "number of units", base)
 
 
@@ -63,5 +66,5 @@ def _read(path: Traversable, above: tuple[str, ...]) -> PresetFile:
     with naming(f"{path.name}, unit"):
         below = locate("presets", "system", unit)
         if isinstance(below, Path) and not is_there(below):
-            raise SpecError(f"system file {unit!r} does not exist")
+            raise SpecError(f"system file {quote(unit)} does not exist")
     return cluster.on(_read(below, (*above, place)))

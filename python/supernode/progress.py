@@ -47,7 +47,7 @@ class _Calling:
 class _Bar:
     active = True
 
-    def __init__(self) -> None:
+    def __init__(self, *, forced: bool) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -58,7 +58,7 @@ class _Bar:
             TextColumn("{task.percentage:>3.0f} %  {task.fields[simulated]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=Console(stderr=True, force_terminal=True if forced else None),
             transient=True,
         )
         self._task = self._progress.add_task("run", total=None, simulated="")
@@ -93,7 +93,7 @@ def make_reporter(option: ProgressOption) -> Iterator[Reporter]:
     if callable(option):
         yield _Calling(option)
     elif option or (option is None and sys.stderr.isatty()):
-        bar = _Bar()
+        bar = _Bar(forced=option is True)
         try:
             yield bar
         finally:

@@ -13,11 +13,12 @@ from typing import Any
 
 from supernode.errors import SpecError
 from supernode.names import unknown
-from supernode.units import Quantity, parse_power
+from supernode.quoting import quote
+from supernode.units import Quantity, as_integer, parse_power
 
 __all__ = ["flag", "resolve", "whole"]
 
-_OPERATOR = re.compile(r"\s*([*/])\s*")
+_OPERATOR = re.compile(r"([*/])")
 
 
 def resolve(value: Any, params: Mapping[str, Quantity | bool], used: set[str]) -> Any:
@@ -37,14 +38,14 @@ def resolve(value: Any, params: Mapping[str, Quantity | bool], used: set[str]) -
     if isinstance(value, str) and value.startswith("$$"):
         return value[1:]
     if isinstance(value, str) and value.startswith("$"):
-        first, *rest = _OPERATOR.split(value.replace("$", ""))
+        first, *rest = (part.strip() for part in _OPERATOR.split(value.replace("$", "")))
         result = _look_up(first, params, used)
         for operator, name in zip(rest[::2], rest[1::2], strict=True):
             other = _look_up(name, params, used)
             if operator == "*":
                 result = whole(result, first) * whole(other, name)
             else:
-                result = parse_power(result, first) // parse_power(other, name)
+                result = _quotient(result, other, first, name)
         return result
     if isinstance(value, dict):
         return {key: resolve(item, params, used) for key, item in value.items()}
@@ -60,22 +61,33 @@ def _look_up(name: str, params: Mapping[str, Quantity | bool], used: set[str]) -
     return params[name]
 
 
-def flag(value: bool | str, what: str) -> bool:
+def _quotient(first: object, second: object, name: str, other: str) -> int:
+    """Return how many whole ``second`` go into ``first``: of two numbers, or of two powers."""
+    if isinstance(first, str) and isinstance(second, str):
+        return parse_power(first, name) // parse_power(second, other)
+    divisor = whole(second, other)
+    if divisor < 1:
+        raise SpecError(f"{other}: {divisor} divides nothing; it must be at least 1")
+    return whole(first, name) // divisor
+
+
+def flag(value: object, what: str) -> bool:
     """Return yes or no, which a preset or an override gives as such or as text."""
     if isinstance(value, bool):
         return value
-    if value.strip().lower() in ("true", "false"):
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
         return value.strip().lower() == "true"
-    raise SpecError(f"{what}: {value!r} is not valid; true or false")
+    raise SpecError(f"{what}: {quote(value)} is not valid; true or false")
 
 
-def whole(value: int | float | str, what: str) -> int:
+def whole(value: object, what: str) -> int:
     """Return a whole number that a preset or an override gives as a number or as text."""
     if isinstance(value, str):
         try:
             return int(value)
         except ValueError:
-            raise SpecError(f"{what}: {value!r} is not a whole number") from None
-    if isinstance(value, bool) or value != int(value):
-        raise SpecError(f"{what}: {value!r} is not a whole number")
-    return int(value)
+            raise SpecError(f"{what}: {quote(value)} is not a whole number") from None
+    number = int(value) if isinstance(value, float) and value.is_integer() else as_integer(value)
+    if number is None:
+        raise SpecError(f"{what}: {quote(value)} is not a whole number")
+    return number

@@ -171,15 +171,21 @@ def info_text(info: PresetInfo) -> str:
     return "\n".join(lines)
 
 
-def systems_text(names: Sequence[str]) -> str:
-    """Word the list of presets."""
+def system_rows(names: Sequence[str]) -> list[dict[str, Any]]:
+    """List what a table of presets shows: name, accelerators, stack and title of each."""
     rows = []
     for name in names:
         file = load_preset(name)
-        rows.append((name, System.preset(name).accelerators, load_stack(file.stack).name, file.title))
-    wide = max(len(name) for name, *_ in rows)
+        count, stack = System.preset(name).accelerators, load_stack(file.stack).name
+        rows.append({"name": name, "accelerators": count, "stack": stack, "title": file.title})
+    return rows
+
+
+def systems_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Word the list of presets."""
+    wide = max(len(row["name"]) for row in rows)
     lines = [f"{'name':<{wide}}  {'accelerators':>12}  {'stack':<8} title"]
-    lines += [f"{name:<{wide}}  {count:>12,}  {stack:<8} {title}" for name, count, stack, title in rows]
+    lines += [f"{r['name']:<{wide}}  {r['accelerators']:>12,}  {r['stack']:<8} {r['title']}" for r in rows]
     return "\n".join(lines)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,12 +12,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from supernode import core
-from supernode.errors import NotRecordedError
-from supernode.files import check_folder, check_format, write_bytes, write_table
+from supernode.errors import NotRecordedError, SpecError
+from supernode.files import MARK, check_folder, check_format, write_bytes, write_table
+from supernode.filetext import as_path
+from supernode.folders import whole_folder
 from supernode.names import canonical
 from supernode.noeffect import merge
 from supernode.options import RECORDS
 from supernode.plan import Plan
+from supernode.quoting import quote
+from supernode.saved import is_folded, read_meta
+from supernode.tables import FILES, KeptTables, RunTables, Tables, read_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,34 +33,94 @@ if TYPE_CHECKING:
 __all__ = ["Result"]
 
 
+#: What is a fact about how the run went, not about what it found.
+_OF_THE_RUN = ("wall_s", "windows", "threads", "state_bytes", "skipping", "self_check", "versions")
+
+
 class Result:
     """What one simulation found.
 
-    Times are in nanoseconds, bandwidths in GB/s (10^9 bytes a second), as the names say. Tables are
+    Times are in nanoseconds, bandwidths in GB/s (10^9 bytes per second), as the names say. Tables are
     ``pyarrow.Table``; those of ``record=[...]`` exist only if they were asked for.
+
+    Results can be pickled, copied, and loaded from what :meth:`save` wrote. Two are equal if they are of the same
+    configuration and found the same, whatever threads and wall-clock time they took.
     """
 
-    def __init__(self, run: core.Run, plan: Plan, wall_s: float, self_check: dict[str, Any] | None = None) -> None:
-        self._run = run
+    def __init__(self, meta: Mapping[str, Any], tables: Tables, plan: Plan | None = None) -> None:
+        self._meta = dict(meta)
+        self._source = tables
         self._plan = plan
-        self._meta: dict[str, Any] = msgspec.json.decode(run.meta_json)
-        self._tables: dict[str, pa.Table] = {}
-        #: Seconds of wall-clock time that the run took.
-        self.wall_s = wall_s
-        #: What ``self_check=True`` compared: ``ranks``, ``levels``, ``size_bytes`` and ``packet_hops`` of the small
-        #: case, whether it was ``folded`` and ``skipped``, and the tables ``compared``, which were equal. ``None`` if
-        #: it was not asked for or had no effect.
-        self.self_check = self_check
+
+    @classmethod
+    def from_run(cls, run: core.Run, plan: Plan, wall_s: float, self_check: Mapping[str, Any] | None = None) -> Result:
+        """Return the result of a run of the core."""
+        overrides = dict(plan.system.overrides)
+        found: dict[str, Any] = msgspec.json.decode(run.meta_json)
+        idle = plan.idle_if_analytic if found["fidelity"] == "analytic" else ()
+        meta = {
+            "kind": "result",
+            "system": plan.system.label,
+            "collective": plan.spec.collective,
+            "n_ranks": plan.ranks,
+            **found,
+            "time_fs": run.time_fs,
+            "warnings": merge((*plan.warnings, *idle), list(found["warnings"])),
+            "overrides": overrides,
+            "seed": plan.spec.seed,
+            "versions": core.versions(),
+            "wall_s": wall_s,
+            "self_check": self_check,
+        }
+        labels = {"system": plan.system.label, "overrides": msgspec.json.encode(overrides).decode()}
+        # plain data, as a file has it, so that what is loaded is equal
+        return cls(msgspec.json.decode(msgspec.json.encode(meta)), RunTables(run, labels), plan)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Result:
+        """Load a result that :meth:`save` wrote.
+
+        Parameters
+        ----------
+        folder
+            The folder.
+
+        Raises
+        ------
+        SpecError
+            If there is none, it is not complete, or it is of a :class:`~supernode.Bench`.
+        """
+        place, meta = read_meta(folder, "result")
+        found = {name: read_table(place, name) for name in ("summary", *RECORDS)}
+        tables = {name: table for name, table in found.items() if table is not None}
+        if "summary" not in tables:
+            raise SpecError(f"{place}: summary is missing; this is no folder of a result")
+        return cls(meta, KeptTables(tables, folded=is_folded(meta)))
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds of wall-clock time that the run took."""
+        return float(self._meta["wall_s"])
+
+    @property
+    def self_check(self) -> dict[str, Any] | None:
+        """What ``self_check=True`` compared.
+
+        ``ranks``, ``levels``, ``size_bytes`` and ``packet_hops`` of the small case, whether it was ``folded`` and
+        ``skipped``, and the tables ``compared``, which were equal. ``None`` if it was not asked for or had no effect.
+        """
+        found: dict[str, Any] | None = self._meta["self_check"]
+        return found
 
     @property
     def time_fs(self) -> int:
         """Simulated time of the collective, in femtoseconds."""
-        return self._run.time_fs
+        return int(self._meta["time_fs"])
 
     @property
     def time_ns(self) -> float:
         """Simulated time of the collective, in nanoseconds."""
-        return self._run.time_fs / 1e6
+        return self.time_fs / 1e6
 
     @property
     def size_bytes(self) -> int:
@@ -63,17 +130,17 @@ class Result:
     @property
     def collective(self) -> str:
         """Canonical name of the collective."""
-        return self._plan.spec.collective
+        return str(self._meta["collective"])
 
     @property
     def system(self) -> str:
         """Name of the system, with its number of units and overrides."""
-        return self._plan.system.label
+        return str(self._meta["system"])
 
     @property
     def n_ranks(self) -> int:
         """Number of ranks that took part."""
-        return self._plan.ranks
+        return int(self._meta["n_ranks"])
 
     @property
     def algbw_gbytes_s(self) -> float:
@@ -113,7 +180,7 @@ class Result:
     @property
     def efficiency(self) -> float:
         """Bound over time: 1 is the best possible."""
-        return int(self._meta["bound_fs"]) / self._run.time_fs if self._run.time_fs else 1.0
+        return int(self._meta["bound_fs"]) / self.time_fs if self.time_fs else 1.0
 
     @property
     def bottleneck(self) -> str:
@@ -140,12 +207,13 @@ class Result:
     @property
     def overrides(self) -> Mapping[str, Any]:
         """Parameters of the preset that were replaced."""
-        return self._plan.system.overrides
+        overrides: dict[str, Any] = self._meta["overrides"]
+        return overrides
 
     @property
     def seed(self) -> int:
         """Seed of every random choice."""
-        return self._plan.spec.seed
+        return int(self._meta["seed"])
 
     @property
     def skipping(self) -> dict[str, Any]:
@@ -161,26 +229,18 @@ class Result:
     @property
     def versions(self) -> dict[str, str]:
         """Versions of supernode and of what it was built with."""
-        return core.versions()
+        versions: dict[str, str] = self._meta["versions"]
+        return versions
 
-    @cached_property
+    @property
     def warnings(self) -> list[str]:
         """Assumed values, decisions of builders, and options that had no effect."""
-        return merge(self._plan.warnings, list(self._meta["warnings"]))
+        return list(self._meta["warnings"])
 
     @property
     def meta(self) -> dict[str, Any]:
         """Everything but the tables, as plain data."""
-        return {
-            **self._meta,
-            "time_fs": self.time_fs,
-            "warnings": self.warnings,
-            "overrides": dict(self.overrides),
-            "seed": self.seed,
-            "versions": self.versions,
-            "wall_s": self.wall_s,
-            "self_check": self.self_check,
-        }
+        return dict(self._meta)
 
     @property
     def summary(self) -> pa.Table:
@@ -214,7 +274,7 @@ class Result:
 
     def tables(self) -> list[str]:
         """List the names of the tables that exist."""
-        return list(self._run.tables())
+        return self._source.names()
 
     def expand(self, name: str) -> pa.Table:
         """Return a table with one row for each rank, link, switch or message, whether the run was folded or not.
@@ -230,12 +290,11 @@ class Result:
         Raises
         ------
         NotRecordedError
-            If the run did not record it.
+            If the run did not record it, or the result was loaded and its rows stand for classes.
         MemoryLimitError
             If it would take more than the run's ``memory_limit``, or else 80 % of the memory that is free now.
         """
-        found = self._check(name)
-        return self._labelled(self._run.table(found, expand=True))
+        return self._source.expand(self._check(name))
 
     def table(self, name: str) -> pa.Table:
         """Return a table.
@@ -247,15 +306,7 @@ class Result:
         MemoryLimitError
             If it would take more than the run's ``memory_limit``, or else 80 % of the memory that is free now.
         """
-        found = self._check(name)
-        if found not in self._tables:
-            self._tables[found] = self._labelled(self._run.table(found))
-        return self._tables[found]
-
-    def _labelled(self, table: pa.Table) -> pa.Table:
-        """Return the table with the system and what was overridden of it, which stay with it in files."""
-        own = {"system": self.system, "overrides": msgspec.json.encode(dict(self.overrides)).decode()}
-        return table.replace_schema_metadata({**(table.schema.metadata or {}), **own})
+        return self._source.table(self._check(name))
 
     def _check(self, name: str) -> str:
         """Return the full name of a table that exists."""
@@ -263,7 +314,7 @@ class Result:
         if found not in self.tables():
             why = "analytic fidelity has no such table" if self.fidelity == "analytic" else "it was not recorded"
             raise NotRecordedError(
-                f"table {found!r} is not there: {why}; run again with record=[{found!r}]"
+                f"table {quote(found)} is not there: {why}; run again with record=[{quote(found)}]"
                 + (" and fidelity='packet' or 'flow'" if self.fidelity == "analytic" else "")
             )
         return found
@@ -277,12 +328,12 @@ class Result:
     def save(self, folder: str | Path, format: str = "parquet") -> list[Path]:
         """Write every table and ``meta.json``.
 
-        Each file appears whole or not at all, and ``meta.json`` last, so a folder with one is complete.
+        The folder has the old files or the new ones, whole, whenever the program ends; :meth:`load` reads it.
 
         Parameters
         ----------
         folder
-            Made if it does not exist.
+            Made if it does not exist. Results that it holds are replaced, other files stay.
         format
             ``"parquet"`` or ``"arrow"`` (IPC).
 
@@ -290,22 +341,36 @@ class Result:
         -------
         list of Path
             The files.
+
+        Raises
+        ------
+        SpecError
+            If the folder is none, or the format is unknown.
+        OutputError
+            If it cannot be written: a full disk, for one.
         """
         check_format(format)
-        target = Path(folder)
+        target = as_path(folder, "output")
         check_folder(target)
-        paths = []
-        for name in self.tables():
-            paths.append(target / f"{name}.{format}")
-            write_table(paths[-1], self.table(name))
-        paths.append(target / "meta.json")
-        write_bytes(paths[-1], msgspec.json.format(msgspec.json.encode(self.meta), indent=2) + b"\n")
-        return paths
+        names = [f"{name}.{format}" for name in self.tables()]
+        with whole_folder(target, FILES) as stage:
+            for name in self.tables():
+                write_table(stage / f"{name}.{format}", self.table(name))
+            write_bytes(stage / MARK, msgspec.json.format(msgspec.json.encode(self.meta), indent=2) + b"\n")
+        return [target / name for name in (*names, MARK)]
 
     def explain(self) -> Explanation:
-        """Compare every algorithm and protocol for this run."""
+        """Compare every algorithm and protocol for this run.
+
+        Raises
+        ------
+        NotRecordedError
+            If the result was loaded: a folder does not have the system.
+        """
         from supernode.explanation import explain_plan
 
+        if self._plan is None:
+            raise NotRecordedError("a result that was loaded cannot be explained; use sn.explain() with its system")
         return explain_plan(self._plan)
 
     @cached_property
@@ -317,6 +382,36 @@ class Result:
     def row(self) -> dict[str, Any]:
         """The one row of the summary, by column."""
         return dict(self._row)
+
+    def _found(self) -> dict[str, Any]:
+        """Return the configuration and what was found, less what is about the run only."""
+        found = {key: value for key, value in self._meta.items() if key not in _OF_THE_RUN}
+        return {**found, "effective": {k: v for k, v in self.effective.items() if k != "threads"}}
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Result):
+            return NotImplemented
+        return (
+            self._found() == other._found()
+            and self.tables() == other.tables()
+            and all(self.table(name).equals(other.table(name)) for name in self.tables())
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.time_fs, self.system, self.collective, self.n_ranks))
+
+    def __copy__(self) -> Result:
+        return Result(self._meta, self._source, self._plan)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Result:
+        # tables and plans do not change
+        return Result(deepcopy(self._meta, memo), self._source, self._plan)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kept = {name: self.table(name) for name in self.tables()}
+        # a function that shows progress belongs to the process that ran
+        plan = None if self._plan is None else replace(self._plan, progress=None)
+        return Result, (self._meta, KeptTables(kept, folded=is_folded(self._meta)), plan)
 
     def __repr__(self) -> str:
         return (

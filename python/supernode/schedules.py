@@ -11,13 +11,17 @@ from supernode import core
 from supernode.collectives import Collective
 from supernode.errors import SpecError
 from supernode.fabric.switched import Switched
-from supernode.options import RunOptions, parse_whole
+from supernode.options import RunOptions, parse_whole, refuse_idle
 from supernode.plan import Plan, make_plan
 from supernode.spec import encode
 from supernode.system import System, SystemLike
 from supernode.units import Quantity
 
 __all__ = ["Schedule", "ScheduleReport", "schedule"]
+
+
+#: Keywords of ``simulate`` that mean nothing to a schedule: it is not run, and nothing is recorded.
+IDLE = ("record", "fold", "threads", "time_limit", "skip", "self_check", "progress")
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,7 @@ def schedule(
     >>> sn.schedule("all_reduce", ranks=6, algorithm="ring", size="6 KiB").check().messages  # doctest: +SKIP
     60
     """
+    refuse_idle(options, IDLE, "a schedule")
     if system is None:
         ranks = options.get("ranks")
         if ranks is None:

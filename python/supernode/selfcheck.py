@@ -264,7 +264,7 @@ def _full(plan: Plan) -> Plan:
 
 
 def _run(plan: Plan) -> Result:
-    return Result(execute(plan)[0], plan, 0.0)
+    return Result.from_run(execute(plan)[0], plan, 0.0)
 
 
 def _name(plan: Plan) -> str:

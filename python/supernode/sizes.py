@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from supernode.errors import SpecError, UnitError
+from supernode.options import listed
+from supernode.quoting import quote
 from supernode.units import Quantity, as_integer, parse_size
 
 __all__ = ["MAX_POINTS", "parse_sizes", "sizes"]
@@ -37,17 +39,19 @@ def sizes(first: Quantity, last: Quantity, *, x: int | None = None, step: Quanti
     """
     low, high = parse_size(first, "first size"), parse_size(last, "last size")
     if high < low:
-        raise SpecError(f"sizes: the last size {last!r} is below the first, {first!r}")
+        raise SpecError(f"sizes: the last size {quote(last)} is below the first, {quote(first)}")
     if x is not None and step is not None:
         raise SpecError("sizes: give a factor x or a step, not both")
     if step is not None:
         distance = parse_size(step, "size step")
         if (high - low) // distance >= MAX_POINTS:
-            raise SpecError(f"sizes: more than {MAX_POINTS} points between {first!r} and {last!r} by {step!r}")
+            raise SpecError(
+                f"sizes: more than {MAX_POINTS} points from {quote(first)} to {quote(last)} by {quote(step)}"
+            )
         return list(range(low, high + 1, distance))
     factor = 2 if x is None else as_integer(x)
     if factor is None or factor < 2:
-        raise SpecError(f"sizes: the factor must be a whole number of at least 2, not {x!r}")
+        raise SpecError(f"sizes: the factor must be a whole number of at least 2, not {quote(x)}")
     points = []
     while low <= high:
         points.append(low)
@@ -71,12 +75,12 @@ def parse_sizes(value: Quantity | Iterable[Quantity]) -> list[int]:
     """
     if isinstance(value, str):
         return [size for part in value.split(",") for size in _parse_range(part)]
-    if isinstance(value, Iterable):
-        points = [parse_size(v) for v in value]
+    if isinstance(value, Iterable) and as_integer(value) is None:
+        points = [parse_size(v) for v in listed(value, "sizes", "a size, a list of sizes, or text such as '8:8G:x2'")]
         if not points:
             raise UnitError("sizes: the list is empty; for example '8:8G:x2'")
         return points
-    return [parse_size(value)]
+    return [parse_size(value)]  # type: ignore[arg-type] # an array of one number is a number
 
 
 def _parse_range(text: str) -> list[int]:
@@ -90,7 +94,7 @@ def _parse_range(text: str) -> list[int]:
             try:
                 factor = int(parts[2][1:])
             except ValueError:
-                raise UnitError(f"sizes: {parts[2]!r} in {text!r} is not a factor; for example 'x2'") from None
+                raise UnitError(f"sizes: {quote(parts[2])} in {quote(text)} is not a factor, as 'x2' is") from None
             return sizes(parts[0], parts[1], x=factor)
         return sizes(parts[0], parts[1], step=parts[2])
-    raise UnitError(f"sizes: {text!r} is not a range; for example '8:8G:x2'")
+    raise UnitError(f"sizes: {quote(text)} is not a range; for example '8:8G:x2'")

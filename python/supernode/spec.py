@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
+from supernode.errors import SpecError
+
 __all__ = [
     "Clos",
     "DeviceSpec",
@@ -168,5 +170,14 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def encode(spec: RunSpec | SystemSpec) -> str:
-    """Return the specification as JSON text."""
-    return msgspec.json.encode(spec).decode()
+    """Return the specification as JSON text.
+
+    Raises
+    ------
+    SpecError
+        If a value has no form in JSON; builders and options refuse such values before they come here.
+    """
+    try:
+        return msgspec.json.encode(spec).decode()
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise SpecError(f"the specification cannot be written: {error}") from None

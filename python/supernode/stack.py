@@ -17,7 +17,7 @@ from supernode.marks import ASSUMED_MARKS, Mark
 from supernode.names import canonical, unknown
 from supernode.presetfile import Source
 from supernode.spec import ProtocolSpec, StackSpec
-from supernode.units import Quantity, parse_size, parse_time
+from supernode.units import Quantity, parse_latency, parse_size
 
 __all__ = ["Stack", "StackValue", "load_stack", "stacks"]
 
@@ -99,7 +99,7 @@ class Stack:
             Latencies that stand in for ones the stack does not have.
         """
         names = [p.name for p in self.file.protocol]
-        chosen = "auto" if protocol is None or protocol == "auto" else canonical("protocol", protocol, names)
+        chosen = "auto" if protocol is None else canonical("protocol", protocol, ["auto", *names])
         notes: dict[str, None] = {}
         specs = []
         # An empty list means every algorithm that no entry of the file names.
@@ -113,7 +113,7 @@ class Stack:
                 source = self._step_kind(p, kind)
                 if source != kind:
                     notes[f"stack {self.name} has no step latency for {kind}; that for {source} is used"] = None
-                steps.append(parse_time(p.step[source].value, f"{where}, step.{source}", zero=True))
+                steps.append(parse_latency(p.step[source].value, f"{where}, step.{source}", zero=True))
             if min(p.wire) < 1:
                 raise SpecError(
                     f"{where}: wire is {list(p.wire)}; it must be [numerator, denominator], both at least 1"
@@ -121,7 +121,7 @@ class Stack:
             specs.append(
                 ProtocolSpec(
                     name=p.name,
-                    launch_fs=parse_time(p.launch.value, f"{where}, launch", zero=True),
+                    launch_fs=parse_latency(p.launch.value, f"{where}, launch", zero=True),
                     step_fs=steps,
                     wire_num=p.wire[0],
                     wire_den=p.wire[1],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -13,11 +14,14 @@ from supernode.assemble import of_file
 from supernode.device import Device
 from supernode.errors import FabricError, SpecError, SupernodeError
 from supernode.fabric.base import Fabric, Network, parse_fabric, positive
-from supernode.filetext import naming
+from supernode.filetext import as_path, naming
 from supernode.marks import assumed_text
+from supernode.names import plain_text
 from supernode.nics import Nics
+from supernode.options import parse_flag
 from supernode.preset import Core, ScaleOut
 from supernode.presetload import load_preset, split_name
+from supernode.quoting import quote
 from supernode.spec import SystemSpec
 from supernode.units import Quantity
 from supernode.validity import checked
@@ -73,6 +77,10 @@ class System:
     #: A preset carries its scale-out network whether one unit is used or several.
     from_preset: bool = field(default=False, repr=False)
 
+    def __post_init__(self) -> None:
+        plain_text(self.name, "name of the system")
+        plain_text(self.stack, f"system {self.name}: stack")
+
     @classmethod
     def preset(cls, name: str, /, **overrides: Quantity | bool) -> System:
         """Load a preset.
@@ -117,9 +125,9 @@ class System:
         FabricError
             If its numbers do not make a fabric.
         """
-        text = str(path)
+        text = str(as_path(path, "system file"))
         if not text.endswith(".toml"):
-            raise SpecError(f"system file {text!r} must end in .toml; other formats are read by System.from_file")
+            raise SpecError(f"system file {quote(text)} must end in .toml; other formats are read by System.from_file")
         return cls.preset(text, **overrides)
 
     @classmethod
@@ -257,9 +265,9 @@ class System:
                 f"{self.unit_accelerators}"
             )
         if self.networks and device is not None:
-            raise SpecError(f"system {self.name}: its device is {self.device.name!r} already")
+            raise SpecError(f"system {self.name}: its device is {quote(self.device.name)} already")
         level = "scale_up" if not self.networks else f"scale_up_{len(self.networks) + 1}"
-        return replace(
+        return dataclasses.replace(
             self,
             device=self.device if device is None else device,
             networks=(*self.networks, fabric.network(level, span, ports=ports)),
@@ -273,6 +281,7 @@ class System:
         nics_per_device: int | None = None,
         count: int | None = None,
         device: Device | None = None,
+        replace: bool = False,
     ) -> System:
         """Choose the network that joins the copies of :meth:`replicate`, or all accelerators directly.
 
@@ -289,6 +298,8 @@ class System:
             Accelerators, in a system without a scale-up network.
         device
             The accelerator, in a system without a scale-up network.
+        replace
+            Whether it may take the place of a scale-out network that the system has, as presets do.
         """
         fabric = parse_fabric(fabric, self.name)
         own = 1 if self.nics is None else self.nics.count
@@ -296,11 +307,16 @@ class System:
         if self.networks:
             if count is not None or device is not None:
                 raise SpecError(f"system {self.name}: with a scale-up network, use replicate(n) instead of count=")
-            return replace(self, joined=ScaleOut(fabric, ports))
+            if self.joined is not None and not parse_flag(replace, "replace"):
+                raise SpecError(
+                    f"system {self.name}: it has a scale-out network already; give replace=True to put this one in its "
+                    "place"
+                )
+            return dataclasses.replace(self, joined=ScaleOut(fabric, ports))
         if count is None:
             raise SpecError(f"system {self.name}: scale_out without a scale-up network needs count=")
         span = positive(count, "count", self.name)
-        return replace(
+        return dataclasses.replace(
             self,
             device=self.device if device is None else _device(device, self.name),
             networks=(fabric.network("scale_out", span, ports=ports),),
@@ -309,12 +325,17 @@ class System:
 
     def replicate(self, n: int) -> System:
         """Take ``n`` copies, joined by the scale-out network."""
-        return replace(self, units=positive(n, "replicate", self.name))
+        return dataclasses.replace(self, units=positive(n, "replicate", self.name))
 
     @property
     def accelerators(self) -> int:
         """Number of accelerators."""
         return self.unit_accelerators * self.units
+
+    def __hash__(self) -> int:
+        # equal systems have all of these in common; networks and overrides themselves hold lists and dictionaries
+        changed = tuple(sorted(self.overrides.items(), key=str))
+        return hash((self.name, self.stack, self.unit_accelerators, self.units, changed))
 
     @property
     def label(self) -> str:
@@ -388,7 +409,7 @@ class System:
 
 def _device(value: object, system: str) -> Device:
     if not isinstance(value, Device):
-        raise SpecError(f"system {system}: device is {value!r}; it must be a Device object, such as Device('gpu')")
+        raise SpecError(f"system {system}: device is {quote(value)}; it must be a Device object, such as Device('gpu')")
     return value
 
 
@@ -402,4 +423,4 @@ def as_system(value: SystemLike) -> System:
         return value
     if isinstance(value, str):
         return System.preset(value)
-    raise SpecError(f"system {value!r} is neither a System nor the name of a preset")
+    raise SpecError(f"system {quote(value)} is neither a System nor the name of a preset")

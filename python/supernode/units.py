@@ -2,22 +2,26 @@
 
 Strings such as ``"400 Gbit/s"``, ``"256 MiB"`` or ``"350 ns"`` become integers in the base units of the
 specification: bit/s, bytes and femtoseconds. The map of unit words is closed, and case matters in it: ``Gb`` is a bit
-unit, ``GB`` a byte unit, ``MB`` is 10^6 bytes and ``MiB`` 2^20. Numbers without a unit are taken in the base unit. All
+unit, ``GB`` a byte unit, ``MB`` is 10^6 bytes and ``MiB`` 2^20. Rates, times and powers need a unit: 300 could be
+nanoseconds to the one who wrote it. Only zero is the same in every unit. Sizes may be plain numbers of bytes. All
 arithmetic is rational, so nothing is rounded: a quantity that is not a whole number of base units is an error.
+
+Cost: linear in the length of the text. The pattern of a number is possessive, so it never goes back.
 """
 
 from __future__ import annotations
 
 import operator
 import re
-import reprlib
 from collections.abc import Mapping
 from fractions import Fraction
 from numbers import Rational
 
 from supernode.errors import SizeOverflowError, UnitError
+from supernode.quoting import quote
 
 __all__ = [
+    "MAX_LATENCY",
     "POWER_UNITS",
     "RATE_UNITS",
     "SIZE_UNITS",
@@ -28,14 +32,18 @@ __all__ = [
     "format_rate",
     "format_size",
     "format_time",
+    "parse_latency",
     "parse_power",
     "parse_rate",
     "parse_size",
     "parse_time",
 ]
 
-#: What a caller may pass for a quantity: a number in base units, or a number and a unit word.
+#: What a caller may pass for a quantity: a number and a unit word, or for sizes a plain number of bytes.
 Quantity = int | float | str
+
+#: Largest latency in the core, in femtoseconds.
+MAX_LATENCY = 10**15 - 1
 
 #: Largest value of the core's integers.
 U64_MAX = 2**64 - 1
@@ -79,7 +87,7 @@ _NCCL_SUFFIXES = {s: f for i, c in enumerate("KMGT", 1) for s, f in ((c, 2 ** (1
 #: Text with more characters than this in its number is refused: no quantity needs them.
 _MAX_DIGITS = 1000
 
-_NUMBER = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)\s*(\S*)\s*")
+_NUMBER = re.compile(r"\s*+([+-]?(?:\d[\d_]*+\.?\d*+|\.\d++)(?:[eE][+-]?\d{1,3})?+)\s*+(\S*+)\s*+")
 
 
 def as_integer(value: object) -> int | None:
@@ -88,7 +96,7 @@ def as_integer(value: object) -> int | None:
         return None
     try:
         return operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
+    except Exception:  # __index__ may be anyone's
         return None
 
 
@@ -98,7 +106,7 @@ def parse_rate(value: Quantity, what: str = "rate") -> int:
     Parameters
     ----------
     value
-        Text such as ``"400 Gbit/s"``, ``"50 GB/s"`` or ``"16 GiB/s"``, or a number in bit/s.
+        Text such as ``"400 Gbit/s"``, ``"50 GB/s"`` or ``"16 GiB/s"``.
     what
         Name of the quantity in error messages.
 
@@ -123,11 +131,11 @@ def parse_time(value: Quantity, what: str = "time", *, zero: bool = False) -> in
     Parameters
     ----------
     value
-        Text such as ``"350 ns"`` or ``"1.5 us"``, or a number in femtoseconds.
+        Text such as ``"350 ns"`` or ``"1.5 us"``.
     what
         Name of the quantity in error messages.
     zero
-        Whether zero is allowed.
+        Whether zero is allowed, and then without a unit, too.
 
     Returns
     -------
@@ -142,6 +150,20 @@ def parse_time(value: Quantity, what: str = "time", *, zero: bool = False) -> in
         If it does not fit 64 bits.
     """
     return _parse(value, what, TIME_UNITS, "fs", examples="350 ns, 1.5 us", zero=zero)
+
+
+def parse_latency(value: Quantity, what: str = "latency", *, zero: bool = False) -> int:
+    """Parse the latency of a link, a switch or a step of software: as :func:`parse_time`, and less than a second.
+
+    Raises
+    ------
+    UnitError
+        If the text, the unit or the range is not valid.
+    """
+    latency = parse_time(value, what, zero=zero)
+    if latency > MAX_LATENCY:
+        raise UnitError(f"{what}: {quote(value)} is not valid; a latency must be less than 1 s")
+    return latency
 
 
 def parse_size(value: Quantity, what: str = "size") -> int:
@@ -168,7 +190,7 @@ def parse_size(value: Quantity, what: str = "size") -> int:
         If it does not fit 64 bits.
     """
     units = {**SIZE_UNITS, **_NCCL_SUFFIXES}
-    return _parse(value, what, units, "B", examples="8, 8G (binary, as in nccl-tests), 256 MiB, 1 GB")
+    return _parse(value, what, units, "B", examples="8, 8G (binary, as in nccl-tests), 256 MiB, 1 GB", bare=True)
 
 
 def parse_power(value: Quantity, what: str = "power") -> int:
@@ -177,7 +199,7 @@ def parse_power(value: Quantity, what: str = "power") -> int:
     Parameters
     ----------
     value
-        Text such as ``"1.2 GW"`` or ``"120 kW"``, or a number in watts.
+        Text such as ``"1.2 GW"`` or ``"120 kW"``.
     what
         Name of the quantity in error messages.
 
@@ -197,27 +219,34 @@ def parse_power(value: Quantity, what: str = "power") -> int:
 
 
 def _parse(
-    value: Quantity, what: str, units: Mapping[str, int], base: str, *, examples: str, zero: bool = False
+    value: Quantity,
+    what: str,
+    units: Mapping[str, int],
+    base: str,
+    *,
+    examples: str,
+    zero: bool = False,
+    bare: bool = False,
 ) -> int:
+    """Return a quantity in base units; ``bare`` ones need no unit."""
     whole = as_integer(value)
-    shown = _shown(value if whole is None else whole)
+    shown = quote(value if whole is None else whole)
+    unit = ""
     if isinstance(value, str):
         number, unit = _split(value, what, examples)
         if unit and unit not in units:
-            raise UnitError(f"{what}: unknown unit {unit!r} in {shown}; valid units: {', '.join(units)}")
-        if not unit and base != "B" and 0 < number < 2**63:
-            # 300 could be nanoseconds to the one who wrote it; bytes are what nccl-tests means by a number alone, and
-            # what TOML has no integer for is written as text
-            raise UnitError(f"{what}: {shown} has no unit; valid units: {', '.join(units)}")
-        exact = number * units.get(unit, 1)
+            raise UnitError(f"{what}: unknown unit {quote(unit)} in {shown}; valid units: {', '.join(units)}")
     elif whole is not None:
-        exact = Fraction(whole)
+        number = Fraction(whole)
     elif isinstance(value, float | Rational) and not isinstance(value, bool):
         if value != value or value in (float("inf"), float("-inf")):
             raise UnitError(f"{what}: {shown} is not finite; for example {examples}")
-        exact = Fraction(value)
+        number = Fraction(value)
     else:
         raise UnitError(f"{what}: {shown} is not a quantity; for example {examples}")
+    if not unit and not bare and not (zero and number == 0):
+        raise UnitError(f"{what}: {shown} has no unit; for example {examples}; valid units: {', '.join(units)}")
+    exact = number * units.get(unit, 1)
     if exact < 0 or (exact == 0 and not zero):
         bound = "zero or more" if zero else "more than zero"
         raise UnitError(f"{what}: {shown} must be {bound}; for example {examples}")
@@ -231,16 +260,10 @@ def _parse(
 def _split(text: str, what: str, examples: str) -> tuple[Fraction, str]:
     match = _NUMBER.fullmatch(text)
     if match is None:
-        raise UnitError(f"{what}: {text!r} is not a number and a unit; for example {examples}")
+        raise UnitError(f"{what}: {quote(text)} is not a number and a unit; for example {examples}")
     if len(match[1]) > _MAX_DIGITS:
-        raise UnitError(f"{what}: {reprlib.repr(text)} has more than {_MAX_DIGITS} digits; for example {examples}")
+        raise UnitError(f"{what}: {quote(text)} has more than {_MAX_DIGITS} digits; for example {examples}")
     return Fraction(match[1].replace("_", "")), match[2]
-
-
-def _shown(value: object) -> str:
-    """Return what the user gave; Python itself refuses to write very large integers."""
-    large = isinstance(value, int) and value.bit_length() > 1024
-    return f"an integer of {value.bit_length()} bits" if large else repr(value)  # type: ignore[attr-defined]
 
 
 def format_rate(bits: int) -> str:

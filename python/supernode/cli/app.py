@@ -11,6 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from supernode.cli import file_commands, inspect_commands, run_commands
+from supernode.cli.once import OnceCommand
+from supernode.cli.words import in_cli_words
 from supernode.core import versions
 from supernode.errors import SupernodeError
 from supernode.terminal import use_plain_warnings
@@ -21,7 +23,6 @@ app = typer.Typer(
     name="supernode",
     help="Simulate collective communication on AI supernodes, packet by packet.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -53,7 +54,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("schema", file_commands.schema),
 )
 for _name, _function in _COMMANDS:
-    app.command(_name)(_interruptible(_function))
+    app.command(_name, cls=OnceCommand)(_interruptible(_function))
 
 
 def _print_version(wanted: bool) -> None:
@@ -77,7 +78,7 @@ def main(args: list[str] | None = None) -> None:
     try:
         app(args)
     except SupernodeError as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {in_cli_words(str(error))}\n")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from supernode.cli.words import in_cli_words
 from supernode.errors import SpecError
 from supernode.schema import system_schema
 from supernode.system import System
@@ -66,7 +68,7 @@ def convert(
     }
     system = System.from_file(source, from_format, **options)
     left_out = system.save(target, to_format)
-    print_warnings((*system.notes(), *left_out))
+    print_warnings(in_cli_words(text) for text in (*system.notes(), *left_out))
     sys.stderr.write(f"wrote {target}\n")
 
 
@@ -84,4 +86,8 @@ def _by_name(values: Sequence[str] | None, option: str) -> Quantity | dict[str, 
         return values[0]
     if not all(equals and name for name, equals, _ in pairs):
         raise SpecError(f"{option}: {', '.join(values)}: give one value, or LINK=VALUE each time")
-    return {name.strip(): text.strip() for name, _, text in pairs}
+    found: dict[str, Quantity] = {name.strip(): text.strip() for name, _, text in pairs}
+    if len(found) < len(pairs):
+        twice = next(name for name, times in Counter(name.strip() for name, *_ in pairs).items() if times > 1)
+        raise SpecError(f"{option} {twice} is given twice")
+    return found

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import wraps
 from typing import Annotated, Any, Optional
 
 import numpy as np
 import typer
 
+from supernode import core
+from supernode.dtypes import DTYPES
 from supernode.errors import SpecError
-from supernode.options import RunOptions
+from supernode.fabric.base import ROUTINGS
+from supernode.options import FIDELITIES, FLOW_CONTROLS, RECORDS, RunOptions
+from supernode.quoting import quote
+from supernode.stack import stacks
 from supernode.system import System
 from supernode.units import Quantity
 
-__all__ = ["build_system", "overrides_of", "with_run_options"]
+__all__ = ["build_system", "completing", "overrides_of", "with_run_options"]
 
 # (keyword of simulate, type, flags, help)
 _TABLE: tuple[tuple[str, Any, tuple[str, ...], str], ...] = (
@@ -46,41 +51,81 @@ _TABLE: tuple[tuple[str, Any, tuple[str, ...], str], ...] = (
     ("memory_limit", str, ("--memory-limit",), "Memory that a run may take; by default 80 % of what is free."),
     ("skip", bool, ("--skip/--no-skip",), "Jump over periods that repeat; exact."),
     ("self_check", bool, ("--self-check/--no-self-check",), "Compare a small case with the same in full."),
-    ("timeout", float, ("--timeout",), "Wall-clock seconds at which to stop."),
+    ("timeout", str, ("--timeout", "-T"), "Wall-clock time at which to stop: seconds, or '2 s'."),
     ("progress", bool, ("--progress/--no-progress",), "Progress bar on stderr."),
 )
 
 
-def with_run_options(command: Callable[..., None]) -> Callable[..., None]:
+def completing(names: Callable[[], Sequence[str]]) -> Callable[[str], list[str]]:
+    """Return what completes a word in a shell: the names that begin with it."""
+    return lambda incomplete: [name for name in names() if name.startswith(incomplete)]
+
+
+def with_run_options(
+    *, idle: Collection[str] = (), more: Sequence[inspect.Parameter] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command one option for each keyword of ``simulate``.
 
-    The command receives those that were given as its keyword ``options``, ready for ``simulate``, and the repeatable
-    ``--set NAME=VALUE`` as ``overrides``.
-    """
+    The command receives those that were given as its keyword ``options``, ready for ``simulate``.
 
+    Parameters
+    ----------
+    idle
+        Keywords that mean nothing to the command: it has no such options.
+    more
+        Further options, which the command receives as its keyword ``more``.
+    """
+    return lambda command: _with_options(command, [row for row in _TABLE if row[0] not in idle], more)
+
+
+def _with_options(
+    command: Callable[..., None],
+    table: Sequence[tuple[str, Any, tuple[str, ...], str]],
+    more: Sequence[inspect.Parameter],
+) -> Callable[..., None]:
     @wraps(command)
     def wrapped(**arguments: Any) -> None:
-        given = {name: arguments.pop(name) for name, *_ in _TABLE}
+        given = {name: arguments.pop(name) for name, *_ in table}
+        if more:
+            arguments["more"] = {p.name: arguments.pop(p.name) for p in more}
         options: Any = {name: value for name, value in given.items() if value is not None}
         if "placement" in options:
             options["placement"] = _placement(options["placement"])
+        if "timeout" in options:
+            options["timeout"] = _seconds(options["timeout"])
         command(**arguments, options=options)
 
-    own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "options"]
+    hidden = ("options", "more")
+    own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name not in hidden]
     shared = [
         inspect.Parameter(
             name,
             inspect.Parameter.KEYWORD_ONLY,
             default=None,
             # typer reads the annotation at run time and wants this spelling of "or None"
-            annotation=Annotated[Optional[kind], typer.Option(*flags, help=text, show_default=False)],  # noqa: UP045
+            annotation=Annotated[Optional[kind], typer.Option(*flags, help=text, **_complete(name))],  # noqa: UP045
         )
-        for name, kind, flags, text in _TABLE
+        for name, kind, flags, text in table
     ]
-    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + shared
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + shared + list(more)
     setattr(wrapped, "__signature__", inspect.Signature(parameters))  # noqa: B010
     wrapped.__annotations__ = {p.name: p.annotation for p in parameters}
     return wrapped
+
+
+def _complete(name: str) -> dict[str, Any]:
+    """Return the arguments of an option: its values complete in a shell where they are a closed list."""
+    values: dict[str, Callable[[], Sequence[str]]] = {
+        "algorithm": core.algorithms,
+        "dtype": lambda: list(DTYPES),
+        "fidelity": lambda: FIDELITIES,
+        "flow_control": lambda: FLOW_CONTROLS,
+        "record": lambda: RECORDS,
+        "routing": lambda: ROUTINGS,
+        "stack": stacks,
+    }
+    more = {"autocompletion": completing(values[name])} if name in values else {}
+    return {"show_default": False, **more}
 
 
 def check_complete() -> set[str]:
@@ -94,7 +139,9 @@ def overrides_of(settings: Sequence[str] | None) -> dict[str, Quantity | bool]:
     for setting in settings or ():
         name, equals, text = setting.partition("=")
         if not equals or not name:
-            raise SpecError(f"--set {setting!r} is not NAME=VALUE; for example --set link_latency='300 ns'")
+            raise SpecError(f"--set {quote(setting)} is not NAME=VALUE; for example --set link_latency='300 ns'")
+        if name.strip() in found:
+            raise SpecError(f"--set {name.strip()} is given twice")
         found[name.strip()] = _value(text.strip())
     return found
 
@@ -117,11 +164,18 @@ def _placement(text: str) -> Any:
     try:
         return np.array([int(part) for part in text.split(",")], dtype=np.int64)
     except (ValueError, OverflowError):
-        raise SpecError(f"placement: {text!r} is not a list of numbers with commas") from None
+        raise SpecError(f"placement: {quote(text)} is not a list of numbers with commas") from None
 
 
-def split_options(options: RunOptions) -> tuple[Mapping[str, Any], list[str]]:
+def _seconds(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def split_options(options: RunOptions) -> tuple[dict[str, Any], list[str]]:
     """Take the algorithms out of the options of a bench."""
-    rest = dict(options)
+    rest: dict[str, Any] = dict(options)
     names = str(rest.pop("algorithm", "auto"))
     return rest, [n.strip() for n in names.split(",") if n.strip()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -11,8 +12,11 @@ import typer
 from supernode import nccl_tests
 from supernode.api import simulate
 from supernode.benchmark import bench as run_bench
+from supernode.cli import nccl_options
 from supernode.cli.inspect_commands import Collective, Settings, System
 from supernode.cli.options import build_system, overrides_of, split_options, with_run_options
+from supernode.cli.words import in_cli_words
+from supernode.collectives import Barrier, parse_name
 from supernode.errors import SpecError
 from supernode.files import check_file, check_folder, check_format
 from supernode.job import load_job
@@ -21,20 +25,33 @@ from supernode.terminal import print_warnings
 
 __all__ = ["bench", "run"]
 
+#: Format of tables, where none is asked for.
+DEFAULT_FORMAT = "parquet"
+
 Output = Annotated[
     Optional[Path],  # noqa: UP045 - typer's spelling
     typer.Option("--output", "-o", metavar="DIR", help="Write tables and metadata there.", show_default=False),
 ]
-Format = Annotated[str, typer.Option("--format", help="parquet or arrow.")]
+Format = Annotated[
+    Optional[str],  # noqa: UP045 - typer's spelling
+    typer.Option("--format", help="Format of tables: parquet or arrow [default: parquet].", show_default=False),
+]
 
 
-@with_run_options
+@with_run_options(more=nccl_options.parameters())
 def bench(
     collective: Collective,
     system: System,
     options: Any,
-    minbytes: Annotated[str, typer.Option("--minbytes", "-b", help="Smallest size.")] = "8",
-    maxbytes: Annotated[str, typer.Option("--maxbytes", "-e", help="Largest size.")] = "8G",
+    more: Any,
+    minbytes: Annotated[
+        Optional[str],  # noqa: UP045 - typer's spelling
+        typer.Option("--minbytes", "-b", help="Smallest size [default: 8].", show_default=False),
+    ] = None,
+    maxbytes: Annotated[
+        Optional[str],  # noqa: UP045 - typer's spelling
+        typer.Option("--maxbytes", "-e", help="Largest size [default: 8G].", show_default=False),
+    ] = None,
     stepfactor: Annotated[
         Optional[int],  # noqa: UP045 - typer's spelling
         typer.Option("--stepfactor", "-f", help="Factor between sizes [default: 2].", show_default=False),
@@ -45,25 +62,33 @@ def bench(
     ] = None,
     sizes_text: Annotated[
         Optional[str],  # noqa: UP045 - typer's spelling
-        typer.Option("--sizes", help="Sizes instead of -b, -e and -f, e.g. '8:8G:x4'.", show_default=False),
+        typer.Option("--sizes", help="Sizes instead of -b, -e, -f and -i, e.g. '8:8G:x4'.", show_default=False),
     ] = None,
     json: Annotated[
         Optional[Path],  # noqa: UP045 - typer's spelling
         typer.Option("--json", "-J", metavar="FILE", help="Write nccl-tests' JSON.", show_default=False),
     ] = None,
     output: Output = None,
-    format: Format = "parquet",
+    format: Format = None,
     settings: Settings = None,
 ) -> None:
-    """Run a collective over sizes and print the table of nccl-tests."""
-    points = sizes(minbytes, maxbytes, x=stepfactor, step=stepbytes) if sizes_text is None else parse_sizes(sizes_text)
+    """Run a collective over sizes and print the table of nccl-tests.
+
+    Options are those of nccl-tests where both have them.
+    """
+    points = _points(collective, minbytes, maxbytes, stepfactor, stepbytes, sizes_text)
     rest, algorithms = split_options(options)
+    ranks = nccl_options.ranks_of(more)
+    if ranks is not None:
+        if "ranks" in rest:
+            raise SpecError("--ranks and -g or -t both say how many ranks there are; give one of them")
+        rest["ranks"] = ranks
+    nccl_options.check_operation(output)
     machine = build_system(system, settings)
     if json is not None:
         check_file(json)
-    check_format(format)
-    if output is not None:
-        check_folder(output)
+    _check_output(output, format)
+    print_warnings(nccl_options.remarks(more))
     lines = [f"supernode bench {collective} on {machine.label}, {machine.accelerators} accelerators"]
     printed = False
 
@@ -77,28 +102,53 @@ def bench(
     done = run_bench(collective, machine, sizes=points, algorithms=algorithms, on_row=show, **rest)
     mean = sum(row["busbw_gbytes_s"] for row in done.rows) / len(done.rows)
     typer.echo(f"# Avg bus bandwidth    : {mean:g}")
-    print_warnings(done.warnings)
-    if json is not None:
-        done.to_nccl_tests(json)
+    _warn(done.warnings)
+    written = [] if json is None else [done.to_nccl_tests(json)]
     if output is not None:
-        done.save(output, format)
+        written += done.save(output, format or DEFAULT_FORMAT)
+    elif set(done.tables()) - {"summary"}:
+        _warn([f"record: {', '.join(done.tables()[1:])} were recorded and not written; give -o DIR"])
+    for path in written:
+        sys.stderr.write(f"wrote {path}\n")
+
+
+def _points(
+    collective: str, first: str | None, last: str | None, factor: int | None, step: str | None, text: str | None
+) -> list[int]:
+    """Return the sizes that the options ask for, refusing those that contradict each other."""
+    given = [flag for flag, value in (("-b", first), ("-e", last), ("-f", factor), ("-i", step)) if value is not None]
+    if text is not None and given:
+        raise SpecError(f"--sizes and {' '.join(given)} both say which sizes there are; give one of them")
+    if parse_name(collective) == Barrier.name and (given or text is not None):
+        raise SpecError(f"{given[0] if given else '--sizes'} has no effect: a barrier moves no data")
+    if text is not None:
+        return parse_sizes(text)
+    return sizes("8" if first is None else first, "8G" if last is None else last, x=factor, step=step)
+
+
+def _check_output(output: Path | None, format: str | None) -> None:
+    """Find out before anything runs whether the files can be written."""
+    if format is not None:
+        check_format(format)
+        if output is None:
+            raise SpecError(f"--format {format} has no effect: no tables are written; give -o DIR, or leave it out")
+    if output is not None:
+        check_folder(output)
+
+
+def _warn(texts: Iterable[str]) -> None:
+    print_warnings(in_cli_words(text) for text in texts)
 
 
 def run(
     job: Annotated[Path, typer.Argument(help="TOML file with the keywords of simulate.", show_default=False)],
     output: Output = None,
-    format: Format = "parquet",
+    format: Format = None,
     settings: Settings = None,
 ) -> None:
     """Run one collective as a job file describes it."""
-    if job.is_dir():
-        raise SpecError(f"job file {str(job)!r} is a directory")
-    if not job.is_file():
-        raise SpecError(f"job file {str(job)!r} does not exist")
     system, collective, options = load_job(job, overrides_of(settings))
-    check_format(format)
-    if output is not None:
-        check_folder(output)
+    _check_output(output, format)
     result = simulate(system, collective, **options)
     typer.echo(
         f"{result.collective} of {result.size_bytes} B on {result.system}, {result.n_ranks} ranks\n"
@@ -108,7 +158,9 @@ def run(
         f"algorithm  {result.algorithm}, protocol {result.protocol}, fidelity {result.fidelity}\n"
         f"bottleneck {result.bottleneck}"
     )
-    print_warnings(result.warnings)
+    _warn(result.warnings)
     if output is not None:
-        for path in result.save(output, format):
+        for path in result.save(output, format or DEFAULT_FORMAT):
             sys.stderr.write(f"wrote {path}\n")
+    elif set(result.tables()) - {"summary"}:
+        _warn([f"record: {', '.join(result.tables()[1:])} were recorded and not written; give -o DIR"])

@@ -8,7 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from supernode import core
 from supernode.errors import FabricError, SpecError
-from supernode.names import canonical
+from supernode.names import canonical, plain_text
+from supernode.quoting import quote
 from supernode.spec import LinkSpec, NetworkSpec
 from supernode.units import Quantity, as_integer, parse_size
 
@@ -20,6 +21,7 @@ __all__ = [
     "Network",
     "buffer_bytes",
     "flag",
+    "medium_of",
     "packet_bytes",
     "parse_fabric",
     "parse_kind",
@@ -27,6 +29,9 @@ __all__ = [
     "plane_links",
     "positive",
 ]
+
+#: Largest packet in the core, with its overhead.
+MAX_PACKET = 65_535
 
 #: Ports that an accelerator can have, as in the core.
 MAX_PORTS = 1 << 14
@@ -62,6 +67,8 @@ class Network:
     optical_one_in
         By dimension, 0, or every how many links one is optical whatever the others are made of: those between racks or
         cubes whose inside is copper.
+    ports
+        By tier of a tree, ports of the switch hardware, 0 where they are not known; empty if none are.
     label
         Family and sizes of a graph that follows a rule; empty for others.
     form
@@ -75,6 +82,7 @@ class Network:
     names: tuple[str, ...] = ()
     per_cable: tuple[int, ...] = ()
     optical_one_in: tuple[int, ...] = ()
+    ports: tuple[int, ...] = ()
     label: str = ""
     form: Mapping[str, Any] = field(default_factory=dict)
 
@@ -102,7 +110,7 @@ def positive(value: object, what: str, fabric: str) -> int:
     """Return a whole number of at least 1, or raise :class:`FabricError`."""
     number = as_integer(value)
     if number is None or not 1 <= number < 2**32:
-        raise FabricError(f"fabric {fabric}: {what} is {value!r}; it must be a whole number from 1 to {2**32 - 1}")
+        raise FabricError(f"fabric {fabric}: {what} is {quote(value)}; it must be a whole number from 1 to {2**32 - 1}")
     return number
 
 
@@ -125,15 +133,20 @@ def plane_links(count: int, links: int, fabric: str) -> list[int]:
 def flag(value: object, what: str, fabric: str) -> bool:
     """Return a bool, or raise :class:`FabricError`: the text ``"false"`` is not one."""
     if not isinstance(value, bool):
-        raise FabricError(f"fabric {fabric}: {what} is {value!r}; it must be True or False")
+        raise FabricError(f"fabric {fabric}: {what} is {quote(value)}; it must be True or False")
     return value
+
+
+def medium_of(value: object, fabric: str) -> str:
+    """Return what a link is made of, or raise :class:`FabricError`."""
+    return plain_text(value, f"fabric {fabric}: medium", FabricError)
 
 
 def parse_fabric(value: object, system: str) -> Fabric:
     """Return the fabric, or raise :class:`SpecError` with the valid classes."""
     if isinstance(value, type) or not isinstance(value, Fabric):
         raise SpecError(
-            f"system {system}: fabric is {value!r}; "
+            f"system {system}: fabric is {quote(value)}; "
             "it must be a Switched, FatTree, Torus, Mesh, Ring, FullMesh, Graph, Dragonfly, DragonflyPlus, HyperX or "
             "Hypercube object"
         )
@@ -159,7 +172,7 @@ def parse_routing(name: str, *, graph: bool = False) -> str:
     if policy in GRAPH_ROUTINGS and not graph:
         valid = ", ".join(r for r in ROUTINGS if r not in GRAPH_ROUTINGS)
         raise SpecError(
-            f"routing {name!r} is for explicit graphs: Graph, Dragonfly, DragonflyPlus, HyperX, Hypercube "
+            f"routing {quote(name)} is for explicit graphs: Graph, Dragonfly, DragonflyPlus, HyperX, Hypercube "
             f"(valid here: {valid})"
         )
     return policy
@@ -181,19 +194,24 @@ def buffer_bytes(buffer: Quantity | None, link: LinkSpec, payload: int, overhead
     int or None
         Bytes.
     """
-    if buffer is None or buffer == "unlimited":
+    if buffer is None or (isinstance(buffer, str) and buffer == "unlimited"):
         return None
-    if buffer != "auto":
-        return parse_size(buffer, "buffer")
     packet = payload + overhead
+    if not isinstance(buffer, str) or buffer != "auto":
+        size = parse_size(buffer, "buffer")
+        if size < 2 * packet:
+            raise SpecError(
+                f"buffer: {size} B are too few; it must hold two full packets, {2 * packet} B, or be 'unlimited'"
+            )
+        return size
     in_flight = -(-2 * link.latency_fs * link.rate // (8 * 10**15))
     return (-(-in_flight // packet) + 8) * packet
 
 
 def packet_bytes(payload: Quantity, overhead: Quantity) -> tuple[int, int]:
     """Parse payload and overhead of a packet, in bytes; only the overhead may be zero."""
-    extra = 0 if overhead == 0 else parse_size(overhead, "overhead")
+    extra = 0 if as_integer(overhead) == 0 else parse_size(overhead, "overhead")
     full = parse_size(payload, "payload")
-    if full + extra >= 2**32:
-        raise SpecError(f"payload and overhead together are {full + extra} B; at most {2**32 - 1} B")
+    if full + extra > MAX_PACKET:
+        raise SpecError(f"payload and overhead together are {full + extra} B; at most {MAX_PACKET} B")
     return full, extra

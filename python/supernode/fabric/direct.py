@@ -7,9 +7,9 @@ from math import prod
 from typing import Any
 
 from supernode.errors import FabricError
-from supernode.fabric.base import buffer_bytes, flag, packet_bytes, positive
+from supernode.fabric.base import buffer_bytes, flag, medium_of, packet_bytes, positive
 from supernode.spec import FullMeshShape, LinkSpec, NetworkSpec, SwitchSpec, TorusShape
-from supernode.units import Quantity, parse_rate, parse_time
+from supernode.units import Quantity, parse_latency, parse_rate
 
 __all__ = ["direct_network", "per_dimension"]
 
@@ -41,11 +41,11 @@ def direct_network(
     rates = per_dimension(bandwidth, "bandwidth", len(shape.dims), name)
     latencies = per_dimension(latency, "latency", len(shape.dims), name)
     specs = [
-        LinkSpec(parse_rate(rate, "bandwidth"), parse_time(time, "latency"), medium)
+        LinkSpec(parse_rate(rate, "bandwidth"), parse_latency(time, "latency"), medium_of(medium, name))
         for rate, time in zip(rates, latencies, strict=True)
     ]
     buffers = [buffer_bytes(buffer, link, full, extra) for link in specs]
-    router = SwitchSpec(parse_time(hop_latency, "hop_latency", zero=True), flag(cut_through, "cut_through", name))
+    router = SwitchSpec(parse_latency(hop_latency, "hop_latency", zero=True), flag(cut_through, "cut_through", name))
     return NetworkSpec(
         name=name,
         span=span,

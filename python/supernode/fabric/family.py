@@ -13,11 +13,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from supernode.errors import FabricError, SizeOverflowError
-from supernode.fabric.base import Network, buffer_bytes, flag, packet_bytes, parse_kind, parse_routing, positive
+from supernode.fabric.base import (
+    Network,
+    buffer_bytes,
+    flag,
+    medium_of,
+    packet_bytes,
+    parse_kind,
+    parse_routing,
+    positive,
+)
 from supernode.fabric.fit import Open
 from supernode.fabric.parts import CHANNELS, MAX_SWITCHES, check_size
 from supernode.spec import GraphShape, LinkSpec, NetworkSpec, SwitchSpec
-from supernode.units import Quantity, parse_rate, parse_time
+from supernode.units import Quantity, parse_latency, parse_rate
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,7 +126,7 @@ class Family(ABC):
     @property
     def accelerators(self) -> int:
         """Number of accelerators that the fabric joins; where a size is open, a dragonfly's most, others' fewest."""
-        return int(self.terminals) * self._blueprint("fabric").homes
+        return self._size("terminals", "fabric") * self._blueprint("fabric").homes
 
     @property
     def switches(self) -> int:
@@ -172,8 +181,8 @@ class Family(ABC):
         """Parse a class of links; what is not given is as for the links to accelerators."""
         return LinkSpec(
             parse_rate(self.bandwidth if rate is None else rate, f"{what}bandwidth"),
-            parse_time(self.latency if latency is None else latency, f"{what}latency"),
-            self.medium if medium is None else medium,
+            parse_latency(self.latency if latency is None else latency, f"{what}latency"),
+            medium_of(self.medium if medium is None else medium, "fabric"),
         )
 
     def _check(self, plan: Blueprint, name: str, ports: int) -> None:
@@ -201,7 +210,7 @@ class Family(ABC):
     def _spec(self, plan: Blueprint, name: str, span: int, shape: GraphShape) -> NetworkSpec:
         payload, overhead = packet_bytes(self.payload, self.overhead)
         links = [self._link(None, None, None), *plan.links]
-        latency = parse_time(self.switch_latency, "switch_latency", zero=True)
+        latency = parse_latency(self.switch_latency, "switch_latency", zero=True)
         buffers = [buffer_bytes(self.buffer, link, payload, overhead) for link in links]
         return NetworkSpec(
             name=name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -10,6 +11,7 @@ from supernode.fabric.base import (
     Network,
     buffer_bytes,
     flag,
+    medium_of,
     packet_bytes,
     parse_kind,
     parse_routing,
@@ -17,10 +19,14 @@ from supernode.fabric.base import (
     positive,
 )
 from supernode.fabric.sizing import Sized, size_fat_tree
+from supernode.quoting import quote
 from supernode.spec import LinkSpec, NetworkSpec, SwitchSpec
-from supernode.units import Quantity, parse_rate, parse_time
+from supernode.units import Quantity, as_integer, parse_latency, parse_rate
 
 __all__ = ["FatTree"]
+
+#: A ratio as text; short, because exponents and long numbers would take long.
+_RATIO = re.compile(r"\s*+(\d{1,9}(?:\.\d{1,9})?)\s*+(?:[:/]\s*+(\d{1,9}(?:\.\d{1,9})?)\s*+)?")
 
 #: Taken, and reported as assumed, where a user gives no latency.
 ASSUMED = {"link_latency": "300 ns", "trunk_latency": "500 ns", "switch_latency": "300 ns"}
@@ -78,7 +84,8 @@ class FatTree:
     medium: str = ""
 
     def __post_init__(self) -> None:
-        self.network("fabric", self.rails if isinstance(self.rails, int) else 1, ports=self.planes or 1)
+        rails = positive(self.rails, "rails", "fabric")
+        self.network("fabric", rails, ports=1 if self.planes is None else positive(self.planes, "planes", "fabric"))
 
     def network(self, name: str, span: int, *, ports: int = 1) -> Network:
         """Build the network of ``span`` accelerators with ``ports`` NICs each."""
@@ -90,9 +97,10 @@ class FatTree:
             )
         sized = self._size(name, positive(span, "count", name), ports // planes)
         payload, overhead = packet_bytes(self.payload, self.overhead)
-        host = LinkSpec(parse_rate(self.link, "link"), self._latency("link_latency"), self.medium)
+        medium = medium_of(self.medium, name)
+        host = LinkSpec(parse_rate(self.link, "link"), self._latency("link_latency"), medium)
         trunk_rate = host.rate if self.trunk is None else parse_rate(self.trunk, "trunk")
-        trunk = LinkSpec(trunk_rate, self._latency("trunk_latency"), self.medium)
+        trunk = LinkSpec(trunk_rate, self._latency("trunk_latency"), medium)
         switch = SwitchSpec(
             self._latency("switch_latency"),
             flag(self.cut_through, "cut_through", name),
@@ -122,20 +130,20 @@ class FatTree:
         given = self.oversubscription
         try:
             if isinstance(given, str):
-                down, _, up = given.partition(":")
-                ratio = Fraction(down) / Fraction(up or 1)
+                found = _RATIO.fullmatch(given)
+                ratio = Fraction(found[1]) / Fraction(found[2] or 1) if found else Fraction(0)
             else:
                 ratio = Fraction(given).limit_denominator(1024)
-        except (ValueError, ZeroDivisionError, TypeError, OverflowError):
+        except Exception:  # no number, not finite, or of a class that does its own arithmetic
             ratio = Fraction(0)
-        if ratio <= 0:
-            raise FabricError(f"oversubscription {given!r} is not a positive ratio; for example 1, 2, 1.5 or '3:1'")
-        return ratio
+        if ratio <= 0 or max(ratio.numerator, ratio.denominator) >= 2**32:
+            raise FabricError(f"oversubscription {quote(given)} is not a positive ratio, such as 1, 2, 1.5 or '3:1'")
+        return Fraction(int(ratio.numerator), int(ratio.denominator))  # of Python's own integers
 
     def _size(self, name: str, span: int, links: int) -> Sized:
-        tiers = 1 if self.tiers is None else self.tiers
-        if isinstance(tiers, bool) or tiers not in (1, 2, 3):
-            raise FabricError(f"fabric {name}: tiers is {tiers!r}; it must be 1, 2 or 3")
+        tiers = 1 if self.tiers is None else as_integer(self.tiers)
+        if tiers is None or not 1 <= tiers <= 3:
+            raise FabricError(f"fabric {name}: tiers is {quote(self.tiers)}; it must be 1, 2 or 3")
         return size_fat_tree(
             name,
             span,
@@ -149,7 +157,7 @@ class FatTree:
 
     def _latency(self, key: str) -> int:
         given = getattr(self, key)
-        return parse_time(ASSUMED[key] if given is None else given, key, zero=key == "switch_latency")
+        return parse_latency(ASSUMED[key] if given is None else given, key, zero=key == "switch_latency")
 
     def _notes(self, name: str, span: int, sized: Sized) -> tuple[str, ...]:
         notes = []

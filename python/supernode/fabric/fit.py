@@ -14,6 +14,7 @@ from math import prod
 
 from supernode.errors import FabricError
 from supernode.fabric.base import positive
+from supernode.quoting import quote
 
 __all__ = ["MOST", "Open", "closed_dims", "open_dims"]
 
@@ -74,10 +75,10 @@ class Open:
 def open_dims(dims: Sequence[int | None], fabric: str) -> list[int | None]:
     """Check dimensions of which one may be open (``None``)."""
     if isinstance(dims, str) or not isinstance(dims, Sequence) or not dims:
-        raise FabricError(f"fabric {fabric}: dims is {dims!r}; it must be one or more whole numbers, such as (4, 4, 4)")
+        raise FabricError(f"fabric {fabric}: dims is {quote(dims)}; it must be whole numbers, such as (4, 4, 4)")
     found = [None if d is None else positive(d, "a dimension", fabric) for d in dims]
     if found.count(None) > 1:
-        raise FabricError(f"fabric {fabric}: dims is {dims!r}; one dimension may be open, not {found.count(None)}")
+        raise FabricError(f"fabric {fabric}: dims is {quote(dims)}; one dimension may be open, not {found.count(None)}")
     return found
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import NoneType
 
 from supernode.errors import FabricError
 from supernode.fabric.base import Network, buffer_bytes, flag, packet_bytes, parse_kind, parse_routing, positive
 from supernode.fabric.parts import MAX_WEIGHT, Edge, SwitchNode, as_edge, as_switch, check_size, paired, shown
 from supernode.fabric.reach import unjoined, unreachable
+from supernode.names import plain_text
+from supernode.quoting import quote
 from supernode.spec import GraphShape, LinkSpec, NetworkSpec, SwitchSpec
-from supernode.units import Quantity, as_integer, parse_rate, parse_time
+from supernode.units import Quantity, as_integer, parse_latency, parse_rate
 
 __all__ = ["Edge", "Graph", "SwitchNode"]
 
@@ -97,9 +100,13 @@ class Graph:
     def __post_init__(self) -> None:
         for field in ("accelerators", "edges", "switches"):
             value = getattr(self, field)
-            if isinstance(value, str) or not isinstance(value, Iterable):
-                raise FabricError(f"fabric graph: {field} is {value!r}; it must be a list")
-            object.__setattr__(self, field, tuple(value))
+            try:
+                items = None if isinstance(value, str | bytes) else tuple(value)
+            except Exception:  # __iter__ may be anyone's
+                items = None
+            if items is None:
+                raise FabricError(f"fabric graph: {field} is {quote(value)}; it must be a list")
+            object.__setattr__(self, field, items)
         if not self.accelerators:
             raise FabricError("fabric graph: it has no accelerators")
         self.network("graph", len(self.accelerators))
@@ -141,7 +148,7 @@ class Graph:
         edges = [as_edge(edge) for edge in self.edges]
         if not edges and len(vertices) > 1:
             raise FabricError("fabric graph: it has no edges")
-        if self.directed:
+        if flag(self.directed, "directed", "graph"):
             edges = paired(edges)
         links: dict[tuple[LinkSpec, int], int] = {}
         counts: dict[tuple[int, int, int], int] = {}
@@ -149,11 +156,15 @@ class Graph:
         for edge in edges:
             ends = (self._end(edge, edge.a, vertices), self._end(edge, edge.b, vertices))
             if ends[0] == ends[1]:
-                raise FabricError(f"fabric graph: {shown(edge)} joins {edge.a!r} to itself")
+                raise FabricError(f"fabric graph: {shown(edge)} joins {quote(edge.a)} to itself")
             look = (edge.rate, edge.latency, edge.medium, edge.weight)
-            number = parsed.get(look) if all(isinstance(part, Hashable) for part in look) else None
+            # what is of another type is refused below, and may not be hashable
+            known = all(type(part) in (str, int, NoneType) for part in look)
+            number = parsed.get(look) if known else None
             if number is None:
-                number = parsed[look] = links.setdefault((self._link(edge), _weight(edge)), len(links))
+                number = links.setdefault((self._link(edge), _weight(edge)), len(links))
+                if known:
+                    parsed[look] = number
             key = (*ends, number)
             if (ends[1], ends[0], number) in counts:
                 key = (ends[1], ends[0], number)
@@ -165,7 +176,7 @@ class Graph:
         forwarding, notes = self._forwards(pairs)
         router = None
         if forwarding:
-            latency = parse_time(self.switch_latency, "switch_latency of the graph", zero=True)
+            latency = parse_latency(self.switch_latency, "switch_latency of the graph", zero=True)
             router = kinds.setdefault(SwitchSpec(latency, flag(self.cut_through, "cut_through", "graph")), len(kinds))
         shape = GraphShape(
             switches=len(self._nodes),
@@ -180,8 +191,8 @@ class Graph:
 
     def _forwards(self, pairs: list[tuple[int, int]]) -> tuple[bool, tuple[str, ...]]:
         """Return whether accelerators forward, and a note if the graph says so and not the caller."""
-        if self.forwarding not in (None, False, True):
-            raise FabricError(f"fabric graph: forwarding is {self.forwarding!r}; it must be True, False or None")
+        if self.forwarding is not None and not isinstance(self.forwarding, bool):
+            raise FabricError(f"fabric graph: forwarding is {quote(self.forwarding)}; it must be True, False or None")
         span, switches = len(self.accelerators), len(self._nodes)
         missing = None if self.forwarding else unreachable(span, switches, pairs)
         if not self.forwarding and missing is None:
@@ -189,7 +200,7 @@ class Graph:
         apart = unjoined(span, switches, pairs)
         if apart is not None and self.forwarding is not False:
             a, b = (self.accelerators[i] for i in apart)
-            raise FabricError(f"fabric graph: no path joins {a!r} and {b!r}")
+            raise FabricError(f"fabric graph: no path joins {quote(a)} and {quote(b)}")
         if missing is None:
             return True, ()
         a, b = (self.accelerators[i] for i in missing)
@@ -197,25 +208,29 @@ class Graph:
             # beside switches an accelerator that hangs on another one is rather a slip than a router
             which = "forwarding=False" if self.forwarding is False else "forwarding=True would let them"
             raise FabricError(
-                f"fabric graph: no path through switches joins {a!r} and {b!r}; accelerators do not forward ({which})"
+                f"fabric graph: no path through switches joins {quote(a)} and {quote(b)}; "
+                f"accelerators do not forward ({which})"
             )
-        return True, (f"accelerators forward: there are no switches, and no edge joins {a!r} and {b!r}",)
+        return True, (f"accelerators forward: there are no switches, and no edge joins {quote(a)} and {quote(b)}",)
 
     def _vertices(self) -> dict[str, int]:
         names = [*self.accelerators, *(node.name for node in self._nodes)]
         for name in names:
             if not isinstance(name, str) or not name:
-                raise FabricError(f"fabric graph: {name!r} is not the name of a vertex; it must be text")
+                raise FabricError(f"fabric graph: {quote(name)} is not the name of a vertex; it must be text")
+            plain_text(name, "fabric graph: the name of a vertex", FabricError)
         vertices = {name: number for number, name in enumerate(names)}
         if len(vertices) != len(names):
             twice = next(name for name, times in Counter(names).items() if times > 1)
-            raise FabricError(f"fabric graph: the name {twice!r} is given twice")
+            raise FabricError(f"fabric graph: the name {quote(twice)} is given twice")
         return vertices
 
     def _end(self, edge: Edge, name: str, vertices: dict[str, int]) -> int:
         number = vertices.get(name) if isinstance(name, str) else None
         if number is None:
-            raise FabricError(f"fabric graph: {shown(edge)} ends at {name!r}, which is no accelerator or switch of it")
+            raise FabricError(
+                f"fabric graph: {shown(edge)} ends at {quote(name)}, which is no accelerator or switch of it"
+            )
         return number
 
     def _link(self, edge: Edge) -> LinkSpec:
@@ -227,18 +242,17 @@ class Graph:
                     f"fabric graph: {shown(edge)} has no {what}; give it to the edge, or to the graph as {what}="
                 )
         medium = self.medium if edge.medium is None else edge.medium
-        if not isinstance(medium, str):
-            raise FabricError(f"fabric graph: medium of {shown(edge)} is {medium!r}; it must be text")
+        plain_text(medium, f"fabric graph: medium of {shown(edge)}", FabricError)
         return LinkSpec(
             parse_rate(rate, f"rate of {shown(edge)}"),  # type: ignore[arg-type]
-            parse_time(latency, f"latency of {shown(edge)}"),  # type: ignore[arg-type]
+            parse_latency(latency, f"latency of {shown(edge)}"),  # type: ignore[arg-type]
             medium,
         )
 
     def _switch_spec(self, node: SwitchNode) -> SwitchSpec:
         latency = self.switch_latency if node.latency is None else node.latency
         return SwitchSpec(
-            parse_time(latency, f"latency of switch {node.name!r}", zero=True),
+            parse_latency(latency, f"latency of switch {quote(node.name)}", zero=True),
             flag(self.cut_through if node.cut_through is None else node.cut_through, "cut_through", "graph"),
             flag(
                 self.in_network_reduce if node.in_network_reduce is None else node.in_network_reduce,
@@ -255,10 +269,10 @@ class Graph:
         for number, node in enumerate(self._nodes, start=len(self.accelerators)):
             if node.radix is None:
                 continue
-            radix = positive(node.radix, f"radix of switch {node.name!r}", "graph")
+            radix = positive(node.radix, f"radix of switch {quote(node.name)}", "graph")
             if used[number] > radix:
                 raise FabricError(
-                    f"fabric graph: switch {node.name!r} has {used[number]} links, more than its radix of {radix}"
+                    f"fabric graph: switch {quote(node.name)} has {used[number]} links, more than its radix of {radix}"
                 )
 
     def _notes(self, shape: GraphShape) -> tuple[str, ...]:
@@ -274,7 +288,7 @@ def _weight(edge: Edge) -> int:
     weight = as_integer(edge.weight)
     if weight is None or not 1 <= weight <= MAX_WEIGHT:
         raise FabricError(
-            f"fabric graph: weight of {shown(edge)} is {edge.weight!r}; "
+            f"fabric graph: weight of {shown(edge)} is {quote(edge.weight)}; "
             f"it must be a whole number from 1 to {MAX_WEIGHT}"
         )
     return weight

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from supernode.errors import FabricError, SizeOverflowError
 from supernode.fabric.base import positive
+from supernode.quoting import quote
 from supernode.units import Quantity
 
 __all__ = [
@@ -116,7 +117,7 @@ def as_edge(value: object) -> Edge:
         return value
     if isinstance(value, tuple | list) and len(value) == 2:
         return Edge(*value)
-    raise FabricError(f"fabric graph: {value!r} is not an edge; it must be an Edge or a pair of names")
+    raise FabricError(f"fabric graph: {quote(value)} is not an edge; it must be an Edge or a pair of names")
 
 
 def as_switch(value: object) -> SwitchNode:
@@ -125,12 +126,12 @@ def as_switch(value: object) -> SwitchNode:
         return SwitchNode(value)
     if isinstance(value, SwitchNode):
         return value
-    raise FabricError(f"fabric graph: {value!r} is not a switch; it must be a SwitchNode or a name")
+    raise FabricError(f"fabric graph: {quote(value)} is not a switch; it must be a SwitchNode or a name")
 
 
 def shown(edge: Edge) -> str:
     """Word an edge in an error."""
-    return f"edge {edge.a!r} - {edge.b!r}"
+    return f"edge {quote(edge.a)} - {quote(edge.b)}"
 
 
 def paired(edges: Iterable[Edge]) -> list[Edge]:
@@ -143,8 +144,8 @@ def paired(edges: Iterable[Edge]) -> list[Edge]:
         back = replace(edge, a=edge.b, b=edge.a)
         if total[back] != count:
             raise FabricError(
-                f"fabric graph: {count} links lead from {edge.a!r} to {edge.b!r} and {total[back]} of the same "
-                "rate, latency and weight back; links are full duplex"
+                f"fabric graph: {count} links lead from {quote(edge.a)} to {quote(edge.b)} and {total[back]} of the "
+                "same rate, latency and weight back; links are full duplex"
             )
         if back not in found:
             found[edge] = replace(edge, count=count)

@@ -8,6 +8,7 @@ from supernode.fabric.base import (
     Network,
     buffer_bytes,
     flag,
+    medium_of,
     packet_bytes,
     parse_kind,
     parse_routing,
@@ -15,7 +16,7 @@ from supernode.fabric.base import (
     positive,
 )
 from supernode.spec import Clos, LinkSpec, NetworkSpec, SwitchSpec
-from supernode.units import Quantity, parse_rate, parse_time
+from supernode.units import Quantity, parse_latency, parse_rate
 
 __all__ = ["Switched"]
 
@@ -74,9 +75,13 @@ class Switched:
         planes = positive(self.planes, "planes", name)
         links = positive(self.links, "links", name) * positive(ports, "ports", name)
         payload, overhead = packet_bytes(self.payload, self.overhead)
-        link = LinkSpec(parse_rate(self.bandwidth, "bandwidth"), parse_time(self.latency, "latency"), self.medium)
+        link = LinkSpec(
+            parse_rate(self.bandwidth, "bandwidth"),
+            parse_latency(self.latency, "latency"),
+            medium_of(self.medium, name),
+        )
         switch = SwitchSpec(
-            parse_time(self.switch_latency, "switch_latency", zero=True),
+            parse_latency(self.switch_latency, "switch_latency", zero=True),
             flag(self.cut_through, "cut_through", name),
             flag(self.in_network_reduce, "in_network_reduce", name),
         )

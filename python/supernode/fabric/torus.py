@@ -9,9 +9,10 @@ from math import prod
 from supernode.errors import FabricError
 from supernode.fabric.base import Network, parse_kind, positive
 from supernode.fabric.direct import direct_network
-from supernode.fabric.fit import MOST, closed_dims
+from supernode.fabric.fit import MOST, closed_dims, open_dims
+from supernode.quoting import quote
 from supernode.spec import TorusShape
-from supernode.units import Quantity
+from supernode.units import Quantity, as_integer
 
 __all__ = ["Mesh", "Ring", "Torus"]
 
@@ -41,10 +42,15 @@ def torus_shape(
                 f"k x k x 2k or k x 2k x 2k with k of 3 or more{why}"
             )
         return TorusShape(list(dims), rings, doubled if twist else [])
-    pairs = [tuple(pair) for pair in twist]
-    if not all(len(p) == 2 and all(type(i) is int and 0 <= i < len(dims) for i in p) for p in pairs):
-        raise FabricError(f"fabric {name}: twist is {twist!r}; it must be true, false or pairs of dimensions from 0")
-    return TorusShape(list(dims), rings, [(a, b) for a, b in pairs])
+    try:
+        pairs = [tuple(map(as_integer, pair)) for pair in twist]
+    except Exception:  # no list, or none of pairs
+        pairs = [()]
+    if not all(len(p) == 2 and all(i is not None and 0 <= i < len(dims) for i in p) for p in pairs):
+        raise FabricError(
+            f"fabric {name}: twist is {quote(twist)}; it must be true, false or pairs of dimensions from 0"
+        )
+    return TorusShape(list(dims), rings, [(a, b) for a, b in pairs if a is not None and b is not None])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +97,7 @@ class Torus:
     medium: str = ""
 
     def __post_init__(self) -> None:
-        if self.twist is True and None in self.dims:
+        if self.twist is True and None in open_dims(self.dims, "fabric"):
             # which side is twice another is only known with the number of accelerators
             replace(self, twist=False)
             return
@@ -100,9 +106,9 @@ class Torus:
     def network(self, name: str, span: int, *, ports: int = 1) -> Network:
         """Build the network of ``span`` accelerators, which must be the product of the dimensions."""
         dims = closed_dims(self.dims, positive(span, "count", name), name, most=MOST)
-        wraps = [self.wrap] * len(dims) if isinstance(self.wrap, bool) else list(self.wrap)
+        wraps = list(self.wrap) if isinstance(self.wrap, Sequence) else [self.wrap] * len(dims)
         if len(wraps) != len(dims) or not all(isinstance(w, bool) for w in wraps):
-            raise FabricError(f"fabric {name}: wrap is {self.wrap!r}; it must be one bool, or {len(dims)} of them")
+            raise FabricError(f"fabric {name}: wrap is {quote(self.wrap)}; it must be one bool, or {len(dims)} of them")
         shape = torus_shape(dims, wraps, self.twist, name)
         spec = direct_network(
             name,

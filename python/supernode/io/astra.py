@@ -25,7 +25,7 @@ from supernode.fabric.torus import Torus
 from supernode.io.found import Found, Options
 from supernode.io.text import load_plain
 from supernode.names import unknown
-from supernode.units import Quantity
+from supernode.units import Quantity, format_rate, format_time
 
 __all__ = ["read_astra"]
 
@@ -103,10 +103,10 @@ def _inner(blocks: list[str], sizes: list[int]) -> tuple[str, int]:
     return family, runs[family]
 
 
-def _rate(value: object, dimension: int) -> int:
+def _rate(value: object, dimension: int) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2**40:
         raise FabricError(f"bandwidth of dimension {dimension} is {value!r}; it must be a positive number of GB/s")
-    return int(Fraction(str(value)) * 2**30 * 8)
+    return format_rate(int(Fraction(str(value)) * 2**30 * 8))
 
 
 def _latency(value: object, dimension: int, options: Options) -> Quantity:
@@ -114,10 +114,10 @@ def _latency(value: object, dimension: int, options: Options) -> Quantity:
         raise FabricError(f"latency of dimension {dimension} is {value!r}; it must be a number of ns")
     if value == 0:
         return options.latency("", f"dimension {dimension}")
-    return int(Fraction(str(value)) * 10**6)
+    return format_time(int(Fraction(str(value)) * 10**6))
 
 
-def _direct(block: str, sizes: list[int], rates: list[int], latencies: list[Quantity], options: Options) -> Network:
+def _direct(block: str, sizes: list[int], rates: list[str], latencies: list[Quantity], options: Options) -> Network:
     given: dict[str, Any] = options.packets()
     given.pop("routing", None)
     family = Torus if block == "Ring" else FullMesh

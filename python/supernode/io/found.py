@@ -12,9 +12,10 @@ from supernode.errors import FabricError, SpecError
 from supernode.fabric.base import Network
 from supernode.fabric.graph import Graph
 from supernode.fabric.parts import Edge, SwitchNode, shown
-from supernode.filetext import read_text
+from supernode.filetext import as_path, read_text
 from supernode.names import canonical, unknown
 from supernode.nics import Nics
+from supernode.quoting import quote
 from supernode.spec import GraphShape
 from supernode.units import Quantity, parse_time
 
@@ -91,16 +92,14 @@ class Options:
         values: dict[str, Any] = {canonical("keyword", name, valid): value for name, value in given.items()}
         names, device = values.get("accelerators"), values.get("device")
         if names is not None and (isinstance(names, str) or not isinstance(names, Sequence)):
-            raise SpecError(f"accelerators: {names!r} is not a list of names")
+            raise SpecError(f"accelerators: {quote(names)} is not a list of names")
         if device is not None and not isinstance(device, Device):
-            raise SpecError(f"device: {device!r} is not a Device")
+            raise SpecError(f"device: {quote(device)} is not a Device")
         for key in ("name", "routing", "kind"):
             if values.get(key) is not None and not isinstance(values[key], str):
-                raise SpecError(f"{key}: {values[key]!r} is not a text")
+                raise SpecError(f"{key}: {quote(values[key])} is not a text")
         if values.get("hints") is not None:
-            if not isinstance(values["hints"], str | Path):
-                raise SpecError(f"hints: {values['hints']!r} is not the path of a file")
-            values["hints"] = read_text(Path(values["hints"]))
+            values["hints"] = read_text(as_path(values["hints"], "hints"))
         return cls(**values)
 
     def rate(self, link: str, place: str) -> Quantity:

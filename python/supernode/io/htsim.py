@@ -158,8 +158,8 @@ def _link(file: _File, tier: int, options: Options) -> LinkSpec:
     latency = file.get(tier, "downlink_latency_ns")
     if not gbps:
         raise FabricError(f"tier {tier}: downlink_speed_gbps is 0")
-    given = latency * 10**6 if latency else options.latency("", f"tier {tier}")
-    rate = parse_rate(gbps * 10**9, f"downlink_speed_gbps of tier {tier}")
+    given = f"{latency} ns" if latency else options.latency("", f"tier {tier}")
+    rate = parse_rate(f"{gbps} Gbit/s", f"downlink_speed_gbps of tier {tier}")
     return LinkSpec(rate, parse_time(given, f"downlink_latency_ns of tier {tier}"))
 
 
@@ -167,4 +167,4 @@ def _switch(file: _File, tier: int, options: Options) -> SwitchSpec:
     given = file.tiers[tier].get("switch_latency_ns")
     if given is None:
         return SwitchSpec(parse_time(options.switch_latency or 0, "switch_latency", zero=True))
-    return SwitchSpec(parse_time(given * 10**6, f"switch_latency_ns of tier {tier}", zero=True))
+    return SwitchSpec(parse_time(f"{given} ns", f"switch_latency_ns of tier {tier}", zero=True))

@@ -28,7 +28,8 @@ from supernode.io.found import Draft, Found, Options
 from supernode.io.infragraph_model import Device, EdgeModel, Endpoint, Infrastructure, Link
 from supernode.io.text import load_plain
 from supernode.names import unknown
-from supernode.units import Quantity
+from supernode.quoting import quote
+from supernode.units import Quantity, format_rate, format_time
 
 __all__ = ["read_infragraph"]
 
@@ -69,6 +70,7 @@ class _Reader:
         self.model = model
         self.options = options
         self.devices = {device.name: device for device in model.devices}
+        self.instances = {instance.name: instance for instance in model.instances}
         self.bodies: dict[str, _Body] = {}
         self.links: dict[str, Link] = {}
         for link in (*(link for device in model.devices for link in device.links), *model.links):
@@ -150,7 +152,7 @@ class _Reader:
     def _outer(self, end: Endpoint) -> Iterator[str]:
         """Write out the endpoint of an instance."""
         name, indices = _slice(end.instance, end.instance)
-        instances = {i.name: i for i in self.model.instances}
+        instances = self.instances
         if name not in instances:
             raise unknown("instance", name, instances)
         parts = list(self._inner(instances[name].device, end.component))
@@ -215,8 +217,8 @@ class _Reader:
         if physical is not None and physical.latency is not None:
             latency = _value(physical.latency, {"ns": 10**6, "us": 10**9, "ms": 10**12}, place)
         return (
-            self.options.rate(link.name, place) if bits is None else bits,
-            latency or self.options.latency(link.name, place),
+            self.options.rate(link.name, place) if bits is None else format_rate(bits),
+            format_time(latency) if latency else self.options.latency(link.name, place),
         )
 
 
@@ -262,9 +264,10 @@ def _value(choices: Any, factors: dict[str, int], place: str) -> int | None:
     for unit, factor in factors.items():
         value = getattr(choices, unit)
         if value is not None and choices.choice in (None, unit):
-            exact = Fraction(str(value)) * factor if isfinite(value) else Fraction(-1)
+            whole = isinstance(value, int)
+            exact = (Fraction(value) if whole else Fraction(str(value)) if isfinite(value) else Fraction(-1)) * factor
             if exact < 0 or exact >= 2**64:
-                raise FabricError(f"{place}: {unit} is {value}; it must be a number from 0 to {2**64 // factor}")
+                raise FabricError(f"{place}: {unit} is {quote(value)}; it must be a number from 0 to {2**64 // factor}")
             return int(exact)
     return None
 

@@ -27,7 +27,7 @@ from supernode.io.found import Draft, Found, Options
 from supernode.io.nccl_nics import assign
 from supernode.io.nccl_tree import Node, Tree, pci_rate, read_tree
 from supernode.io.text import load_xml
-from supernode.units import Quantity, parse_rate, parse_time
+from supernode.units import Quantity, format_rate, format_time, parse_rate, parse_time
 
 __all__ = ["read_nccl"]
 
@@ -177,7 +177,9 @@ def _pcie(draft: Draft, tree: Tree, options: Options) -> None:
 
 
 def _rate(node: Node, options: Options) -> Quantity:
-    return options.rate("pci", node.name) if not node.states_rate else pci_rate(node.speed, node.width, node.name)
+    if not node.states_rate:
+        return options.rate("pci", node.name)
+    return format_rate(pci_rate(node.speed, node.width, node.name))
 
 
 def _share(draft: Draft, tree: Tree, shared: set[str]) -> None:
@@ -192,7 +194,7 @@ def _share(draft: Draft, tree: Tree, shared: set[str]) -> None:
     times = [parse_time(edge.latency, "link_latency") for edge, own in ends if own and edge.latency is not None]
     inside = max(min(times, default=4 * 10**6) // 4, 1)
     draft.edges = [
-        replace(edge, latency=parse_time(edge.latency, "link_latency") - own * inside)
+        replace(edge, latency=format_time(parse_time(edge.latency, "link_latency") - own * inside))
         if own and edge.latency is not None
         else edge
         for edge, own in ends
@@ -208,7 +210,7 @@ def _share(draft: Draft, tree: Tree, shared: set[str]) -> None:
         if node.name not in {s.name for s in draft.switches}:
             draft.switches.append(SwitchNode(node.name))
         rate = int(min(Fraction(total[node.name] or 10**12), Fraction(2**62)))
-        draft.edges += [Edge(gpu.name, node.name, rate, inside) for gpu in node.gpus]
+        draft.edges += [Edge(gpu.name, node.name, format_rate(rate), format_time(inside)) for gpu in node.gpus]
         draft.warnings.append(
             f"{' and '.join(gpu.name for gpu in node.gpus)} are in one <pci> ({node.busid}): they share its links; "
             "what joins them inside is taken to be no limit"

@@ -6,6 +6,7 @@ dictionaries that are their weights.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -58,7 +59,7 @@ def read_graph(graph: Any, options: Options) -> Found:
         raise SpecError(f"{type(graph).__name__} is not a graph of NetworkX or rustworkx")
     labels = [name for name, _ in nodes]
     if len(set(labels)) != len(labels):
-        twice = next(name for name in labels if labels.count(name) > 1)
+        twice = next(name for name, times in Counter(labels).items() if times > 1)
         raise SpecError(f"two vertices are called {twice!r}")
     return draft("graph", nodes, edges, attributes, options, directed=directed).found(options)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from supernode.device import Device
 from supernode.errors import SpecError
 from supernode.files import check_file, write_bytes
-from supernode.filetext import decode, naming, read_bytes
+from supernode.filetext import as_path, decode, naming, read_bytes
 from supernode.io.astra import read_astra
 from supernode.io.dot import write_dot
 from supernode.io.expand import expand
@@ -25,6 +25,7 @@ from supernode.io.links import read_ns3, read_simai
 from supernode.io.nccl import read_nccl
 from supernode.io.toml import write_toml
 from supernode.names import canonical
+from supernode.quoting import quote, shortened
 from supernode.validity import checked
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def read_file(path: str | Path, format: str | None, options: Options) -> System:
     """
     from supernode.system import System
 
-    target = Path(path)
+    target = as_path(path, "file")
     chosen = None if format is None else canonical("format", format, tuple(FORMATS))
     data = read_bytes(target)
     known = foreign(data)
@@ -145,15 +146,15 @@ def to_system(found: Found, options: Options) -> System:
 
 _ROOT = re.compile(r"<(?:\w+:)?(graphml|system)[\s>]")
 _KEYS = (
-    (re.compile(r'^\s*"?(?:npus_count|topology)"?\s*:', re.MULTILINE), "astra-sim"),
-    (re.compile(r'(?:^|[{,])\s*"?(?:devices|instances)"?\s*:', re.MULTILINE), "infragraph"),
+    (re.compile(r'^[ \t]*+"?(?:npus_count|topology)"?[ \t]*+:', re.MULTILINE), "astra-sim"),
+    (re.compile(r'(?:^|[{,])[ \t]*+"?(?:devices|instances)"?[ \t]*+:', re.MULTILINE), "infragraph"),
 )
 _NOT = (
     (
-        re.compile(r'"?scheduling-policy"?\s*:'),
+        re.compile(r'"?scheduling-policy"?[ \t]*+:'),
         "it is a system file of ASTRA-sim; give it as hints= beside network.yml",
     ),
-    (re.compile(r'"?logical-dims"?\s*:'), "it is a logical topology of ns-3; give the physical one"),
+    (re.compile(r'"?logical-dims"?[ \t]*+:'), "it is a logical topology of ns-3; give the physical one"),
 )
 
 
@@ -222,13 +223,16 @@ def render(system: System, format: str) -> tuple[str, tuple[str, ...]]:
 
 def write_file(system: System, path: str | Path, format: str | None) -> tuple[str, ...]:
     """Write a system to a file, whole or not at all, and return what the format leaves out."""
-    target = Path(path)
+    target = as_path(path, "output")
     if format is None:
         suffix = target.suffix.lower()
         names = [n for n, f in FORMATS.items() if suffix in f.extensions and f.write is not None]
         if not names:
             known = ", ".join(e for f in FORMATS.values() if f.write is not None for e in f.extensions)
-            raise SpecError(f"{target.name}: no format is written with extension {suffix!r}; use {known}, or format=")
+            raise SpecError(
+                f"{shortened(target.name, 200)}: no format is written with extension {quote(suffix)}; "
+                f"use {known}, or format="
+            )
         format = names[0]
     text, warnings = render(system, format)
     check_file(target)

@@ -11,6 +11,7 @@ import msgspec
 from supernode.errors import SpecError
 from supernode.extras import extra
 from supernode.filetext import shortened
+from supernode.nesting import check_levels
 
 __all__ = ["Line", "lines", "load_plain", "load_xml"]
 
@@ -57,12 +58,13 @@ def load_plain(text: str) -> Any:
     if text.lstrip()[:1] in ("{", "["):
         try:
             return msgspec.json.decode(text)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, RecursionError, ValueError, OverflowError) as error:
             raise SpecError(f"not valid JSON: {error}, in {len(text.splitlines())} lines") from None
     with extra("yaml", "YAML needs PyYAML"):
         import yaml
     # libyaml is ten times faster, where PyYAML was built with it
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    check_levels(text)
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=loader)):
             raise SpecError("aliases of YAML (*name) are not read: write the values out")

@@ -19,6 +19,7 @@ from supernode.preset import Core, ScaleOut
 from supernode.presetfile import FORMAT
 from supernode.spec import Clos, GraphShape, LinkSpec, NetworkSpec, SwitchSpec, TorusShape
 from supernode.units import Quantity, format_rate, format_size, format_time, parse_rate, parse_size, parse_time
+from supernode.validity import checked
 
 if TYPE_CHECKING:
     from supernode.system import System
@@ -36,7 +37,8 @@ def write_toml(system: System) -> str:
     SpecError
         If a name has characters that no file can hold.
     """
-    system.to_spec()
+    # what is written can be read
+    checked(system)
     top: _Table = {"format": FORMAT, "name": system.label, "stack": system.stack}
     if system.units > 1:
         top["units"] = system.units
@@ -102,7 +104,10 @@ def _network(network: Network) -> _Table:
             _link(link, cable) | ({"optical_one_in": one} if one else {})
             for link, cable, one in zip(spec.links, cables, optics, strict=False)
         ],
-        "switches": [_switch(switch) for switch in spec.switches],
+        "switches": [
+            _switch(switch, ports)
+            for switch, ports in zip(spec.switches, chain(network.ports, repeat(0)), strict=False)
+        ],
     }
     if not spec.dateline:
         table["dateline"] = False
@@ -118,12 +123,14 @@ def _link(spec: LinkSpec, per_cable: int = 1) -> _Table:
     return {"rate": format_rate(spec.rate), "latency": format_time(spec.latency_fs), **medium, **cable}
 
 
-def _switch(spec: SwitchSpec) -> _Table:
+def _switch(spec: SwitchSpec, ports: int = 0) -> _Table:
     table: _Table = {"latency": format_time(spec.latency_fs)}
     if not spec.cut_through:
         table["cut_through"] = False
     if spec.in_network_reduce:
         table["in_network_reduce"] = True
+    if ports:
+        table["ports"] = ports
     return table
 
 
@@ -157,7 +164,12 @@ def _topology(spec: NetworkSpec, names: Sequence[str]) -> _Table:
 
 
 def _tier(core: Core) -> _Table:
-    return {"up": core.up, "parallel": core.parallel, "link": _link(core.link), "switch": _switch(core.switch)}
+    return {
+        "up": core.up,
+        "parallel": core.parallel,
+        "link": _link(core.link),
+        "switch": _switch(core.switch, core.ports),
+    }
 
 
 def _scale_out(joined: ScaleOut) -> _Table:

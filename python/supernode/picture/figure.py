@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from supernode.errors import SpecError
 from supernode.extras import extra
 from supernode.files import check_file, write_bytes
+from supernode.filetext import as_path
 from supernode.picture.build import picture_of
 from supernode.picture.layout import render
+from supernode.quoting import quote
 
 if TYPE_CHECKING:
     from supernode.system import System
@@ -60,7 +62,7 @@ class Figure:
         number = isinstance(scale, int | float) and not isinstance(scale, bool)
         if not number or not 0 < scale * scale * self.width * self.height <= MAX_PIXELS or scale < 0.05:
             raise SpecError(
-                f"picture: scale {scale!r} is not valid; it must be a number from 0.05 that gives at most "
+                f"picture: scale {quote(scale)} is not valid; it must be a number from 0.05 that gives at most "
                 f"{MAX_PIXELS:,} pixels, and 1 is {self.width:.0f} x {self.height:.0f}"
             )
         with extra("plot", "a PNG needs vl-convert-python"):
@@ -88,10 +90,10 @@ class Figure:
         SpecError
             If the extension is neither, or the file cannot be written.
         """
-        target = Path(path)
+        target = as_path(path, "picture")
         kind = target.suffix.lower()
         if kind not in FORMATS:
-            raise SpecError(f"picture: {str(target)!r} does not end in one of {', '.join(FORMATS)}")
+            raise SpecError(f"picture: {quote(str(target))} does not end in one of {', '.join(FORMATS)}")
         check_file(target)
         write_bytes(target, self.png(scale) if kind == ".png" else self.svg.encode())
         return target
