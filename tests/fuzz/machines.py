@@ -179,8 +179,31 @@ def _family(w: _Writer, span: int) -> tuple[str, str, int]:
     return text, "dragonfly_plus", p * leaves * groups
 
 
+def _railed(w: _Writer, span: int) -> tuple[str, str, int]:
+    """A rail-optimised tree; rails that do not divide the hosts are refused, which is no case."""
+    text, _, _ = _fat_tree(w, span)
+    rails = w.rng.choice([d for d in range(1, span + 1) if span % d == 0 and d <= 8])
+    return text[:-1] + f", rails={rails})", "rails", span
+
+
+def _flat(w: _Writer, span: int) -> tuple[str, str, int]:
+    """A torus, mesh or full mesh over all accelerators of all copies."""
+    family = w.rng.choice(("Torus", "Mesh", "FullMesh"))
+    keys = f"dims={tuple(_factors(w.rng, span))}, {w.link()}, {w.packets(None, 'hop_latency')}"
+    return f"sn.{family}({keys})", family.lower(), span
+
+
+def _lattice(w: _Writer, span: int) -> tuple[str, str, int]:
+    """A HyperX with a number of switches that divides the accelerators."""
+    switches = w.rng.choice([d for d in range(2, span + 1) if span % d == 0])
+    policy = w.rng.choice(GRAPH_ROUTINGS)
+    keys = f"dims=({switches},), terminals={span // switches}, {w.link()}, {w.packets(None)}, routing={policy!r}"
+    return f"sn.HyperX({keys})", "hyperx", span
+
+
 _INNER = (_switched, _switched, _torus, _torus, _graph, _family)
-_OUTER = (_switched, _fat_tree, _fat_tree)
+_OUTER = (_switched, _fat_tree, _fat_tree, _railed)
+_DIRECT = (_flat, _lattice)
 
 
 def _device(w: _Writer) -> str:
@@ -233,8 +256,8 @@ def _nested(w: _Writer, start: str, span: int, family: str) -> Machine:
         units.append(span * copies)
         families.append(family)
     copies = rng.randint(2, 4)
-    outer = rng.choice(_OUTER)
-    text, family, _ = outer(w, units[-1] * copies)
-    ports = rng.choice((1, 1, 1, 2))
+    direct = rng.random() < 0.2
+    text, family, _ = rng.choice(_DIRECT if direct else _OUTER)(w, units[-1] * copies)
+    ports = 1 if direct else rng.choice((1, 1, 1, 2))
     start += f".scale_out({text}, nics_per_device={ports}).replicate({copies})"
     return Machine(start, units[-1] * copies, (*units, units[-1] * copies), (*families, family))

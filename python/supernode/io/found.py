@@ -98,6 +98,9 @@ class Options:
         for key in ("name", "routing", "kind"):
             if values.get(key) is not None and not isinstance(values[key], str):
                 raise SpecError(f"{key}: {quote(values[key])} is not a text")
+        forwarding = values.get("forwarding")
+        if forwarding is not None and not isinstance(forwarding, bool):
+            raise SpecError(f"forwarding: {quote(forwarding)} is not valid; it must be True, False or None")
         if values.get("hints") is not None:
             values["hints"] = read_text(as_path(values["hints"], "hints"))
         return cls(**values)
