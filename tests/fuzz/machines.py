@@ -190,7 +190,7 @@ def _flat(w: _Writer, span: int) -> tuple[str, str, int]:
     """A torus, mesh or full mesh over all accelerators of all copies."""
     family = w.rng.choice(("Torus", "Mesh", "FullMesh"))
     keys = f"dims={tuple(_factors(w.rng, span))}, {w.link()}, {w.packets(None, 'hop_latency')}"
-    return f"sn.{family}({keys})", family.lower(), span
+    return f"sn.{family}({keys})", {"FullMesh": "full_mesh"}.get(family, family.lower()), span
 
 
 def _lattice(w: _Writer, span: int) -> tuple[str, str, int]:
