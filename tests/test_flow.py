@@ -1,5 +1,7 @@
 """Flow fidelity from Python: closed forms, agreement with packets, tables, and what auto chooses."""
 
+import time
+
 import polars as pl
 import pytest
 
@@ -119,10 +121,39 @@ def test_progress_is_told() -> None:
         seen.append((delivered, total))
 
     # long enough to be asked many times on any machine
-    result = flow("nvl72:6", "all_to_all", size="64 MiB", algorithm="direct", progress=tell, record=["ranks"])
+    options = {"size": "64 MiB", "algorithm": "direct", "fold": False, "record": ["ranks"]}
+    result = flow("nvl72:6", "all_to_all", progress=tell, **options)
     delivered = [bytes_ for bytes_, _ in seen]
     received = sum(result.ranks["received_bytes"].to_pylist())
     assert delivered == sorted(delivered)
     assert 0 < delivered[-1] <= received
     # the whole is not known until the run is planned
     assert {total for _, total in seen} - {0} == {received}
+
+
+def test_flows_fold_where_packets_cannot() -> None:
+    # virtual channels of a torus have a place unlike the others; fluids have no channels
+    torus = System("t").scale_up(count=64, fabric=sn.Torus(dims=(4, 4, 4), bandwidth="45 GB/s", latency="300 ns"))
+    options = {"size": "1 MiB", "algorithm": "direct", "stack": "none", "record": ["ranks", "links"]}
+    folded, full = (flow(torus, "all_to_all", fold=f, **options) for f in (True, False))
+    assert (folded.folding["order"], folded.ranks.num_rows) == (64, 1)
+    assert folded.time_ns == pytest.approx(full.time_ns, rel=1e-6)
+    for table, column in [("ranks", "received_bytes"), ("links", "wire_bytes")]:
+        sums = [pl.DataFrame(r.expand(table)).get_column(column).sum() for r in (folded, full)]
+        assert sums[0] == sums[1]
+
+
+def test_a_ring_in_step_costs_what_one_rank_costs() -> None:
+    # 8,192 ranks send 134 million messages; they do alike, so one is simulated: 2 (p - 1) (a + n/p b)
+    start = time.process_time()
+    options = {"size": 8192 * 4096, "algorithm": "ring", "lanes": 1, "dtype": "int8"}
+    ring = flow(star(8192), "all_reduce", **options)
+    assert ring.time_fs == 2 * 8191 * (ALPHA_FS + 4096 * FS_PER_BYTE)
+    assert time.process_time() - start < 10
+
+
+def test_empty_messages_cost_what_they_are_worth() -> None:
+    options = {"size": 5, "algorithm": "direct", "lanes": 4, "chunks": 4, "dtype": "float16", "stack": "none"}
+    start = time.process_time()
+    flow("trn2-ultraserver", "all_to_all", **options)
+    assert time.process_time() - start < 1

@@ -11,6 +11,7 @@
 //! **Cost.** That of choosing plus that of the run. **Limits.** Estimates of packet-hops and memory come from a sample of
 //! ranks and are good to some ten percent.
 
+pub mod measured;
 mod memory;
 mod remarks;
 
@@ -46,6 +47,8 @@ pub struct Outcome {
     pub protocol: String,
     /// How closely it was looked at.
     pub fidelity: Fidelity,
+    /// Kind of fabric that joins the ranks, by which errors of fidelities were measured.
+    pub kind: String,
     /// Number of ranks.
     pub ranks: u32,
     /// Size after nccl-tests' rounding.
@@ -83,6 +86,7 @@ pub struct Plan {
     schedule: Box<dyn Schedule>,
     prediction: Prediction,
     width: flow::Width,
+    kind: String,
     folding: Folding,
     packet: bool,
     flow: bool,
@@ -245,6 +249,7 @@ impl Plan {
             schedule: choice.schedule,
             prediction: choice.prediction,
             width: flow::Width::new(&stage.fabric, &stage.placement, control)?,
+            kind: measured::kind(&stage.fabric, &stage.placement),
             packet: matches!(spec.fidelity, Selection::Auto | Selection::Only(Fidelity::Packet)),
             flow: spec.fidelity == Selection::Only(Fidelity::Flow),
             placement: stage.placement,
@@ -252,12 +257,17 @@ impl Plan {
         };
         if spec.fidelity == Selection::Auto {
             plan.packet = plan.packet_hops() <= spec.packet_budget;
-            plan.flow = !plan.packet && plan.fluid();
+            plan.flow = !plan.packet && plan.fluid(control)?;
         } else if plan.flow {
             flow::models(&plan.fabric, &*plan.schedule, &plan.placement)?;
+            if let Some(why) = plan.declined().filter(|_| !spec.measuring) {
+                return Err(Error::spec("fidelity", "flow", why));
+            }
         }
-        if !plan.packet && fold {
-            plan.folding = Folding::none(plan.schedule.ranks(), "only packets are folded".into());
+        if plan.flow {
+            plan.folding = plan.fluid_folding(control)?;
+        } else if !plan.packet && fold {
+            plan.folding = Folding::none(plan.schedule.ranks(), "predictions are not folded".into());
         }
         plan.fit(spec, control)?;
         plan.effective.fidelity = Selection::Only(plan.fidelity());
@@ -275,10 +285,28 @@ impl Plan {
     }
 
     /// True if `auto` may take flows: they are modelled, and not too many.
-    fn fluid(&self) -> bool {
+    fn fluid(&self, control: &Control) -> Result<bool> {
         let each = self.width.links.div_ceil(FLOW_LINKS).max(1);
-        flow::models(&self.fabric, &*self.schedule, &self.placement).is_ok()
-            && self.prediction.messages.saturating_mul(each) <= FLOW_BUDGET
+        if flow::models(&self.fabric, &*self.schedule, &self.placement).is_err() || self.declined().is_some() {
+            return Ok(false);
+        }
+        let messages = self.prediction.messages / self.fluid_folding(control)?.multiplicity();
+        Ok(messages.saturating_mul(each) <= FLOW_BUDGET)
+    }
+
+    /// Why flows are not taken although they could run: they were measured to be off.
+    fn declined(&self) -> Option<String> {
+        let errors = measured::find(&self.kind, self.collective, self.algorithm, self.bytes)?.flow?;
+        if measured::worst(errors) <= measured::FLOW {
+            return None;
+        }
+        let (what, how) = (format!("{} by {}", self.collective, self.algorithm), measured::words(errors));
+        Some(format!("packet or analytic: {what} on the kind of fabric {} was measured {how} as fluids", self.kind))
+    }
+
+    /// The symmetries that the run has as fluids.
+    fn fluid_folding(&self, control: &Control) -> Result<Folding> {
+        flow::folding(&self.fabric, &*self.schedule, &self.placement, self.effective.fold, control)
     }
 
     /// The specification with every choice made.
@@ -349,6 +377,7 @@ impl Plan {
             algorithm: self.algorithm,
             protocol: self.protocol.name.clone(),
             fidelity: self.fidelity(),
+            kind: self.kind,
             ranks,
             bytes_effective: self.bytes,
             algbw_gbytes_s,

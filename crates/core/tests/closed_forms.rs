@@ -201,3 +201,16 @@ fn levels_have_their_own_alpha_and_beta() {
     let (a1, a2) = (ALPHA, 4 * LATENCY + SWITCH);
     assert_eq!(t, 6 * (a1 + n / 4 * B) + 6 * (a2 + n / 16 * 4 * B));
 }
+
+#[test]
+fn all_ports_of_a_large_mesh_send_at_once() {
+    // 300 ranks and a link to each other one: 16 packets on every link, all links at the same time
+    let mesh = network("mesh", 300, TopologySpec::FullMesh { dims: vec![300] }, vec![1]);
+    let params = Params::new(AllToAll, Direct, 300, 300 * 65_536);
+    for fluid in [false, true] {
+        let run = Run { fold: true, fluid, flows: false, ..Run::default() };
+        let record = run.collective(&system(300, vec![mesh.clone()]), &params).unwrap();
+        assert_eq!(record.finish_fs, LATENCY + 65_536 * FS_PER_BYTE, "fluid: {fluid}");
+        assert_eq!(record.ranks.len(), 1);
+    }
+}

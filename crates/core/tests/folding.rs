@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Collective, Params, build};
 use supernode_core::control::Control;
 use supernode_core::fabric::Fabric;
+use supernode_core::flow;
 use supernode_core::spec::*;
 use supernode_core::symmetry::{Folding, order};
 
@@ -39,6 +40,51 @@ fn agree(spec: &SystemSpec, params: &Params, seed: u64, flows: bool, skip: bool)
         assert_eq!(a, b, "{spec:?} {params:?}");
     }
     assert_eq!(full, expanded, "{spec:?} {params:?}");
+    folding.multiplicity()
+}
+
+/// Flows of one rank of each class against those of all; how many each simulated rank stood for.
+fn flows_agree(spec: &SystemSpec, params: &Params, seed: u64) -> u64 {
+    let fabric = Fabric::new(spec, &Control::default()).unwrap();
+    let schedule = build(params).unwrap();
+    let placement: Vec<u32> = (0..params.ranks).collect();
+    let folding = flow::folding(&fabric, &*schedule, &placement, true, &Control::default()).unwrap();
+    if !folding.applied() {
+        return 1;
+    }
+    let run = |fold| Run { seed, fold, fluid: true, ..Run::default() }.collective(spec, params).unwrap();
+    let (full, folded) = (run(false), run(true));
+    // rounding of floats, and what it adds up to over the steps
+    let near = |a: u64, b: u64| a.abs_diff(b) <= 1000 + (a as f64 * 1e-9) as u64;
+    let what = || format!("{spec:?} {params:?}");
+    assert!(near(full.finish_fs, folded.finish_fs), "{} {} {}", full.finish_fs, folded.finish_fs, what());
+    assert_eq!((full.sent_bytes, full.received_bytes), (folded.sent_bytes, folded.received_bytes), "{}", what());
+    let (ranks, messages) = (folding.ranks(&folded), folding.flows(&folded));
+    for (a, b) in full.ranks.iter().zip(&ranks) {
+        assert!(a.rank == b.rank && near(a.finish_fs, b.finish_fs), "{a:?} {b:?} {}", what());
+        assert_eq!(
+            (a.sent_bytes, a.received_bytes, a.sent_messages),
+            (b.sent_bytes, b.received_bytes, b.sent_messages)
+        );
+    }
+    assert_eq!(full.flows.len(), messages.len(), "{}", what());
+    for (a, b) in full.flows.iter().zip(&messages) {
+        assert_eq!((a.src, a.dst, a.lane, a.step, a.bytes), (b.src, b.dst, b.lane, b.step, b.bytes), "{}", what());
+        assert!(near(a.end_fs, b.end_fs), "{a:?} {b:?} {}", what());
+    }
+    // what a set of links carried is divided evenly, a remainder here and there
+    let links = folding.links(&fabric, &folded);
+    let rows = full.links.iter().filter(|row| folding.class_of(&fabric, (row.vertex, row.port)).is_some());
+    let few = 1 + full.flows.len() as u64 / u64::from(params.ranks);
+    for a in rows {
+        let b = links.iter().find(|b| (b.vertex, b.port) == (a.vertex, a.port)).expect("the link");
+        assert!(a.payload_bytes.abs_diff(b.payload_bytes) <= few, "{a:?} {b:?} {}", what());
+        assert!(a.packets.abs_diff(b.packets) <= few, "{a:?} {b:?} {}", what());
+    }
+    for (a, b) in full.levels.iter().zip(&folded.levels) {
+        let key = |l: &supernode_core::record::LevelRecord| (l.network, l.tier, l.up);
+        assert_eq!(key(a), key(b));
+    }
     folding.multiplicity()
 }
 
@@ -135,8 +181,22 @@ fn even_jobs() -> impl Strategy<Value = (SystemSpec, Params)> {
     )
 }
 
+/// A ring that goes round a torus with virtual channels folds as fluids though packets cannot be folded: an all-to-all of 64 ranks.
+#[test]
+fn datelines_do_not_keep_flows_from_folding() {
+    let spec = system(64, vec![network("torus", 64, torus(&[4, 4, 4]), vec![1])]);
+    let mut params = Params::new(Collective::AllToAll, Algorithm::Direct, 64, 64 * 65536);
+    params.order = order(&Fabric::new(&spec, &Control::default()).unwrap(), 64);
+    assert_eq!(flows_agree(&spec, &params, 0), 64);
+}
+
 proptest! {
     #![proptest_config(cases(600))]
+
+    #[test]
+    fn folded_flows_are_all_flows((spec, params) in even_jobs(), seed in 0u64..3) {
+        flows_agree(&spec, &params, seed);
+    }
 
     #[test]
     fn folded_runs_are_the_full_ones((spec, params) in even_jobs(), seed: u64) {

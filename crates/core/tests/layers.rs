@@ -21,6 +21,7 @@ const LAYERS: &[&[&str]] = &[
 const SIDEWAYS: &[(&str, &str)] = &[
     ("control", "error"), // a request to stop ends work as an error
     ("control", "units"),
+    ("analytic", "flow"), // loads of links are found on the routes of fluids
 ];
 
 fn files(dir: &Path, into: &mut Vec<PathBuf>) {

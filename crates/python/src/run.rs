@@ -49,6 +49,7 @@ impl Run {
             "algorithm": o.algorithm,
             "protocol": o.protocol,
             "fidelity": o.fidelity,
+            "fabric_kind": o.kind,
             "bound_fs": o.bound.time_fs,
             "bound_kind": o.bound.kind,
             "bottleneck": o.bottleneck,

@@ -11,14 +11,20 @@
 //! **Cost.** O(tiers) a message. **Limits.** Queues are not modelled here; [`super::survey`] and [`super::forward`] add
 //! what shared resources cost.
 
+use std::cmp::Reverse;
+
 use crate::bound::path;
 use crate::collective::{Message, Target};
 use crate::fabric::direct::Dimension;
+use crate::fabric::graph::Graph;
 use crate::fabric::{Fabric, Network, Shape};
 use crate::routing::aggregation::Aggregation;
 use crate::routing::{dimension_order, policy};
 use crate::spec::{ProtocolSpec, RoutingSpec};
 use crate::units::BitRate;
+
+/// Pairs of accelerators that the mean latency of detours is taken of.
+const PAIRS: u64 = 64;
 
 /// What does not change from message to message.
 #[derive(Debug)]
@@ -34,6 +40,8 @@ pub struct Costs<'a> {
     aggregation: Option<Aggregation>,
     /// First port class of each network, and their number at the end.
     first: Vec<usize>,
+    /// By network, the mean latency of detours.
+    aside: Vec<f64>,
     hbm: f64,
     copy: f64,
     reduce: f64,
@@ -86,7 +94,8 @@ impl<'a> Costs<'a> {
         let device = &fabric.spec.device;
         let [hbm, copy, reduce] = [device.hbm_rate, device.copy_rate, device.reduce_rate].map(fs_per_byte);
         let aggregation = Aggregation::find(fabric, placement);
-        Costs { fabric, placement, protocol, seed, aggregation, first, hbm, copy, reduce }
+        let aside = fabric.networks.iter().map(aside).collect();
+        Costs { fabric, placement, protocol, seed, aggregation, first, aside, hbm, copy, reduce }
     }
 
     /// Number of port classes.
@@ -144,7 +153,7 @@ impl<'a> Costs<'a> {
         let (full_wire, last_wire) = (self.wire(payload, path.network), self.wire(partial, path.network));
         let wire = (packets - 1) as f64 * full_wire + last_wire;
         let in_network = !matches!(message.to, Target::Rank(_));
-        let FirstHop { choices, port, per_byte, ports, neighbour } =
+        let FirstHop { choices, port, per_byte, ports, neighbour, latency } =
             self.first_hop(path.network, here, there, lane, message, in_network);
 
         let groups = packets.div_ceil(choices);
@@ -155,7 +164,8 @@ impl<'a> Costs<'a> {
             network: path.network,
             port,
             neighbour,
-            latency: path.latency_fs as f64 + one * self.stages(path.network, path.meet, path.links, per_byte),
+            latency: latency.unwrap_or(path.latency_fs as f64)
+                + one * self.stages(path.network, path.meet, path.links, per_byte),
             alone: ((groups - 1) as f64 * full_wire + tail) * per_byte,
             occupancy: wire * per_byte / ports,
             read: self.memory((packets.min(choices) - 1) as f64 * payload.min(message.bytes) as f64),
@@ -205,13 +215,14 @@ impl<'a> Costs<'a> {
                 let per_byte = 8e15 / net.link(0).rate.0 as f64;
                 if spray || in_network {
                     let (choices, ports) = (net.ports.into(), net.ports.into());
-                    return FirstHop { choices, port: self.first[network], per_byte, ports, neighbour: (0, 1) };
+                    let port = self.first[network];
+                    return FirstHop { choices, port, per_byte, ports, neighbour: (0, 1), latency: None };
                 }
                 let slot = |member: u32| net.position(0, member, 0) / net.planes[0].links;
                 let tag = (message.recv_step << 10) | lane;
                 let spread = policy::Spread::new(net.spec.routing, net.ports, slot(x), slot(y), 0, 0, tag, self.seed);
                 let port = self.first[network] + spread.rotation as usize;
-                FirstHop { choices: 1, port, per_byte, ports: 1.0, neighbour: (0, 1) }
+                FirstHop { choices: 1, port, per_byte, ports: 1.0, neighbour: (0, 1), latency: None }
             }
             Shape::Direct(d) => {
                 let port = dimension_order::next(d, x, y, 0).map_or(0, |(port, _)| port);
@@ -229,21 +240,23 @@ impl<'a> Costs<'a> {
                 let rate = passed.map(|(i, _)| net.link(i).rate.0).min().unwrap_or(1);
                 let per_byte = 8e15 / rate as f64;
                 let neighbour = (neighbour, neighbours);
-                FirstHop { choices: choices.into(), port: class, per_byte, ports: ports.into(), neighbour }
+                let ports = ports.into();
+                FirstHop { choices: choices.into(), port: class, per_byte, ports, neighbour, latency: None }
             }
             Shape::Graph(graph) => {
                 let choices = if spray { graph.choices(x, y).max(1) } else { 1 };
-                // the slowest link of one of the paths sets the pace
-                let (mut at, mut rate) = (x, u64::MAX);
-                while let Some(port) = graph.choice(at, y, 0) {
-                    rate = rate.min(net.link(graph.class(at, port).into()).rate.0);
-                    at = graph.peer(at, port).map_or(y, |end| end.0);
-                }
+                let (rate, latency) = way(net, graph, x, y, spray);
                 // ports to other neighbours are others' business
                 let neighbours = (graph.ports(x) / choices).max(1);
                 let neighbour = (graph.choice(x, y, 0).unwrap_or(0) / choices, neighbours);
                 let (per_byte, ports) = (8e15 / rate as f64, (choices * neighbours).into());
-                FirstHop { choices: choices.into(), port: self.first[network], per_byte, ports, neighbour }
+                // there and back again: by a switch that is as far from both as accelerators are on average
+                let latency = match net.spec.routing.detours() {
+                    true => plug(net, graph, x, y) + plug(net, graph, y, x) + 2.0 * self.aside[network],
+                    false => latency,
+                };
+                let port = self.first[network];
+                FirstHop { choices: choices.into(), port, per_byte, ports, neighbour, latency: Some(latency) }
             }
         }
     }
@@ -268,6 +281,43 @@ impl<'a> Costs<'a> {
     }
 }
 
+/// The slowest link and the latency of a way between two accelerators of a graph: of equal ports the first, or if packets use all of
+/// them the one with the longest way to the next vertex.
+fn way(net: &Network, graph: &Graph, x: u32, y: u32, spread: bool) -> (u64, f64) {
+    let (mut at, mut rate, mut latency) = (x, u64::MAX, 0);
+    let link = |at: u32, port: u32| net.link(graph.class(at, port).into());
+    let first = |at: u32| graph.nearer(at, y).next();
+    let longest = |at: u32| graph.nearer(at, y).max_by_key(|&port| (link(at, port).latency_fs, Reverse(port)));
+    while let Some(port) = if spread { longest(at) } else { first(at) } {
+        rate = rate.min(link(at, port).rate.0);
+        latency += link(at, port).latency_fs + if at == x { 0 } else { net.router(at).latency_fs };
+        at = graph.peer(at, port).map_or(y, |end| end.0);
+    }
+    (rate, latency as f64)
+}
+
+/// Latency of the first link of a way.
+fn plug(net: &Network, graph: &Graph, x: u32, y: u32) -> f64 {
+    graph.nearer(x, y).next().map_or(0.0, |port| net.link(graph.class(x, port).into()).latency_fs as f64)
+}
+
+/// Mean latency of a detour, without the links of its two ends: that between accelerators.
+fn aside(net: &Network) -> f64 {
+    let Shape::Graph(graph) = &net.planes[0].shape else {
+        return 0.0;
+    };
+    let all = u64::from(graph.accelerators());
+    if !net.spec.routing.detours() || all < 2 {
+        return 0.0;
+    }
+    let pair = |k: u64| (k * all / PAIRS, (k * all / PAIRS + 1 + ((k * 0x9E37_79B9) >> 8) % (all - 1)) % all);
+    let each = |(x, y): (u64, u64)| {
+        let (x, y) = (x as u32, y as u32);
+        (way(net, graph, x, y, true).1 - plug(net, graph, x, y) - plug(net, graph, y, x)).max(0.0)
+    };
+    (0..PAIRS).map(|k| each(pair(k))).sum::<f64>() / PAIRS as f64
+}
+
 /// What a message leaves by.
 struct FirstHop {
     /// First hops that it can use.
@@ -278,6 +328,8 @@ struct FirstHop {
     /// Femtoseconds a byte of one hop.
     per_byte: f64,
     neighbour: (u32, u32),
+    /// Propagation, where it is not that of any path.
+    latency: Option<f64>,
 }
 
 /// How many times longer than at its rate a link needs in the long run, because credits for the buffer behind it come back

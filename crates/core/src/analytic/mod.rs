@@ -9,16 +9,17 @@
 //! - *forward* (trees, chains, few messages): T = launch + chain + (ρ - ρ₁). The chain is found message by message, for
 //!   all lanes if they are few, otherwise for the first; the others follow it through the busiest resource.
 //!
+//! Both take what links carry from [`crate::flow::Loads`], message by message on the routes that are really taken, where the machine
+//! and the schedule are small or symmetric enough for that; elsewhere tiers and dimensions count as a whole.
+//!
 //! **Invariant.** Contention-free schedules without overhead give the closed forms of the literature; a prediction is
 //! never below the lower bound (the caller takes the larger).
 //!
-//! **Cost.** At most some thousand messages, or a few a rank for trees. **Limits.** Queues and credits are not modelled;
-//! hashed routing counts its first hops exactly, collisions further up not at all.
+//! **Cost.** At most some thousand messages, or a few a rank for trees. **Limits.** Queues and credits are not modelled.
 //!
 //! **Source.** Hockney 1994 (α, β); Culler et al., PPoPP 1993 (LogP: ports are busy, wires only long).
 
 pub mod forward;
-pub mod hot;
 pub mod leg;
 pub mod survey;
 
@@ -26,13 +27,12 @@ use crate::collective::Schedule;
 use crate::control::Control;
 use crate::error::Result;
 use crate::fabric::Fabric;
+use crate::flow::Loads;
 use crate::spec::ProtocolSpec;
 use crate::units::{Fs, MAX_TIME_FS};
 
 /// Message by message up to this many messages in all.
 const FEW: f64 = 10_000.0;
-/// Every link of a direct network is looked at up to this many messages.
-const HOT: f64 = 10_000.0;
 /// Message by message for the first lane up to this many messages a rank.
 const TREE: f64 = 4.5;
 
@@ -100,13 +100,10 @@ pub fn predict(scene: Scene<'_>) -> Result<Prediction> {
         return Ok(Prediction { time_fs, software_fs: time_fs, ..Prediction::default() });
     }
     let costs = leg::Costs::new(fabric, placement, protocol, seed);
-    let mut s = survey::survey(&costs, schedule, root, control)?;
-    if s.lane_messages * f64::from(schedule.lanes().min(hot::LANES)) <= HOT && hot::applies(&costs) {
-        let (busy, network, dimension) = hot::busiest(&costs, schedule, control)?;
-        if busy > s.busiest {
-            (s.busiest, s.name) =
-                (busy, format!("{} dimension {} links", fabric.networks[network].spec.name, dimension + 1));
-        }
+    let loads = Loads::new(fabric, schedule, placement, protocol, seed, control)?;
+    let mut s = survey::survey(&costs, schedule, root, loads.is_none(), control)?;
+    if let Some(loads) = &loads {
+        s.apply(loads);
     }
     let lanes = schedule.lanes();
     let resource = s.farthest + s.busiest;
@@ -116,7 +113,7 @@ pub fn predict(scene: Scene<'_>) -> Result<Prediction> {
         let in_step = if s.even && lanes == 1 { walk } else { 0.0 };
         forward::forward(&costs, schedule, lanes, control)?.max(resource).max(in_step)
     } else if s.lane_messages <= TREE * f64::from(schedule.ranks()) {
-        (forward::forward(&costs, schedule, 1, control)? + s.busiest - s.lane_busiest).max(resource)
+        (forward::forward(&costs, schedule, 1, control)? + s.busiest * (1.0 - 1.0 / f64::from(lanes))).max(resource)
     } else {
         // sums that the switches form and what they replicate use the ports one after the other
         let after = if s.in_network { s.software + s.latency } else { s.farthest };

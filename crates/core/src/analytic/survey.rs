@@ -21,9 +21,15 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::fabric::Shape;
 use crate::fabric::direct::Dimension;
+use crate::flow;
+use crate::routing::dimension_order;
 
 /// Messages looked at, about.
 const BUDGET: u64 = 6000;
+/// How far ranks that send to the same receivers one after the other stay together, if their messages are long; and the length that is
+/// short, as a part of a buffer. Measured on trees with hashed paths, dragonflies and tori.
+const TOGETHER: f64 = 2.0 / 3.0;
+const SHORT: f64 = 1.0 / 8.0;
 /// Messages of one step looked at.
 const SENDS: u32 = 96;
 
@@ -52,8 +58,6 @@ pub struct Survey {
     pub busiest: f64,
     /// See `busiest`.
     pub name: String,
-    /// The same for one lane alone.
-    pub lane_busiest: f64,
     /// Messages of a lane, all ranks.
     pub lane_messages: f64,
     /// Packets times links, everything.
@@ -86,6 +90,29 @@ fn ranks(costs: &Costs, n: u32, root: u32, count: u32) -> (Vec<u32>, Vec<u32>) {
     special.dedup();
     special.retain(|r| !even.contains(r));
     (even, special)
+}
+
+impl Survey {
+    /// Puts what is known of links one by one in the place of tiers and dimensions as a whole.
+    pub fn apply(&mut self, loads: &flow::Loads) {
+        if let Some(busiest) = loads.busiest.filter(|&busiest| busiest > self.busiest) {
+            self.busiest = busiest;
+            self.name.clone_from(&loads.name);
+        }
+        if loads.alike {
+            // the slowest link sets the pace, while all others wait for the latencies in turn
+            self.congestion = (loads.paced - self.chain - self.latency - self.software).max(0.0);
+        } else {
+            self.congestion = (loads.in_step - self.chain).max(0.0);
+        }
+        if let (true, Some(busiest)) = (loads.queued, loads.busiest) {
+            // ranks go through their receivers in the same order and meet on the way, unless they drift apart: long messages by a
+            // third, and short ones as far as buffers hold them
+            let met = TOGETHER * loads.fill / (loads.fill + SHORT);
+            self.busiest = self.busiest.max(busiest + met * (loads.in_step - busiest));
+            self.congestion = (self.busiest - self.chain).max(0.0);
+        }
+    }
 }
 
 /// Loads of one rank.
@@ -123,11 +150,11 @@ impl Loads {
     }
 }
 
-/// Looks at a schedule.
+/// Looks at a schedule; `whole`: tiers and dimensions count as a whole, as nothing is known of their links.
 ///
 /// # Errors
 /// Those of [`Control::check`].
-pub fn survey(costs: &Costs, schedule: &dyn Schedule, root: u32, control: &Control) -> Result<Survey> {
+pub fn survey(costs: &Costs, schedule: &dyn Schedule, root: u32, whole: bool, control: &Control) -> Result<Survey> {
     let (n, lanes) = (schedule.ranks(), schedule.lanes());
     let probe =
         |rank: u32| u64::from(schedule.steps(rank, 0).max(1)) * u64::from(schedule.sends(rank, 0, 0).clamp(1, SENDS));
@@ -186,15 +213,14 @@ pub fn survey(costs: &Costs, schedule: &dyn Schedule, root: u32, control: &Contr
         }
     }
     found.messages = found.lane_messages * f64::from(lanes);
-    rank_resources(costs, n, &worst, &mean, &first, &mut found);
+    rank_resources(costs, n, &worst, whole.then_some((&mean[..], &first[..])), &mut found);
     let idle = Loads::new(costs.ports(), 0);
     let over = |step: &StepLoad| {
         let mut alone = Survey::default();
-        rank_resources(costs, n, &idle, &step.tiers, &first, &mut alone);
+        rank_resources(costs, n, &idle, whole.then_some((&step.tiers[..], &first[..])), &mut alone);
         (alone.busiest - step.chain).max(0.0) * step.weight
     };
     found.congestion = steps_mean.iter().map(over).sum();
-    found.lane_busiest = found.busiest / f64::from(lanes);
     Ok(found)
 }
 
@@ -286,6 +312,14 @@ fn spread(costs: &Costs, rank: u32, peer: u32, leg: &Leg, weight: f64, first: &[
         return;
     };
     let (x, y) = (costs.placement[rank as usize] % net.span, costs.placement[peer as usize] % net.span);
+    if !d.twist.is_empty() {
+        // equal ways turn left and right
+        for (i, hops) in dimension_order::hops(d, x, y).enumerate() {
+            tiers[at + 2 * i] += f64::from(hops) * leg.wire * weight / 2.0;
+            tiers[at + 2 * i + 1] += f64::from(hops) * leg.wire * weight / 2.0;
+        }
+        return;
+    }
     for (i, dim) in d.dims.iter().enumerate() {
         let size = dim.kind.size();
         let (x, y) = (x / dim.stride % size, y / dim.stride % size);
@@ -307,7 +341,7 @@ fn spread(costs: &Costs, rank: u32, peer: u32, leg: &Leg, weight: f64, first: &[
 }
 
 /// Turns loads into times and keeps the largest.
-fn rank_resources(costs: &Costs, n: u32, worst: &Loads, mean: &[f64], first: &[usize], found: &mut Survey) {
+fn rank_resources(costs: &Costs, n: u32, worst: &Loads, mean: Option<(&[f64], &[usize])>, found: &mut Survey) {
     let mut consider = |time: f64, name: &dyn Fn() -> String| {
         if time > found.busiest {
             (found.busiest, found.name) = (time, name());
@@ -324,6 +358,7 @@ fn rank_resources(costs: &Costs, n: u32, worst: &Loads, mean: &[f64], first: &[u
         };
         consider(time, &name);
     }
+    let (mean, first) = mean.unwrap_or_default();
     for (net, &at) in costs.fabric.networks.iter().zip(first) {
         match &net.planes[0].shape {
             Shape::Clos(_) => {
@@ -351,7 +386,7 @@ fn rank_resources(costs: &Costs, n: u32, worst: &Loads, mean: &[f64], first: &[u
                     consider(bytes * 8e15 / rate, &|| format!("{} dimension {} links", net.spec.name, i + 1));
                 }
             }
-            // where paths run together is not looked at
+            // what paths share is looked at by `Loads` only
             Shape::Graph(_) => {}
         }
     }

@@ -151,3 +151,43 @@ fn samples_are_weighted_and_in_range() {
         assert!(picked.windows(2).all(|w| w[0] <= w[1]) && picked.iter().all(|&i| i < total), "{picked:?}");
     }
 }
+
+#[test]
+fn links_of_a_graph_count_with_their_own_latency() {
+    // accelerator 0 - switch 2 - switch 3 - accelerator 1: 1 ns, 1 ms, 1 ns
+    let text = r#"{"name": "net", "span": 2, "topology": {"kind": "graph", "switches": 2, "edges": [[0, 2, 0, 1], [2, 3, 1, 1], [3, 1, 0, 1]]},
+        "planes": [1], "links": [{"rate": 800000000000, "latency_fs": 1000000}, {"rate": 800000000000, "latency_fs": 1000000000000}],
+        "switches": [{"latency_fs": 5000000}], "payload": 4096, "overhead": 0}"#;
+    let found = time(&fabric(2, text), &Params::new(Collective::SendRecv, Algorithm::Direct, 2, 4096));
+    // 2 x 1 ns + 1 ms + 2 switches of 5 ns + 4096 bytes
+    near(found, 2e6 + 1e12 + 2.0 * 5e6 + 4096.0 * BETA, 1e-9, "a slow link between two fast ones");
+}
+
+#[test]
+fn paths_of_a_graph_share_links() {
+    // accelerators 0 and 1 at switch 4, 2 and 3 at switch 5, one link between the two: a pair of 1 MiB messages shares it
+    let text = r#"{"name": "net", "span": 4, "topology": {"kind": "graph", "switches": 2,
+        "edges": [[0, 4, 0, 1], [1, 4, 0, 1], [2, 5, 0, 1], [3, 5, 0, 1], [4, 5, 0, 1]]}, "planes": [1],
+        "links": [{"rate": 800000000000, "latency_fs": 400000000}], "switches": [{"latency_fs": 0}], "payload": 4096, "overhead": 0}"#;
+    let n = 4.0 * 4096.0 * 256.0;
+    let found = time(&fabric(4, text), &Params::new(Collective::AllToAll, Algorithm::Direct, 4, n as u64));
+    // two ranks send half of n each over the link: n, and 3 links of latency
+    near(found, n * BETA + 3.0 * 0.4e9, 1e-6, "a shared link");
+}
+
+#[test]
+fn a_twist_shortens_the_ways_of_a_torus() {
+    let torus = |twist: &str| {
+        let text = format!(
+            r#"{{"name": "ici", "span": 32, "topology": {{"kind": "torus", "dims": [4, 8], "wrap": [true, true]{twist}}},
+            "planes": [1], "links": [{{"rate": 800000000000, "latency_fs": 1000}}, {{"rate": 800000000000, "latency_fs": 1000}}],
+            "switches": [{{"latency_fs": 0}}], "payload": 4096, "overhead": 0}}"#
+        );
+        let params = Params::new(Collective::AllToAll, Algorithm::Direct, 32, 32 * 65536);
+        time(&fabric(32, &text), &params)
+    };
+    // 32 messages of 64 KiB a rank: along the ring of 8 they go 2 hops on average, over 2 links: 32 x 2 / 2 = 32 a link
+    let (plain, twisted) = (torus(""), torus(r#", "twist": [[0, 1]]"#));
+    near(plain, 32.0 * 65536.0 * BETA, 1e-3, "a torus of 4 x 8");
+    assert!(twisted < 0.95 * plain, "{twisted} with a twist, {plain} without");
+}

@@ -4,7 +4,7 @@
 //! its size, and a port makes its next packet when it can send it.
 //!
 //! **Invariant.** A message has state from the moment a port turns to it until its last packet has left. Which message a
-//! port takes next does not depend on when messages are opened. **Limits.** A rank has at most [`OPEN_MESSAGES`] open.
+//! port takes next does not depend on when messages are opened. **Limits.** A rank has at most [`open_messages`] open.
 
 use std::collections::VecDeque;
 
@@ -18,9 +18,12 @@ use crate::routing::policy::{Kind, Path, Spread};
 use crate::routing::router::Onward;
 use crate::units::Fs;
 
-/// Messages of a rank that can be under way at once, as a library's and a NIC's queues bound them. A message beyond waits
-/// for one before it to have left completely.
-pub(crate) const OPEN_MESSAGES: usize = 256;
+/// Messages of a rank that can be under way at once, as a library's and a NIC's queues bound them: 256, or two for each of its
+/// ports if it has more than 128, so that no port of a large mesh is idle because others are slow. A message beyond waits for one
+/// before it to have left completely.
+pub(crate) fn open_messages(ports: u32) -> usize {
+    (2 * ports as usize).max(256)
+}
 
 /// Injection side of one port.
 #[derive(Debug, Default)]
@@ -85,7 +88,7 @@ impl Endpoint {
     /// a port takes next does not depend on when it is opened.
     pub(super) fn refill(&mut self, job: &Job, paths: &Paths, port: u32, now: Fs) {
         while self.queues[port as usize].shares.is_empty()
-            && self.messages.len() - self.free_messages.len() < OPEN_MESSAGES
+            && self.messages.len() - self.free_messages.len() < paths.open_messages
         {
             let Some(program) = self.programs.front_mut() else {
                 return;

@@ -39,7 +39,7 @@ use crate::record::Record;
 use crate::spec::ProtocolSpec;
 use crate::symmetry::Folding;
 use crate::units::Fs;
-pub(crate) use injection::OPEN_MESSAGES;
+pub(crate) use injection::open_messages;
 pub(crate) use layout::wire_bytes;
 use paths::Paths;
 
@@ -71,7 +71,7 @@ pub struct Job<'a> {
 
 impl Job<'_> {
     /// The fabric that is simulated: the machine, or its quotient.
-    fn simulated(&self) -> &Fabric {
+    pub(crate) fn simulated(&self) -> &Fabric {
         self.folding.quotient().unwrap_or(self.fabric)
     }
 }

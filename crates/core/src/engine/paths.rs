@@ -5,6 +5,7 @@
 
 use super::Job;
 use super::in_network::Beneath;
+use super::injection::open_messages;
 use crate::collective::{SwitchUse, Target};
 use crate::error::{Error, Result};
 use crate::fabric::{Network, Shape};
@@ -20,6 +21,8 @@ pub(super) struct Paths {
     pub(super) ranks: u32,
     /// Ports of the whole machine's accelerators: an idle port looks for work, too, and so has a say in what is opened when.
     pub(super) accelerator_ports: u32,
+    /// Messages that a rank can have under way at once.
+    pub(super) open_messages: usize,
     pub(super) networks: Vec<PathNet>,
     /// The routers of networks that are no trees, as simulated.
     pub(super) routers: Vec<Option<Router>>,
@@ -260,6 +263,7 @@ impl Paths {
         Ok(Self {
             ranks: job.schedule.ranks(),
             accelerator_ports: fabric.accelerator_ports(),
+            open_messages: open_messages(fabric.accelerator_ports()),
             routers: job.simulated().networks.iter().map(Router::of).collect(),
             networks,
             memory: rate(device.hbm_rate),

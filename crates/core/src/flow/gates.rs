@@ -1,7 +1,7 @@
 //! Gates: the sets of first hops of a rank, each of which sends one message after the other.
 //!
 //! **Model.** A gate is a port, or the set of ports over which a policy sprays. As in the packet engine a rank opens
-//! messages in order, earlier lanes first, whenever a gate has nothing to send, and at most [`OPEN_MESSAGES`] at once; a
+//! messages in order, earlier lanes first, whenever a gate has nothing to send, and at most [`open_messages`] at once; a
 //! message waits in the queue of its gate for those before it. A gate goes on to the next when its links have on average
 //! sent all of the one before, so that messages of few packets fill it one beside the other.
 //!
@@ -11,10 +11,11 @@
 
 use std::collections::VecDeque;
 
+use super::fair::Use;
 use super::routes::Route;
 use super::run::Run;
 use crate::collective::{MAX_LANES, Target};
-use crate::engine::OPEN_MESSAGES;
+use crate::engine::open_messages;
 use crate::units::Fs;
 
 /// A gate of a rank.
@@ -28,12 +29,15 @@ pub(super) struct Gate {
     pub(super) busy_until: f64,
     /// Wire bytes that have left and wait in the buffer behind its links, at most.
     pub(super) stored: f64,
+    /// Flows that have left and go on from that buffer, and short ones that wait for them.
+    pub(super) going_on: usize,
+    pub(super) parked: VecDeque<(Part, Vec<Use>)>,
 }
 
 /// What a message is to the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MessageKind {
-    /// From rank to rank.
+    /// From rank to rank, named as in the schedule.
     Unicast { to: u32 },
     /// To the switches, as a part of a sum.
     Contribution { sum: u32 },
@@ -47,7 +51,7 @@ pub(super) enum MessageKind {
 #[derive(Clone, Debug)]
 pub(super) struct Message {
     pub(super) kind: MessageKind,
-    /// Sender; the root for a sum.
+    /// Seat of the sender; the root for a sum.
     pub(super) rank: u32,
     pub(super) lane: u32,
     /// Step of the receiver.
@@ -82,6 +86,8 @@ pub(super) struct Part {
     pub(super) since: Fs,
     pub(super) rate: f64,
     pub(super) version: u32,
+    /// It is of few packets.
+    pub(super) short: bool,
     /// Its next event is when so much is left.
     pub(super) until: f64,
     pub(super) stage: Stage,
@@ -130,7 +136,8 @@ impl Run<'_> {
     /// Opens messages until this gate has something to send or nothing is left to open.
     pub(super) fn refill(&mut self, rank: u32, gate: u32) {
         let index = self.gate(rank, gate);
-        while self.idle(index) && self.ranks[rank as usize].open < OPEN_MESSAGES {
+        let most = open_messages(self.job.fabric.accelerator_ports());
+        while self.idle(index) && self.ranks[rank as usize].open < most {
             let Some(program) = self.ranks[rank as usize].programs.front_mut() else {
                 return;
             };
@@ -144,7 +151,8 @@ impl Run<'_> {
     }
 
     fn open(&mut self, rank: u32, lane: u32, step: u32, i: u32, start: Fs) {
-        let sent = self.job.schedule.send(rank, lane, step, i);
+        let name = self.name(rank);
+        let sent = self.job.schedule.send(name, lane, step, i);
         let mut message = Message {
             kind: MessageKind::Multicast,
             rank,
@@ -152,7 +160,7 @@ impl Run<'_> {
             step: sent.recv_step,
             bytes: sent.bytes,
             start,
-            network: self.network_of(rank, sent.to),
+            network: self.network_of(name, sent.to),
             reduce: false,
             branches: 1,
             under_way: 1,
@@ -213,7 +221,7 @@ impl Run<'_> {
 
     fn route(&self, id: u32, routes: &mut Vec<Route>) {
         let Message { kind, rank, lane, step, network, .. } = self.messages[id as usize];
-        let here = self.job.placement[rank as usize];
+        let here = self.job.placement[self.name(rank) as usize];
         if let MessageKind::Unicast { to } = kind {
             let tag = step << MAX_LANES.trailing_zeros() | lane;
             self.resources.unicast(self.job, here, self.job.placement[to as usize], tag, routes);
@@ -232,7 +240,7 @@ impl Run<'_> {
         let payload = u64::from(self.job.fabric.networks[network].spec.payload);
         let packets = bytes.div_ceil(payload).max(1);
         let n = routes.last().map_or(1, |last| u64::from(last.to));
-        let turn = u64::from(rank) + u64::from(lane) + u64::from(step);
+        let turn = u64::from(self.kind(rank)) + u64::from(lane) + u64::from(step);
         let (mut any, mut share) = (false, 0);
         for unit in routes[branch as usize].from..routes[branch as usize].to {
             let i = (u64::from(unit) + turn) % n;

@@ -117,7 +117,7 @@ impl Run<'_> {
             let hops = self.resources.down_from_switches(self.job, network, there);
             self.occupy(&hops, &t, bytes, &mut uses);
             self.store(rank, bytes, reduce, t.wire, &mut uses);
-            self.flow(id, Place::Downlink(rank), &uses, &t, NEVER);
+            self.flow(id, Place::Downlink(rank), &mut uses, &t, NEVER);
         }
     }
 

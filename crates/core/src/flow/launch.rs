@@ -14,11 +14,14 @@ use super::tables::Carried;
 use super::timing::{Timing, accesses, timing};
 use crate::units::{Fs, NEVER};
 
+/// Packets of a message that is short.
+const SHORT: u64 = 8;
+
 impl Run<'_> {
     /// A message or branch begins to leave.
     pub(super) fn launch(&mut self, id: u32, route: &Route, bytes: u64, index: usize) {
         let Message { kind, rank, network, reduce, .. } = self.messages[id as usize];
-        let here = self.job.placement[rank as usize];
+        let here = self.job.placement[self.name(rank) as usize];
         let net = &self.job.fabric.networks[network];
         let t = timing(self.job, net, &route.stages, bytes, reduce);
         let mut uses = vec![];
@@ -27,7 +30,7 @@ impl Run<'_> {
         if let MessageKind::Unicast { to } = kind {
             self.store(to, bytes, reduce, t.wire, &mut uses);
         }
-        let latency = route.latency.saturating_add(t.extra);
+        let latency = route.last(t.packets).saturating_add(t.extra);
         let message = &mut self.messages[id as usize];
         message.latency = message.latency.max(latency);
         message.tail = message.tail.max(t.tail);
@@ -42,7 +45,7 @@ impl Run<'_> {
             free_at = state.busy_until.ceil() as Fs;
         }
         let links = route.stages.first().map_or(1, |s| s.width);
-        self.flow(id, Place::Gate { index, links, first: route.first }, &uses, &t, free_at);
+        self.flow(id, Place::Gate { index, links, first: route.first }, &mut uses, &t, free_at);
         if kind.contributes() {
             self.contribution_begins(id);
         } else if kind == MessageKind::Multicast {
@@ -51,20 +54,33 @@ impl Run<'_> {
     }
 
     /// Starts a flow. Its sender's links alone would be through with it at `free_at`.
-    pub(super) fn flow(&mut self, message: u32, place: Place, uses: &[Use], t: &Timing, free_at: Fs) {
-        let id = self.fair.start(uses) as usize;
-        let version = self.parts.get(id).map_or(0, |old| old.version.wrapping_add(1));
-        let stage = Stage::Leaving { free_at };
-        let part = Part { message, place, rest: t.wire as f64, since: self.now, rate: 0.0, version, until: 0.0, stage };
-        if id < self.parts.len() {
-            self.parts[id] = part;
+    pub(super) fn flow(&mut self, message: u32, place: Place, uses: &mut [Use], t: &Timing, free_at: Fs) {
+        for held in &mut *uses {
+            let (resource, times) = self.classes.of(held.resource);
+            *held = Use { resource, weight: held.weight * f64::from(times) };
+        }
+        let (rest, stage) = (t.wire as f64, Stage::Leaving { free_at });
+        let short = t.packets <= SHORT;
+        let id =
+            self.go(Part { message, place, rest, since: 0, rate: 0.0, version: 0, short, until: 0.0, stage }, uses);
+        if t.wire == 0 {
+            // nothing to send: it has left at once, whatever its rate
+            let version = self.parts[id as usize].version;
+            self.at(self.now, What::End { part: id, version });
+        }
+    }
+
+    /// A flow begins, or goes on.
+    pub(super) fn go(&mut self, part: Part, uses: &[Use]) -> u32 {
+        let id = self.fair.start(uses);
+        let version = self.parts.get(id as usize).map_or(0, |old| old.version.wrapping_add(1));
+        let part = Part { since: self.now, rate: 0.0, version, ..part };
+        if let Some(place) = self.parts.get_mut(id as usize) {
+            *place = part;
         } else {
             self.parts.push(part);
         }
-        if t.wire == 0 {
-            // nothing to send: it has left at once, whatever its rate
-            self.at(self.now, What::End { part: id as u32, version });
-        }
+        id
     }
 
     /// Adds links to what a flow uses and books what they carry.
@@ -76,7 +92,7 @@ impl Run<'_> {
             let part = nodes[hop.at as usize].part(hop);
             if hop.resource != NOWHERE {
                 uses.push(Use { resource: hop.resource, weight: hop.weight });
-                self.packet_hops += self.carried[hop.resource as usize].add(&part);
+                self.carried[self.classes.of(hop.resource).0 as usize].add(&part);
             }
             if hop.next != NOWHERE {
                 nodes.resize(nodes.len().max(hop.next as usize + 1), Carried::default());

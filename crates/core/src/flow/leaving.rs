@@ -9,7 +9,10 @@
 //!
 //! Senders of equal messages to one receiver would leave it in the same instant, meet again at the next receiver and never
 //! part. Packets do part: credits come back in eighths of the buffer, at another time for each sender, and who is ahead
-//! gains with every message. So up to an eighth of the buffer, another part for each sender, counts as not announced.
+//! gains with every message. So up to an eighth of the buffer, another part for each kind of sender, counts as not announced.
+//!
+//! Short messages that have left wait their turn behind [`MOST`] others of their gate, as packets wait in the queue of an output; a buffer
+//! can hold thousands of them, and all would share every link with all.
 //!
 //! **Invariant.** What has been sent never exceeds what the links could send. Memory stays occupied to the end.
 //!
@@ -20,6 +23,8 @@ use super::run::{Run, What};
 
 /// Freed bytes are announced in eighths of the buffer, as in the packet engine.
 const CREDIT_UPDATES: f64 = 8.0;
+/// Flows of a gate that go on from the buffer at once before short ones wait.
+const MOST: usize = 4;
 /// Multiples of this fill the interval from 0 to 1 evenly, whatever their number.
 const GOLDEN: f64 = 0.618_033_988_749_895;
 
@@ -58,7 +63,7 @@ impl Run<'_> {
         let network = &self.job.fabric.networks[self.messages[part.message as usize].network];
         let buffer = network.spec.buffer.map_or(f64::INFINITY, |b| b as f64 * f64::from(links));
         // what comes back is announced in parts, and not for all senders at once
-        let phase = (f64::from(self.messages[part.message as usize].rank) * GOLDEN).fract();
+        let phase = (f64::from(self.kind(self.messages[part.message as usize].rank)) * GOLDEN).fract();
         let buffer = buffer * (1.0 - phase / CREDIT_UPDATES);
         (buffer - self.gates[index].stored).max(0.0)
     }
@@ -75,8 +80,17 @@ impl Run<'_> {
         if !self.job.fabric.networks[self.messages[message as usize].network].passes() {
             self.fair.release_first(id, first);
         }
-        self.plan(id);
-        self.gates[index].stored += rest;
+        let gate = &mut self.gates[index];
+        gate.stored += rest;
+        if gate.going_on < MOST || !self.parts[id as usize].short {
+            gate.going_on += 1;
+            self.plan(id);
+        } else {
+            let part = &mut self.parts[id as usize];
+            part.version = part.version.wrapping_add(1);
+            gate.parked.push_back((*part, self.fair.uses(id)));
+            self.fair.finish(id);
+        }
         self.free_gate(index, message);
     }
 
@@ -92,6 +106,13 @@ impl Run<'_> {
                 if let Stage::Stored { bytes } = stage {
                     let gate = &mut self.gates[index];
                     gate.stored = (gate.stored - bytes).max(0.0);
+                    gate.going_on -= 1;
+                    if gate.going_on < MOST
+                        && let Some((part, uses)) = gate.parked.pop_front()
+                    {
+                        gate.going_on += 1;
+                        self.go(part, &uses);
+                    }
                 } else {
                     self.free_gate(index, message);
                 }
@@ -114,7 +135,8 @@ impl Run<'_> {
         message.under_way -= 1;
         let (under_way, kind, latency) = (message.under_way, message.kind, message.latency);
         if let (0, MessageKind::Unicast { to }) = (under_way, kind) {
-            self.at(self.now.saturating_add(latency), What::Arrival { message: id, rank: to });
+            let rank = self.job.folding.stands_for(to);
+            self.at(self.now.saturating_add(latency), What::Arrival { message: id, rank });
         }
     }
 

@@ -22,6 +22,7 @@
 //! and algorithms, IEEE/ACM ToN 10(3) 2002.
 
 mod check;
+mod classes;
 mod detours;
 pub mod fair;
 mod gates;
@@ -29,6 +30,7 @@ mod graph;
 mod in_network;
 mod launch;
 mod leaving;
+mod loads;
 mod ranks;
 mod resources;
 mod routes;
@@ -39,6 +41,8 @@ mod timing;
 mod width;
 
 pub use check::models;
+pub use classes::folding;
+pub use loads::Loads;
 pub use width::Width;
 
 use crate::control::Control;

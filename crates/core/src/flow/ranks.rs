@@ -58,7 +58,8 @@ impl Run<'_> {
     pub(super) fn seat(&mut self) {
         let s = self.job.schedule;
         let lanes = s.lanes();
-        for rank in 0..s.ranks() {
+        for seat in 0..self.job.folding.simulated() {
+            let rank = self.name(seat);
             let accelerator = self.job.placement[rank as usize];
             let stats = RankRecord { rank, accelerator, ..RankRecord::default() };
             self.ranks.push(Rank { lanes_left: lanes, stats, ..Rank::default() });
@@ -67,7 +68,7 @@ impl Run<'_> {
                 self.unfinished -= 1;
             }
             for lane in 0..lanes {
-                self.begin(rank, lane, self.job.protocol.launch_fs);
+                self.begin(seat, lane, self.job.protocol.launch_fs);
             }
         }
     }
@@ -78,7 +79,7 @@ impl Run<'_> {
 
     /// Begins the current step of a lane at `time`, and those after it as long as they ask for nothing.
     fn begin(&mut self, rank: u32, lane: u32, mut time: Fs) {
-        let s = self.job.schedule;
+        let (s, name) = (self.job.schedule, self.name(rank));
         loop {
             let Lane { step, steps, .. } = *self.lane(rank, lane);
             if step == steps {
@@ -88,8 +89,8 @@ impl Run<'_> {
                 self.unfinished -= u32::from(state.lanes_left == 0);
                 return;
             }
-            let Recv { messages, bytes, .. } = s.recvs(rank, lane, step);
-            let sends = s.sends(rank, lane, step);
+            let Recv { messages, bytes, .. } = s.recvs(name, lane, step);
+            let sends = s.sends(name, lane, step);
             let (mut left, mut latest) = (bytes as i64 + i64::from(messages), time);
             let state = &mut self.ranks[rank as usize];
             state.stats.received_messages += u64::from(messages);
@@ -100,7 +101,7 @@ impl Run<'_> {
             }
             *self.lane(rank, lane) = Lane { step, steps, sends_left: sends, recv_left: left, latest };
             if sends > 0 {
-                let network = self.network_of(rank, s.send(rank, lane, step, 0).to);
+                let network = self.network_of(name, s.send(name, lane, step, 0).to);
                 let latency = self.job.protocol.step_fs.get(network).copied().unwrap_or(0);
                 self.at(time.saturating_add(latency), What::Start { rank, lane });
                 return;
@@ -150,8 +151,9 @@ impl Run<'_> {
     pub(super) fn arrive(&mut self, id: u32, rank: u32) {
         let message = &self.messages[id as usize];
         let (lane, step, bytes, reduce) = (message.lane, message.step, message.bytes, message.reduce);
-        let row =
-            FlowRecord { src: message.rank, dst: rank, lane, step, bytes, start_fs: message.start, end_fs: self.now };
+        let (src, start_fs) = (self.name(message.rank), message.start);
+        let dst = if let MessageKind::Unicast { to } = message.kind { to } else { self.name(rank) };
+        let row = FlowRecord { src, dst, lane, step, bytes, start_fs, end_fs: self.now };
         self.arrived(id);
         if self.job.record_flows {
             self.flows.push(row);
@@ -210,8 +212,11 @@ pub(super) fn unfinished(run: &Run) -> Option<Error> {
     let waits = |(rank, of): (usize, &[Lane])| {
         let (lane, l) = of.iter().enumerate().find(|(_, l)| l.step < l.steps)?;
         Some(format!(
-            "rank {rank} (lane {lane}, step {}) has {} messages to send and {} bytes or message ends to receive",
-            l.step, l.sends_left, l.recv_left
+            "rank {} (lane {lane}, step {}) has {} messages to send and {} bytes or message ends to receive",
+            run.name(rank as u32),
+            l.step,
+            l.sends_left,
+            l.recv_left
         ))
     };
     let mut open = run.lanes.chunks(lanes).enumerate().filter_map(waits);

@@ -18,7 +18,7 @@ use crate::engine::Job;
 use crate::error::{Error, Result};
 use crate::fabric::clos::Clos;
 use crate::fabric::graph::Graph;
-use crate::fabric::{Network, Place, Shape, Vertex};
+use crate::fabric::{Network, Place, Plane, Shape, Vertex};
 use crate::routing::climb::Climb;
 use crate::routing::tree::TierRoute;
 use crate::units::BitRate;
@@ -113,7 +113,7 @@ impl Resources {
         let mut numbers = Numbering { capacity: vec![] };
         let (mut nets, mut gates) = (vec![], 0);
         let mut switch = fabric.accelerators();
-        for net in &fabric.networks {
+        for (n, net) in fabric.networks.iter().enumerate() {
             let first_gate = gates;
             let link = speed(net.link(0).rate);
             let layout = match &net.planes[0].shape {
@@ -146,7 +146,12 @@ impl Resources {
                 Shape::Clos(_) => {
                     gates += net.ports;
                     let first = numbers.take(accelerators * u64::from(net.ports), link)?;
-                    let climbs = net.planes.iter().filter_map(|p| tree(&p.shape)).map(|t| Climb::new(t, &[])).collect();
+                    // the choice among uplinks is made in the digits that the run's symmetry shifts, as for packets
+                    let climb = |plane: &Plane| {
+                        let tree = tree(&plane.shape)?;
+                        Some(Climb::new(tree, &job.folding.uplinks(n, tree.tiers().len() - 1, plane.links)))
+                    };
+                    let climbs = net.planes.iter().filter_map(climb).collect();
                     Layout::Links { first, switch_ports: vec![], tiers: vec![], climbs }
                 }
             };

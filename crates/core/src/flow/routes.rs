@@ -76,12 +76,33 @@ pub(super) struct Route {
     /// So many of them leave the sender.
     pub(super) first: usize,
     pub(super) stages: Vec<Stage>,
+    /// Propagation of the longest way.
     pub(super) latency: Fs,
+    /// Propagation and the part of the packets that take so long, where packets draw their ways; shortest first.
+    pub(super) ways: Vec<(Fs, f64)>,
 }
 
 impl Default for Route {
     fn default() -> Self {
-        Self { gate: 0, from: 0, to: 1, hops: vec![], first: 1, stages: vec![], latency: 0 }
+        Self { gate: 0, from: 0, to: 1, hops: vec![], first: 1, stages: vec![], latency: 0, ways: vec![] }
+    }
+}
+
+impl Route {
+    /// Propagation of the last of so many packets: of the longest way, or if packets draw their ways the mean of the longest drawn.
+    pub(super) fn last(&self, packets: u64) -> Fs {
+        if self.ways.is_empty() {
+            return self.latency;
+        }
+        // all packets take at most so long with this probability
+        let (mut share, mut before, mut mean) = (0.0f64, 0.0, 0.0);
+        for &(time, part) in &self.ways {
+            share += part;
+            let all = share.min(1.0).powf(packets as f64);
+            mean += time as f64 * (all - before);
+            before = all;
+        }
+        (mean / before).round() as Fs
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! **Model.** Four kinds of events, in this order within an instant: a message arrives, the latency of a step is over, a
 //! flow is through or has left, the links of a sender are free. When an instant has no more events, rates are brought up to date, which moves the ends of
-//! the flows concerned; an end that was moved stays in the heap, is recognised by its version, and is cleared away when
+//! the flows concerned (with more than [`CROWD`] flows, once for all instants within a [`PATIENCE`]th of the smallest latency of a link: each
+//! change would touch all of them); an end that was moved stays in the heap, is recognised by its version, and is cleared away when
 //! such have become many.
 //!
 //! **Invariant.** Times are whole femtoseconds and ties are broken by kind and number, so a run is the same every time. A
@@ -14,6 +15,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::atomic::Ordering;
 
+use super::classes::Classes;
 use super::fair::{Change, Fair};
 use super::gates::{Gate, Message, Part, Place, Stage};
 use super::in_network::Downlink;
@@ -22,11 +24,17 @@ use super::resources::Resources;
 use super::routes::Route;
 use super::tables::{self, Carried};
 use super::timing::duration;
+use crate::collective::SwitchUse;
 use crate::control::{Control, Phase};
 use crate::engine::Job;
 use crate::error::{Error, Result};
 use crate::record::{FlowRecord, Record};
+use crate::symmetry::Folding;
 use crate::units::{Fs, MAX_TIME_FS, NEVER};
+
+/// Flows under way from which on rates may wait for each other, and the part of the smallest latency that they wait at most.
+const CROWD: u64 = 512;
+const PATIENCE: Fs = 64;
 
 /// Events in the heap for each flow before those that are void are cleared away.
 const CROWDED: usize = 8;
@@ -34,7 +42,7 @@ const CROWDED: usize = 8;
 /// What happens, by order within an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum What {
-    /// A message has arrived and is stored.
+    /// A message has arrived and is stored. Ranks in events are seats: places among the ranks that are simulated.
     Arrival { message: u32, rank: u32 },
     /// The latency of a lane's step is over.
     Start { rank: u32, lane: u32 },
@@ -48,9 +56,12 @@ pub(super) enum What {
 pub(super) struct Run<'a> {
     pub(super) job: &'a Job<'a>,
     pub(super) control: &'a Control,
+    pub(super) classes: Classes,
     pub(super) resources: Resources,
     pub(super) fair: Fair,
     pub(super) now: Fs,
+    /// How long rates may wait where flows are many.
+    patience: Fs,
     events: BinaryHeap<Reverse<(Fs, What)>>,
     pub(super) ranks: Vec<Rank>,
     pub(super) lanes: Vec<Lane>,
@@ -67,7 +78,6 @@ pub(super) struct Run<'a> {
     pub(super) routes: Vec<Route>,
     /// What has come to the nodes of a route.
     pub(super) nodes: Vec<Carried>,
-    pub(super) packet_hops: u64,
     pub(super) unfinished: u32,
 }
 
@@ -75,14 +85,19 @@ pub(super) struct Run<'a> {
 pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
     control.begin(Phase::Preparing)?;
     job.fabric.prepare(control)?;
+    let whole = Folding::none(job.schedule.ranks(), String::new());
+    let folding = if job.schedule.switches() == SwitchUse::Forward { job.folding } else { &whole };
+    let job = &Job { folding, ..*job };
     let resources = Resources::new(job, control)?;
     let fair = Fair::new(resources.capacity.clone(), resources.first_shared);
-    let ranks = job.schedule.ranks();
+    let ranks = job.folding.simulated();
     let mut run = Run {
         job,
         control,
+        classes: Classes::new(job, &resources, control)?,
         fair,
         now: 0,
+        patience: patience(job),
         events: BinaryHeap::new(),
         ranks: vec![],
         lanes: vec![],
@@ -96,7 +111,6 @@ pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
         flows: vec![],
         routes: vec![],
         nodes: vec![],
-        packet_hops: 0,
         unfinished: ranks,
         resources,
     };
@@ -114,6 +128,12 @@ pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
     Ok(record)
 }
 
+/// A small part of the latency of the fastest link.
+fn patience(job: &Job) -> Fs {
+    let links = job.fabric.networks.iter().flat_map(|net| &net.spec.links);
+    links.map(|link| link.latency_fs).min().unwrap_or(0) / PATIENCE
+}
+
 /// The simulated clock would pass its end.
 fn clock(now: Fs) -> Error {
     let (value, limit) = (format!("{} ns", now / 1_000_000), format!("{} ns", MAX_TIME_FS / 1_000_000));
@@ -121,6 +141,17 @@ fn clock(now: Fs) -> Error {
 }
 
 impl Run<'_> {
+    /// The rank that the `seat`-th simulated one is.
+    pub(super) fn name(&self, seat: u32) -> u32 {
+        self.job.folding.rank(seat)
+    }
+
+    /// What tells a simulated rank from others that do not do alike.
+    pub(super) fn kind(&self, seat: u32) -> u32 {
+        let rank = self.name(seat);
+        if self.job.folding.symmetric() { self.job.folding.group().remove(rank) } else { rank }
+    }
+
     /// Something will happen.
     pub(super) fn at(&mut self, time: Fs, what: What) {
         self.events.push(Reverse((time.min(NEVER - 1), what)));
@@ -129,7 +160,7 @@ impl Run<'_> {
     /// Handles events until none is left; the number of instants with events.
     fn drive(&mut self) -> Result<u64> {
         let limit = self.job.time_limit_fs.unwrap_or(MAX_TIME_FS).min(MAX_TIME_FS);
-        let mut instants = 0;
+        let (mut instants, mut waiting) = (0, None);
         while let Some(time) = self.next_instant() {
             if time > limit {
                 return Err(if limit == MAX_TIME_FS { clock(time) } else { self.control.late(time, limit) });
@@ -147,7 +178,15 @@ impl Run<'_> {
                     self.handle(what);
                 }
             }
-            self.share();
+            // where very many flows come and go one after the other their rates wait for each other for a moment
+            let since = *waiting.get_or_insert(time);
+            let soon = since.saturating_add(self.patience);
+            // counted as in the whole machine, so that a folded run waits as the run in full does
+            let crowd = self.fair.count() as u64 * self.job.folding.multiplicity();
+            if crowd < CROWD || self.next_instant().is_none_or(|next| next > soon) {
+                self.share();
+                waiting = None;
+            }
         }
         Ok(instants)
     }
@@ -179,8 +218,12 @@ impl Run<'_> {
         for i in 0..self.fair.changed().len() {
             let Change { flow, before, rate } = self.fair.changed()[i];
             let part = &mut self.parts[flow as usize];
-            part.rest -= before * (now - part.since) as f64;
-            (part.since, part.rate) = (now, rate);
+            // one that had no rate yet has it from when it came
+            if before > 0.0 {
+                part.rest -= before * (now - part.since) as f64;
+                part.since = now;
+            }
+            part.rate = rate;
             self.plan(flow);
         }
         if self.events.len() > CROWDED * (self.parts.len() + self.messages.len() + self.lanes.len()) + 1024 {
@@ -198,7 +241,7 @@ impl Run<'_> {
         if part.rate == 0.0 && part.rest > part.until {
             return; // it has no rate yet
         }
-        let end = now.saturating_add(duration(part.rest - part.until, part.rate)).min(NEVER - 1);
+        let end = part.since.saturating_add(duration(part.rest - part.until, part.rate)).clamp(now, NEVER - 1);
         if let (Stage::Leaving { free_at }, Place::Gate { .. }) = (part.stage, part.place)
             && end > free_at.saturating_add(1)
         {

@@ -6,7 +6,7 @@
 //! Valiant's detours it goes to the switches of [`super::detours`] first. Ports of an accelerator that are not always used
 //! together send one branch each.
 //!
-//! **Time.** The last byte comes by the path with the longest latency; the last packet's way behind the ones before it is that of
+//! **Time.** The last byte comes by the path with the longest latency, with detours by the longest that as many packets draw on average; the last packet's way behind the ones before it is that of
 //! this path, whose links stand side by side with as many as share the message.
 //!
 //! **Invariant.** What comes to a vertex leaves it, in fractions and in whole bytes. **Cost.** O(ports of the vertices on shortest
@@ -24,6 +24,9 @@ use crate::units::Fs;
 
 /// Parts that shares which are no fractions of small numbers are rounded to when bytes are booked.
 const PARTS: u32 = 1 << 30;
+
+/// Different latencies kept of the paths to a vertex.
+const WAYS: usize = 64;
 
 /// The path of all packets of a message between two accelerators of a copy.
 pub(super) fn path(net: &Network, sets: &GraphSets, copy: u32, x: u32, y: u32, tag: u32, seed: u64) -> Route {
@@ -88,6 +91,8 @@ struct Node {
     /// Of the longest path to it, with the node before and the link from there.
     latency: Fs,
     came: Option<(u32, Stage)>,
+    /// With detours: latencies of all paths to it, and the part of the message that took each.
+    ways: Vec<(Fs, f64)>,
 }
 
 /// Which part of a node's bytes.
@@ -115,12 +120,14 @@ impl Spill<'_> {
     fn run(&mut self, x: u32, ports: &[u32]) -> Route {
         let graph = &*self.sets.graph;
         let aside = self.net.spec.routing.detours();
-        self.nodes.push(Node { vertex: x, share: 1.0, latency: 0, came: None });
+        let ways = if aside { vec![(0, 1.0)] } else { vec![] };
+        self.nodes.push(Node { vertex: x, share: 1.0, latency: 0, came: None, ways });
         self.leave(0, ports, |spill, vertex| {
             if aside && vertex >= graph.accelerators() { (vertex, 0, vertex) } else { spill.straight(vertex) }
         });
         let mut end = 0;
         while let Some(((first, _, vertex), node)) = self.due.pop_first() {
+            self.nodes[node as usize].merge();
             if first != u32::MAX {
                 self.turn(first, vertex, node);
             } else if vertex == self.y {
@@ -130,7 +137,9 @@ impl Spill<'_> {
                 self.leave(node, &ports, |spill, vertex| spill.straight(vertex));
             }
         }
-        let mut route = Route { latency: self.nodes[end as usize].latency, ..Route::default() };
+        let all: f64 = self.nodes[end as usize].ways.iter().map(|way| way.1).sum();
+        let ways = self.nodes[end as usize].ways.iter().map(|&(time, part)| (time, part / all)).collect();
+        let mut route = Route { latency: self.nodes[end as usize].latency, ways, ..Route::default() };
         let mut came = self.nodes[end as usize].came;
         while let Some((before, stage)) = came {
             route.stages.push(stage);
@@ -182,6 +191,7 @@ impl Spill<'_> {
             let stop = part(done, turn.stop, turn.out.is_empty());
             let (share, latency) = (self.nodes[node as usize].share * stop.share, self.nodes[node as usize].latency);
             let next = self.arrive(self.straight(vertex), share, latency, |spill| spill.nodes[node as usize].came);
+            self.take(node, next, 0, stop.share);
             self.hops.push(Hop { at: node, next, ..stop.of(NOWHERE, share) });
         }
         for (i, &(port, share)) in turn.out.iter().enumerate() {
@@ -200,9 +210,11 @@ impl Spill<'_> {
         let width = (f64::from(links) / weight).round().max(1.0) as u32;
         // the first node is the sender
         let stage = stage(self.net, graph, (*vertex, port), at == 0, width);
-        let latency = before.saturating_add(latency(self.net, graph, (*vertex, port), at == 0));
+        let more = latency(self.net, graph, (*vertex, port), at == 0);
+        let latency = before.saturating_add(more);
         let resource = self.sets.home(self.copy, *vertex, port).0;
         let next = self.arrive(key, weight, latency, |_| Some((at, stage)));
+        self.take(at, next, more, part.share);
         self.hops.push(Hop { at, next, ..part.of(resource, weight) });
     }
 
@@ -210,7 +222,7 @@ impl Spill<'_> {
     fn arrive(&mut self, key: Key, share: f64, latency: Fs, came: impl Fn(&Self) -> Option<(u32, Stage)>) -> u32 {
         let came = came(self);
         let id = *self.due.entry(key).or_insert_with(|| {
-            self.nodes.push(Node { vertex: key.2, share: 0.0, latency: 0, came: None });
+            self.nodes.push(Node { vertex: key.2, share: 0.0, latency: 0, came: None, ways: vec![] });
             self.nodes.len() as u32 - 1
         });
         let node = &mut self.nodes[id as usize];
@@ -219,6 +231,33 @@ impl Spill<'_> {
             (node.latency, node.came) = (latency, came);
         }
         id
+    }
+}
+
+impl Spill<'_> {
+    /// A part of the paths to one node go on to another.
+    fn take(&mut self, from: u32, to: u32, latency: Fs, share: f64) {
+        let ways = std::mem::take(&mut self.nodes[from as usize].ways);
+        let further = ways.iter().map(|&(time, part)| (time.saturating_add(latency), part * share));
+        self.nodes[to as usize].ways.extend(further);
+        self.nodes[from as usize].ways = ways;
+    }
+}
+
+impl Node {
+    /// Puts the latencies of paths in order, at most [`WAYS`] of them: neighbours count as the longer one.
+    fn merge(&mut self) {
+        self.ways.sort_unstable_by_key(|way| way.0);
+        self.ways.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            kept.1 += if same { next.1 } else { 0.0 };
+            same
+        });
+        let some = self.ways.len().div_ceil(WAYS);
+        if some > 1 {
+            let merged = self.ways.chunks(some).map(|c| (c[c.len() - 1].0, c.iter().map(|way| way.1).sum()));
+            self.ways = merged.collect();
+        }
     }
 }
 

@@ -28,12 +28,11 @@ impl Carried {
         Self { payload: hop.of(self.payload), wire: hop.of(self.wire), packets: hop.of(self.packets) }
     }
 
-    /// Adds what another carried; the packets of that.
-    pub(super) fn add(&mut self, more: &Carried) -> u64 {
+    /// Adds what another carried.
+    pub(super) fn add(&mut self, more: &Carried) {
         self.payload += more.payload;
         self.wire += more.wire;
         self.packets += more.packets;
-        more.packets
     }
 
     /// The part of one of several links.
@@ -45,18 +44,22 @@ impl Carried {
 
 /// Rows of a finished run.
 pub(super) fn record(run: &mut Run) -> Record {
-    let mut record = Record { threads: 1, multiplicity: 1, packet_hops: run.packet_hops, ..Record::default() };
+    let folding = run.job.folding;
+    let mut record = Record { threads: 1, multiplicity: folding.multiplicity(), ..Record::default() };
     for rank in &run.ranks {
         record.ranks.push(rank.stats);
         record.finish_fs = record.finish_fs.max(rank.stats.finish_fs);
-        record.sent_bytes += rank.stats.sent_bytes;
-        record.received_bytes += rank.stats.received_bytes;
+        record.sent_bytes += rank.stats.sent_bytes * record.multiplicity;
+        record.received_bytes += rank.stats.received_bytes * record.multiplicity;
     }
     let mut levels = Levels::default();
-    for vertex in 0..run.job.fabric.vertices() {
-        links_of(run, vertex, &mut levels, &mut record.links);
+    let mut classes = vec![0; if folding.applied() { run.carried.len() } else { 0 }];
+    for vertex in 0..run.job.simulated().vertices() {
+        links_of(run, vertex, &mut classes, &mut levels, &mut record.links);
     }
-    record.levels = levels.finish(|_, _| 1);
+    record.links.sort_unstable_by_key(|l| (l.vertex, l.port));
+    record.levels = levels.finish(|network, tier| folding.link_multiplicity(network, tier));
+    record.packet_hops = record.levels.iter().map(|level| level.packets).sum();
     record.flows = merged(std::mem::take(&mut run.flows));
     record.state_bytes = run.fair.bytes()
         + (run.parts.capacity() * size_of::<super::gates::Part>()
@@ -68,24 +71,34 @@ pub(super) fn record(run: &mut Run) -> Record {
     record
 }
 
-/// Counts the links that leave a vertex into their levels; a row each if links are recorded.
-fn links_of(run: &Run, vertex: u32, levels: &mut Levels, rows: &mut Vec<LinkRecord>) {
+/// Counts the links that leave a vertex of what is simulated into their levels; a row each if links are recorded. `classes`
+/// counts the links met of each class of resources, where classes are simulated.
+fn links_of(run: &Run, vertex: u32, classes: &mut [u32], levels: &mut Levels, rows: &mut Vec<LinkRecord>) {
     let fabric = run.job.fabric;
-    let upward = first_upward(fabric, vertex);
-    for port in 0..fabric.ports(vertex) {
+    for port in 0..run.job.simulated().ports(vertex) {
+        let (vertex, port) = run.job.folding.representative(fabric, (vertex, port));
         let Some((end, (resource, index, links))) =
             fabric.peer(vertex, port).zip(run.resources.home(run.job, vertex, port))
         else {
             continue;
         };
-        let carried = run.carried[resource as usize].of(index, links);
+        let (class, times) = run.classes.of(resource);
+        let all = run.carried[class as usize];
+        let carried = match classes.get_mut(class as usize) {
+            // the links that shifts take into one another carry the same
+            Some(met) => {
+                *met += 1;
+                all.of(*met - 1, (links / times).max(1))
+            }
+            None => all.of(index, links),
+        };
         let link = LinkRecord {
             vertex,
             port,
             peer: end.vertex,
             network: end.network as u32,
             tier: end.tier as u32,
-            up: port >= upward,
+            up: port >= first_upward(fabric, vertex),
             payload_bytes: carried.payload,
             wire_bytes: carried.wire,
             packets: carried.packets,

@@ -40,6 +40,12 @@ fn cut(job: &Job, net: &Network, bytes: u64) -> (u64, u64, u64) {
     (packets, wire(net.spec.payload), wire(last))
 }
 
+/// Bytes on the wire of a message.
+pub(super) fn wire(job: &Job, net: &Network, bytes: u64) -> u64 {
+    let (packets, full, last) = cut(job, net, bytes);
+    (packets - 1) * full + last
+}
+
 /// Timing of a message, or one branch of it, of `bytes`.
 pub(super) fn timing(job: &Job, net: &Network, stages: &[Stage], bytes: u64, reduce: bool) -> Timing {
     let (packets, full, last) = cut(job, net, bytes);

@@ -133,8 +133,11 @@ impl Plan {
         let error = self.too_large(needed, available, control)?;
         if spec.fidelity == Selection::Auto {
             let from = if self.packet { "packets" } else { "flows" };
-            self.flow = self.packet && self.fluid();
+            self.flow = self.packet && self.fluid(control)?;
             self.packet = false;
+            if self.flow {
+                self.folding = self.fluid_folding(control)?;
+            }
             self.flow &= self.memory_bytes() <= available;
             if self.flow || spec.record.is_empty() {
                 self.warnings.push(format!(

@@ -85,6 +85,9 @@ pub struct RunSpec {
     /// Bytes that the run and its tables may occupy.
     #[serde(default)]
     pub memory_limit: Option<u64>,
+    /// Run flows even where they were measured to be off, to measure by how much.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub measuring: bool,
 }
 
 /// A machine: accelerators and the networks that join them, innermost first.

@@ -102,7 +102,11 @@ impl Run {
     pub(crate) fn schedule(&self, spec: &SystemSpec, schedule: &dyn Schedule) -> Result<Record> {
         let fabric = Fabric::new(spec, &Control::default())?;
         let placement = self.placement.clone().unwrap_or_else(|| (0..schedule.ranks()).collect());
-        let folding = Folding::new(&fabric, schedule, &placement, self.fold, &Control::default()).unwrap();
+        let control = Control::default();
+        let folding = match self.fluid {
+            true => flow::folding(&fabric, schedule, &placement, self.fold, &control).unwrap(),
+            false => Folding::new(&fabric, schedule, &placement, self.fold, &control).unwrap(),
+        };
         let job = Job {
             fabric: &fabric,
             folding: &folding,

@@ -63,8 +63,9 @@ struct Flow {
     rate: f64,
     before: f64,
     bottleneck: u32,
-    /// In the set that is being filled.
+    /// In the set that is being filled, and its place there.
     joined: bool,
+    at: u32,
     frozen: bool,
 }
 
@@ -138,6 +139,7 @@ impl Fair {
         });
         let flow = &mut self.flows[id as usize];
         (flow.rate, flow.before, flow.bottleneck, flow.joined) = (0.0, 0.0, NONE, true);
+        flow.at = self.set.len() as u32;
         flow.uses.clear();
         for u in uses.iter().filter(|u| u.weight > 0.0) {
             let place = &mut self.place[u.resource as usize];
@@ -161,7 +163,7 @@ impl Fair {
     /// Takes a flow away; its number is used again for a later one.
     pub fn finish(&mut self, id: u32) {
         let uses = std::mem::take(&mut self.flows[id as usize].uses);
-        let Flow { rate, bottleneck, joined, .. } = self.flows[id as usize];
+        let Flow { rate, bottleneck, joined, at, .. } = self.flows[id as usize];
         for &held in &uses {
             self.withdraw(id, held, rate);
         }
@@ -169,7 +171,10 @@ impl Fair {
             *bound -= 1;
         }
         if joined {
-            self.set.retain(|&f| f != id);
+            self.set.swap_remove(at as usize);
+            if let Some(&moved) = self.set.get(at as usize) {
+                self.flows[moved as usize].at = at;
+            }
         }
         let flow = &mut self.flows[id as usize];
         (flow.uses, flow.joined, flow.bottleneck, flow.rate) = (uses, false, NONE, 0.0);
@@ -246,6 +251,17 @@ impl Fair {
         self.touch(held.resource);
     }
 
+    /// What a flow takes.
+    pub fn uses(&self, flow: u32) -> Vec<Use> {
+        let uses = &self.flows[flow as usize].uses;
+        uses.iter().map(|held| Use { resource: held.resource, weight: held.weight }).collect()
+    }
+
+    /// Number of flows.
+    pub fn count(&self) -> usize {
+        self.flows.len() - self.free.len()
+    }
+
     /// Rate of a flow.
     pub fn rate(&self, flow: u32) -> f64 {
         self.flows[flow as usize].rate
@@ -269,7 +285,7 @@ impl Fair {
     fn join(&mut self, id: u32) {
         let flow = &mut self.flows[id as usize];
         if !flow.joined {
-            (flow.joined, flow.before) = (true, flow.rate);
+            (flow.joined, flow.before, flow.at) = (true, flow.rate, self.set.len() as u32);
             self.set.push(id);
         }
     }
