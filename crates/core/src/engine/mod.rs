@@ -63,7 +63,7 @@ pub struct Job<'a> {
     pub record_flows: bool,
     /// Keep one row a link; sums by level are always kept.
     pub record_links: bool,
-    /// Simulated time after which the run stops with [`crate::Error::Timeout`].
+    /// Simulated time after which the run stops with [`crate::error::Error::Timeout`].
     pub time_limit_fs: Option<Fs>,
     /// Jump over whole periods of a repeating state, exactly (see [`crate::record::Skipping`]).
     pub skip: bool,
@@ -79,8 +79,8 @@ impl Job<'_> {
 /// Runs a job to its end.
 ///
 /// # Errors
-/// [`crate::Error::Deadlock`], [`crate::Error::Unfinished`], [`crate::Error::Unroutable`], [`crate::Error::Timeout`], [`crate::Error::Interrupted`],
-/// [`crate::Error::Overflow`] of the simulated clock, [`crate::Error::Spec`] for an in-network schedule on a fabric without it.
+/// [`crate::error::Error::Deadlock`], [`crate::error::Error::Unfinished`], [`crate::error::Error::Unroutable`], [`crate::error::Error::Timeout`], [`crate::error::Error::Interrupted`],
+/// [`crate::error::Error::Overflow`] of the simulated clock, [`crate::error::Error::Spec`] for an in-network schedule on a fabric without it.
 pub fn run(job: &Job, control: &Control) -> Result<Record> {
     run::run(job, control)
 }

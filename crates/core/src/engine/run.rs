@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::record::{Record, Skipping};
 use crate::units::{Fs, MAX_TIME_FS, NEVER};
 
-/// See [`super::run`].
+/// See [`super::run()`].
 pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
     control.begin(Phase::Preparing)?;
     job.simulated().prepare(control)?;

@@ -81,7 +81,7 @@ pub(super) struct Run<'a> {
     pub(super) unfinished: u32,
 }
 
-/// See [`super::run`].
+/// See [`super::run()`].
 pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
     control.begin(Phase::Preparing)?;
     job.fabric.prepare(control)?;

@@ -4,7 +4,7 @@
 //! femtoseconds or bytes. Unknown fields are errors that name the field.
 //!
 //! **Invariant.** [`RunSpec::from_json`] returns a specification whose every field was range-checked by
-//! [`validate`]; nothing behind it checks again.
+//! [`validate()`]; nothing behind it checks again.
 
 use std::collections::BTreeMap;
 
