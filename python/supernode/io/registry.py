@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from supernode.device import Device
-from supernode.errors import SpecError
+from supernode.errors import SpecError, SupernodeError
 from supernode.files import check_file, write_bytes
 from supernode.filetext import as_path, decode, naming, read_bytes
 from supernode.io.astra import read_astra
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from supernode.system import System
 
 __all__ = ["FORMATS", "Format", "detect", "read_file", "render", "to_system", "write_file"]
+
+#: Characters of a text up to which it is read again for each option.
+_LONG = 2**24
 
 Reader = Callable[[str, str, Options], Found]
 Writer = Callable[["System"], tuple[str, tuple[str, ...]]]
@@ -125,7 +128,43 @@ def read_file(path: str | Path, format: str | None, options: Options) -> System:
     if reader is None:
         raise SpecError(f"{target.name}: {FORMATS[name].title} is written only")
     with naming(target.name):
-        return to_system(reader(text, target.stem, options), options)
+        system = to_system(reader(text, target.stem, options), options)
+        return replace(system, remarks=(*system.remarks, *_idle(reader, text, target.stem, options, system)))
+
+
+def _idle(reader: Reader, text: str, stem: str, options: Options, system: System) -> list[str]:
+    """Name the options without which the system is the same, by reading the text once more without each."""
+    found: list[str] = []
+    if len(text) > _LONG:
+        return found
+    for given, without in _without_each(options):
+        try:
+            other = to_system(reader(text, stem, without), without)
+        except SupernodeError:
+            continue  # without it there is no such system
+        if _facts(other) == _facts(system):
+            found.append(f"{given}= has no effect: the file says it itself, or has no use for it")
+    return found
+
+
+def _without_each(options: Options) -> Iterator[tuple[str, Options]]:
+    """Leave out each option that was given, and each entry of those that have several."""
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if value is None or field.name == "name":
+            continue
+        if not isinstance(value, Mapping) or len(value) < 2:
+            none: dict[str, Any] = {field.name: None}
+            yield field.name, replace(options, **none)
+            continue
+        for key in value:
+            rest: dict[str, Any] = {field.name: {name: one for name, one in value.items() if name != key}}
+            yield f"{field.name}[{key!r}]", replace(options, **rest)
+
+
+def _facts(system: System) -> tuple[object, ...]:
+    networks = [(n.spec, n.kind, n.names, n.per_cable) for n in system.networks]
+    return system.name, system.device, networks, system.nics, system.remarks
 
 
 def to_system(found: Found, options: Options) -> System:
