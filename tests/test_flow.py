@@ -134,7 +134,7 @@ def test_progress_is_told() -> None:
 def test_flows_fold_where_packets_cannot() -> None:
     # virtual channels of a torus have a place unlike the others; fluids have no channels
     torus = System("t").scale_up(count=64, fabric=sn.Torus(dims=(4, 4, 4), bandwidth="45 GB/s", latency="300 ns"))
-    options = {"size": "1 MiB", "algorithm": "direct", "stack": "none", "record": ["ranks", "links"]}
+    options = {"size": "512 KiB", "algorithm": "direct", "stack": "none", "record": ["ranks", "links"]}
     folded, full = (flow(torus, "all_to_all", fold=f, **options) for f in (True, False))
     assert (folded.folding["order"], folded.ranks.num_rows) == (64, 1)
     assert folded.time_ns == pytest.approx(full.time_ns, rel=1e-6)
