@@ -72,8 +72,10 @@ target/.crates: Cargo.lock | tools
 	@touch $@
 
 # The wheel is for other machines: what the compiler notes of paths (in messages of panics) begins at these names instead.
+# The folder of unpacked crates is named after the registry's host, so that goes, too; the last prefix that fits counts.
 REMAP = --remap-path-prefix=$(CURDIR)=/supernode --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo \
-	--remap-path-prefix=$$(rustc --print sysroot)=/rust
+	--remap-path-prefix=$$(rustc --print sysroot)=/rust \
+	$$(for d in "$${CARGO_HOME:-$$HOME/.cargo}"/registry/src/*; do printf -- '--remap-path-prefix=%s=/crates ' "$$d"; done)
 
 # The release wheel, installed. maturin builds incrementally, so an unchanged core costs nothing.
 $(VENV)/.installed: $(VENV)/.deps target/.crates $(SOURCES)

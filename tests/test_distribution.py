@@ -45,6 +45,7 @@ def test_the_wheel_names_no_path_of_the_machine(wheel: dict[str, bytes]) -> None
     for name, data in wheel.items():
         for path in PATHS:
             assert path not in data, f"{name} holds {path.decode()}"
+        assert b"registry/src" not in data, f"{name} names the registry's host"
 
 
 def test_the_wheel_has_licences_notices_and_a_bill_of_materials(wheel: dict[str, bytes]) -> None:
