@@ -347,6 +347,8 @@ def _scale_out(file: ScaleOutFile) -> ScaleOut:
         link=file.link_rate,
         tiers=None if file.tiers is None else whole(file.tiers, "tiers"),
         oversubscription=file.oversubscription,
+        hosts_per_leaf=None if file.hosts_per_leaf is None else whole(file.hosts_per_leaf, "hosts_per_leaf"),
+        uplinks_per_leaf=None if file.uplinks_per_leaf is None else whole(file.uplinks_per_leaf, "uplinks_per_leaf"),
         pod_leaves=None if file.pod_leaves is None else whole(file.pod_leaves, "pod_leaves"),
         rails=whole(file.rails, "rails"),
         planes=ports if file.planes is None else whole(file.planes, "planes"),

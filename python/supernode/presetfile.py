@@ -202,6 +202,8 @@ class ScaleOutFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     topology: Literal["fat_tree"] = "fat_tree"
     oversubscription: int | float | str = 1
     tiers: int | str | None = None
+    hosts_per_leaf: int | str | None = None
+    uplinks_per_leaf: int | str | None = None
     pod_leaves: int | str | None = None
     nics_per_accelerator: int | str = 1
     rails: int | str = 1

@@ -18,7 +18,7 @@ from supernode.fabric.base import (
     plane_links,
     positive,
 )
-from supernode.fabric.sizing import Sized, size_fat_tree
+from supernode.fabric.sizing import Leaf, Sized, size_fat_tree
 from supernode.quoting import quote
 from supernode.spec import LinkSpec, NetworkSpec, SwitchSpec
 from supernode.units import Quantity, as_integer, parse_latency, parse_rate
@@ -46,10 +46,16 @@ class FatTree:
         Fewest tiers; more are built, with a warning, where the number of ports needs them. By default the fewest
         that suffice.
     oversubscription
-        Leaf ports down over leaf ports up: 1, 2, 1.5, ``"3:1"``.
+        Links of a leaf's accelerators over its uplinks: 1, 2, 1.5, ``"3:1"``. A ratio that would need a fraction of
+        an uplink is an error that names those on either side.
+    hosts_per_leaf
+        Accelerators on each leaf (with rails: hosts). By default they are distributed evenly over the fewest leaves
+        that hold them; with it, the last leaf may hold fewer, and runs say so.
+    uplinks_per_leaf
+        Links from each leaf to the tier above, instead of ``oversubscription``.
     pod_leaves
-        Leaves of a pod, where there are three tiers; by default as many as a switch has ports down. Pods of equal size
-        can be folded: choose a divisor of the number of leaves.
+        Leaves of a pod, where there are three tiers; by default as many as make pods alike. Pods of equal size can be
+        folded: choose a divisor of the number of leaves.
     rails
         Rail-optimised wiring: accelerator i of a host of this many goes to the leaf of rail i.
     planes
@@ -67,6 +73,8 @@ class FatTree:
     link: Quantity
     tiers: int | None = None
     oversubscription: int | float | str | Fraction = 1
+    hosts_per_leaf: int | None = None
+    uplinks_per_leaf: int | None = None
     pod_leaves: int | None = None
     rails: int = 1
     planes: int | None = None
@@ -85,7 +93,11 @@ class FatTree:
 
     def __post_init__(self) -> None:
         rails = positive(self.rails, "rails", "fabric")
-        self.network("fabric", rails, ports=1 if self.planes is None else positive(self.planes, "planes", "fabric"))
+        # one leaf at least must be possible; how many there are is known with the number of accelerators
+        leaf = self._leaf("fabric", 1)
+        leaf.most("fabric")
+        least = rails * (leaf.hosts or leaf.step())
+        self.network("fabric", least, ports=1 if self.planes is None else positive(self.planes, "planes", "fabric"))
 
     def network(self, name: str, span: int, *, ports: int = 1) -> Network:
         """Build the network of ``span`` accelerators with ``ports`` NICs each."""
@@ -147,12 +159,29 @@ class FatTree:
         return size_fat_tree(
             name,
             span,
-            radix=positive(self.radix, "radix", name),
-            oversubscription=self.ratio(),
+            self._leaf(name, links),
             rails=positive(self.rails, "rails", name),
-            links=links,
             tiers=tiers,
             pod_leaves=None if self.pod_leaves is None else positive(self.pod_leaves, "pod_leaves", name),
+        )
+
+    def _leaf(self, name: str, links: int) -> Leaf:
+        given = {
+            key: None if value is None else positive(value, key, name)
+            for key, value in (("hosts_per_leaf", self.hosts_per_leaf), ("uplinks_per_leaf", self.uplinks_per_leaf))
+        }
+        ratio, hosts, uplinks = self.ratio(), given["hosts_per_leaf"], given["uplinks_per_leaf"]
+        if uplinks is not None and ratio != 1 and (hosts is None or Fraction(hosts * links, uplinks) != ratio):
+            raise FabricError(
+                f"fabric {name}: uplinks_per_leaf {uplinks} and oversubscription {quote(self.oversubscription)} "
+                "both say how many uplinks a leaf has; give one of them"
+            )
+        return Leaf(
+            radix=positive(self.radix, "radix", name),
+            ratio=None if uplinks is not None else ratio,
+            links=links,
+            hosts=hosts,
+            uplinks=uplinks,
         )
 
     def _latency(self, key: str) -> int:
@@ -168,6 +197,14 @@ class FatTree:
             )
         if self.pod_leaves is not None and sized.tiers < 3:
             notes.append(f"{name}: pod_leaves has no effect: {sized.tiers} tiers have no pods")
+        if sized.short:
+            each = "hosts" if self.rails > 1 else "accelerators"
+            notes.append(
+                f"{name}: leaves hold {sized.topology.down[0]} {each}, the last one {sized.short}: {span} accelerators "
+                "do not divide evenly"
+            )
+        if sized.tiers == 1 and self.uplinks_per_leaf is not None:
+            notes.append(f"{name}: uplinks_per_leaf has no effect: one leaf joins all accelerators")
         if sized.idle_ports:
             notes.append(
                 f"{name}: oversubscription {self.ratio()} leaves {sized.idle_ports} ports of each leaf "

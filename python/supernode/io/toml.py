@@ -180,6 +180,8 @@ def _scale_out(joined: ScaleOut) -> _Table:
     fabric = joined.fabric
     optional: _Table = {
         "tiers": fabric.tiers,
+        "hosts_per_leaf": fabric.hosts_per_leaf,
+        "uplinks_per_leaf": fabric.uplinks_per_leaf,
         "pod_leaves": fabric.pod_leaves,
         "trunk_rate": None if fabric.trunk is None else format_rate(parse_rate(fabric.trunk)),
         "link_latency": _time(fabric.link_latency),
