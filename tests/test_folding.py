@@ -38,6 +38,35 @@ def test_folded_is_full(options: dict[str, Any]) -> None:
         assert sum(folded.table(name)["multiplicity"].to_pylist()) <= full.table(name).num_rows
 
 
+LINK: dict[str, Any] = {"bandwidth": "25 GB/s", "latency": "300 ns"}
+GRAPHS: dict[str, tuple[Any, int]] = {
+    "graph": (
+        sn.Graph(
+            accelerators=["a", "b"], switches=["s"], edges=[("a", "s"), ("b", "s")], rate="1 GB/s", latency="1 ns"
+        ),
+        2,
+    ),
+    "dragonfly": (sn.Dragonfly(terminals=1, **LINK), 6),
+    "hyperx": (sn.HyperX(dims=(2, 2), terminals=1, **LINK), 4),
+}
+
+
+@pytest.mark.parametrize("family", GRAPHS)
+def test_a_part_of_a_machine_with_a_graph_has_the_rows_of_all_of_it(family: str) -> None:
+    fabric, count = GRAPHS[family]
+    outer = sn.Switched(bandwidth="7 GB/s", latency="350 ns")
+    system = sn.System("s").scale_up(count=count, fabric=fabric).scale_up(count=2 * count, fabric=outer)
+    for ranks in (2, count, count + 1):
+        options: dict[str, Any] = {"size": 1000, "ranks": ranks, "record": RECORDS, "fidelity": "packet"}
+        full, part = (sn.send_recv(system, fold=fold, **options) for fold in (False, True))
+        for name in RECORDS:
+            assert full.expand(name).equals(part.expand(name)), (ranks, name)
+        assert part.switches.num_rows >= 1
+        if ranks <= count:  # only what took part has a row without expand
+            others = {f"accelerator {a}" for a in range(count, 2 * count)}
+            assert others.isdisjoint(part.links["src"].to_pylist() + part.links["dst"].to_pylist())
+
+
 def test_what_was_folded_is_told() -> None:
     result = sn.all_to_all(star(8), size="64 KiB", fidelity="packet", algorithm="direct")
     assert result.folding == {"applied": True, "order": 8, "classes": 1, "digits": [[1, 8]], "reason": ""}

@@ -56,7 +56,7 @@ def simulate(
 ) -> Run:
     """Runs one simulation. ``progress`` gets simulated nanoseconds, bytes delivered and bytes in all."""
 
-def validate(spec_json: str) -> str:
+def validate(spec_json: str, placement: npt.NDArray[np.uint32] | None = None) -> str:
     """Validates a specification and returns the effective one as JSON."""
 
 def describe(system_json: str) -> str:
@@ -65,10 +65,12 @@ def describe(system_json: str) -> str:
 def edges(system_json: str) -> dict[str, npt.NDArray[np.uint32] | npt.NDArray[np.uint64]]:
     """Every directed link: vertex, port, peer, peer_port, network, level (uint32); rate, latency_fs, forward_fs."""
 
-def check_schedule(spec_json: str, timeout_s: float | None = None) -> str:
+def check_schedule(
+    spec_json: str, placement: npt.NDArray[np.uint32] | None = None, timeout_s: float | None = None
+) -> str:
     """Runs the schedule symbolically; JSON report with messages, bytes, steps, lanes; raises ScheduleError if wrong."""
 
-def explain(spec_json: str, timeout_s: float | None = None) -> str:
+def explain(spec_json: str, placement: npt.NDArray[np.uint32] | None = None, timeout_s: float | None = None) -> str:
     """JSON list of every algorithm x protocol: predicted time, validity, reason."""
 
 def vocabulary() -> str:

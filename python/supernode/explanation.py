@@ -87,7 +87,8 @@ def explain(
 
 def explain_plan(plan: Plan) -> Explanation:
     """Compare every algorithm and protocol for a plan."""
-    raw = msgspec.json.decode(core.explain_json(encode(plan.spec), timeout_s=plan.timeout))
+    found = core.explain_json(encode(plan.spec), placement=plan.placement, timeout_s=plan.timeout)
+    raw = msgspec.json.decode(found)
     rows = [
         {
             "algorithm": str(r["algorithm"]),

@@ -74,7 +74,7 @@ class Schedule:
         return self.plan.ranks
 
     def check(self) -> ScheduleReport:
-        """Execute the schedule symbolically.
+        """Execute the schedule symbolically: the same one that ``simulate`` runs with these keywords.
 
         Returns
         -------
@@ -85,8 +85,13 @@ class Schedule:
         ------
         ScheduleError
             If the schedule is wrong; the message has the first thing found.
+        MemoryLimitError
+            If the check takes more than ``memory_limit``, or than the machine has.
         """
-        raw = msgspec.json.decode(core.check_schedule(encode(self.plan.spec), timeout_s=self.plan.timeout))
+        plan = self.plan
+        raw = msgspec.json.decode(
+            core.check_schedule(encode(plan.spec), placement=plan.placement, timeout_s=plan.timeout)
+        )
         return ScheduleReport(
             algorithm=str(raw.get("algorithm", self.algorithm)),
             messages=int(raw["messages"]),

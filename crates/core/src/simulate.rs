@@ -19,7 +19,7 @@ use crate::analytic::Prediction;
 use crate::bound::describe::{Description, describe};
 use crate::bound::edges;
 use crate::bound::{Bound, Demand, lower_bound};
-use crate::collective::{Algorithm, Collective, Schedule, check};
+use crate::collective::{Algorithm, Collective, Params, Schedule, check_within};
 use crate::control::{Control, Phase};
 use crate::engine::{Job, run};
 use crate::error::{Error, Result};
@@ -101,14 +101,17 @@ pub fn simulate(spec: &RunSpec, control: &Control) -> Result<Outcome> {
     Plan::new(spec, control)?.run(control)
 }
 
-/// Runs the schedule of a specification symbolically; a JSON report of messages, bytes, steps and lanes.
+/// Runs the schedule that [`simulate`] would run symbolically; a JSON report of messages, bytes, steps and lanes.
 ///
 /// # Errors
-/// [`Error::Schedule`] if it does not do what the collective asks for, and those of choosing.
+/// [`Error::Schedule`] if it does not do what the collective asks for, [`Error::Memory`] if that takes more than the
+/// specification allows, and those of choosing.
 pub fn check_schedule(spec: &RunSpec, control: &Control) -> Result<String> {
     let stage = Stage::new(spec, control)?;
     let choice = stage.task(spec, control).choose(spec.algorithm.named())?;
-    let report = check(&*choice.schedule, &stage.task(spec, control).params(choice.algorithm), control)?;
+    // parts are counted in the order of the machine; the collective's root is a rank
+    let params = Params { root: spec.root, ..stage.task(spec, control).params(choice.algorithm) };
+    let report = check_within(&*choice.schedule, &params, spec.memory_limit, control)?;
     json(&serde_json::json!({
         "algorithm": choice.algorithm.name(), "messages": report.messages, "bytes": report.bytes,
         "steps": report.max_steps, "lanes": report.lanes,

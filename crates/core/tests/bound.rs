@@ -42,6 +42,103 @@ fn machine(kind: u8, a: u32, b: u32, fast: u64) -> SystemSpec {
     }
 }
 
+/// Packets and flows of a run take no less than its bound.
+fn holds(spec: &mut RunSpec) -> Result<(), TestCaseError> {
+    for fidelity in [Fidelity::Packet, Fidelity::Flow] {
+        spec.fidelity = Selection::Only(fidelity);
+        match simulate(spec, &Control::default()) {
+            Ok(o) => prop_assert!(o.bound.time_fs <= o.time_fs, "{}: {:?} above {} fs", fidelity, o.bound, o.time_fs),
+            // sums that climb a tree are packets only
+            Err(e) if fidelity == Fidelity::Flow && e.code() == "spec" => {
+                prop_assert!(e.to_string().contains("fluids"))
+            }
+            Err(e) => prop_assert_eq!(e.code(), "algorithm", "{}", e),
+        }
+    }
+    Ok(())
+}
+
+/// A run of one protocol with these software costs.
+#[allow(clippy::too_many_arguments)] // what a run is
+fn a_run(
+    machine: &SystemSpec,
+    collective: Collective,
+    algorithm: &str,
+    bytes: u64,
+    root: u32,
+    ranks: u32,
+    placement: Option<Vec<u32>>,
+    seed: u64,
+    launch: u64,
+) -> RunSpec {
+    let step_fs = vec![launch / 8; machine.networks.len()];
+    let protocol = ProtocolSpec {
+        name: "p".into(),
+        launch_fs: launch,
+        step_fs,
+        wire_num: 1,
+        wire_den: 1,
+        ..ProtocolSpec::default()
+    };
+    let protocols = vec![protocol];
+    let stack = StackSpec { name: "s".into(), protocols, protocol: "auto".into(), algorithms: Default::default() };
+    let bytes = if collective == Collective::Barrier { 0 } else { bytes };
+    let text = serde_json::json!({
+        "system": machine, "collective": collective.name(), "algorithm": algorithm, "bytes": bytes,
+        "root": root % ranks, "ranks": ranks, "placement": placement, "seed": seed, "fidelity": "packet", "threads": 1,
+        "stack": stack,
+    });
+    RunSpec::from_json(&text.to_string()).unwrap()
+}
+
+/// All accelerators or some of them, in order or strewn.
+fn some_of(n: u32, ranks: u32, turn: u32) -> (u32, Option<Vec<u32>>) {
+    let ranks = if ranks.is_multiple_of(3) { 2 + ranks % (n - 1) } else { n };
+    // 7 and n share no factor but where n is a multiple of 7
+    let stride = if n.is_multiple_of(7) { 1 } else { 7 };
+    (ranks, (turn % 2 == 1).then(|| (0..ranks).map(|r| (r * stride + turn % n) % n).collect()))
+}
+
+/// Part of the time of a packet run that its bound explains.
+fn efficiency(machine: &SystemSpec, collective: Collective, algorithm: &str, placement: &[u32]) -> f64 {
+    let ranks = placement.len() as u32;
+    let run = a_run(machine, collective, algorithm, 4 << 20, 0, ranks, Some(placement.to_vec()), 0, 0);
+    let o = simulate(&run, &Control::default()).unwrap();
+    assert!(o.bound.time_fs <= o.time_fs, "{:?} above {}", o.bound, o.time_fs);
+    o.bound.time_fs as f64 / o.time_fs as f64
+}
+
+#[test]
+fn runs_that_cannot_be_better_are_efficient() {
+    use Collective::{AllGather, AllReduce, AllToAll, Broadcast, SendRecv};
+    let mesh = system(8, vec![direct("full", &[8], false, true)]);
+    let torus = system(64, vec![direct("torus", &[8, 8], true, false)]);
+    let line = system(8, vec![direct("line", &[8], false, false)]);
+    let mut tree = system(32, vec![network("tree", 32, clos(&[8, 4], &[1, 4]), vec![1])]);
+    tree.networks[0].switches.iter_mut().for_each(|s| s.in_network_reduce = false);
+    tree.networks[0].routing = RoutingSpec::DModK;
+    let cases: [(&SystemSpec, Collective, &str, &[u32]); 9] = [
+        // one link of a full mesh, or one for each peer
+        (&mesh, SendRecv, "direct", &[2, 5]),
+        (&mesh, AllReduce, "ring", &[2, 5]),
+        (&mesh, AllToAll, "direct", &[0, 3, 4, 7]),
+        (&mesh, AllGather, "direct", &[6, 1, 2]),
+        // one way round a ring, both where it is as far
+        (&torus, SendRecv, "direct", &[8, 9]),
+        (&torus, SendRecv, "direct", &[0, 4]),
+        // two ends of a line
+        (&line, AllReduce, "ring", &[1, 6]),
+        // a root sends to one other
+        (&line, Broadcast, "direct", &[3, 1]),
+        // all cross the same uplink
+        (&tree, AllToAll, "direct", &[0, 4, 8, 12]),
+    ];
+    for (machine, collective, algorithm, placement) in cases {
+        let found = efficiency(machine, collective, algorithm, placement);
+        assert!(found >= 0.9, "{collective} on {placement:?} of {}: {found}", machine.networks[0].name);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
     #[test]
@@ -58,28 +155,30 @@ proptest! {
         }
         machine.device.hbm_rate = (hbm > 0).then_some(BitRate(hbm * RATE.0));
         machine.device.reduce_rate = (hbm > 1).then_some(RATE);
-        let ranks = if ranks.is_multiple_of(3) { 2 + ranks % (n - 1) } else { n };
-        // 7 and n share no factor but where n is a multiple of 7
-        let stride = if n.is_multiple_of(7) { 1 } else { 7 };
-        let placement = (turn % 2 == 1).then(|| (0..ranks).map(|r| (r * stride + turn % n) % n).collect::<Vec<u32>>());
-        let networks = machine.networks.len();
-        let protocol = ProtocolSpec { name: "p".into(), launch_fs: launch, step_fs: vec![launch / 8; networks], wire_num: 1, wire_den: 1, ..ProtocolSpec::default() };
+        let (ranks, placement) = some_of(n, ranks, turn);
         let collective = Collective::ALL[collective];
-        let bytes = if collective == Collective::Barrier { 0 } else { (1u64 << log) + u64::from(odd) };
-        let text = serde_json::json!({
-            "system": machine, "collective": collective.name(), "algorithm": Algorithm::ALL[algorithm].name(), "bytes": bytes,
-            "root": root % ranks, "ranks": ranks, "placement": placement, "seed": seed, "fidelity": "packet", "threads": 1,
-            "stack": StackSpec { name: "s".into(), protocols: vec![protocol], protocol: "auto".into(), algorithms: Default::default() },
-        });
-        let mut spec = RunSpec::from_json(&text.to_string()).unwrap();
-        for fidelity in [Fidelity::Packet, Fidelity::Flow] {
-            spec.fidelity = Selection::Only(fidelity);
-            match simulate(&spec, &Control::default()) {
-                Ok(o) => prop_assert!(o.bound.time_fs <= o.time_fs, "{}: {:?} above {} fs", fidelity, o.bound, o.time_fs),
-                // sums that climb a tree are packets only
-                Err(e) if fidelity == Fidelity::Flow && e.code() == "spec" => prop_assert!(e.to_string().contains("fluids")),
-                Err(e) => prop_assert_eq!(e.code(), "algorithm", "{}", e),
+        let (algorithm, bytes) = (Algorithm::ALL[algorithm].name(), (1u64 << log) + u64::from(odd));
+        holds(&mut a_run(&machine, collective, algorithm, bytes, root, ranks, placement, seed, launch))?;
+    }
+
+    #[test]
+    fn sums_of_a_part_are_never_faster_than_their_bound(
+        kind in 5u8..9, a in 2u32..6, b in 2u32..5, fast in 1u64..200, sums in 0u32..4, outer_fast: bool, collective in 0usize..10,
+        log in 0u32..19, odd: u16, root: u32, ranks: u32, first: u32,
+    ) {
+        // either network may add, and either may be the faster
+        let mut machine = machine(kind, a, b, 1);
+        for (i, net) in machine.networks.iter_mut().enumerate() {
+            net.switches.iter_mut().for_each(|s| s.in_network_reduce = sums >> i & 1 == 1);
+            if (i == 1) == outer_fast {
+                net.links.iter_mut().for_each(|l| (l.rate.0, l.latency_fs) = (l.rate.0 * fast, l.latency_fs / fast));
             }
         }
+        // consecutive accelerators: often those of one inner copy
+        let ranks = 2 + ranks % (2 * a - 1);
+        let placement = (0..ranks).map(|r| (r + first) % machine.accelerators).collect();
+        let bytes = (1u64 << log) + u64::from(odd);
+        let collective = Collective::ALL[collective];
+        holds(&mut a_run(&machine, collective, "in_network", bytes, root, ranks, Some(placement), 0, 0))?;
     }
 }

@@ -1,7 +1,8 @@
 //! A folded run is the full run, bit for bit in every row; so is one that skips, and one that does both.
 
 mod common;
-use common::jobs::{ROUTINGS, comparable, dressed, expanded, jobs};
+use common::jobs::{ROUTINGS, comparable, dressed, expanded, jobs, jobs_on};
+use common::shapes::{self, graphs};
 use common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Collective, Params, build};
@@ -262,6 +263,59 @@ proptest! {
         let order = hold(&spec, &params, 0);
         prop_assert_eq!(order, u64::from(n), "{} planes, {} ranks", planes, n);
     }
+}
+
+/// Graphs of every kind: alone, in copies under a switch or a tree, around boards, and both.
+fn nested_graphs() -> impl Strategy<Value = SystemSpec> {
+    let graph = prop_oneof![
+        graphs().prop_map(|spec| spec.networks[0].clone()),
+        (1u32..3, 2u32..4).prop_map(|(p, a)| shapes::dragonfly(p, a, 1)),
+        (2u32..4, 1u32..3).prop_map(|(a, p)| shapes::hyperx(a, 2, p)),
+        (2u32..4, 1u32..3).prop_map(|(p, planes)| shapes::leaves_and_spines(2, p, 2, planes)),
+        (2u32..7).prop_map(shapes::ring),
+        (1u32..5, 1u32..3).prop_map(|(n, links)| shapes::star(n, links)),
+    ];
+    (graph, 1u32..4, 0u32..3, any::<bool>()).prop_map(|(net, copies, above, board)| {
+        let span = net.span;
+        let mut networks = vec![net];
+        if board && span % 2 == 0 {
+            networks.insert(0, network("board", 2, clos(&[2], &[1]), vec![2]));
+        }
+        let all = span * copies;
+        if copies > 1 {
+            networks.push(match above {
+                0 => network("pod", all, clos(&[all], &[1]), vec![1, 1]),
+                1 => network("pod", all, clos(&[span, copies], &[1, 2]), vec![1]),
+                // a graph of graphs
+                _ => NetworkSpec { name: "pod".into(), ..shapes::star(all, 1) },
+            });
+        }
+        system(all, networks)
+    })
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    #[test]
+    fn a_part_of_a_machine_with_graphs_is_the_full_run((spec, params) in jobs_on(nested_graphs(), 1u64..20_000), seed: u64) {
+        hold(&spec, &params, seed);
+    }
+}
+
+#[test]
+fn switches_of_a_graph_keep_their_names_in_a_part() {
+    // two accelerators on one switch, twice, under another; the first two send to each other
+    let spec = system(4, vec![shapes::star(2, 1), network("pod", 4, clos(&[4], &[1]), vec![1])]);
+    let params = Params::new(Collective::SendRecv, Algorithm::Direct, 2, 100);
+    let fabric = Fabric::new(&spec, &Control::default()).unwrap();
+    let folding = Folding::new(&fabric, &*build(&params).unwrap(), &[0, 1], true, &Control::default()).unwrap();
+    assert_eq!(folding.quotient().map(Fabric::accelerators), Some(2));
+    let part = Run { fold: true, ..Run::default() }.collective(&spec, &params).unwrap();
+    let ends: Vec<_> = part.links.iter().map(|l| (fabric.name(l.vertex), l.packets)).collect();
+    let (a, b, s) = ("accelerator 0", "accelerator 1", "graph[0] switch 0");
+    assert_eq!(ends, [(a, 1), (b, 1), (s, 1), (s, 1)].map(|(name, packets)| (name.to_string(), packets)));
+    assert_eq!(hold(&spec, &params, 0), 1);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use supernode_core::collective::{Algorithm, Collective, Params, build};
 use supernode_core::control::Control;
 use supernode_core::error::Error;
 use supernode_core::fabric::Fabric;
+use supernode_core::routing::aggregation::Aggregation;
 use supernode_core::spec::*;
 use supernode_core::symmetry::{Folding, order};
 
@@ -109,6 +110,26 @@ fn a_switch_that_cannot_add_is_in_the_way() {
     let fluid = Run { fluid: true, ..Run::default() };
     let error = fluid.collective(&three_tiers(), &shared(&three_tiers(), Collective::AllReduce, 4096)).unwrap_err();
     assert!(error.to_string().contains("fluids"), "{error}");
+}
+
+#[test]
+fn an_outer_network_does_not_sum_for_ranks_within_one_inner_copy() {
+    // units of 4 whose own switches cannot add, under a switch that can
+    let mut unit = network("unit", 4, clos(&[4], &[1]), vec![1]);
+    unit.switches[0].in_network_reduce = false;
+    let spec = system(8, vec![unit, network("top", 8, clos(&[8], &[1]), vec![1])]);
+    let fabric = Fabric::new(&spec, &Control::default()).unwrap();
+    let sums = |placement: &[u32]| Aggregation::find(&fabric, placement).map(|at| at.network);
+    // any two ranks of a unit talk inside it
+    assert_eq!((sums(&[0, 1, 2, 3]), sums(&[7, 5])), (None, None));
+    assert_eq!((sums(&[3, 4]), sums(&[0, 1, 2, 3, 4, 5, 6, 7])), (Some(1), Some(1)));
+    let params = Params { ranks: 4, order: vec![], ..shared(&spec, Collective::AllReduce, 4096) };
+    let error = Run::default().collective(&spec, &params).unwrap_err();
+    assert!(matches!(&error, Error::Spec { .. }) && error.to_string().contains("innermost"), "{error}");
+    // where units add, too, they do
+    let spec = system(8, [("unit", 4), ("top", 8)].map(|(name, n)| network(name, n, clos(&[n], &[1]), vec![1])).into());
+    let at = Aggregation::find(&Fabric::new(&spec, &Control::default()).unwrap(), &[4, 5, 6]).unwrap();
+    assert_eq!((at.network, at.top), (0, 0));
 }
 
 /// Trees with parallel links, planes, links into a plane, rails, tight buffers, other rates and slow memory.

@@ -126,7 +126,7 @@ pub(crate) fn simulate(
     cancel: Option<Py<CancelToken>>,
     timeout_s: Option<f64>,
 ) -> PyResult<Run> {
-    let placement = placement.map(|array| array.as_array().iter().copied().collect::<Vec<u32>>());
+    let placement = owned(placement);
     let watch = Watch { progress: progress.as_ref(), cancel: cancel.as_ref().map(|c| &*c.get().flag), timeout_s };
     let (outcome, wall_s) = door::enter(py, &watch, move |control| {
         let mut spec = core::parse(&spec_json, placement)?;
@@ -142,6 +142,11 @@ pub(crate) fn simulate(
     Ok(Run { outcome, wall_s })
 }
 
+/// A placement is too long to travel as text.
+fn owned(placement: Option<PyReadonlyArray1<'_, u32>>) -> Option<Vec<u32>> {
+    placement.map(|array| array.as_array().iter().copied().collect())
+}
+
 fn quick<T: Send>(
     py: Python<'_>,
     timeout_s: Option<f64>,
@@ -152,9 +157,15 @@ fn quick<T: Send>(
 
 /// Validates a specification and returns the effective one as JSON.
 #[pyfunction]
-pub(crate) fn validate(py: Python<'_>, spec_json: String) -> PyResult<String> {
-    quick(py, None, |control| {
-        let plan = Plan::new(&core::parse(&spec_json, None)?, control)?;
+#[pyo3(signature = (spec_json, placement=None))]
+pub(crate) fn validate(
+    py: Python<'_>,
+    spec_json: String,
+    placement: Option<PyReadonlyArray1<'_, u32>>,
+) -> PyResult<String> {
+    let placement = owned(placement);
+    quick(py, None, move |control| {
+        let plan = Plan::new(&core::parse(&spec_json, placement)?, control)?;
         serde_json::to_string(plan.effective()).map_err(|e| Error::Internal(e.to_string()))
     })
 }
@@ -194,16 +205,32 @@ pub(crate) fn edges<'py>(py: Python<'py>, system_json: String) -> PyResult<Bound
 
 /// Runs the schedule symbolically; a JSON report.
 #[pyfunction]
-#[pyo3(signature = (spec_json, timeout_s=None))]
-pub(crate) fn check_schedule(py: Python<'_>, spec_json: String, timeout_s: Option<f64>) -> PyResult<String> {
-    quick(py, timeout_s, |control| core::check_schedule(&core::parse(&spec_json, None)?, control))
+#[pyo3(signature = (spec_json, placement=None, timeout_s=None))]
+pub(crate) fn check_schedule(
+    py: Python<'_>,
+    spec_json: String,
+    placement: Option<PyReadonlyArray1<'_, u32>>,
+    timeout_s: Option<f64>,
+) -> PyResult<String> {
+    let placement = owned(placement);
+    quick(py, timeout_s, move |control| {
+        let mut spec = core::parse(&spec_json, placement)?;
+        spec.memory_limit = spec.memory_limit.or_else(memory::allowed);
+        core::check_schedule(&spec, control)
+    })
 }
 
 /// Every algorithm with every protocol as a JSON list.
 #[pyfunction]
-#[pyo3(signature = (spec_json, timeout_s=None))]
-pub(crate) fn explain(py: Python<'_>, spec_json: String, timeout_s: Option<f64>) -> PyResult<String> {
-    quick(py, timeout_s, |control| core::explain(&core::parse(&spec_json, None)?, control))
+#[pyo3(signature = (spec_json, placement=None, timeout_s=None))]
+pub(crate) fn explain(
+    py: Python<'_>,
+    spec_json: String,
+    placement: Option<PyReadonlyArray1<'_, u32>>,
+    timeout_s: Option<f64>,
+) -> PyResult<String> {
+    let placement = owned(placement);
+    quick(py, timeout_s, move |control| core::explain(&core::parse(&spec_json, placement)?, control))
 }
 
 /// What the extension module was built from.

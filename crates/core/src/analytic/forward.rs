@@ -129,7 +129,7 @@ impl Run<'_> {
             *self.state(rank, lane) = State { step, left, latest };
             if sends > 0 {
                 let first = self.schedule.send(rank, lane, step, 0);
-                let network = self.costs.leg(rank, lane, &first).map_or(0, |leg| leg.network);
+                let network = self.costs.leg(rank, &first).map_or(0, |leg| leg.network);
                 // counted as one more to wait for, until its messages have left
                 self.state(rank, lane).left += 1;
                 self.at(time + self.costs.step(network), Event::Start { rank, lane });
@@ -149,7 +149,7 @@ impl Run<'_> {
         let mut out = time;
         for i in 0..self.schedule.sends(rank, lane, step) {
             let message = self.schedule.send(rank, lane, step, i);
-            let Some(leg) = self.costs.leg(rank, lane, &message) else {
+            let Some(leg) = self.costs.leg(rank, &message) else {
                 continue;
             };
             let (free, occupancy) = self.port(rank, &leg, true);

@@ -19,7 +19,7 @@ use crate::fabric::direct::Dimension;
 use crate::fabric::graph::Graph;
 use crate::fabric::{Fabric, Network, Shape};
 use crate::routing::aggregation::Aggregation;
-use crate::routing::{dimension_order, policy};
+use crate::routing::dimension_order;
 use crate::spec::{ProtocolSpec, RoutingSpec};
 use crate::units::BitRate;
 
@@ -35,7 +35,6 @@ pub struct Costs<'a> {
     pub placement: &'a [u32],
     /// Software costs.
     pub protocol: &'a ProtocolSpec,
-    seed: u64,
     /// Where in-network operations happen.
     aggregation: Option<Aggregation>,
     /// First port class of each network, and their number at the end.
@@ -80,12 +79,11 @@ fn fs_per_byte(rate: Option<BitRate>) -> f64 {
 
 impl<'a> Costs<'a> {
     /// Costs on a fabric under a protocol.
-    pub fn new(fabric: &'a Fabric, placement: &'a [u32], protocol: &'a ProtocolSpec, seed: u64) -> Self {
+    pub fn new(fabric: &'a Fabric, placement: &'a [u32], protocol: &'a ProtocolSpec) -> Self {
         let mut first = vec![0];
         for net in &fabric.networks {
             let classes = match &net.planes[0].shape {
-                Shape::Clos(_) if sprays(net.spec.routing) => 1,
-                Shape::Clos(_) => net.ports as usize,
+                Shape::Clos(_) => 1,
                 Shape::Direct(d) => 2 * d.dims.len(),
                 Shape::Graph(_) => 1,
             };
@@ -95,7 +93,7 @@ impl<'a> Costs<'a> {
         let [hbm, copy, reduce] = [device.hbm_rate, device.copy_rate, device.reduce_rate].map(fs_per_byte);
         let aggregation = Aggregation::find(fabric, placement);
         let aside = fabric.networks.iter().map(aside).collect();
-        Costs { fabric, placement, protocol, seed, aggregation, first, aside, hbm, copy, reduce }
+        Costs { fabric, placement, protocol, aggregation, first, aside, hbm, copy, reduce }
     }
 
     /// Number of port classes.
@@ -129,7 +127,7 @@ impl<'a> Costs<'a> {
     }
 
     /// Cost of a message of a rank; `None` if no network joins the two, or can sum, or they are the same.
-    pub fn leg(&self, rank: u32, lane: u32, message: &Message) -> Option<Leg> {
+    pub fn leg(&self, rank: u32, message: &Message) -> Option<Leg> {
         let here = self.placement[rank as usize];
         let (path, there) = match message.to {
             Target::Rank(peer) => {
@@ -152,9 +150,7 @@ impl<'a> Costs<'a> {
         let partial = message.bytes - (packets - 1) * payload;
         let (full_wire, last_wire) = (self.wire(payload, path.network), self.wire(partial, path.network));
         let wire = (packets - 1) as f64 * full_wire + last_wire;
-        let in_network = !matches!(message.to, Target::Rank(_));
-        let FirstHop { choices, port, per_byte, ports, neighbour, latency } =
-            self.first_hop(path.network, here, there, lane, message, in_network);
+        let FirstHop { choices, port, per_byte, ports, neighbour, latency } = self.first_hop(path.network, here, there);
 
         let groups = packets.div_ceil(choices);
         let in_last = packets - (groups - 1) * choices;
@@ -198,31 +194,16 @@ impl<'a> Costs<'a> {
     }
 
     /// The first hop of a message.
-    fn first_hop(
-        &self,
-        network: usize,
-        here: u32,
-        there: u32,
-        lane: u32,
-        message: &Message,
-        in_network: bool,
-    ) -> FirstHop {
+    fn first_hop(&self, network: usize, here: u32, there: u32) -> FirstHop {
         let net = &self.fabric.networks[network];
         let (x, y) = (here % net.span, there % net.span);
         let spray = sprays(net.spec.routing);
         match &net.planes[0].shape {
             Shape::Clos(_) => {
                 let per_byte = 8e15 / net.link(0).rate.0 as f64;
-                if spray || in_network {
-                    let (choices, ports) = (net.ports.into(), net.ports.into());
-                    let port = self.first[network];
-                    return FirstHop { choices, port, per_byte, ports, neighbour: (0, 1), latency: None };
-                }
-                let slot = |member: u32| net.position(0, member, 0) / net.planes[0].links;
-                let tag = (message.recv_step << 10) | lane;
-                let spread = policy::Spread::new(net.spec.routing, net.ports, slot(x), slot(y), 0, 0, tag, self.seed);
-                let port = self.first[network] + spread.rotation as usize;
-                FirstHop { choices: 1, port, per_byte, ports: 1.0, neighbour: (0, 1), latency: None }
+                // packets take all planes in turn, whatever the policy
+                let (choices, ports) = (net.ports.into(), net.ports.into());
+                FirstHop { choices, port: self.first[network], per_byte, ports, neighbour: (0, 1), latency: None }
             }
             Shape::Direct(d) => {
                 let port = dimension_order::next(d, x, y, 0).map_or(0, |(port, _)| port);

@@ -99,7 +99,7 @@ pub fn predict(scene: Scene<'_>) -> Result<Prediction> {
         let time_fs = protocol.launch_fs;
         return Ok(Prediction { time_fs, software_fs: time_fs, ..Prediction::default() });
     }
-    let costs = leg::Costs::new(fabric, placement, protocol, seed);
+    let costs = leg::Costs::new(fabric, placement, protocol);
     let loads = Loads::new(fabric, schedule, placement, protocol, seed, control)?;
     let mut s = survey::survey(&costs, schedule, root, loads.is_none(), control)?;
     if let Some(loads) = &loads {

@@ -250,7 +250,7 @@ fn walk(
         apart.clear();
         for &i in &send_list {
             let message = schedule.send(rank, lane, step, i);
-            let Some(leg) = costs.leg(rank, lane, &message) else {
+            let Some(leg) = costs.leg(rank, &message) else {
                 continue;
             };
             network = network.or(Some(leg.network));

@@ -3,7 +3,7 @@
 //! **Model.** Four bounds, each valid for any algorithm, in the switches too where they can combine; the largest counts.
 //!
 //! - *injection*: what a rank must send or receive ([`needs::crossing`] with the rank inside), or what all must send
-//!   together ([`needs::gossip`]), over the rate of the ports that lead to other ranks;
+//!   together ([`needs::gossip`]), over the rate of the ports that routes to other ranks take ([`permitted`]);
 //! - *bisection*: the same over the cut around each copy of a network, each subtree of a tree, each half of a direct
 //!   network, each half and each part of an explicit graph ([`partition`]: any cut holds, so none need be the narrowest); an
 //!   all-to-all on a direct network also over all its links, a byte taking as many as the distance;
@@ -15,7 +15,7 @@
 //! start before, and none may end later than the last propagation before the end.
 //!
 //! **Invariant.** Never above a simulated time. Where something is unknown (a rank may relay over several networks) the
-//! bound takes the better case. Payload is taken at the efficiency of full packets, protocol expansion not at all.
+//! bound takes the better case. Only links that the routing policy lets ranks use are counted. Payload is taken at the efficiency of full packets, protocol expansion not at all.
 //!
 //! **Cost.** O(ranks x tiers), or x parts of a graph, which are looked for once a fabric. **Limits.** Loads are those of whole cuts; hot links inside them are not seen.
 
@@ -25,6 +25,7 @@ pub mod halves;
 pub mod needs;
 pub mod partition;
 pub mod path;
+mod permitted;
 
 use crate::collective::Collective;
 use crate::control::{Control, Phase};
@@ -33,8 +34,9 @@ use crate::fabric::direct::Dimension;
 use crate::fabric::graph::Graph;
 use crate::fabric::{Fabric, Network, Shape};
 use crate::routing::dimension_order;
-use crate::spec::ProtocolSpec;
+use crate::spec::{ProtocolSpec, RoutingSpec};
 use crate::units::Fs;
+use permitted::Both;
 
 /// A time that no schedule can beat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +67,8 @@ struct Crowd<'a> {
     n: u32,
     /// Ranks by network and copy.
     counts: Vec<Vec<u32>>,
+    /// What each rank can send to and receive from others over each network.
+    doors: Vec<Vec<Both>>,
     in_network: bool,
 }
 
@@ -89,7 +93,14 @@ pub fn lower_bound(
         copies
     });
     let counts: Vec<Vec<u32>> = counts.collect();
-    let mut crowd = Crowd { fabric, demand, n, counts, in_network: false };
+    let mut crowd = Crowd { fabric, demand, n, counts, doors: vec![], in_network: false };
+    for (i, net) in fabric.networks.iter().enumerate() {
+        control.check()?;
+        let mut doors = permitted::doors(net, demand.placement);
+        let unused = doors.iter_mut().zip(demand.placement).filter(|&(_, &a)| !crowd.uses(i, a));
+        unused.for_each(|(door, _)| *door = Both::default());
+        crowd.doors.push(doors);
+    }
     let used: Vec<usize> = (0..fabric.networks.len()).filter(|&i| crowd.used(i)).collect();
     crowd.in_network = used.iter().any(|&i| fabric.networks[i].spec.switches.iter().any(|s| s.in_network_reduce));
 
@@ -102,7 +113,7 @@ pub fn lower_bound(
     // the sums are good to some 1e-15; the bound must not pass the truth by rounding
     let after = |from: f64, seconds: f64| ((from + 1e15 * seconds) * (1.0 - 1e-12)) as Fs;
     let candidates = [
-        ("injection", after(base, crowd.injection(&used))),
+        ("injection", after(base, crowd.injection())),
         ("bisection", after(base, crowd.bisection(control)?)),
         ("memory", after(start as f64, crowd.memory())),
     ];
@@ -119,11 +130,6 @@ fn nearest(net: &Network) -> Fs {
         Shape::Clos(_) => path::climb(net, 0).1,
         Shape::Direct(_) | Shape::Graph(_) => net.spec.links.iter().map(|l| l.latency_fs).min().unwrap_or(0),
     }
-}
-
-/// Payload bytes a second of one accelerator into a network.
-fn injection_rate(net: &Network) -> f64 {
-    net.injection() as f64 / 8.0 * path::payload_share(net)
 }
 
 impl Crowd<'_> {
@@ -145,27 +151,17 @@ impl Crowd<'_> {
     }
 
     /// Seconds that the busiest rank needs for its ports, and all together for all ports.
-    fn injection(&self, used: &[usize]) -> f64 {
-        let rates: Vec<f64> = self.fabric.networks.iter().map(injection_rate).collect();
-        let (mut least, mut sum) = (f64::INFINITY, 0.0);
-        let mut root = 0.0;
-        for (rank, &a) in self.demand.placement.iter().enumerate() {
-            let rate: f64 = used.iter().filter(|&&i| self.uses(i, a)).map(|&i| rates[i]).sum();
-            sum += rate;
-            if rank as u32 == self.demand.root {
-                root = rate;
-            }
-            if rank as u32 != self.demand.root || !self.demand.collective.rooted() {
-                least = least.min(rate);
-            }
+    fn injection(&self) -> f64 {
+        let (collective, bytes) = (self.demand.collective, self.demand.bytes);
+        let (mut worst, mut sum) = (0.0f64, 0.0);
+        for rank in 0..self.n {
+            let rate = self.doors.iter().fold(Both::default(), |sum, doors| sum.plus(doors[rank as usize]));
+            sum += rate.out;
+            let (out, into) = needs::crossing(collective, bytes, self.n, 1, rank == self.demand.root);
+            worst = worst.max(seconds(out, rate.out)).max(seconds(into, rate.into));
         }
-        let need = |root_inside| {
-            let (out, into) = needs::crossing(self.demand.collective, self.demand.bytes, self.n, 1, root_inside);
-            out.max(into)
-        };
-        let together =
-            if self.in_network { 0.0 } else { needs::gossip(self.demand.collective, self.demand.bytes, self.n) };
-        seconds(need(false), least).max(seconds(need(true), root)).max(seconds(together, sum))
+        let together = if self.in_network { 0.0 } else { needs::gossip(collective, bytes, self.n) };
+        worst.max(seconds(together, sum))
     }
 
     /// Seconds that the narrowest cut needs.
@@ -176,8 +172,8 @@ impl Crowd<'_> {
             control.check()?;
             if net.copies > 1 {
                 // the copies themselves: everything that leaves goes over the ports of their ranks into other networks
-                let inside: Vec<u32> = self.counts[i].clone();
-                worst = worst.max(self.cuts(&inside, |a| a / net.span, net.span, i, |_, _| 0.0));
+                let none = vec![Both::default(); net.copies as usize];
+                worst = worst.max(self.cuts(|a| a / net.span, net.span, i, &none));
             }
             match &net.planes[0].shape {
                 Shape::Clos(_) => {
@@ -199,59 +195,58 @@ impl Crowd<'_> {
         // with rails the last member is on the last leaf in use, as it is without
         let groups = slot(net.span - 1) + 1;
         let group = |a: u32| (a / net.span) * groups + slot(a % net.span);
-        let mut inside = vec![0; net.copies as usize * groups as usize];
-        self.demand.placement.iter().for_each(|&a| inside[group(a) as usize] += 1);
-        let (up, share) = (path::uplinks(net, tier) / 8.0, path::payload_share(net));
+        let all = net.copies as usize * groups as usize;
+        let share = path::payload_share(net) / 8.0;
+        let mut capacity = vec![Both::alike(path::uplinks(net, tier) * share); all];
+        if matches!(net.spec.routing, RoutingSpec::DModK | RoutingSpec::SModK) && !self.in_network {
+            let placement = self.demand.placement;
+            let of: Vec<u32> = placement.iter().map(|&a| group(a)).collect();
+            let ways = permitted::ways_up(net, tier, placement, &of, all);
+            capacity.iter_mut().zip(ways).for_each(|(all, ways)| *all = all.min(ways.times(share)));
+        }
         // consecutive accelerators stay together unless rails deal them out
         let whole = net.rails <= 1 || (tier > 0 && (places / path::places(net, 0)).is_multiple_of(net.rails));
         let block = if whole { places } else { 1 };
-        let inject = injection_rate(net);
-        self.cuts(&inside, group, block, i, |_, ranks| (up * share).min(f64::from(ranks) * inject))
+        self.cuts(group, block, i, &capacity)
     }
 
     /// Seconds of the worst of several disjoint groups. `block`: consecutive accelerators that share a group, so that
-    /// copies of inner networks within a block cannot join groups. `capacity(group, ranks)` is that of network `i` out of a group.
-    fn cuts(
-        &self,
-        inside: &[u32],
-        group: impl Fn(u32) -> u32,
-        block: u32,
-        i: usize,
-        capacity: impl Fn(usize, u32) -> f64,
-    ) -> f64 {
-        let side = |(j, net): (usize, &Network)| {
-            let joins = j != i && !(j < i && block.is_multiple_of(net.span));
-            if joins { injection_rate(net) } else { 0.0 }
-        };
-        let side: f64 = self.fabric.networks.iter().enumerate().map(side).sum();
-        let root = group(self.demand.placement[self.demand.root as usize]);
-        let (mut worst, mut sum, mut groups) = (0.0f64, 0.0, 0);
-        for (g, &ranks) in inside.iter().enumerate().filter(|&(_, &ranks)| ranks > 0) {
-            let rate = capacity(g, ranks) + f64::from(ranks) * side;
-            let (out, into) =
-                needs::crossing(self.demand.collective, self.demand.bytes, self.n, ranks, g as u32 == root);
-            worst = worst.max(seconds(out.max(into), rate));
-            sum += rate;
-            groups += 1;
+    /// copies of inner networks within a block cannot join groups. `capacity` is that of network `i` out of and into each group.
+    fn cuts(&self, group: impl Fn(u32) -> u32, block: u32, i: usize, capacity: &[Both]) -> f64 {
+        let joins = |&j: &usize| j != i && !(j < i && block.is_multiple_of(self.fabric.networks[j].span));
+        let others: Vec<usize> = (0..self.fabric.networks.len()).filter(joins).collect();
+        let mut groups = vec![(0u32, Both::default(), Both::default()); capacity.len()];
+        for (rank, &a) in self.demand.placement.iter().enumerate() {
+            let (ranks, own, side) = &mut groups[group(a) as usize];
+            *ranks += 1;
+            *own = own.plus(self.doors[i][rank]);
+            *side = others.iter().fold(*side, |side, &j| side.plus(self.doors[j][rank]));
         }
-        let together =
-            if self.in_network { 0.0 } else { needs::gossip(self.demand.collective, self.demand.bytes, groups) };
+        let (collective, bytes) = (self.demand.collective, self.demand.bytes);
+        let root = group(self.demand.placement[self.demand.root as usize]);
+        let (mut worst, mut sum, mut count) = (0.0f64, 0.0, 0);
+        for (g, &(ranks, own, side)) in groups.iter().enumerate().filter(|(_, group)| group.0 > 0) {
+            let rate = own.min(capacity[g]).plus(side);
+            let (out, into) = needs::crossing(collective, bytes, self.n, ranks, g as u32 == root);
+            worst = worst.max(seconds(out, rate.out)).max(seconds(into, rate.into));
+            sum += rate.out;
+            count += 1;
+        }
+        let together = if self.in_network { 0.0 } else { needs::gossip(collective, bytes, count) };
         worst.max(seconds(together, sum))
     }
 
     /// Parts of an explicit graph: the narrowest halves found, switches with what is plugged in, and larger clumps.
     fn parts(&self, i: usize, graph: &Graph, control: &Control) -> Result<f64> {
         let net = &self.fabric.networks[i];
-        let (share, inject) = (path::payload_share(net), injection_rate(net));
+        let share = path::payload_share(net) / 8.0;
         let mut worst: f64 = 0.0;
         for parts in partition::cuts(net, graph, control)?.iter() {
             control.check()?;
             let groups = parts.rate.len();
             let group = |a: u32| a / net.span * groups as u32 + parts.part[(a % net.span) as usize];
-            let mut inside = vec![0; net.copies as usize * groups];
-            self.demand.placement.iter().for_each(|&a| inside[group(a) as usize] += 1);
-            let capacity = |g: usize, ranks| (parts.rate[g % groups] / 8.0 * share).min(f64::from(ranks) * inject);
-            worst = worst.max(self.cuts(&inside, group, parts.block, i, capacity));
+            let all = (0..net.copies as usize * groups).map(|g| Both::alike(parts.rate[g % groups] * share));
+            worst = worst.max(self.cuts(group, parts.block, i, &all.collect::<Vec<_>>()));
         }
         Ok(worst)
     }
@@ -267,15 +262,20 @@ impl Crowd<'_> {
             let half = dim.kind.size() / 2;
             let low = |a: u32| a % net.span / dim.stride % dim.kind.size() < half;
             let group = |a: u32| 2 * (a / net.span) + u32::from(low(a));
-            let mut inside = vec![0; 2 * net.copies as usize];
-            self.demand.placement.iter().for_each(|&a| inside[group(a) as usize] += 1);
-            let turned = direct.twisted_across(d).map(|turned| u64::from(net.span / turned.kind.size()));
-            let lines = describe::middle(dim.kind) * u64::from(net.span / dim.kind.size()) + turned.sum::<u64>();
-            let links = lines * u64::from(direct.links);
-            let rate = links as f64 * net.link(d).rate.0 as f64 / 8.0 * path::payload_share(net);
+            let links = if direct.twist.is_empty() {
+                permitted::middle(net, direct, d, self.demand.placement)
+            } else {
+                let turned = direct.twisted_across(d).map(|turned| u64::from(net.span / turned.kind.size()));
+                let lines = describe::middle(dim.kind) * u64::from(net.span / dim.kind.size()) + turned.sum::<u64>();
+                vec![Both::alike((lines * u64::from(direct.links)) as f64); net.copies as usize]
+            };
+            let rate = net.link(d).rate.0 as f64 / 8.0 * path::payload_share(net);
+            // the upper half, then the lower one
+            let sides = |&Both { out, into }: &Both| [Both { out: into, into: out }, Both { out, into }];
+            let capacity: Vec<Both> = links.iter().flat_map(sides).map(|links| links.times(rate)).collect();
             let block = dim.stride * half;
             let block = if dim.kind.size().is_multiple_of(2) { block } else { 1 };
-            worst = worst.max(self.cuts(&inside, group, block, i, |_, _| rate));
+            worst = worst.max(self.cuts(group, block, i, &capacity));
         }
         worst
     }

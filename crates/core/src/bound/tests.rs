@@ -109,6 +109,59 @@ fn torus_all_to_all_is_bound_by_its_middle() {
     assert_eq!(d.diameter_ns, (8.0 * 1000.0 + 7.0 * 500.0) / 1e6);
 }
 
+/// One network of 1 GB/s links with latency 1000 fs.
+fn one(span: u32, topology: &str, links: usize, routing: &str) -> Fabric {
+    let link = format!(r#"{{"rate": {GB}, "latency_fs": 1000}}"#);
+    let switch = r#"{"latency_fs": 0}"#;
+    fabric(
+        span,
+        &format!(
+            r#"{{"name": "net", "span": {span}, "topology": {topology}, "planes": [1], "links": [{}], "switches": [{}],
+                "payload": 4096, "overhead": 0, "routing": "{routing}"}}"#,
+            vec![link; links].join(","),
+            vec![switch; if topology.contains("clos") { links } else { 1 }].join(",")
+        ),
+    )
+}
+
+#[test]
+fn only_links_that_routes_take_count() {
+    let p = protocol(0, vec![0]);
+    let on = |f: &Fabric, collective, placement: &[u32]| {
+        lower_bound(f, Demand { collective, bytes: 1_000_000, root: 0, placement }, &[&p], &Control::default()).unwrap()
+    };
+    use Collective::{AllToAll, Broadcast, SendRecv};
+    // a full mesh of 8: two ranks have one link of the seven, four have three
+    let mesh = one(8, r#"{"kind": "full_mesh", "dims": [8]}"#, 1, "spray_round_robin");
+    near(on(&mesh, SendRecv, &[2, 5]), 1e12 + 1000.0, "injection");
+    near(on(&mesh, AllToAll, &[0, 3, 4, 7]), 0.75e12 / 3.0 + 1000.0, "injection");
+    // a mesh of 8 x 8 joined in rows and columns, first along the row: three ranks in a corner. The one between the others
+    // sends both ways; from (1, 0) to (0, 1) goes along the row, too, and comes in by the column of (0, 1)
+    let square = one(64, r#"{"kind": "full_mesh", "dims": [8, 8]}"#, 2, "spray_round_robin");
+    near(on(&square, AllToAll, &[0, 1, 8]), 2e12 / 3.0 + 1000.0, "injection");
+    // rings of 8: to a neighbour one way, to the opposite place both
+    let torus = one(64, r#"{"kind": "torus", "dims": [8, 8], "wrap": [true, true]}"#, 2, "spray_round_robin");
+    near(on(&torus, SendRecv, &[8, 9]), 1e12 + 1000.0, "injection");
+    near(on(&torus, SendRecv, &[0, 4]), 0.5e12 + 1000.0, "injection");
+    // 4 + 4 ranks of a column: they meet over one link of the middle and one of the wraparound, not over eight lines
+    let column: Vec<u32> = (0..8).map(|y| 8 * y).collect();
+    near(on(&torus, AllToAll, &column), 16e12 / 8.0 / 2.0 + 1000.0, "bisection");
+    // a line has no way round
+    let line = one(8, r#"{"kind": "torus", "dims": [8], "wrap": [false]}"#, 1, "spray_round_robin");
+    near(on(&line, Broadcast, &[3, 1, 6]), 1e12 + 1000.0, "injection");
+    // leaves of 8 with 4 uplinks: hosts 0 and 4 of a leaf have the same digit, so that all that leaves or enters it by
+    // D-mod-k takes one uplink; sprayed, both ranks' links are the narrowest: 2 x 6 S / 8 over 1 or over 2
+    let tree = r#"{"kind": "clos", "down": [8, 4], "up": [1, 4], "parallel": [1, 1]}"#;
+    let ranks: Vec<u32> = (0..8).map(|i| 4 * i).collect();
+    near(on(&one(32, tree, 2, "d_mod_k"), AllToAll, &ranks), 1.5e12 + 2000.0, "bisection");
+    near(on(&one(32, tree, 2, "s_mod_k"), AllToAll, &ranks), 1.5e12 + 2000.0, "bisection");
+    near(on(&one(32, tree, 2, "spray_round_robin"), AllToAll, &ranks), 7e12 / 8.0 + 2000.0, "injection");
+    // accelerators 0 and 2 behind one switch, 1 behind another: 0 reaches 2 by its link of 1 GB/s to the first alone
+    let edges = r#"[[0, 3, 0, 1], [0, 4, 0, 1], [2, 3, 0, 1], [1, 4, 0, 1]]"#;
+    let graph = one(3, &format!(r#"{{"kind": "graph", "switches": 2, "edges": {edges}}}"#), 1, "spray_round_robin");
+    near(on(&graph, SendRecv, &[0, 2]), 1e12 + 1000.0, "injection");
+}
+
 #[test]
 fn memory_can_be_the_bound() {
     let mut f = fabric(8, &star("nv", 8, 2, 50, false));

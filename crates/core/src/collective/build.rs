@@ -53,6 +53,8 @@ pub struct Params {
     pub root: u32,
     /// Sizes of the groups from the innermost level out; their product is `ranks`. Empty or one entry: flat.
     pub levels: Vec<u32>,
+    /// Ranks of consecutive nodes, where these hold different numbers of them; empty otherwise.
+    pub nodes: Vec<u32>,
     /// Sides of the torus that the ranks fill, first dimension fastest; empty if they do not.
     pub dims: Vec<u32>,
     /// Radices in which direct and pairwise exchanges count the ranks, first digit fastest; empty: one digit.
@@ -80,6 +82,7 @@ impl Params {
             element: 4,
             root: 0,
             levels: Vec::new(),
+            nodes: Vec::new(),
             dims: Vec::new(),
             order: Vec::new(),
             wrap: Vec::new(),
@@ -182,6 +185,10 @@ fn validate(params: &Params) -> Result<()> {
             return Err(Error::spec(field, format!("{sizes:?}"), format!("sizes whose product is {ranks}")));
         }
     }
+    let sum = params.nodes.iter().try_fold(0u32, |sum, &node| sum.checked_add(node));
+    if !params.nodes.is_empty() && (sum != Some(params.ranks) || params.nodes.contains(&0)) {
+        return Err(Error::spec("nodes", format!("{:?}", params.nodes), format!("sizes whose sum is {ranks}")));
+    }
     if !params.wrap.is_empty() && params.wrap.len() != params.dims.len() {
         let expected = format!("empty or one entry for each of {} dims", params.dims.len());
         return Err(Error::spec("wrap", format!("{:?}", params.wrap), expected));
@@ -216,7 +223,7 @@ fn lanes(params: &Params) -> Result<(u32, u32)> {
         return Ok((1, 1));
     }
     let lanes = params.lanes.unwrap_or_else(|| match params.algorithm {
-        Algorithm::Ring => ring::rails(&params.levels, params.ranks),
+        Algorithm::Ring => ring::rails(&params.levels, &params.nodes, params.ranks),
         Algorithm::DoubleBinaryTree => 2,
         Algorithm::TorusBucket => torus::lanes(&params.dims).max(1),
         // nobody waits for an owner: packets alone are a pipeline
@@ -265,7 +272,7 @@ fn assemble(params: &Params) -> std::result::Result<Box<dyn Schedule>, Refusal> 
     let many = || Refusal::Algorithm(format!("more than {MAX_DIMS} dimensions, halves of twisted ones counted apart"));
     let cut = Cut::new(kind, params.payload(), params.element, n, pieces(params), total)?;
     Ok(match algorithm {
-        Algorithm::Ring => lay(Ring::new(collective, params.root, &params.levels, shared, &cut), cut),
+        Algorithm::Ring => lay(Ring::new(collective, params.root, (&params.levels, &params.nodes), shared, &cut), cut),
         Algorithm::Direct => lay(Direct::new(collective, params.root, false, order, &cut), cut),
         Algorithm::TwoShot => lay(Direct::new(collective, params.root, true, order, &cut), cut),
         Algorithm::RecursiveDoubling => lay(RecursiveDoubling::new(collective, &cut), cut),

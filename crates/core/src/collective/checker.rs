@@ -13,6 +13,7 @@
 //! **Limits.** Values are sets: a reduction is taken to be commutative and associative.
 
 use super::build::Params;
+use super::held::Held;
 use super::outcome::{Found, Outcome, Ranks, add, list, sizes, store};
 use super::{Block, MAX_LANES, MAX_STEPS, Message, Schedule, Target};
 use crate::control::{Control, Phase};
@@ -42,36 +43,78 @@ pub struct CheckReport {
 /// # Errors
 /// [`Error::Schedule`]; [`Error::Spec`] for more than [`MAX_RANKS`] ranks; those of [`Control::check`].
 pub fn check(schedule: &dyn Schedule, params: &Params, control: &Control) -> Result<CheckReport> {
+    check_within(schedule, params, None, control)
+}
+
+/// Why there is no report.
+enum Fault {
+    /// What is wrong with the schedule.
+    Wrong(String),
+    /// More bytes than are allowed.
+    Large(u64),
+}
+
+impl From<String> for Fault {
+    fn from(problem: String) -> Self {
+        Self::Wrong(problem)
+    }
+}
+
+/// The same in at most `memory` bytes.
+///
+/// # Errors
+/// Those of [`check`], and [`Error::Memory`].
+pub fn check_within(
+    schedule: &dyn Schedule,
+    params: &Params,
+    memory: Option<u64>,
+    control: &Control,
+) -> Result<CheckReport> {
     control.begin(Phase::Proving)?;
     if params.ranks > MAX_RANKS {
         return Err(Error::spec("ranks", params.ranks, format!("at most {MAX_RANKS} for the symbolic check")));
     }
     let (n, lanes) = (schedule.ranks(), schedule.lanes());
-    let found = verify(schedule, params, &mut CheckReport { lanes, ..CheckReport::default() }, control);
+    let mut report = CheckReport { lanes, ..CheckReport::default() };
+    let found = verify(schedule, params, memory, &mut report, control);
     // what was stopped found nothing
     control.check()?;
-    found.map_err(|problem| Error::Schedule {
-        schedule: format!("{} {} on {n} ranks", params.algorithm, params.collective),
-        problem,
-    })
+    match found {
+        Ok(()) => Ok(report),
+        Err(Fault::Wrong(problem)) => Err(Error::Schedule {
+            schedule: format!("{} {} on {n} ranks", params.algorithm, params.collective),
+            problem,
+        }),
+        Err(Fault::Large(needed)) => Err(Error::Memory {
+            what: format!("the symbolic check of {n} ranks, as far as it got,"),
+            needed,
+            available: memory.unwrap_or(u64::MAX),
+            hint: "check fewer ranks, or raise memory_limit".into(),
+        }),
+    }
 }
 
-fn verify(schedule: &dyn Schedule, params: &Params, report: &mut CheckReport, control: &Control) -> Found<CheckReport> {
+fn verify(
+    schedule: &dyn Schedule,
+    params: &Params,
+    memory: Option<u64>,
+    report: &mut CheckReport,
+    control: &Control,
+) -> std::result::Result<(), Fault> {
     let (n, lanes) = (schedule.ranks(), schedule.lanes());
     if n != params.ranks {
-        return Err(format!("it is for {n} ranks, asked for {}", params.ranks));
+        return Err(format!("it is for {n} ranks, asked for {}", params.ranks).into());
     }
     if !(1..=MAX_LANES).contains(&lanes) {
-        return Err(format!("{lanes} lanes, valid are 1 to {MAX_LANES}"));
+        return Err(format!("{lanes} lanes, valid are 1 to {MAX_LANES}").into());
     }
     let mut moved = 0;
     for lane in 0..lanes {
-        let mut run = Run::new(schedule, params, lane, control);
+        let mut run = Run::new(schedule, params, lane, memory, control);
         run.run(report)?;
         moved = run.results()?.saturating_add(moved);
     }
-    sizes(schedule, params, moved)?;
-    Ok(*report)
+    Ok(sizes(schedule, params, moved)?)
 }
 
 /// What a message brings.
@@ -102,11 +145,18 @@ struct Run<'a> {
     sums: BTreeMap<(Option<u32>, u32), Sum>,
     ready: VecDeque<u32>,
     seen: BTreeSet<Block>,
+    held: Held,
     control: &'a Control,
 }
 
 impl<'a> Run<'a> {
-    fn new(schedule: &'a dyn Schedule, params: &'a Params, lane: u32, control: &'a Control) -> Self {
+    fn new(
+        schedule: &'a dyn Schedule,
+        params: &'a Params,
+        lane: u32,
+        memory: Option<u64>,
+        control: &'a Control,
+    ) -> Self {
         let ranks = 0..schedule.ranks();
         Run {
             schedule,
@@ -118,22 +168,27 @@ impl<'a> Run<'a> {
             sums: BTreeMap::new(),
             ready: ranks.collect(),
             seen: BTreeSet::new(),
+            held: Held::new(schedule.ranks(), memory),
             control,
         }
     }
 
-    fn run(&mut self, report: &mut CheckReport) -> Found {
+    fn run(&mut self, report: &mut CheckReport) -> std::result::Result<(), Fault> {
         for rank in 0..self.schedule.ranks() {
             let steps = self.schedule.steps(rank, self.lane);
             if steps > MAX_STEPS {
-                return Err(format!("rank {rank} has {steps} steps, at most {MAX_STEPS}"));
+                return Err(format!("rank {rank} has {steps} steps, at most {MAX_STEPS}").into());
             }
             report.max_steps = report.max_steps.max(steps);
         }
         while let Some(rank) = self.ready.pop_front() {
-            while self.advance(rank, report)? {}
+            while self.advance(rank, report)? {
+                if let Some(bytes) = self.held.excess() {
+                    return Err(Fault::Large(bytes));
+                }
+            }
         }
-        self.finished()
+        Ok(self.finished()?)
     }
 
     /// Takes a rank as far as it can go in its step; false if it is done or must wait.
@@ -166,11 +221,19 @@ impl<'a> Run<'a> {
         if load.bytes != expected.bytes {
             return Err(format!("{place} announces {} bytes and gets {}", expected.bytes, load.bytes));
         }
+        self.held.taken(load.values.len());
         for (block, value) in load.values {
             let old = self.value(rank, block);
-            let new = if expected.reduce { add(old, &value) } else { store(old, value) };
-            let new = new.map_err(|e| format!("{place}: block {block}: {e}"))?;
-            self.holds[rank as usize].insert(block, new);
+            let wrong = |e| format!("{place}: block {block}: {e}");
+            let new = if expected.reduce {
+                let sum = add(old, &value).map_err(wrong)?;
+                self.held.made();
+                self.held.lets_go(value);
+                sum
+            } else {
+                store(old, value).map_err(wrong)?
+            };
+            self.held.entered(self.holds[rank as usize].insert(block, new));
         }
         self.at[rank as usize] = (step + 1, false);
         Ok(true)
@@ -189,6 +252,9 @@ impl<'a> Run<'a> {
             bytes = self.schedule.block_bytes(block).saturating_add(bytes);
             self.seen.insert(block);
             let value = self.value(rank, block).ok_or_else(|| format!("it has no block {block} to send"))?;
+            if !self.holds[rank as usize].contains_key(&block) {
+                self.held.made(); // its own contribution, which nothing else refers to
+            }
             values.push((block, value));
         }
         blocks.sort_unstable();
@@ -225,13 +291,19 @@ impl<'a> Run<'a> {
         }
         for (block, value) in values {
             let new = match sum.values.get(&block) {
-                Some(old) => add(Some(old.clone()), &value).map_err(|e| format!("block {block}: {e}"))?,
+                Some(old) => {
+                    let new = add(Some(old.clone()), &value).map_err(|e| format!("block {block}: {e}"))?;
+                    self.held.made();
+                    self.held.lets_go(value);
+                    new
+                }
                 None => value,
             };
-            sum.values.insert(block, new);
+            self.held.entered(sum.values.insert(block, new));
         }
         if sum.from.len() == self.at.len() {
             let sum = self.sums.remove(&key).unwrap_or_default();
+            self.held.left(sum.values.len());
             let values: Vec<_> = sum.values.into_iter().collect();
             let mut to = root.map_or(0..self.schedule.ranks(), |root| root..root + 1);
             return to.try_for_each(|to| self.deliver(to, message.recv_step, sum.bytes, values.clone()));
@@ -257,6 +329,7 @@ impl<'a> Run<'a> {
         }
         load.messages += 1;
         load.bytes = load.bytes.saturating_add(bytes);
+        self.held.wait(values.len());
         load.values.extend(values);
         self.ready.push_back(to);
         Ok(())

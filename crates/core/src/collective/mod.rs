@@ -21,12 +21,14 @@ mod direct;
 mod double_tree;
 mod fold;
 mod halving_doubling;
+mod held;
 mod hierarchical;
 mod in_network;
 mod layout;
 mod nccl_tests;
 mod outcome;
 mod pairwise;
+mod placed;
 mod program;
 mod recursive_doubling;
 mod ring;
@@ -37,7 +39,8 @@ mod tests;
 
 pub use crate::spec::{Algorithm, Collective, MAX_LANES};
 pub use build::{Params, build, valid_algorithms};
-pub use checker::{CheckReport, check};
+pub use checker::{CheckReport, check, check_within};
+pub use placed::{Placed, inverse};
 
 use crate::radix::Digit;
 use std::fmt::Debug;

@@ -9,7 +9,8 @@
 //! rail, data divided among them. Lane `c` enters even nodes at local index `c` and walks forward, enters odd nodes at
 //! `c-1` and walks backward. So every hop between nodes joins equal local indices (one rail), save the last to the first
 //! node when their number is odd, and each of the `g` hops out of a node has a rail to itself. Other numbers of lanes are
-//! spread evenly over the rails.
+//! spread evenly over the rails. Nodes of different numbers of ranks are walked alike, with as many lanes as the smallest has
+//! ranks; where an order wraps round inside a larger one, that hop changes rails.
 //!
 //! **Invariant.** A lane's order is a permutation of the ranks.
 //!
@@ -31,8 +32,10 @@ use std::ops::Range;
 #[derive(Debug)]
 struct Order {
     ranks: u32,
-    /// Ranks of a node; `ranks` when flat.
+    /// Ranks of a node; `ranks` when flat; of the smallest, if they differ.
     node: u32,
+    /// First rank of each node, and the number of ranks, if nodes differ.
+    starts: Vec<u32>,
     /// Number of different orders.
     rails: u32,
 }
@@ -47,27 +50,32 @@ impl Order {
         rail as u32 // below `node`
     }
 
+    /// Node of a rank or position, the first of it, and how many it has.
+    fn node(&self, rank: u32) -> (u32, u32, u32) {
+        if self.starts.is_empty() {
+            let node = rank / self.node;
+            return (node, node * self.node, self.node);
+        }
+        let node = self.starts.partition_point(|&start| start <= rank) - 1;
+        (node as u32, self.starts[node], self.starts[node + 1] - self.starts[node])
+    }
+
     fn rank(&self, lane: u32, position: u32) -> u32 {
-        let (node, i, entry) = (position / self.node, position % self.node, self.entry(lane));
-        let local =
-            if node.is_multiple_of(2) { add_mod(entry, i, self.node) } else { sub_mod(entry, i + 1, self.node) };
-        node * self.node + local
+        let ((node, first, size), entry) = (self.node(position), self.entry(lane));
+        let i = position - first;
+        first + if node.is_multiple_of(2) { add_mod(entry, i, size) } else { sub_mod(entry, i + 1, size) }
     }
 
     fn position(&self, lane: u32, rank: u32) -> u32 {
-        let (node, local, entry) = (rank / self.node, rank % self.node, self.entry(lane));
-        let i = if node.is_multiple_of(2) {
-            sub_mod(local, entry, self.node)
-        } else {
-            sub_mod(entry, local + 1, self.node)
-        };
-        node * self.node + i
+        let ((node, first, size), entry) = (self.node(rank), self.entry(lane));
+        let local = rank - first;
+        first + if node.is_multiple_of(2) { sub_mod(local, entry, size) } else { sub_mod(entry, local + 1, size) }
     }
 }
 
-/// The usual number of lanes for these levels: one per rail.
-pub(super) fn rails(levels: &[u32], ranks: u32) -> u32 {
-    match levels.first() {
+/// The usual number of lanes for these levels or nodes: one per rail.
+pub(super) fn rails(levels: &[u32], nodes: &[u32], ranks: u32) -> u32 {
+    match nodes.iter().min().or(levels.first()) {
         Some(&node) if node < ranks => node.clamp(1, super::MAX_LANES),
         _ => 1,
     }
@@ -84,10 +92,25 @@ pub(super) struct Ring {
 
 impl Ring {
     /// `rails` orders among the lanes of `cut`.
-    pub(super) fn new(collective: Collective, root: u32, levels: &[u32], rails: u32, cut: &Cut) -> Self {
+    pub(super) fn new(
+        collective: Collective,
+        root: u32,
+        (levels, nodes): (&[u32], &[u32]),
+        rails: u32,
+        cut: &Cut,
+    ) -> Self {
         let ranks = cut.ranks();
-        let node = levels.first().copied().filter(|&node| node > 1).unwrap_or(ranks);
-        let order = Order { ranks, node, rails };
+        let even = levels.first().copied().filter(|&node| node > 1).unwrap_or(ranks);
+        let node = nodes.iter().copied().min().unwrap_or(even);
+        let sum = |sum: &mut u32, &node: &u32| {
+            *sum += node;
+            Some(*sum)
+        };
+        let starts = match nodes {
+            [] => vec![],
+            _ => std::iter::once(0).chain(nodes.iter().scan(0, sum)).collect(),
+        };
+        let order = Order { ranks, node, starts, rails };
         Ring { order, root, collective, all: cut.all() }
     }
 
@@ -128,7 +151,7 @@ impl Program for Ring {
     fn symmetry(&self) -> Vec<Digit> {
         let Order { ranks, node, .. } = self.order;
         match ranks / node {
-            _ if self.chain() => vec![],
+            _ if self.chain() || !self.order.starts.is_empty() => vec![],
             1 => vec![Digit { stride: 1, size: ranks }],
             nodes if nodes % 2 == 0 => vec![Digit { stride: 2 * node, size: nodes / 2 }],
             _ => vec![],
@@ -191,7 +214,7 @@ mod tests {
     #[test]
     fn orders_are_permutations_and_keep_to_their_rail() {
         for (node, nodes, rails) in [(4, 4, 4), (8, 3, 8), (5, 6, 5), (6, 2, 3), (3, 4, 7), (12, 1, 1)] {
-            let order = Order { ranks: node * nodes, node, rails };
+            let order = Order { ranks: node * nodes, node, starts: vec![], rails };
             let mut exits = Vec::new();
             for lane in 0..rails {
                 for x in 0..order.ranks {
@@ -210,5 +233,23 @@ mod tests {
                 assert_eq!(exits.len() as u32, rails * nodes, "each lane leaves each node by a port of its own");
             }
         }
+    }
+
+    #[test]
+    fn nodes_of_different_sizes_are_left_by_all_ranks_of_the_smallest() {
+        // 4, 3 and 5 ranks: three lanes
+        let order = Order { ranks: 12, node: 3, starts: vec![0, 4, 7, 12], rails: 3 };
+        let node = |rank: u32| order.node(rank).0;
+        let mut exits = Vec::new();
+        for lane in 0..3 {
+            for x in 0..12 {
+                assert_eq!(order.position(lane, order.rank(lane, x)), x);
+                let (a, b) = (order.rank(lane, x), order.rank(lane, (x + 1) % 12));
+                exits.extend((node(a) != node(b)).then_some(a));
+            }
+        }
+        exits.sort_unstable();
+        exits.dedup();
+        assert_eq!(exits.len(), 3 * 3);
     }
 }

@@ -127,7 +127,8 @@ impl Endpoint {
             Target::Rank(_) => {
                 // ranks that do alike begin alike; others spread what they send at once to one place
                 let start = if folding.symmetric() { 0 } else { from.wrapping_mul(2) };
-                Spread::new(net.routing, available, from, towards, self.sent_packets, start, tag, job.seed)
+                let plugged = net.whole.is_none();
+                Spread::new(net.routing, available, plugged, from, towards, self.sent_packets, start, tag, job.seed)
             }
             Target::SwitchReduce { root } => Spread::in_network(available, root, climbs),
             Target::SwitchMulticast => Spread::in_network(available, self.rank, climbs),

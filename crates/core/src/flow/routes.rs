@@ -1,6 +1,7 @@
 //! Which resources a message uses, and what its packets pass on the way.
 //!
-//! **Model.** Under a single-path policy a message uses the links of the path that the packet engine would give it. A
+//! **Model.** Under a single-path policy a message uses the links of the path that the packet engine would give it; where an
+//! accelerator has several links into a tree, a branch takes each. A
 //! sprayed message is one flow over sets of links, each of which carries all of it or, with planes of different widths, a
 //! fraction: the same as fractional weights on every single link, at a cost that does not grow with the number of paths.
 //! Where half of a ring lies between two places, half of the message goes each way round, as two branches. Explicit graphs
@@ -117,7 +118,8 @@ impl Resources {
         let mine = &self.nets[way.network];
         let (copy, x, y) = (here / net.span, here % net.span, there % net.span);
         let slot = |m: u32| if net.is_direct() { m } else { net.position(0, m, 0) / net.planes[0].links };
-        let spread = |choices| Spread::new(net.spec.routing, choices, slot(x), slot(y), 0, 0, tag, job.seed);
+        let spread =
+            |choices| Spread::new(net.spec.routing, choices, net.is_tree(), slot(x), slot(y), 0, 0, tag, job.seed);
         match (&net.planes[0].shape, &mine.layout) {
             (Shape::Direct(d), Layout::Direct { first, bundle }) => {
                 let choices = dimension_order::choices(d, x, y);
@@ -170,34 +172,37 @@ impl Resources {
             }
             (Shape::Clos(_), Layout::Links { first, switch_ports, tiers, climbs }) => {
                 let spread = spread(net.ports);
-                let mut route =
-                    Route { gate: mine.first_gate + spread.rotation, latency: way.latency_fs, ..Route::default() };
-                route.hops.push(whole(first + here * net.ports + spread.rotation));
-                let (plane, link) = net.plane_of(spread.rotation);
-                let dst = slot(y) * net.planes[plane].links + link;
-                if let Shape::Clos(tree) = &net.planes[plane].shape {
-                    let (turn, climb) = (way.meet as u8, &climbs[plane]);
-                    let selector = match spread.path {
-                        Path::Hash(selector) | Path::Tree(selector) => selector,
-                        Path::Source(count) => climb.selector(net.position(plane, x, link), count, turn),
-                        Path::Destination => climb.selector(net.position(plane, y, link), 0, turn),
-                    };
-                    let (mut at, mut from) = tree.leaf(net.position(plane, x, link));
-                    // up and down again: no path is longer than twice the tiers
-                    for _ in 0..2 * tree.tiers().len() {
-                        let (tier, a, _) = tree.locate(at);
-                        let route_of = &tiers[plane][tier];
-                        let port = route_of.next(from, turn, route_of.first_position(a), dst, selector);
-                        let vertex = job.fabric.switch(way.network, copy, plane, at);
-                        route.hops.push(whole(switch_ports[(vertex - mine.first_switch) as usize] + port));
-                        match tree.peer(at, port) {
-                            (Node::Switch(next), port) => (at, from) = (next, port),
-                            (Node::Position(_), _) => break,
+                // a branch for each of the accelerator's links
+                for port in 0..net.ports {
+                    let mut route = Route { gate: mine.first_gate + port, latency: way.latency_fs, ..Route::default() };
+                    (route.from, route.to) = (port, port + 1);
+                    route.hops.push(whole(first + here * net.ports + port));
+                    let (plane, link) = net.plane_of(port);
+                    let dst = slot(y) * net.planes[plane].links + link;
+                    if let Shape::Clos(tree) = &net.planes[plane].shape {
+                        let (turn, climb) = (way.meet as u8, &climbs[plane]);
+                        let selector = match spread.path {
+                            Path::Hash(selector) | Path::Tree(selector) => selector,
+                            Path::Source(count) => climb.selector(net.position(plane, x, link), count, turn),
+                            Path::Destination => climb.selector(net.position(plane, y, link), 0, turn),
+                        };
+                        let (mut at, mut from) = tree.leaf(net.position(plane, x, link));
+                        // up and down again: no path is longer than twice the tiers
+                        for _ in 0..2 * tree.tiers().len() {
+                            let (tier, a, _) = tree.locate(at);
+                            let route_of = &tiers[plane][tier];
+                            let port = route_of.next(from, turn, route_of.first_position(a), dst, selector);
+                            let vertex = job.fabric.switch(way.network, copy, plane, at);
+                            route.hops.push(whole(switch_ports[(vertex - mine.first_switch) as usize] + port));
+                            match tree.peer(at, port) {
+                                (Node::Switch(next), port) => (at, from) = (next, port),
+                                (Node::Position(_), _) => break,
+                            }
                         }
                     }
+                    stages(net, way.meet, &mut route.stages, |_| 1);
+                    routes.push(route);
                 }
-                stages(net, way.meet, &mut route.stages, |_| 1);
-                routes.push(route);
             }
             (Shape::Graph(_), Layout::Graph(sets)) => {
                 if net.spec.routing.sprays() {

@@ -4,8 +4,8 @@
 //! waits for one from every child that has ranks beneath and sends the sum on; the lowest tier over all ranks completes
 //! it, and from there it goes to its root, or copies of it down to all.
 //!
-//! **Invariant.** All switches that a sum can meet are able to add. **Cost.** O(ranks). **Limits.** One network: sums
-//! do not go on from one network to the next.
+//! **Invariant.** All switches that a sum can meet are able to add. **Cost.** O(ranks). **Limits.** One network, the
+//! innermost that joins all ranks: sums do not go on from one network to the next.
 //!
 //! **Source.** Graham et al.: Scalable hierarchical aggregation protocol (SHArP), COMHPC 2016.
 
@@ -23,26 +23,26 @@ pub struct Aggregation {
 }
 
 /// What a network must have, for messages about one that lacks it.
-pub const WANTED: &str = "a network that joins all ranks by switches with in_network_reduce";
+pub const WANTED: &str = "switches with in_network_reduce in the innermost network that joins all ranks";
 
 impl Aggregation {
-    /// The innermost network that can sum for these accelerators, if there is one.
+    /// The innermost network that joins these accelerators, if it can sum. An outer one is never taken instead: two
+    /// accelerators talk over the innermost network that joins them, and sums follow the same rule.
     pub fn find(fabric: &Fabric, placement: &[u32]) -> Option<Self> {
         let home = placement.first().copied().unwrap_or(0);
-        let able = |(network, net): (usize, &Network)| {
-            let together = placement.iter().all(|a| a / net.span == home / net.span);
-            let Shape::Clos(tree) = &net.planes[0].shape else {
-                return None;
-            };
-            // the cheap half first: most networks do not sum
-            if !net.switch(0).in_network_reduce || !together {
-                return None;
-            }
-            let at = |a: u32| net.position(0, a % net.span, 0);
-            let top = placement.iter().map(|&a| tree.meet(at(home), at(a))).max().unwrap_or(0);
-            let sums = (0..=top).all(|tier| net.switch(tier).in_network_reduce);
-            sums.then_some(Self { network, top, tree: tree.tiers().len() > 1 })
+        let joins = |net: &Network| placement.iter().all(|a| a / net.span == home / net.span);
+        // the cheap half first: most machines do not sum at all
+        if !fabric.networks.iter().any(|net| net.switch(0).in_network_reduce) {
+            return None;
+        }
+        let network = fabric.networks.iter().position(joins)?;
+        let net = &fabric.networks[network];
+        let Shape::Clos(tree) = &net.planes[0].shape else {
+            return None;
         };
-        fabric.networks.iter().enumerate().find_map(able)
+        let at = |a: u32| net.position(0, a % net.span, 0);
+        let top = placement.iter().map(|&a| tree.meet(at(home), at(a))).max().unwrap_or(0);
+        let sums = (0..=top).all(|tier| net.switch(tier).in_network_reduce);
+        sums.then_some(Self { network, top, tree: tree.tiers().len() > 1 })
     }
 }

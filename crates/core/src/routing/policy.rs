@@ -4,7 +4,8 @@
 //! hop gets exactly one packet, in an order given by a rotation. So the packets of one output port are known by
 //! arithmetic, and a port generates its share of a message lazily, one packet at a time.
 //!
-//! - single path (D-mod-k, S-mod-k, ECMP): `choices` is one, first hop and path are fixed for the message;
+//! - single path (D-mod-k, S-mod-k, ECMP): the path is fixed for the message. So is its first hop, except that where first hops are
+//!   an accelerator's own links into a tree, its NICs, packets take all of them in turn, as a library's channels do;
 //! - round-robin spraying: the rotation is the rank's running packet count (plus twice the source where ranks do not do
 //!   alike, so that single packets to one root spread), the path advances with every group;
 //! - random spraying: rotation and path are seeded hashes of (source, destination, tag, group).
@@ -33,6 +34,8 @@ pub struct Spread {
 pub enum Kind {
     /// Every packet alike.
     Single,
+    /// Over all first hops in turn, every packet by the path of the message.
+    Striped,
     /// The path advances with every group.
     RoundRobin,
     /// Rotation and path are hashes of this key and the group.
@@ -57,12 +60,14 @@ pub enum Path {
 }
 
 impl Spread {
-    /// The spread of a unicast message. `available` first hops; `src` and `dst` are places at the leaves, `count` the packets
-    /// that the rank sent before, `start` where its rotation begins, `label` the message's tag.
+    /// The spread of a unicast message. `available` first hops, which are NICs of the accelerator if it is `plugged` into a
+    /// tree; `src` and `dst` are places at the leaves, `count` the packets that the rank sent before, `start` where its
+    /// rotation begins, `label` the message's tag.
     #[allow(clippy::too_many_arguments)] // a message's identity
     pub fn new(
         policy: RoutingSpec,
         available: u32,
+        plugged: bool,
         src: u32,
         dst: u32,
         count: u32,
@@ -70,7 +75,11 @@ impl Spread {
         label: u32,
         seed: u64,
     ) -> Self {
-        let single = |hop: u32, path: Path| Spread { choices: 1, rotation: hop % available, kind: Kind::Single, path };
+        let rotation = start.wrapping_add(count) % available;
+        let single = |hop: u32, path: Path| match plugged && available > 1 {
+            true => Spread { choices: available, rotation, kind: Kind::Striped, path },
+            false => Spread { choices: 1, rotation: hop % available, kind: Kind::Single, path },
+        };
         let key = mix(seed ^ (u64::from(src) << 32 | u64::from(dst))) ^ u64::from(label);
         match policy {
             RoutingSpec::DModK => single(dst, Path::Destination),
@@ -79,12 +88,9 @@ impl Spread {
                 let hash = mix(key);
                 single((hash >> 32) as u32, Path::Hash(hash as u32))
             }
-            RoutingSpec::SprayRoundRobin | RoutingSpec::Adaptive => Spread {
-                choices: available,
-                rotation: start.wrapping_add(count) % available,
-                kind: Kind::RoundRobin,
-                path: Path::Source(count / available),
-            },
+            RoutingSpec::SprayRoundRobin | RoutingSpec::Adaptive => {
+                Spread { choices: available, rotation, kind: Kind::RoundRobin, path: Path::Source(count / available) }
+            }
             RoutingSpec::SprayRandom | RoutingSpec::Valiant | RoutingSpec::Ugal => {
                 Spread { choices: available, rotation: 0, kind: Kind::Random(key), path: Path::Hash(0) }
             }
@@ -106,7 +112,7 @@ impl Spread {
     pub fn number(&self, hop: u32, group: u32) -> u32 {
         let rotation = match self.kind {
             Kind::Single => return group,
-            Kind::RoundRobin | Kind::Numbered | Kind::Climbing => self.rotation,
+            Kind::Striped | Kind::RoundRobin | Kind::Numbered | Kind::Climbing => self.rotation,
             Kind::Random(key) => (mix(key ^ (u64::from(group) << 32)) >> 32) as u32 % self.choices,
         };
         let place = hop + self.choices - rotation;
@@ -142,11 +148,11 @@ mod tests {
     proptest! {
         #[test]
         fn every_packet_leaves_exactly_once(
-            available in 1u32..20, packets in 1u32..100, count: u32, seed: u64, policy in 0usize..5,
+            available in 1u32..20, plugged: bool, packets in 1u32..100, count: u32, seed: u64, policy in 0usize..5,
         ) {
             use RoutingSpec::*;
             let policy = [DModK, SModK, Ecmp, SprayRoundRobin, SprayRandom][policy];
-            let spread = Spread::new(policy, available, 3, 9, count, 6, 1, seed);
+            let spread = Spread::new(policy, available, plugged, 3, 9, count, 6, 1, seed);
             let mut seen = vec![0; packets as usize];
             for hop in (0..available).filter(|&h| spread.uses(h)) {
                 for group in 0..packets.div_ceil(spread.choices) {
@@ -156,6 +162,9 @@ mod tests {
                 }
             }
             prop_assert!(seen.iter().all(|&n| n == 1), "{:?} {:?}", spread, seen);
+            let used = (0..available).filter(|&h| spread.uses(h)).count() as u32;
+            let one = [DModK, SModK, Ecmp].contains(&policy) && !plugged;
+            prop_assert_eq!(used, if one { 1 } else { available });
         }
     }
 }

@@ -29,8 +29,6 @@ impl Plan {
         say(whole && spec.chunks.is_some(), idle("chunks", why));
         let flat = self.algorithm != crate::collective::Algorithm::Hierarchical;
         say(spec.levels.is_some() && flat, idle("levels", &format!("the algorithm is {}", self.algorithm)));
-        let moved = spec.levels.is_some() && !flat && !in_order;
-        say(moved, idle("levels", "ranks do not sit on accelerators in order"));
         say(spec.root != 0 && !self.collective.rooted(), idle("root", &format!("{} has none", self.collective)));
         say(in_order && spec.placement.is_some(), idle("placement", "it is the default, rank i on accelerator i"));
         let random = |net: &Network| net.spec.routing.random();

@@ -12,7 +12,7 @@
 use serde::Serialize;
 
 use crate::analytic::{Prediction, Scene, predict};
-use crate::collective::{Algorithm, Collective, Params, Schedule, build, valid_algorithms};
+use crate::collective::{Algorithm, Collective, Params, Placed, Schedule, build, inverse, valid_algorithms};
 use crate::control::{Control, Phase};
 use crate::error::{Error, Result};
 use crate::fabric::direct::Dimension;
@@ -83,39 +83,66 @@ impl Task<'_> {
         self.placement.len() as u32
     }
 
-    /// True if rank i sits on accelerator i.
-    fn in_order(&self) -> bool {
-        self.placement.iter().enumerate().all(|(rank, &a)| rank as u32 == a)
+    /// Ranks in the order in which an algorithm counts them: rings, trees and levels follow the machine, exchanges the
+    /// numbers of the ranks.
+    fn order(&self, algorithm: Algorithm) -> Vec<u32> {
+        use Algorithm::{DoubleBinaryTree, Hierarchical, Ring, TorusBucket};
+        let mut order: Vec<u32> = (0..self.ranks()).collect();
+        if matches!(algorithm, Ring | DoubleBinaryTree | TorusBucket | Hierarchical) {
+            order.sort_by_key(|&rank| self.placement[rank as usize]);
+        }
+        order
     }
 
-    /// Parameters of a schedule.
+    /// Parameters of a schedule, ranks counted in [`Self::order`].
     pub fn params(&self, algorithm: Algorithm) -> Params {
+        self.params_in(algorithm, &self.order(algorithm))
+    }
+
+    fn params_in(&self, algorithm: Algorithm, order: &[u32]) -> Params {
         let mut params = Params::new(self.collective, algorithm, self.ranks(), self.bytes);
-        (params.element, params.root) = (self.element, self.root);
+        let accelerators: Vec<u32> = order.iter().map(|&rank| self.placement[rank as usize]).collect();
+        params.element = self.element;
+        params.root = inverse(order).get(self.root as usize).copied().unwrap_or(self.root);
         (params.lanes, params.chunks) = (self.lanes, self.chunks);
         params.shared = algorithm == Algorithm::InNetwork && self.aggregation().is_some_and(|a| a.tree);
-        if self.in_order() {
-            params.levels = self.levels();
+        if accelerators.is_sorted() {
+            (params.levels, params.nodes) = self.units(&accelerators);
             if algorithm == Algorithm::Hierarchical {
                 params.levels = self.hierarchy.map_or_else(|| self.nested(&params.levels), <[u32]>::to_vec);
             }
+        }
+        if (0u32..).zip(&accelerators).all(|(i, &a)| i == a) {
             params.order = symmetry::order(self.fabric, self.ranks());
             self.torus(&mut params);
         }
         params
     }
 
-    /// Sizes of nested groups whose product is the number of ranks.
-    fn levels(&self) -> Vec<u32> {
-        let (n, mut inner, mut levels) = (self.ranks(), 1, vec![]);
+    /// Sizes of nested groups whose product is the number of ranks: those that share a copy of each network, where all copies
+    /// in use hold equally many. If those of the innermost network that has several do not, their sizes.
+    fn units(&self, accelerators: &[u32]) -> (Vec<u32>, Vec<u32>) {
+        let n = self.ranks();
+        let (mut inner, mut span, mut levels, mut nodes) = (1, 1, vec![], None);
         for net in &self.fabric.networks {
-            if net.span < n && net.span > inner && net.span.is_multiple_of(inner) && n.is_multiple_of(net.span) {
-                levels.push(net.span / inner);
-                inner = net.span;
+            let sizes: Vec<u32> =
+                accelerators.chunk_by(|a, b| a / net.span == b / net.span).map(|unit| unit.len() as u32).collect();
+            let even = sizes.iter().all(|&size| size == sizes[0]);
+            if sizes.len() > 1 && sizes.iter().any(|&size| size > 1) {
+                nodes = nodes.or(Some(if even { vec![] } else { sizes.clone() }));
+            }
+            if sizes.len() > 1
+                && even
+                && sizes[0] > inner
+                && sizes[0].is_multiple_of(inner)
+                && net.span.is_multiple_of(span)
+            {
+                levels.push(sizes[0] / inner);
+                (inner, span) = (sizes[0], net.span);
             }
         }
         levels.push(n / inner);
-        levels
+        (levels, nodes.unwrap_or_default())
     }
 
     /// The groups of the hierarchical algorithm: those of the networks, the innermost by its dimensions if it is direct, so
@@ -156,7 +183,8 @@ impl Task<'_> {
     /// # Errors
     /// [`Error::Algorithm`] with the reason and the algorithms that would be valid.
     pub fn schedule(&self, algorithm: Algorithm) -> Result<Box<dyn Schedule>> {
-        let params = self.params(algorithm);
+        let order = self.order(algorithm);
+        let params = self.params_in(algorithm, &order);
         let list = |in_network| {
             let names: Vec<_> = valid_algorithms(&params, in_network).into_iter().map(Algorithm::name).collect();
             if names.is_empty() { "none".to_string() } else { names.join(", ") }
@@ -170,12 +198,13 @@ impl Task<'_> {
                 valid: list(false),
             });
         }
-        build(&params).map_err(|error| match error {
+        let schedule = build(&params).map_err(|error| match error {
             Error::Algorithm { algorithm, collective, ranks, why, .. } => {
                 Error::Algorithm { algorithm, collective, ranks, why, valid: list(self.in_network()) }
             }
             other => other,
-        })
+        })?;
+        Ok(if order.is_sorted() { schedule } else { Box::new(Placed::new(schedule, self.collective, order)) })
     }
 
     /// Why a protocol does not go with an algorithm here.

@@ -71,10 +71,18 @@ fn combining_switches_are_used_where_they_join_all() {
     assert_eq!(wide.params(Algorithm::Ring).levels, [8, 4]);
     let error = wide.choose(Some(Algorithm::InNetwork)).unwrap_err();
     assert!(error.code() == "algorithm" && error.to_string().contains("hierarchical"), "{error}");
-    // ranks out of order, or not in whole groups, are a flat group
-    let shuffled = [1, 0, 2, 3];
-    assert_eq!(task(&f, &shuffled, &s, 1 << 20).params(Algorithm::Ring).levels, [0u32; 0]);
-    assert_eq!(task(&f, &placement[..12], &s, 1 << 20).params(Algorithm::Ring).levels, [12]);
+    // ranks of one unit are a flat group, in any order
+    let params = |placement: &[u32]| {
+        let p = task(&f, placement, &s, 1 << 20).params(Algorithm::Ring);
+        (p.levels, p.nodes)
+    };
+    assert_eq!(params(&[1, 0, 2, 3]), (vec![4], vec![]));
+    // parts of units that hold equally many are levels, in any order
+    assert_eq!(params(&[0, 1, 2, 8, 9, 10]), (vec![3, 2], vec![]));
+    assert_eq!(params(&[30, 0, 9, 1, 28, 10]), (vec![2, 3], vec![]));
+    // one rank of each unit, or units that hold different numbers
+    assert_eq!(params(&[0, 8, 16, 24]), (vec![4], vec![]));
+    assert_eq!(params(&placement[..12]), (vec![12], vec![8, 4]));
 }
 
 #[test]

@@ -55,6 +55,11 @@ impl Folding {
                 }
                 let (tier, a, b) = match &fabric.networks[network].planes[plane].shape {
                     Shape::Clos(tree) => tree.locate(index),
+                    // whole copies are kept or left out, and nothing within one is shifted
+                    Shape::Graph(_) if first < self.part => {
+                        let copy = self.group.remove(first) / net.span;
+                        return Some((quotient.switch(network, copy, plane, index), port));
+                    }
                     Shape::Direct(_) | Shape::Graph(_) => return None,
                 };
                 let view = self.view(fabric, network, plane, tier)?;
@@ -105,8 +110,9 @@ impl Folding {
             let net = &fabric.networks[network];
             return (fabric.switch(network, member / net.span, 0, 0), net.position(0, member % net.span, 0));
         }
+        let copy = self.group.insert(copy * quotient.networks[network].span) / fabric.networks[network].span;
         let Shape::Clos(folded) = &quotient.networks[network].planes[plane].shape else {
-            return (vertex, port);
+            return (fabric.switch(network, copy, plane, index), port);
         };
         let (tier, a, b) = folded.locate(index);
         let Some(view) = self.view(fabric, network, plane, tier) else {
@@ -131,7 +137,6 @@ impl Folding {
             whole.down * whole.parallel + choice % w.up * w.parallel + choice / w.up
         };
         let index = whole.first + view.above.insert(a) * (whole.child_twins * whole.up) + twin;
-        let copy = self.group.insert(copy * quotient.networks[network].span) / fabric.networks[network].span;
         (fabric.switch(network, copy, plane, index), port)
     }
 

@@ -142,20 +142,20 @@ pub(super) fn across(up: u32, place: Digit) -> Option<(u32, u32)> {
     }
 }
 
-/// Whether the choice of planes and uplinks moves with the accelerators.
+/// Whether the choice of uplinks moves with the accelerators; planes are taken in turn.
 fn routes(net: &Network, top: usize) -> Result<(), Refusal> {
     let name = &net.spec.name;
     let several = |plane: &crate::fabric::Plane| match &plane.shape {
         Shape::Clos(tree) => tree.tiers()[1..=top].iter().any(|t| t.up * t.parallel > 1),
         Shape::Direct(_) | Shape::Graph(_) => false,
     };
-    let paths = net.ports > 1 || net.planes.iter().any(several);
+    let paths = net.planes.iter().any(several);
     match net.spec.routing {
-        RoutingSpec::Ecmp | RoutingSpec::SprayRandom if paths => {
+        RoutingSpec::Ecmp if paths => {
             Err(format!("routing {} picks paths of network {name} by a hash of names", net.spec.routing.name()))
         }
-        RoutingSpec::DModK | RoutingSpec::SModK if net.ports > 1 => {
-            Err(format!("routing {} picks planes of network {name} by name", net.spec.routing.name()))
+        RoutingSpec::SprayRandom if paths || net.ports > 1 => {
+            Err(format!("routing {} picks paths of network {name} by a hash of names", net.spec.routing.name()))
         }
         _ => Ok(()),
     }

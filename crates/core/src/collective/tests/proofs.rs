@@ -139,6 +139,27 @@ proptest! {
     }
 
     #[test]
+    fn any_schedule_is_right_in_any_order_and_nodes(
+        p in any_params(), keys in prop::collection::vec(any::<u32>(), 125), cut in 0u32..250,
+    ) {
+        // the parts are dealt out anew, and the first ranks in that order may be a node of their own size
+        let mut order: Vec<u32> = (0..p.ranks).collect();
+        order.sort_by_key(|&rank| keys[rank as usize]);
+        let first = 1 + cut % p.ranks;
+        let nodes = if first < p.ranks { vec![first, p.ranks - first] } else { vec![] };
+        let parts = Params { root: inverse(&order)[p.root as usize], nodes, ..p.clone() };
+        match build(&parts) {
+            // who is next in a send_recv goes by the ranks' numbers
+            Ok(_) if p.collective == Collective::SendRecv => {}
+            Ok(schedule) => {
+                check(&Placed::new(schedule, p.collective, order), &p, &Control::default()).unwrap();
+            }
+            Err(Error::Algorithm { .. }) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    #[test]
     fn bytes_grow_with_the_buffer(p in any_params()) {
         if let Ok(schedule) = build(&p) {
             let more = Params { bytes: p.bytes + u64::from(p.element) * 100, chunks: Some(2), lanes: Some(2), ..p.clone() };

@@ -188,7 +188,8 @@ impl Visit for Compare<'_> {
             (Kind::Numbered, _) => (first, number),
             (_, Path::Hash(_)) => (0, 0),
             (kind, _) => {
-                let turns = if matches!(kind, Kind::Single | Kind::Climbing) { 1 } else { modulus.groups };
+                let turns =
+                    if matches!(kind, Kind::Single | Kind::Striped | Kind::Climbing) { 1 } else { modulus.groups };
                 Self::check(turns > 0 && by.is_multiple_of(turns))?;
                 let numbered = |group: u32| group.checked_mul(modulus.paths).ok_or(Differs);
                 (numbered(before)?, numbered(*group)?)

@@ -69,7 +69,12 @@ fn of<'a>(net: &Network, path: &PathNet, classes: impl Iterator<Item = &'a Class
         groups,
         direct: net.is_direct(),
         stride: if (1..=LONGEST_STRIDE).contains(&stride) { stride } else { 1 },
-        packets: if counts { packets } else { 1 },
+        packets: match counts {
+            true => packets,
+            // of a single path, which of an accelerator's links comes first
+            false if net.is_tree() => path.ports,
+            false => 1,
+        },
         hashed: net.spec.routing.random(),
     }
 }

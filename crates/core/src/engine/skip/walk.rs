@@ -240,6 +240,7 @@ fn open<V: Visit>(m: &mut Message, groups: u32, v: &mut V) -> Seen {
         Kind::RoundRobin => 1,
         Kind::Numbered => 2,
         Kind::Climbing => 4,
+        Kind::Striped => 5,
         Kind::Random(key) => {
             v.same(key)?;
             3
