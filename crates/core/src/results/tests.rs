@@ -67,6 +67,7 @@ fn outcome(record: &[&str]) -> Outcome {
         algorithm: crate::spec::Algorithm::Ring,
         protocol: "simple".into(),
         fidelity: Fidelity::Packet,
+        kind: "switch".into(),
         ranks: 2,
         bytes_effective: 1024,
         algbw_gbytes_s: 1.0,
