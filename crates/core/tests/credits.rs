@@ -8,6 +8,7 @@ use common::shapes::ring;
 use common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm::Direct, Collective::SendRecv, Params};
+use supernode_core::control::Control;
 use supernode_core::fabric::Fabric;
 use supernode_core::fabric::credit::{auto_buffer, slowdown};
 use supernode_core::spec::*;
@@ -115,7 +116,7 @@ proptest! {
         let wire = u64::from(case.protocol.wire_bytes(case.net.payload, case.net.overhead));
         let buffer = packets * wire + rest * wire / 1000;
         case.net.buffer = Some(buffer);
-        let fabric = Fabric::new(&system(case.net.span, vec![case.net.clone()])).unwrap();
+        let fabric = Fabric::new(&system(case.net.span, vec![case.net.clone()]), &Control::default()).unwrap();
         let pace = |tier: usize| {
             let net = &fabric.networks[0];
             slowdown(net, tier, wire).0 * net.link(tier).rate.time(wire) as f64

@@ -14,7 +14,7 @@
 //! in letters and looking at the state are not taken over from others; nothing ties threads to cores or memory to threads,
 //! but state is first touched by the thread that has it at the start.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 
 use super::barrier::Barrier;
@@ -68,8 +68,8 @@ pub(super) struct Team<'a> {
     limit: Fs,
     control: &'a Control,
     barrier: Barrier,
-    /// `active[parity]`: threads that take part in a window.
-    active: [AtomicUsize; 2],
+    /// `takes_part[parity]`: a window, and how many threads take part in it, see [`part`].
+    takes_part: [AtomicU64; 2],
     /// Where sleeping threads learn that they are wanted.
     call: Mutex<Call>,
     bell: Condvar,
@@ -100,7 +100,7 @@ impl<'a> Team<'a> {
             limit,
             control,
             barrier: Barrier::new(),
-            active: [AtomicUsize::new(1), AtomicUsize::new(1)],
+            takes_part: [AtomicU64::new(part(0, 1)), AtomicU64::new(part(0, 1))],
             call: Mutex::default(),
             bell: Condvar::new(),
             mailbox: [mailbox(), mailbox()],
@@ -197,7 +197,7 @@ impl<'a> Team<'a> {
                 if let Some(began) = began.replace(ended) {
                     gain.window(work().sum(), ended - began);
                 }
-                self.active[parity ^ 1].store(gain.threads(), Ordering::Relaxed);
+                self.takes_part[parity ^ 1].store(part(*windows + 1, gain.threads()), Ordering::Relaxed);
             }
             if *windows > 0 {
                 deal.again(work());
@@ -205,7 +205,8 @@ impl<'a> Team<'a> {
             self.share(deal.of(thread), active, parity, now, *windows);
             *windows += 1;
             self.barrier.wait(active);
-            if self.active[parity ^ 1].load(Ordering::Relaxed) != active {
+            // who is left out may read this late, when it already speaks of a later window
+            if self.takes_part[parity ^ 1].load(Ordering::Relaxed) != part(*windows, active) {
                 return None;
             }
         }
@@ -287,6 +288,11 @@ impl<'a> Team<'a> {
         self.work[parity][*id].store(shard.work() - before, Ordering::Relaxed);
         self.next[parity][*id].store(next, Ordering::Release);
     }
+}
+
+/// A window and a number of threads in one word.
+fn part(window: u64, threads: usize) -> u64 {
+    window << 16 | threads as u64
 }
 
 fn hold<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
