@@ -77,9 +77,10 @@ def test_the_specification_is_json_of_whole_numbers() -> None:
 
 
 def test_auto_buffers_cover_the_round_trip() -> None:
-    # 50 GB/s x 2 x 350 ns = 35,000 B in flight: 9 packets of 4,096 B, and 8 more.
-    spec = sn.Switched(bandwidth="50 GB/s", latency="350 ns").network("n", 8).spec
-    assert spec.buffer == (9 + 8) * 4096
+    # 50 GB/s x (2 x 350 ns + 100 ns) = 40,000 B in flight, four packets of 2 x 4,096 B, and a seventh of the sum more,
+    # because credits come back in eighths of the buffer: 72,768 + 10,396.
+    spec = sn.Switched(bandwidth="50 GB/s", latency="350 ns", switch_latency="100 ns", overhead=0).network("n", 8).spec
+    assert spec.buffer == 72_768 + 10_396
     assert sn.Switched(bandwidth="50 GB/s", latency="350 ns", buffer=None).network("n", 8).spec.buffer is None
 
 

@@ -71,8 +71,9 @@ def test_vertices_links_and_switches_become_numbers() -> None:
     assert [(s.latency_fs, s.cut_through) for s in spec.switches] == [(8 * 10**7, True), (12 * 10**7, False)]
     assert (spec.planes, spec.payload, spec.overhead, spec.routing, network.kind) == ([1], 4096, 64, "ecmp", "nvlink")
     assert network.names == ("a", "b", "c", "s", "t")
-    # The larger of 100 GB/s x 2 x 250 ns and 50 GB/s x 2 x 100 ns in packets of 4,160 B, and eight more.
-    assert spec.buffer == (13 + 8) * 4160
+    # The larger of 100 GB/s x (2 x 250 + 120 ns) and 50 GB/s x (2 x 100 + 120 ns), and four packets of
+    # 2 x 4,096 + 64 B: 62,000 + 33,024 B, and a seventh more.
+    assert spec.buffer == 95_024 + 13_575
 
 
 def test_the_specification_is_what_the_core_reads() -> None:

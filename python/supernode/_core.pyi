@@ -11,6 +11,7 @@ __all__ = [
     "CancelToken",
     "Run",
     "__version__",
+    "auto_buffer",
     "check_schedule",
     "describe",
     "edges",
@@ -78,6 +79,9 @@ def vocabulary() -> str:
 
 def rounded_bytes(collective: str, bytes: int, ranks: int, element_bytes: int) -> int:
     """The size that nccl-tests really runs when asked for ``bytes``."""
+
+def auto_buffer(rate: int, latency_fs: int, switch_fs: int, payload: int, overhead: int) -> int:
+    """Bytes of buffer behind a link (bit/s) with which one flow reaches the link's rate."""
 
 def error_codes() -> list[str]: ...
 def version_info() -> dict[str, str]: ...

@@ -15,7 +15,17 @@ except ImportError as error:  # a source tree on the path without the built exte
         f"'pip install .' from the repository's top level ({error})"
     ) from error
 
-from supernode._core import CancelToken, Run, check_schedule, describe, edges, rounded_bytes, simulate, validate
+from supernode._core import (
+    CancelToken,
+    Run,
+    auto_buffer,
+    check_schedule,
+    describe,
+    edges,
+    rounded_bytes,
+    simulate,
+    validate,
+)
 from supernode._core import explain as explain_json
 
 __all__ = [
@@ -23,6 +33,7 @@ __all__ = [
     "Run",
     "Vocabulary",
     "algorithms",
+    "auto_buffer",
     "check_schedule",
     "collectives",
     "describe",

@@ -254,7 +254,6 @@ def _network(file: NetworkFile) -> Network:
     payload, overhead = packet_bytes(file.payload, file.overhead)
     links = [link_of(link, file.name) for link in file.links]
     switches = [switch_of(switch, file.name) for switch in file.switches]
-    buffers = [buffer_bytes(file.buffer, link, payload, overhead) for link in links]
     spec = NetworkSpec(
         name=file.name,
         span=count_of(file.span, "span", file.name),
@@ -265,7 +264,7 @@ def _network(file: NetworkFile) -> Network:
         payload=payload,
         overhead=overhead,
         routing="spray_round_robin" if file.routing is None else parse_routing(file.routing),
-        buffer=max((b for b in buffers if b is not None), default=None),
+        buffer=buffer_bytes(file.buffer, links, switches, payload, overhead),
         dateline=file.dateline,
     )
     ports = tuple(ports_of(switch, file.name) for switch in file.switches)

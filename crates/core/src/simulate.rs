@@ -11,6 +11,7 @@
 //! **Cost.** That of choosing plus that of the run. **Limits.** Estimates of packet-hops and memory come from a sample of
 //! ranks and are good to some ten percent.
 
+mod cause;
 pub mod measured;
 mod memory;
 mod remarks;

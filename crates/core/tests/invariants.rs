@@ -152,6 +152,24 @@ fn a_ring_without_dateline_deadlocks_and_says_where() {
 }
 
 #[test]
+fn a_folded_deadlock_reads_as_the_run_in_full() {
+    // rings without a dateline, alone, as a torus and inside a larger machine; folded, each is one place
+    let switch = network("switch", 16, clos(&[16], &[1]), vec![1]);
+    for (n, dims, outer) in [(4, vec![4], false), (6, vec![6], false), (16, vec![4, 4], false), (16, vec![8], true)] {
+        let span = dims.iter().product();
+        let mut net = network("ring", span, torus(&dims), vec![1]);
+        (net.buffer, net.dateline) = (Some(2 * 4096), false);
+        let networks = if outer { vec![net, switch.clone()] } else { vec![net] };
+        let spec = system(n, networks);
+        let params = Params::new(Collective::AllToAll, Algorithm::Direct, n, u64::from(n) << 16);
+        let of = |fold| Run { fold, ..Run::default() }.collective(&spec, &params).unwrap_err().to_string();
+        let (full, folded) = (of(false), of(true));
+        assert!(full.contains("accelerator 1"), "more than one place of the ring: {full}");
+        assert_eq!(full, folded);
+    }
+}
+
+#[test]
 fn a_message_that_nobody_sends_is_named() {
     let shift = Pattern::shift(4, 1, 4096).expecting_twice();
     let error = Run::default().schedule(&switched(4), &shift).unwrap_err();

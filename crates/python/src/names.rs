@@ -5,9 +5,11 @@
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 use supernode_core::error::Error;
+use supernode_core::fabric::credit;
 use supernode_core::spec::{
     Algorithm, Collective, Fidelity, LIBRARIES, MAX_LANES, MAX_THREADS, Named, RoutingSpec, Table,
 };
+use supernode_core::units::BitRate;
 
 use crate::errors;
 
@@ -51,6 +53,12 @@ pub(crate) fn rounded_bytes(
 ) -> PyResult<u64> {
     let collective = Collective::parse(collective).map_err(|e| errors::raise(py, &e))?;
     Ok(collective.rounded_bytes(bytes, ranks, element_bytes))
+}
+
+/// Bytes of buffer behind a link (bit/s) with which one flow reaches the link's rate.
+#[pyfunction]
+pub(crate) fn auto_buffer(rate: u64, latency_fs: u64, switch_fs: u64, payload: u32, overhead: u32) -> u64 {
+    credit::auto_buffer(BitRate(rate), latency_fs, switch_fs, payload, overhead)
 }
 
 /// Codes of the core's errors.

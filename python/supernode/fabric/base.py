@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,7 +10,7 @@ from supernode import core
 from supernode.errors import FabricError, SpecError
 from supernode.names import canonical, plain_text
 from supernode.quoting import quote
-from supernode.spec import LinkSpec, NetworkSpec
+from supernode.spec import LinkSpec, NetworkSpec, SwitchSpec
 from supernode.units import Quantity, as_integer, parse_size
 
 __all__ = [
@@ -183,10 +183,12 @@ def parse_kind(name: str) -> str:
     return canonical("network kind", name, KINDS)
 
 
-def buffer_bytes(buffer: Quantity | None, link: LinkSpec, payload: int, overhead: int) -> int | None:
-    """Size the buffer behind a link.
+def buffer_bytes(
+    buffer: Quantity | None, links: Sequence[LinkSpec], switches: Sequence[SwitchSpec], payload: int, overhead: int
+) -> int | None:
+    """Size the buffer behind each link of a network.
 
-    ``"auto"`` is what lets one flow keep the link busy: the bytes in flight over twice the latency, and eight packets.
+    ``"auto"`` is what lets one flow keep the slowest-returning link busy: the core knows how credits come back.
     ``None`` and ``"unlimited"`` are output queues without flow control.
 
     Returns
@@ -196,16 +198,16 @@ def buffer_bytes(buffer: Quantity | None, link: LinkSpec, payload: int, overhead
     """
     if buffer is None or (isinstance(buffer, str) and buffer == "unlimited"):
         return None
-    packet = payload + overhead
     if not isinstance(buffer, str) or buffer != "auto":
+        packet = payload + overhead
         size = parse_size(buffer, "buffer")
         if size < 2 * packet:
             raise SpecError(
                 f"buffer: {size} B are too few; it must hold two full packets, {2 * packet} B, or be 'unlimited'"
             )
         return size
-    in_flight = -(-2 * link.latency_fs * link.rate // (8 * 10**15))
-    return (-(-in_flight // packet) + 8) * packet
+    switch = max((s.latency_fs for s in switches), default=0)
+    return max(core.auto_buffer(link.rate, link.latency_fs, switch, payload, overhead) for link in links)
 
 
 def packet_bytes(payload: Quantity, overhead: Quantity) -> tuple[int, int]:

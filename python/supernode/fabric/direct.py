@@ -44,7 +44,6 @@ def direct_network(
         LinkSpec(parse_rate(rate, "bandwidth"), parse_latency(time, "latency"), medium_of(medium, name))
         for rate, time in zip(rates, latencies, strict=True)
     ]
-    buffers = [buffer_bytes(buffer, link, full, extra) for link in specs]
     router = SwitchSpec(parse_latency(hop_latency, "hop_latency", zero=True), flag(cut_through, "cut_through", name))
     return NetworkSpec(
         name=name,
@@ -57,7 +56,7 @@ def direct_network(
         overhead=extra,
         routing="spray_round_robin",
         dateline=flag(dateline, "dateline", name),
-        buffer=None if buffers[0] is None else max(b for b in buffers if b is not None),
+        buffer=buffer_bytes(buffer, specs, [router], full, extra),
     )
 
 

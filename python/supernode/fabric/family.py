@@ -211,24 +211,22 @@ class Family(ABC):
         payload, overhead = packet_bytes(self.payload, self.overhead)
         links = [self._link(None, None, None), *plan.links]
         latency = parse_latency(self.switch_latency, "switch_latency", zero=True)
-        buffers = [buffer_bytes(self.buffer, link, payload, overhead) for link in links]
+        switch = SwitchSpec(
+            latency,
+            flag(self.cut_through, "cut_through", name),
+            flag(self.in_network_reduce, "in_network_reduce", name),
+        )
         return NetworkSpec(
             name=name,
             span=span,
             topology=shape,
             planes=[1],
             links=links,
-            switches=[
-                SwitchSpec(
-                    latency,
-                    flag(self.cut_through, "cut_through", name),
-                    flag(self.in_network_reduce, "in_network_reduce", name),
-                )
-            ],
+            switches=[switch],
             payload=payload,
             overhead=overhead,
             routing=parse_routing(self.routing, graph=True),
-            buffer=max((b for b in buffers if b is not None), default=None),
+            buffer=buffer_bytes(self.buffer, links, [switch], payload, overhead),
         )
 
     def _edges(self, plan: Blueprint, span: int, ports: int) -> list[tuple[int, int, int, int]]:

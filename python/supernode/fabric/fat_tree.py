@@ -118,18 +118,18 @@ class FatTree:
             flag(self.cut_through, "cut_through", name),
             flag(self.in_network_reduce, "in_network_reduce", name),
         )
-        buffers = [buffer_bytes(self.buffer, each, payload, overhead) for each in (host, trunk)]
+        links = [host] + [trunk] * (sized.tiers - 1)
         spec = NetworkSpec(
             name=name,
             span=span,
             topology=sized.topology,
             planes=plane_links(planes, ports // planes, name),
-            links=[host] + [trunk] * (sized.tiers - 1),
+            links=links,
             switches=[switch] * sized.tiers,
             payload=payload,
             overhead=overhead,
             routing=parse_routing(self.routing),
-            buffer=None if buffers[0] is None else max(b for b in buffers if b is not None),
+            buffer=buffer_bytes(self.buffer, links, [switch], payload, overhead),
         )
         unused = {"trunk_latency"} if sized.tiers == 1 else set()
         assumed = tuple(

@@ -119,7 +119,6 @@ class Graph:
             raise FabricError(f"fabric {name}: the edges of a graph say how many ports an accelerator has, not {ports}")
         payload, overhead = packet_bytes(self.payload, self.overhead)
         wiring = self._wiring
-        buffers = [buffer_bytes(self.buffer, link, payload, overhead) for link in wiring.links]
         spec = NetworkSpec(
             name=name,
             span=span,
@@ -130,7 +129,7 @@ class Graph:
             payload=payload,
             overhead=overhead,
             routing=parse_routing(self.routing, graph=True),
-            buffer=max((b for b in buffers if b is not None), default=None),
+            buffer=buffer_bytes(self.buffer, wiring.links, wiring.switches, payload, overhead),
         )
         names = (*self.accelerators, *(node.name for node in self._nodes))
         notes = tuple(f"{name}: {note}" for note in wiring.notes)

@@ -95,6 +95,6 @@ class Switched:
             payload=payload,
             overhead=overhead,
             routing=parse_routing(self.routing),
-            buffer=buffer_bytes(self.buffer, link, payload, overhead),
+            buffer=buffer_bytes(self.buffer, [link], [switch], payload, overhead),
         )
         return Network(spec, parse_kind(self.kind))

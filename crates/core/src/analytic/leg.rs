@@ -15,6 +15,7 @@ use std::cmp::Reverse;
 
 use crate::bound::path;
 use crate::collective::{Message, Target};
+use crate::fabric::credit::slowdown;
 use crate::fabric::direct::Dimension;
 use crate::fabric::graph::Graph;
 use crate::fabric::{Fabric, Network, Shape};
@@ -182,15 +183,14 @@ impl<'a> Costs<'a> {
         let network = self.network_of(port);
         let net = &self.fabric.networks[network];
         let tier = if net.is_direct() { (port - self.first[network]) / 2 } else { 0 };
-        let (slow, buffer) = slowdown(net, tier, self.full_wire(network));
+        let (slow, buffer) = slowdown(net, tier, self.full_wire(network) as u64);
         let free = buffer * 8e15 / net.link(tier).rate.0 as f64;
         if slow > 1.0 && busy > free { free + (busy - free) * slow } else { busy }
     }
 
     /// Bytes of a packet on the wire.
     fn wire(&self, payload: u64, network: usize) -> f64 {
-        let (num, den) = (u64::from(self.protocol.wire_num), u64::from(self.protocol.wire_den.max(1)));
-        ((payload * num).div_ceil(den) + u64::from(self.fabric.networks[network].spec.overhead)) as f64
+        self.protocol.wire_bytes(payload as u32, self.fabric.networks[network].spec.overhead).into()
     }
 
     /// The first hop of a message.
@@ -311,17 +311,6 @@ struct FirstHop {
     neighbour: (u32, u32),
     /// Propagation, where it is not that of any path.
     latency: Option<f64>,
-}
-
-/// How many times longer than at its rate a link needs in the long run, because credits for the buffer behind it come back
-/// only after a round trip; and the bytes of that buffer, which pass at full rate first.
-pub fn slowdown(net: &Network, tier: usize, full_wire: f64) -> (f64, f64) {
-    let Some(buffer) = net.spec.buffer.map(|b| b as f64) else {
-        return (1.0, f64::INFINITY);
-    };
-    let pace = 8e15 / net.link(tier).rate.0 as f64;
-    let round_trip = 2.0 * net.link(tier).latency_fs as f64 + net.switch(tier).latency_fs as f64 + full_wire * pace;
-    ((round_trip / (buffer * pace)).max(1.0), buffer)
 }
 
 /// True if a message's packets use all first hops.

@@ -77,14 +77,16 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    /// What keeps the run from being faster: the busiest resource if it is busy at least half of the time, otherwise
-    /// software or propagation.
+    /// What keeps the run from being faster: of the busiest resource, software and propagation the one with the largest part
+    /// of the time.
     pub fn bottleneck(&self) -> String {
-        let share = self.busy_fs as f64 / self.time_fs.max(1) as f64;
-        if share >= 0.5 && !self.resource.is_empty() {
-            return format!("{}, {:.0} % busy", self.resource, (100.0 * share).min(100.0));
+        let percent = |time: Fs| (100.0 * time as f64 / self.time_fs.max(1) as f64).min(100.0);
+        let (busy, software, latency) = (self.busy_fs, self.software_fs, self.latency_fs);
+        if busy >= software.max(latency) && !self.resource.is_empty() {
+            return format!("{}, {:.0} % busy", self.resource, percent(busy));
         }
-        if self.software_fs > self.latency_fs { "software".into() } else { "latency".into() }
+        let (part, what) = if software > latency { (software, "software") } else { (latency, "propagation latency") };
+        format!("{what}, {:.0} % of the time", percent(part))
     }
 }
 

@@ -14,12 +14,13 @@
 
 use std::collections::BTreeMap;
 
-use super::leg::{Costs, Leg, slowdown};
+use super::leg::{Costs, Leg};
 use crate::bound::path;
 use crate::collective::{Schedule, Target};
 use crate::control::Control;
 use crate::error::Result;
 use crate::fabric::Shape;
+use crate::fabric::credit::slowdown;
 use crate::fabric::direct::Dimension;
 use crate::flow;
 use crate::routing::dimension_order;
@@ -359,14 +360,14 @@ fn rank_resources(costs: &Costs, n: u32, worst: &Loads, mean: Option<(&[f64], &[
         consider(time, &name);
     }
     let (mean, first) = mean.unwrap_or_default();
-    for (net, &at) in costs.fabric.networks.iter().zip(first) {
+    for (i, (net, &at)) in costs.fabric.networks.iter().zip(first).enumerate() {
         match &net.planes[0].shape {
             Shape::Clos(_) => {
                 for tier in 1..path::tiers(net) {
                     let sharers = if net.rails > 1 && tier == 1 { n.div_ceil(net.rails) } else { n };
                     let sharers = f64::from(path::places(net, tier - 1).min(sharers));
                     let time = mean[at + 2 * tier] * sharers * 8e15 / path::uplinks(net, tier - 1).max(1.0);
-                    let (slow, buffer) = slowdown(net, tier, f64::from(net.spec.payload));
+                    let (slow, buffer) = slowdown(net, tier, costs.full_wire(i) as u64);
                     let free = buffer * 8e15 / net.link(tier).rate.0 as f64;
                     let time = if time > free { free + (time - free) * slow } else { time };
                     consider(time, &|| format!("{} tier {} up links", net.spec.name, tier + 1));

@@ -5,10 +5,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Reusable for any number of rounds.
+/// Reusable for any number of rounds, each of as many threads as all that wait in it say.
 #[derive(Debug)]
 pub(super) struct Barrier {
-    threads: usize,
     arrived: AtomicUsize,
     generation: AtomicUsize,
 }
@@ -16,14 +15,14 @@ pub(super) struct Barrier {
 const SPINS: u32 = 4000;
 
 impl Barrier {
-    pub(super) fn new(threads: usize) -> Self {
-        Self { threads, arrived: AtomicUsize::new(0), generation: AtomicUsize::new(0) }
+    pub(super) fn new() -> Self {
+        Self { arrived: AtomicUsize::new(0), generation: AtomicUsize::new(0) }
     }
 
-    /// Returns when all threads have called it. What each wrote before is visible to all after.
-    pub(super) fn wait(&self) {
+    /// Returns when so many threads have called it. What each wrote before is visible to all after.
+    pub(super) fn wait(&self, threads: usize) {
         let generation = self.generation.load(Ordering::Acquire);
-        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
+        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == threads {
             self.arrived.store(0, Ordering::Relaxed);
             self.generation.store(generation + 1, Ordering::Release);
             return;

@@ -7,13 +7,15 @@ use super::injection::Offer;
 use super::layout::{Class, Node, UNPLUGGED};
 use super::packet::{MULTICAST, Packet, REDUCE};
 use super::shard::{Fifo, Shard};
-use crate::units::{Fs, NEVER};
+use crate::units::{Fs, NEVER, Serializer};
 
 /// What a port could send next.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Candidate {
     /// [`INJECTION`], otherwise channel + 1 of the packets passing through.
     pub(super) source: u8,
+    /// When a packet passing through could have left an idle link.
+    ready: Fs,
     /// The packet to inject.
     offer: Offer,
 }
@@ -21,7 +23,7 @@ pub(super) struct Candidate {
 pub(super) const INJECTION: u8 = 0;
 
 impl Candidate {
-    pub(super) const NONE: Self = Self { source: INJECTION, offer: Offer::NONE };
+    pub(super) const NONE: Self = Self { source: INJECTION, ready: 0, offer: Offer::NONE };
 }
 
 impl Shard<'_> {
@@ -79,7 +81,7 @@ impl Shard<'_> {
                 Some(credit) => {
                     let offer = (port.free_at.max(ready).max(credit), packet.time);
                     if offer < best {
-                        (best, candidate.source) = (offer, channel as u8 + 1);
+                        (best, candidate.source, candidate.ready) = (offer, channel as u8 + 1, ready);
                     }
                 }
                 None => blocked = true,
@@ -107,7 +109,7 @@ impl Shard<'_> {
 
     /// Earliest time before `end` at which `wire` bytes of buffer are free at the far end; `None` if that is not yet known.
     fn credit_time(&self, fifo: u32, class: &Class, wire: u32, end: Fs) -> Option<Fs> {
-        let fifo = &self.fifos[fifo as usize];
+        let (fifo, wire) = (&self.fifos[fifo as usize], u64::from(wire));
         if class.buffer.is_none() || fifo.available >= wire {
             return Some(0);
         }
@@ -117,7 +119,7 @@ impl Shard<'_> {
             if credit.time >= end {
                 return None;
             }
-            bytes += credit.bytes;
+            bytes += u64::from(credit.bytes);
             if bytes >= wire {
                 return Some(credit.time);
             }
@@ -145,7 +147,11 @@ impl Shard<'_> {
         let port = self.ports[(base + p) as usize];
         let class = &self.layout.classes[port.class as usize];
         let (packet, ready): (Packet, Fs) = if source == INJECTION {
-            (candidate.offer.packet, candidate.offer.ready)
+            // waiting for its own message's packets is not waiting for the network, nor is waiting for the memory
+            let endpoint = &self.endpoints[endpoint as usize];
+            let read = paths.memory != Serializer::instant() && endpoint.memory_ready() == now;
+            let ready = candidate.offer.ready.max(endpoint.queues[p as usize].tail);
+            (candidate.offer.packet, if read { now } else { ready })
         } else {
             let channel = u32::from(source) - 1;
             let waiting = &mut self.fifos[(port.fifo + u32::from(class.channels) + channel) as usize];
@@ -159,7 +165,7 @@ impl Shard<'_> {
             if waiting.ring.len() == 0 {
                 self.ports[(base + p) as usize].queued &= !(1 << channel);
             }
-            (packet, packet.time)
+            (packet, candidate.ready)
         };
         let wire = packet.wire();
         let out_channel = if source == INJECTION { packet.channel() } else { source - 1 };
@@ -172,20 +178,22 @@ impl Shard<'_> {
         stats.wire += u64::from(wire);
         stats.busy += busy;
         stats.wait = stats.wait.saturating_add(now - ready);
-        if source == INJECTION {
-            stats.stall += now - ready.max(port.free_at);
-        }
+        stats.stall += now - ready.max(port.free_at);
         self.ports[(base + p) as usize].free_at = now + busy;
 
         let packet = packet.departed(now + class.latency, out_channel);
         debug_assert!(paths.routers[class.network as usize].is_none() || packet.flags() & (REDUCE | MULTICAST) == 0);
         let fifo = &mut self.fifos[(port.fifo + u32::from(out_channel)) as usize];
         if class.buffer.is_some() {
-            if fifo.available < wire {
+            if fifo.available < u64::from(wire) {
                 // what came in the meantime, all at once
-                self.credits.drain_while(&mut fifo.credits, |c| c.time <= now, |c| fifo.available += c.bytes);
+                self.credits.drain_while(
+                    &mut fifo.credits,
+                    |c| c.time <= now,
+                    |c| fifo.available += u64::from(c.bytes),
+                );
             }
-            fifo.available -= wire;
+            fifo.available -= u64::from(wire);
         }
         if port.peer_lp == UNPLUGGED {
             self.outbox.packets(port.peer_shard, port.peer, (&[packet], &[]));

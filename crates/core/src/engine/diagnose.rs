@@ -5,12 +5,13 @@
 //! deadlock's cycle, or ends at a vertex whose packets do not wait. Without waiting packets, ranks wait for messages that
 //! the schedule announces and nobody sends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::layout::{Layout, UNPLUGGED};
 use super::run::side_by_side;
 use super::shard::Shard;
 use crate::error::Error;
+use crate::fabric::{Fabric, Vertex};
 use crate::units::Fs;
 
 /// Ranks or ports named in a message before it says how many more there are.
@@ -59,8 +60,9 @@ fn lost_credit(layout: &Layout, shards: &[Shard], shard: &Shard) -> Option<Error
         let far = &far.ports[(port.peer - far.first_port) as usize];
         for channel in 0..u32::from(class.channels) {
             let fifo = &shard.fifos[(port.fifo + channel) as usize];
-            let returning: u32 = (0..fifo.credits.len()).map(|i| shard.credits.get(&fifo.credits, i).bytes).sum();
-            let home = fifo.available + returning + far.owed[channel as usize];
+            let returning: u64 =
+                (0..fifo.credits.len()).map(|i| u64::from(shard.credits.get(&fifo.credits, i).bytes)).sum();
+            let home = fifo.available + returning + u64::from(far.owed[channel as usize]);
             if home != buffer {
                 let problem = format!("{home} of {buffer} buffer bytes came home at port {p} channel {channel}");
                 return Some(Error::Internal(problem));
@@ -70,25 +72,43 @@ fn lost_credit(layout: &Layout, shards: &[Shard], shard: &Shard) -> Option<Error
     None
 }
 
-/// A queue: engine-wide port and channel.
-type Queue = (u32, u32);
+/// A queue: vertex, port of it, and channel.
+type Queue = (Vertex, u32, u32);
 
-/// The first cycle found, as text.
+/// The first cycle found, as text: of the real machine, also where only a quotient of it was simulated. Each of its queues
+/// does what its class does, and the queue that holds it up is at the vertex behind its own link.
 fn cycle(layout: &Layout, shards: &[Shard]) -> Option<String> {
     let waits = waiting_queues(layout, shards);
-    let mut state: BTreeMap<Queue, usize> = BTreeMap::new();
-    for &start in waits.keys() {
+    let job = shards[0].job;
+    let (fabric, folding) = (job.fabric, job.folding);
+    let class = |(vertex, port, channel): Queue| {
+        let (vertex, port) = folding.class_of(fabric, (vertex, port))?;
+        Some((vertex, port, channel))
+    };
+    let held_by = |at: Queue| {
+        let there = fabric.peer(at.0, at.1)?.vertex;
+        let holders = waits.get(&class(at)?)?;
+        let of_class = |q: &Queue| holders.contains(q) && waits.contains_key(q);
+        let channels = holders.iter().map(|q| q.2).max().unwrap_or(0);
+        let queues =
+            (0..fabric.ports(there)).flat_map(|port| (0..=channels).map(move |channel| (there, port, channel)));
+        { queues }.find(|&q| class(q).as_ref().is_some_and(of_class))
+    };
+    let channels = waits.keys().map(|q| q.2).max().unwrap_or(0);
+    let ports = (0..fabric.vertices()).flat_map(|v| (0..fabric.ports(v)).map(move |port| (v, port)));
+    let queues = ports.flat_map(|(v, port)| (0..=channels).map(move |channel| (v, port, channel)));
+    let mut seen: BTreeSet<Queue> = BTreeSet::new();
+    for start in queues.filter(|&q| class(q).is_some_and(|class| waits.contains_key(&class))) {
         let mut path: Vec<Queue> = vec![];
         let mut at = start;
-        while !state.contains_key(&at) {
-            state.insert(at, path.len());
+        while seen.insert(at) {
             path.push(at);
-            match waits.get(&at).and_then(|next| next.iter().find(|q| waits.contains_key(q))) {
-                Some(&next) => at = next,
+            match held_by(at) {
+                Some(next) => at = next,
                 None => break,
             }
             if let Some(i) = path.iter().position(|&q| q == at) {
-                return Some(describe(layout, shards, &path[i..]));
+                return Some(describe(fabric, &path[i..]));
             }
         }
     }
@@ -97,7 +117,7 @@ fn cycle(layout: &Layout, shards: &[Shard]) -> Option<String> {
 
 /// Queues with a packet that waits, and the queues at the next vertex that hold its buffer.
 fn waiting_queues(layout: &Layout, shards: &[Shard]) -> BTreeMap<Queue, Vec<Queue>> {
-    // holders[(upstream port, channel)] = queues at the vertex behind it whose packets came through it
+    // holders[upstream queue] = queues at the vertex behind it whose packets came through it
     let mut holders: BTreeMap<Queue, Vec<Queue>> = BTreeMap::new();
     let mut waiting: Vec<(Queue, u32)> = vec![];
     for shard in shards {
@@ -109,7 +129,7 @@ fn waiting_queues(layout: &Layout, shards: &[Shard]) -> BTreeMap<Queue, Vec<Queu
                 let direct = shard.paths.routers[class.network as usize].is_some()
                     && !matches!(layout.nodes[(shard.first_lp + lp) as usize], super::layout::Node::Switch { .. });
                 for channel in 0..u32::from(class.channels) {
-                    let queue = (shard.first_port + base + p, channel);
+                    let queue = (layout.vertex[(shard.first_lp + lp) as usize], p, channel);
                     let fifo = port.fifo + channel + if direct { u32::from(class.channels) } else { 0 };
                     let fifo = &shard.fifos[fifo as usize];
                     let skip = if direct { 0 } else { fifo.flying };
@@ -121,7 +141,10 @@ fn waiting_queues(layout: &Layout, shards: &[Shard]) -> BTreeMap<Queue, Vec<Queu
                         if packet.buffered() {
                             let upstream = shard.ports[(base + u32::from(packet.in_port())) as usize].peer;
                             if upstream != UNPLUGGED {
-                                holders.entry((upstream, u32::from(packet.channel()))).or_default().push(queue);
+                                let far = layout.lp_of_port(upstream) as usize;
+                                let port = upstream - layout.first_port[far];
+                                let came = (layout.vertex[far], port, u32::from(packet.channel()));
+                                holders.entry(came).or_default().push(queue);
                             }
                         }
                     }
@@ -140,14 +163,8 @@ fn waiting_queues(layout: &Layout, shards: &[Shard]) -> BTreeMap<Queue, Vec<Queu
         .collect()
 }
 
-fn describe(layout: &Layout, shards: &[Shard], cycle: &[Queue]) -> String {
-    let job = shards[0].job;
-    let name = |&(port, channel): &Queue| {
-        let lp = layout.lp_of_port(port);
-        let class = (layout.vertex[lp as usize], port - layout.first_port[lp as usize]);
-        let (vertex, port) = job.folding.representative(job.fabric, class);
-        format!("{} port {port} channel {channel}", job.fabric.name(vertex))
-    };
+fn describe(fabric: &Fabric, cycle: &[Queue]) -> String {
+    let name = |&(vertex, port, channel): &Queue| format!("{} port {port} channel {channel}", fabric.name(vertex));
     let more = if cycle.len() > NAMED { format!(" ({} ports in all)", cycle.len()) } else { String::new() };
     format!("{} -> back to the first{more}", cycle.iter().take(NAMED).map(name).collect::<Vec<_>>().join(" -> "))
 }

@@ -13,6 +13,7 @@
 
 use std::collections::VecDeque;
 
+use super::dealing::{Dealing, Dealt};
 use super::injection::{Message, Queue, Share};
 use super::packet::{Packet, tag, untag};
 use super::prefetch::prefetch;
@@ -44,7 +45,11 @@ pub(super) struct Endpoint {
     pub(super) opened: Vec<u32>,
     /// The port that goes first where several could: in-network operations turn the ports from rank to rank.
     pub(super) first_port: usize,
-    pub(super) sent_packets: u32,
+    /// What it sprayed before, by network.
+    pub(super) dealings: Vec<Dealing>,
+    /// Scratch of opening a message: ports of its first hops, and packets sent by them before.
+    pub(super) hops: Vec<u32>,
+    pub(super) before: Vec<(u32, u32)>,
     pub(super) lanes_left: u32,
     pub(super) memory_free: Fs,
     pub(super) copy_free: Fs,
@@ -288,6 +293,13 @@ impl Endpoint {
             + self.programs.capacity() * size_of::<Program>()
             + self.messages.capacity() * size_of::<Message>()
             + self.early.capacity() * 24
+            + self
+                .dealings
+                .iter()
+                .map(|d| size_of::<Dealing>() + d.ports.capacity() * size_of::<Dealt>())
+                .sum::<usize>()
+            + self.hops.capacity() * 4
+            + self.before.capacity() * 8
             + (self.flow_starts.capacity() + self.flow_ends.capacity()) * size_of::<FlowRecord>()
             + shares) as u64
     }

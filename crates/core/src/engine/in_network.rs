@@ -130,11 +130,11 @@ impl Shard<'_> {
         packet.set_flags(packet.flags() & (LAST | FREE));
         let links = net.plane_links[kind.plane as usize];
         let owner = packet.label();
-        // which of an accelerator's links it takes: its own, turned as far as the receiver is from the owner
+        // which of an accelerator's links it takes: that by which it came, turned as far as the receiver is from the owner
         let turns = self.job.folding.turns(kind.network.into());
-        let link = if turns { from % links + links } else { packet.selector() % links };
+        let link = from % links + links;
         for member in &net.group {
-            let link = if turns { (link - member.turned) % links } else { link };
+            let link = if turns { link - member.turned } else { link } % links;
             packet.set_dst(member.slot * links + link);
             packet.set_label(self.job.folding.label(owner, member.rank));
             self.emit(lp, base, kind, first, packet);

@@ -8,9 +8,11 @@
 
 use std::collections::VecDeque;
 
+use super::dealing::{Cut, Dealing, Dealt};
 use super::endpoint::{Endpoint, Program};
 use super::in_network::SHARED;
 use super::packet::{LAST, MULTICAST, Packet, REDUCE, tag, turn, turn_of};
+use super::paths::PathNet;
 use super::{Job, Paths};
 use crate::collective::Target;
 use crate::record::FlowRecord;
@@ -31,6 +33,8 @@ pub(super) struct Queue {
     pub(super) shares: VecDeque<Share>,
     /// When the packet at the head came to the head.
     pub(super) ready: Fs,
+    /// When the packet injected last was through.
+    pub(super) tail: Fs,
 }
 
 /// One port's share of a message.
@@ -44,6 +48,9 @@ pub(super) struct Share {
     pub(super) channel: u8,
     /// See [`Router::order`](crate::routing::router::Router::order).
     pub(super) order: u8,
+    /// Full packets that its rank sprayed by this port before, and short ones.
+    pub(super) count: u32,
+    pub(super) shorts: u32,
 }
 
 /// An open message.
@@ -123,18 +130,42 @@ impl Endpoint {
         let router = paths.routers[network].as_ref();
         let available = net.whole.as_ref().map_or(net.ports, |whole| whole.choices(here, there));
         let climbs = net.beneath.is_some();
-        let spread = match message.to {
-            Target::Rank(_) => {
-                // ranks that do alike begin alike; others spread what they send at once to one place
-                let start = if folding.symmetric() { 0 } else { from.wrapping_mul(2) };
-                let plugged = net.whole.is_none();
-                Spread::new(net.routing, available, plugged, from, towards, self.sent_packets, start, tag, job.seed)
-            }
-            Target::SwitchReduce { root } => Spread::in_network(available, root, climbs),
-            Target::SwitchMulticast => Spread::in_network(available, self.rank, climbs),
-            Target::SwitchAllReduce => Spread::in_network(available, lane, climbs),
+        let sums = |owner: u32, lane: u32| Spread::in_network(available, owner, lane, packets, climbs);
+        let plugged = net.whole.is_none();
+        let mut spread = match message.to {
+            Target::Rank(_) => Spread::new(net.routing, available, plugged, from, towards, tag, job.seed),
+            Target::SwitchReduce { root } => sums(root, lane),
+            Target::SwitchMulticast => sums(self.rank, lane),
+            Target::SwitchAllReduce => sums(0, lane),
         };
-        self.sent_packets = self.sent_packets.wrapping_add(packets);
+        let (simulated, way) = match &net.whole {
+            Some(whole) => (folding.stands_for(self.accelerator) % net.places, whole.way(here, there)),
+            None => (0, 0),
+        };
+        let mut before: Vec<(u32, u32)> = std::mem::take(&mut self.before);
+        before.clear();
+        if matches!(spread.kind, Kind::RoundRobin | Kind::Striped) {
+            let mut hops = std::mem::take(&mut self.hops);
+            hops.clear();
+            hops.extend((0..available).map(|hop| match router {
+                None => hop,
+                Some(router) => router.first(simulated, way, hop).map_or(0, |onward| onward.port),
+            }));
+            let payload = u64::from(net.payload);
+            let short = (message.bytes % payload) as u32;
+            let short = (short > 0 || message.bytes == 0).then(|| job.protocol.wire_bytes(short, net.overhead));
+            let cut = Cut {
+                fulls: packets - u32::from(short.is_some()),
+                full_wire: job.protocol.wire_bytes(net.payload, net.overhead),
+                short_wire: short,
+            };
+            let dealing = self.dealing(network, net, folding.symmetric(), from);
+            let begin = dealing.begin(&hops, &cut);
+            before.extend(hops.iter().map(|&port| &dealing.ports[port as usize]).map(|p| (p.fulls, p.shorts)));
+            dealing.deal(&hops, begin, &cut);
+            spread = spread.beginning(begin, cut.fulls, short.is_some());
+            self.hops = hops;
+        }
         let state = Message {
             spread,
             bytes: message.bytes,
@@ -154,10 +185,6 @@ impl Endpoint {
                     None if flags != 0 && climbs => net.top,
                     None => net.turn(from, towards),
                 }),
-        };
-        let (simulated, way) = match &net.whole {
-            Some(whole) => (folding.stands_for(self.accelerator) % net.places, whole.way(here, there)),
-            None => (0, 0),
         };
         let id = match self.free_messages.pop() {
             Some(id) => {
@@ -188,8 +215,19 @@ impl Endpoint {
                 queue.ready = queue.ready.max(start).max(now);
                 self.opened.push(port);
             }
-            queue.shares.push_back(Share { message: id, group: 0, way, hop: hop as u16, channel, order });
+            let (count, shorts) = before.get(hop as usize).copied().unwrap_or((0, 0));
+            queue.shares.push_back(Share {
+                message: id,
+                group: 0,
+                way,
+                hop: hop as u16,
+                channel,
+                order,
+                count,
+                shorts,
+            });
         }
+        self.before = before;
         self.stats.sent_messages += 1;
         if job.record_flows && (flags != REDUCE || to == self.rank) {
             let bytes = message.bytes;
@@ -210,6 +248,23 @@ impl Endpoint {
         }
     }
 
+    /// What it sprayed into a network before.
+    fn dealing(&mut self, network: usize, net: &PathNet, symmetric: bool, from: u32) -> &mut Dealing {
+        if self.dealings.len() <= network {
+            self.dealings.resize_with(network + 1, Dealing::default);
+        }
+        let dealing = &mut self.dealings[network];
+        if dealing.ports.is_empty() {
+            // ranks that do alike begin alike. Others spread what they send at once to one place, and do not meet again when
+            // each goes on to the next place
+            let block = crate::rng::mix(u64::from(from / net.ports)) % u64::from(net.ports);
+            let start = block as u32 + net.ports - from % net.ports;
+            dealing.next = if symmetric { 0 } else { start };
+            dealing.ports = vec![Dealt::default(); net.ports as usize];
+        }
+        dealing
+    }
+
     /// The packet that a port would inject next; false if there is none.
     #[inline]
     pub(super) fn offer(&self, job: &Job, paths: &Paths, port: u32, offer: &mut Offer) -> bool {
@@ -221,6 +276,12 @@ impl Endpoint {
         let net = &paths.networks[message.network as usize];
         let hop = u32::from(share.hop);
         let number = message.spread.number(hop, share.group);
+        // what its way up goes by, where packets are sprayed in turn: full ones and short ones each by their own count
+        let count = || match message.spread.kind {
+            Kind::RoundRobin if number < message.spread.fulls => share.count.wrapping_add(share.group),
+            Kind::RoundRobin => share.shorts,
+            _ => 0,
+        };
         let sent = u64::from(number) * u64::from(net.payload);
         let payload = message.bytes.saturating_sub(sent).min(u64::from(net.payload)) as u32;
         let (dst, selector) = if let Some(router) = &paths.routers[message.network as usize] {
@@ -229,12 +290,9 @@ impl Endpoint {
                 // a hash for each packet, or for all
                 Path::Hash(_) | Path::Tree(_) => match message.spread.path(hop, share.group, number) {
                     Path::Hash(way) | Path::Tree(way) => (way, 0),
-                    Path::Source(_) | Path::Destination => (0, 0),
+                    Path::Source | Path::Destination => (0, 0),
                 },
-                Path::Source(count) if message.spread.kind == Kind::RoundRobin => {
-                    (router.start(message.by), count.wrapping_add(share.group))
-                }
-                Path::Source(_) | Path::Destination => (router.start(message.by), 0),
+                Path::Source | Path::Destination => (router.start(message.by), count()),
             };
             let selector = router.selector(message.by, hop, share.order, way, turns, share.group);
             (share.way, selector)
@@ -243,14 +301,15 @@ impl Endpoint {
             let selector = match message.spread.path(hop, share.group, number) {
                 Path::Hash(selector) => selector,
                 Path::Tree(way) => at.tree(net, way, share.group),
-                Path::Source(count) => at.climb(net, message.by, count, turn_of(message.flags), share.group),
-                Path::Destination => at.climb(net, message.by, 0, turn_of(message.flags), share.group),
+                Path::Source | Path::Destination => {
+                    at.climb(net, message.by, count(), turn_of(message.flags), share.group)
+                }
             };
             let link = at.link + at.links - message.turned;
             (message.slot * at.links + if link >= at.links { link - at.links } else { link }, selector)
         };
         let last = if number + 1 == message.packets { LAST } else { 0 };
-        let wire = super::layout::wire_bytes(payload, net.overhead, job.protocol);
+        let wire = job.protocol.wire_bytes(payload, net.overhead);
         offer.packet =
             Packet::new(dst, selector, message.label, message.tag, payload, wire, share.channel, message.flags | last);
         offer.ready = queue.ready;
@@ -260,7 +319,7 @@ impl Endpoint {
     /// The port's offer left at `time`, its tail at `tail`.
     pub(super) fn left(&mut self, job: &Job, paths: &Paths, port: u32, payload: u32, time: Fs, tail: Fs) {
         let queue = &mut self.queues[port as usize];
-        queue.ready = time;
+        (queue.ready, queue.tail) = (time, tail);
         let Some(share) = queue.shares.front_mut() else {
             return;
         };

@@ -6,6 +6,7 @@
 //!
 //! **Cost.** O(ports) once; 4 bytes a vertex and 12 a port beyond what the shards own.
 
+use crate::fabric::credit;
 use crate::fabric::{End, Fabric, Place, Shape, Vertex};
 use crate::routing::tree::TierRoute;
 use crate::spec::ProtocolSpec;
@@ -13,10 +14,6 @@ use crate::units::{Fs, NEVER, Serializer};
 
 /// A port that leads nowhere.
 pub(super) const UNPLUGGED: u32 = u32::MAX;
-
-/// A receiver announces freed buffer space in parts of this fraction of the buffer, as flow-control updates are coalesced
-/// in hardware (PCIe UpdateFC, InfiniBand FCCL); a buffer that is empty but for an unannounced rest still has 7/8 free.
-const CREDIT_UPDATES: u64 = 8;
 
 /// What all links of one network and tier share.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +24,7 @@ pub(super) struct Class {
     pub(super) full_wire: u32,
     pub(super) full_fs: Fs,
     /// Buffer behind the link per virtual channel; `None` is unlimited.
-    pub(super) buffer: Option<u32>,
+    pub(super) buffer: Option<u64>,
     /// Freed bytes are announced when this many have come together.
     pub(super) quantum: u32,
     pub(super) channels: u8,
@@ -221,14 +218,14 @@ fn classes(fabric: &Fabric, protocol: &ProtocolSpec) -> (Vec<Class>, Vec<u16>) {
         first.push(classes.len() as u16);
         for (tier, link) in net.spec.links.iter().enumerate() {
             let serializer = Serializer::new(link.rate);
-            let full_wire = wire_bytes(net.spec.payload, net.spec.overhead, protocol);
+            let full_wire = protocol.wire_bytes(net.spec.payload, net.spec.overhead);
             classes.push(Class {
                 latency: link.latency_fs,
                 serializer,
                 full_wire,
                 full_fs: serializer.fs(full_wire),
-                buffer: net.spec.buffer.map(|b| b.min(u64::from(u32::MAX)) as u32),
-                quantum: (net.spec.buffer.unwrap_or(0) / CREDIT_UPDATES).clamp(1, 1 << 30) as u32,
+                buffer: net.spec.buffer,
+                quantum: credit::quantum(net.spec.buffer.unwrap_or(0)),
                 channels: net.channels as u8,
                 network: n as u8,
                 tier: tier as u8,
@@ -236,15 +233,4 @@ fn classes(fabric: &Fabric, protocol: &ProtocolSpec) -> (Vec<Class>, Vec<u16>) {
         }
     }
     (classes, first)
-}
-
-/// Bytes on the wire of a packet of `payload` bytes.
-#[inline]
-pub(crate) fn wire_bytes(payload: u32, overhead: u32, protocol: &ProtocolSpec) -> u32 {
-    let body = if protocol.wire_num == protocol.wire_den {
-        payload
-    } else {
-        (u64::from(payload) * u64::from(protocol.wire_num)).div_ceil(u64::from(protocol.wire_den)) as u32
-    };
-    body + overhead
 }

@@ -9,9 +9,11 @@ mod barrier;
 mod credits;
 mod cut;
 mod deal;
+mod dealing;
 mod departure;
 mod diagnose;
 mod endpoint;
+mod gain;
 mod in_network;
 mod injection;
 mod layout;
@@ -40,7 +42,6 @@ use crate::spec::ProtocolSpec;
 use crate::symmetry::Folding;
 use crate::units::Fs;
 pub(crate) use injection::open_messages;
-pub(crate) use layout::wire_bytes;
 use paths::Paths;
 
 /// A validated job.

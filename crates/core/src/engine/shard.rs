@@ -67,7 +67,7 @@ pub(super) struct Fifo {
     /// How many from the front are on the wire.
     pub(super) flying: u32,
     /// Bytes of buffer free at the far end.
-    pub(super) available: u32,
+    pub(super) available: u64,
     /// Credits on their way or not looked at yet; at most one a quantum of the buffer.
     pub(super) credits: Ring,
     /// Time of the latest of them.
@@ -222,7 +222,7 @@ impl<'a> Shard<'a> {
         for port in &self.ports {
             let class = &self.layout.classes[port.class as usize];
             for channel in 0..u32::from(class.channels) {
-                self.fifos[(port.fifo + channel) as usize].available = class.buffer.unwrap_or(u32::MAX);
+                self.fifos[(port.fifo + channel) as usize].available = class.buffer.unwrap_or(u64::MAX);
             }
         }
     }

@@ -121,6 +121,7 @@ impl Shard<'_> {
                 while sent < waiting {
                     let packet = packets.get_mut(&ring, fifo.flying + sent);
                     let wire = packet.wire();
+                    let room = u64::from(wire);
                     let mut ready = packet.time;
                     if !kind.simple {
                         // store-and-forward waits for the tail; cut-through to a faster link, until it cannot run dry;
@@ -128,6 +129,8 @@ impl Shard<'_> {
                         let whole = from.map_or(class, |q| &classes[q.class as usize]).fs(wire);
                         ready += if kind.cut_through { whole.saturating_sub(class.fs(wire)) } else { whole };
                     }
+                    // from here on it waits: for those before it, then for room
+                    let came = ready;
                     let ready = ready.max(free_at);
                     if ready >= end {
                         next = next.min(ready);
@@ -135,34 +138,38 @@ impl Shard<'_> {
                     }
                     let mut time = ready;
                     if class.buffer.is_some() {
-                        if fifo.available < wire {
+                        if fifo.available < room {
                             // what came in the meantime, all at once
-                            credits.drain_while(&mut fifo.credits, |c| c.time <= ready, |c| fifo.available += c.bytes);
+                            credits.drain_while(
+                                &mut fifo.credits,
+                                |c| c.time <= ready,
+                                |c| fifo.available += u64::from(c.bytes),
+                            );
                         }
-                        while fifo.available < wire && fifo.credits.len() > 0 {
+                        while fifo.available < room && fifo.credits.len() > 0 {
                             let credit = *credits.get(&fifo.credits, 0);
                             if credit.time >= end {
                                 break;
                             }
                             credits.skip(&mut fifo.credits);
-                            fifo.available += credit.bytes;
+                            fifo.available += u64::from(credit.bytes);
                             time = time.max(credit.time);
                         }
-                        if fifo.available < wire {
+                        if fifo.available < room {
                             blocked = true;
                             if fifo.credits.len() > 0 {
                                 next = next.min(credits.get(&fifo.credits, 0).time);
                             }
                             break;
                         }
-                        fifo.available -= wire;
+                        fifo.available -= room;
                     }
                     let busy = class.fs(wire);
                     free_at = time + busy;
                     wires += u64::from(wire);
                     payloads += u64::from(packet.payload());
                     busies += busy;
-                    waits = time.saturating_sub(packet.time).saturating_add(waits);
+                    waits = (time - came).saturating_add(waits);
                     if time > ready {
                         stats.stall += time - ready;
                     }

@@ -1,7 +1,8 @@
 //! The window loop of each thread: jump to the next event, simulate one window on all shards, exchange letters, repeat.
 //!
-//! **Model.** With one shard a thread, each thread keeps its own. With several, they are dealt out anew in every window by
-//! the work of the last one ([`super::deal`]), and who is through takes over what others have not come to yet.
+//! **Model.** Shards are dealt out to threads anew in every window by the work of the last one ([`super::deal`]), and a thread
+//! that is through takes over shards that others have not begun. How many of the threads take part is measured
+//! ([`super::gain`]): the first thread says at the beginning of a window how many do in the next one, and those that do not sleep.
 //!
 //! **Invariant.** The windows are the same for any number of shards: the next one starts at the earliest event anywhere
 //! and lasts the smallest link latency. Letters of one window are taken in before the next, in the order of sending shards;
@@ -9,15 +10,16 @@
 //! thread simulates a shard: one thread at a time holds it. That takes a lock for the compiler's sake, and no one waits for it
 //! while a shard is simulated: what another thread holds is passed by.
 //!
-//! **Cost.** One barrier a window, and a look at the box of each pair of shards. Empty windows cost nothing. **Limits.** Taking
+//! **Cost.** One barrier per window, and a look at the box of each pair of shards. Empty windows cost nothing. **Limits.** Taking
 //! in letters and looking at the state are not taken over from others; nothing ties threads to cores or memory to threads,
 //! but state is first touched by the thread that has it at the start.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Condvar, Mutex, MutexGuard};
 
 use super::barrier::Barrier;
 use super::deal::Deal;
+use super::gain::{self, Gain};
 use super::mail::Letter;
 use super::shard::Shard;
 use super::skip::{Meeting, Notice, Skipper};
@@ -49,6 +51,14 @@ impl<'a> Member<'a> {
     }
 }
 
+/// From this window on so many threads take part; or the run is over.
+#[derive(Clone, Copy, Debug, Default)]
+struct Call {
+    window: u64,
+    active: usize,
+    over: bool,
+}
+
 /// What the threads share during a run.
 pub(super) struct Team<'a> {
     members: Vec<Mutex<Member<'a>>>,
@@ -58,6 +68,11 @@ pub(super) struct Team<'a> {
     limit: Fs,
     control: &'a Control,
     barrier: Barrier,
+    /// `takes_part[parity]`: a window, and how many threads take part in it, see [`part`].
+    takes_part: [AtomicU64; 2],
+    /// Where sleeping threads learn that they are wanted.
+    call: Mutex<Call>,
+    bell: Condvar,
     /// `mailbox[parity][to][from]`.
     mailbox: [Vec<Vec<Mutex<Letter>>>; 2],
     /// `next[parity][shard]`: earliest event of each shard.
@@ -84,7 +99,10 @@ impl<'a> Team<'a> {
             window,
             limit,
             control,
-            barrier: Barrier::new(threads),
+            barrier: Barrier::new(),
+            takes_part: [AtomicU64::new(part(0, 1)), AtomicU64::new(part(0, 1))],
+            call: Mutex::default(),
+            bell: Condvar::new(),
             mailbox: [mailbox(), mailbox()],
             next: [slots(), slots()],
             work: [idle(), idle()],
@@ -96,8 +114,9 @@ impl<'a> Team<'a> {
     /// Runs to the end. Returns how it ended, and the number of windows.
     pub(super) fn run(&self) -> (End, u64) {
         std::thread::scope(|scope| {
-            let others: Vec<_> = (1..self.threads).map(|thread| scope.spawn(move || self.drive(thread))).collect();
-            let ended = self.drive(0);
+            let others: Vec<_> = (1..self.threads).map(|thread| scope.spawn(move || self.follow(thread))).collect();
+            let ended = self.lead();
+            self.ring(Call { over: true, ..Call::default() });
             for other in others {
                 // a panic there is a panic here, as it is when a scope ends
                 other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -106,60 +125,102 @@ impl<'a> Team<'a> {
         })
     }
 
+    /// The first thread: takes part in every window, and says how many others do.
+    fn lead(&self) -> (End, u64) {
+        let (mut gain, mut windows) = (Gain::new(self.threads), 0);
+        loop {
+            let active = gain.threads();
+            self.ring(Call { window: windows, active, over: false });
+            if let Some(end) = self.drive(0, active, &mut windows, Some(&mut gain)) {
+                return (end, windows);
+            }
+        }
+    }
+
+    /// Any other thread: sleeps until it is wanted.
+    fn follow(&self, thread: usize) {
+        let mut windows = 0;
+        loop {
+            let mut call = hold(&self.call);
+            while !call.over && !(call.active > thread && call.window >= windows) {
+                call = self.bell.wait(call).unwrap_or_else(|e| e.into_inner());
+            }
+            let Call { window, active, over } = *call;
+            drop(call);
+            windows = window;
+            if over || self.drive(thread, active, &mut windows, None).is_some() {
+                return;
+            }
+        }
+    }
+
+    fn ring(&self, call: Call) {
+        *hold(&self.call) = call;
+        self.bell.notify_all();
+    }
+
     /// The shards after the run.
     pub(super) fn dismiss(self) -> Vec<Member<'a>> {
         self.members.into_iter().map(|m| m.into_inner().unwrap_or_else(|e| e.into_inner())).collect()
     }
 
-    /// One thread.
-    fn drive(&self, thread: usize) -> (End, u64) {
-        let shards = self.members.len();
-        let mut kept = (shards == self.threads).then(|| hold(&self.members[thread]));
-        let mut deal = Deal::new(shards, self.threads);
-        let (mut windows, mut parity) = (0, 0);
+    /// One thread's part in the windows from this one on, until the number of threads changes or the run ends.
+    fn drive(&self, thread: usize, active: usize, windows: &mut u64, mut gain: Option<&mut Gain>) -> Option<End> {
+        let mut kept = (self.threads == 1).then(|| hold(&self.members[0]));
+        let mut deal = Deal::new(self.members.len(), active);
+        let mut began = None;
         loop {
+            let parity = (*windows & 1) as usize;
             let now = self.next[parity].iter().map(|n| n.load(Ordering::Acquire)).min().unwrap_or(NEVER);
             // every thread sees the same numbers, so all of them leave in the same round
             if now == NEVER {
-                return (End::Quiet, windows);
+                return Some(End::Quiet);
             }
-            if now == CANCELLED && windows > 0 {
-                return (End::Cancelled, windows);
+            if now == CANCELLED && *windows > 0 {
+                return Some(End::Cancelled);
             }
             if now > self.limit {
-                return (End::Limit(now), windows);
+                return Some(End::Limit(now));
             }
-            match &mut kept {
-                Some(member) => {
-                    let all = self.notices(member, parity);
-                    if self.take_in(member, parity, now, &all) {
-                        self.barrier.wait();
-                    }
-                    self.begin(member, now, &all);
-                    self.simulate(member, parity ^ 1);
-                }
-                None => {
-                    if windows > 0 {
-                        deal.again(self.work[parity].iter().map(|work| work.load(Ordering::Relaxed)));
-                    }
-                    self.share(deal.of(thread), parity, now, windows);
-                }
+            if let Some(member) = &mut kept {
+                let all = self.notices(member, parity);
+                self.take_in(member, parity, now, &all);
+                self.begin(member, now, &all);
+                self.simulate(member, parity ^ 1);
+                *windows += 1;
+                continue;
             }
-            windows += 1;
-            parity ^= 1;
-            self.barrier.wait();
+            let work = || self.work[parity].iter().map(|work| work.load(Ordering::Relaxed));
+            if let Some(gain) = gain.as_deref_mut() {
+                // the window before is over, and the one after this has not begun anywhere
+                let ended = gain::clock();
+                if let Some(began) = began.replace(ended) {
+                    gain.window(work().sum(), ended - began);
+                }
+                self.takes_part[parity ^ 1].store(part(*windows + 1, gain.threads()), Ordering::Relaxed);
+            }
+            if *windows > 0 {
+                deal.again(work());
+            }
+            self.share(deal.of(thread), active, parity, now, *windows);
+            *windows += 1;
+            self.barrier.wait(active);
+            // who is left out may read this late, when it already speaks of a later window
+            if self.takes_part[parity ^ 1].load(Ordering::Relaxed) != part(*windows, active) {
+                return None;
+            }
         }
     }
 
     /// Simulates a window on these shards, and on those of others that they have not come to.
-    fn share(&self, mine: std::ops::Range<usize>, parity: usize, now: Fs, windows: u64) {
+    fn share(&self, mine: std::ops::Range<usize>, active: usize, parity: usize, now: Fs, windows: u64) {
         let all = self.notices(&hold(&self.members[mine.start]), parity);
         let mut meet = false;
         for member in &self.members[mine.clone()] {
             meet |= self.take_in(&mut hold(member), parity, now, &all);
         }
         if meet {
-            self.barrier.wait();
+            self.barrier.wait(active);
         }
         for member in &self.members[mine.clone()] {
             let mut member = hold(member);
@@ -227,6 +288,11 @@ impl<'a> Team<'a> {
         self.work[parity][*id].store(shard.work() - before, Ordering::Relaxed);
         self.next[parity][*id].store(next, Ordering::Release);
     }
+}
+
+/// A window and a number of threads in one word.
+fn part(window: u64, threads: usize) -> u64 {
+    window << 16 | threads as u64
 }
 
 fn hold<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -11,6 +11,7 @@
 
 mod build;
 pub mod clos;
+pub mod credit;
 pub mod direct;
 pub mod graph;
 pub mod parts;

@@ -31,7 +31,7 @@ pub(super) fn checked(job: &Job) -> Result<Option<usize>> {
         return Err(Error::Unroutable { from: home.into(), to: other.into(), why });
     }
     for net in &fabric.networks {
-        let wire = crate::engine::wire_bytes(net.spec.payload, net.spec.overhead, job.protocol);
+        let wire = job.protocol.wire_bytes(net.spec.payload, net.spec.overhead);
         for link in &net.spec.links {
             slow(&net.spec.name, link.rate, wire)?;
         }

@@ -20,9 +20,8 @@
 
 use super::gates::{Message, MessageKind, Part, Place, Stage};
 use super::run::{Run, What};
+use crate::fabric::credit::CREDIT_UPDATES;
 
-/// Freed bytes are announced in eighths of the buffer, as in the packet engine.
-const CREDIT_UPDATES: f64 = 8.0;
 /// Flows of a gate that go on from the buffer at once before short ones wait.
 const MOST: usize = 4;
 /// Multiples of this fill the interval from 0 to 1 evenly, whatever their number.
@@ -64,7 +63,7 @@ impl Run<'_> {
         let buffer = network.spec.buffer.map_or(f64::INFINITY, |b| b as f64 * f64::from(links));
         // what comes back is announced in parts, and not for all senders at once
         let phase = (f64::from(self.kind(self.messages[part.message as usize].rank)) * GOLDEN).fract();
-        let buffer = buffer * (1.0 - phase / CREDIT_UPDATES);
+        let buffer = buffer * (1.0 - phase / CREDIT_UPDATES as f64);
         (buffer - self.gates[index].stored).max(0.0)
     }
 

@@ -118,8 +118,7 @@ impl Resources {
         let mine = &self.nets[way.network];
         let (copy, x, y) = (here / net.span, here % net.span, there % net.span);
         let slot = |m: u32| if net.is_direct() { m } else { net.position(0, m, 0) / net.planes[0].links };
-        let spread =
-            |choices| Spread::new(net.spec.routing, choices, net.is_tree(), slot(x), slot(y), 0, 0, tag, job.seed);
+        let spread = |choices| Spread::new(net.spec.routing, choices, net.is_tree(), slot(x), slot(y), tag, job.seed);
         match (&net.planes[0].shape, &mine.layout) {
             (Shape::Direct(d), Layout::Direct { first, bundle }) => {
                 let choices = dimension_order::choices(d, x, y);
@@ -183,7 +182,7 @@ impl Resources {
                         let (turn, climb) = (way.meet as u8, &climbs[plane]);
                         let selector = match spread.path {
                             Path::Hash(selector) | Path::Tree(selector) => selector,
-                            Path::Source(count) => climb.selector(net.position(plane, x, link), count, turn),
+                            Path::Source => climb.selector(net.position(plane, x, link), 0, turn),
                             Path::Destination => climb.selector(net.position(plane, y, link), 0, turn),
                         };
                         let (mut at, mut from) = tree.leaf(net.position(plane, x, link));

@@ -31,10 +31,10 @@ const WAYS: usize = 64;
 /// The path of all packets of a message between two accelerators of a copy.
 pub(super) fn path(net: &Network, sets: &GraphSets, copy: u32, x: u32, y: u32, tag: u32, seed: u64) -> Route {
     let (graph, router) = (&*sets.graph, &sets.router);
-    let spread = Spread::new(net.spec.routing, router.choices(x, y), false, x, y, 0, 0, tag, seed);
+    let spread = Spread::new(net.spec.routing, router.choices(x, y), false, x, y, tag, seed);
     let way = match spread.path {
         Path::Hash(way) | Path::Tree(way) => way,
-        Path::Source(_) => router.start(x),
+        Path::Source => router.start(x),
         Path::Destination => router.start(y),
     };
     let order = router.order(x, router.way(x, y), spread.rotation);

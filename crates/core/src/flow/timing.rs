@@ -10,7 +10,7 @@
 
 use super::resources::speed;
 use super::routes::Stage;
-use crate::engine::{Job, wire_bytes};
+use crate::engine::Job;
 use crate::fabric::Network;
 use crate::units::{BitRate, Fs};
 
@@ -36,7 +36,7 @@ fn cut(job: &Job, net: &Network, bytes: u64) -> (u64, u64, u64) {
     let payload = u64::from(net.spec.payload);
     let packets = bytes.div_ceil(payload).max(1);
     let last = (bytes - (packets - 1) * payload) as u32;
-    let wire = |payload| u64::from(wire_bytes(payload, net.spec.overhead, job.protocol));
+    let wire = |payload| u64::from(job.protocol.wire_bytes(payload, net.spec.overhead));
     (packets, wire(net.spec.payload), wire(last))
 }
 

@@ -27,8 +27,12 @@ pub struct LevelRecord {
     pub busy_max_fs: Fs,
     /// The same summed over the links: more than 64 bits on large machines.
     pub busy_fs: u128,
+    /// Time that packets were ready to leave before they left, summed over packets and links.
+    pub wait_fs: u128,
     /// Time that ready packets waited for credits while their link was idle, summed over the links.
     pub stall_fs: u128,
+    /// The same of the link that stalled longest.
+    pub stall_max_fs: Fs,
     /// Most packets queued at once at one link.
     pub queue_max: u32,
 }
@@ -62,7 +66,9 @@ impl Levels {
         row.packets += link.packets;
         row.busy_max_fs = row.busy_max_fs.max(link.busy_fs);
         row.busy_fs += u128::from(link.busy_fs);
+        row.wait_fs += u128::from(link.wait_fs);
         row.stall_fs += u128::from(link.stall_fs);
+        row.stall_max_fs = row.stall_max_fs.max(link.stall_fs);
         row.queue_max = row.queue_max.max(link.queue_max);
     }
 
@@ -76,6 +82,7 @@ impl Levels {
             row.wire_bytes *= multiplicity;
             row.packets *= multiplicity;
             row.busy_fs *= u128::from(multiplicity);
+            row.wait_fs *= u128::from(multiplicity);
             row.stall_fs *= u128::from(multiplicity);
         }
         self.rows.sort_unstable_by_key(|row| (row.network, row.tier, !row.up));
@@ -95,6 +102,7 @@ mod tests {
             wire_bytes: 4,
             packets: 1,
             busy_fs: u64::MAX,
+            wait_fs: 9,
             stall_fs: 7,
             queue_max: 2,
             ..LinkRecord::default()
@@ -119,7 +127,9 @@ mod tests {
             packets: 20,
             busy_max_fs: u64::MAX,
             busy_fs: 10 * (u128::from(u64::MAX) + 1),
+            wait_fs: 180,
             stall_fs: 140,
+            stall_max_fs: 7,
             queue_max: 5,
             ..LevelRecord::default()
         };

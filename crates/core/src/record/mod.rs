@@ -108,7 +108,7 @@ pub struct LinkRecord {
     pub busy_fs: Fs,
     /// Time that a ready packet waited for credits while the link was idle.
     pub stall_fs: Fs,
-    /// Sum over packets of the time from ready to sent.
+    /// Sum over packets of the time from ready, the link aside, to sent: behind others, or without credits.
     pub wait_fs: u64,
     /// Most packets queued at once.
     pub queue_max: u32,

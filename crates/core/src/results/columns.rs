@@ -135,7 +135,14 @@ pub const LEVELS: &[Column] = &[
         "time spent sending over the time of the run, averaged over the links in use; idle links do not count",
     ),
     column("queue_max_packets", Kind::U32, "packets", "most packets that waited at once at one link; 0 for flows"),
+    column(
+        "wait_ns",
+        Kind::F64,
+        "ns",
+        "sum over packets of the time that they waited for these links, behind others or for credits; 0 for flows",
+    ),
     column("stall_ns", Kind::F64, "ns", "sum over these links of the time stalled for lack of credits; 0 for flows"),
+    column("stall_max_ns", Kind::F64, "ns", "time that the link which stalled longest did; 0 for flows"),
 ];
 
 /// One row a directed link.
@@ -157,6 +164,12 @@ pub const LINKS: &[Column] = &[
         Kind::F64,
         "packets",
         "packets waiting, averaged over the time of the run; 0 for flows",
+    ),
+    column(
+        "wait_ns",
+        Kind::F64,
+        "ns",
+        "sum over packets of the time that they waited, behind others or for credits; 0 for flows",
     ),
     column(
         "stall_ns",

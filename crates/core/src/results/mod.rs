@@ -185,7 +185,9 @@ fn levels(o: &Outcome, rows: &[LevelRecord]) -> Result<Vec<ArrayRef>> {
         f64s(rows.iter().map(|r| share(r.busy_max_fs, o.time_fs))),
         f64s(rows.iter().map(mean)),
         u32s(rows.iter().map(|r| r.queue_max)),
+        f64s(rows.iter().map(|r| r.wait_fs as f64 / 1e6)),
         f64s(rows.iter().map(|r| r.stall_fs as f64 / 1e6)),
+        f64s(rows.iter().map(|r| ns(r.stall_max_fs))),
     ])
 }
 
@@ -206,6 +208,7 @@ fn links(o: &Outcome, rows: &[LinkRecord], folded: bool) -> Result<Vec<ArrayRef>
         f64s(rows.iter().map(|r| share(r.busy_fs, time))),
         u32s(rows.iter().map(|r| r.queue_max)),
         f64s(rows.iter().map(|r| share(r.wait_fs, time))),
+        f64s(rows.iter().map(|r| ns(r.wait_fs))),
         f64s(rows.iter().map(|r| ns(r.stall_fs))),
         u64s(rows.iter().map(each)),
     ])

@@ -1,14 +1,12 @@
-//! What an outcome says in words: options without effect, and what kept the run from being faster.
+//! What an outcome says in words about options without effect.
 //!
-//! **Invariant.** An option that was given and changed nothing is named, with the reason. **Cost.** O(networks + ranks).
+//! **Invariant.** An option that was given and changed nothing is named, with the reason. **Cost.** O(networks).
 
 use super::{Plan, measured};
-use crate::analytic::leg::slowdown;
 use crate::collective::Collective;
 use crate::fabric::Network;
-use crate::record::{LevelRecord, RankRecord, Record};
+use crate::fabric::credit::slowdown;
 use crate::spec::{RoutingSpec, RunSpec, Selection};
-use crate::units::Fs;
 
 impl Plan {
     /// Remarks on options without effect.
@@ -38,9 +36,8 @@ impl Plan {
         say(budget, idle("packet_budget", "it decides for fidelity \"auto\" only"));
         for net in &self.fabric.networks {
             for tier in 0..net.spec.links.len() {
-                let full = (u64::from(net.spec.payload) * u64::from(self.protocol.wire_num))
-                    .div_ceil(self.protocol.wire_den.into());
-                let (slow, buffer) = slowdown(net, tier, full as f64 + f64::from(net.spec.overhead));
+                let full = self.protocol.wire_bytes(net.spec.payload, net.spec.overhead);
+                let (slow, buffer) = slowdown(net, tier, full.into());
                 let share = 100.0 / slow;
                 let level = format!("{} {}", net.spec.name, net.level(tier));
                 say(
@@ -68,38 +65,5 @@ impl Plan {
             say(spec.threads > 1, idle("threads", why));
             say(spec.time_limit_fs.is_some(), idle("time_limit", why));
         }
-    }
-
-    /// What was busy the longest, if for at least half of the time: a class of links, or the memory, copy or reduce channels
-    /// of a rank; otherwise software or propagation.
-    pub(super) fn bottleneck(&self, record: &Record) -> String {
-        let most = |of: fn(&RankRecord) -> Fs| record.ranks.iter().map(of).max().unwrap_or(0);
-        let mut busiest = (0, String::new());
-        // the first of equals: those next to the accelerators, on their way up
-        if let Some(l) = record.levels.iter().rev().max_by_key(|l| l.busy_max_fs) {
-            busiest = (l.busy_max_fs, self.class(l));
-        }
-        for (busy, name) in [
-            (most(|r| r.memory_busy_fs), "memory"),
-            (most(|r| r.copy_busy_fs), "copy channels"),
-            (most(|r| r.reduce_busy_fs), "reduce channels"),
-        ] {
-            if busy > busiest.0 {
-                busiest = (busy, name.into());
-            }
-        }
-        let share = busiest.0 as f64 / record.finish_fs.max(1) as f64;
-        if share >= 0.5 {
-            return format!("{}, {:.0} % busy", busiest.1, 100.0 * share);
-        }
-        if self.prediction.software_fs > self.prediction.latency_fs { "software".into() } else { "latency".into() }
-    }
-
-    fn class(&self, link: &LevelRecord) -> String {
-        let net = &self.fabric.networks[link.network as usize];
-        if !net.is_tree() {
-            return format!("{} {} links", net.spec.name, net.level(link.tier as usize));
-        }
-        format!("{} tier {} {} links", net.spec.name, link.tier + 1, if link.up { "up" } else { "down" })
     }
 }

@@ -33,7 +33,7 @@ fn a_ring_by_hand() {
     );
     assert_eq!((o.effective.collective, o.effective.algorithm), (Collective::AllReduce, Only(Algorithm::Ring)));
     assert!(o.bound.time_fs <= o.time_fs && o.warnings.is_empty(), "{:?} {:?}", o.bound, o.warnings);
-    assert_eq!(o.bottleneck, "latency");
+    assert_eq!(o.bottleneck, "propagation latency, 60 % of the time");
 }
 
 #[test]

@@ -277,6 +277,19 @@ pub struct ProtocolSpec {
     pub max_bytes: Option<u64>,
 }
 
+impl ProtocolSpec {
+    /// Bytes on the wire of a packet of so many payload bytes.
+    #[inline]
+    pub fn wire_bytes(&self, payload: u32, overhead: u32) -> u32 {
+        let body = if self.wire_num == self.wire_den {
+            payload
+        } else {
+            (u64::from(payload) * u64::from(self.wire_num)).div_ceil(u64::from(self.wire_den.max(1))) as u32
+        };
+        body + overhead
+    }
+}
+
 impl RunSpec {
     /// Parses and validates.
     ///

@@ -212,9 +212,8 @@ impl Visit for Compare<'_> {
         self.turns(before, *count, modulus)
     }
 
-    fn sent(&mut self, packets: &mut u32, modulus: impl Fn() -> u32) -> Seen {
+    fn sent(&mut self, packets: &mut u32, modulus: u32) -> Seen {
         let before = self.next()? as u32;
-        let modulus = if before == *packets { 1 } else { modulus() };
         self.turns(before, *packets, modulus)
     }
 

@@ -122,7 +122,7 @@ impl Visit for Jump<'_> {
         Ok(())
     }
 
-    fn sent(&mut self, packets: &mut u32, _: impl Fn() -> u32) -> Seen {
+    fn sent(&mut self, packets: &mut u32, _: u32) -> Seen {
         *packets = self.ahead32(*packets)?;
         Ok(())
     }

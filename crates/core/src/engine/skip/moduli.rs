@@ -1,16 +1,13 @@
 //! After how many steps of a selector, and after how many packets of a rank, the paths begin again.
 //!
 //! A switch reads digits of a packet's selector, so selectors that differ by a multiple of the product of all its choices take the
-//! same path. The digits that a packet is given go by a count: that of the packets its rank sent before, and its number in the
-//! message; they repeat after [`crate::routing::climb::Climb::period`] counts.
+//! same path. The digits that a packet is given go by a count: that of the packets like it which its rank sent by the port before; they repeat after [`crate::routing::climb::Climb::period`] counts.
 
 use crate::engine::layout::{Class, Layout};
 use crate::engine::paths::{PathNet, Paths};
 use crate::fabric::graph::WAYS;
 use crate::fabric::{Fabric, Network, Shape};
 use crate::routing::climb::Climb;
-use crate::routing::twisted::ORDERS;
-use crate::spec::RoutingSpec;
 
 /// Numbers of one network; zero where there is none below 2^32.
 #[derive(Clone, Copy, Debug)]
@@ -23,8 +20,6 @@ pub(super) struct Modulus {
     pub(super) groups: u32,
     /// Packets carry a fixed selector, not the spread's.
     pub(super) direct: bool,
-    /// Messages opened so many packets later spread alike.
-    pub(super) packets: u32,
     /// Packets of one port after which paths and the announcing of credits begin again, as far as they alone go; a guess
     /// at a period that costs nothing if it is wrong.
     pub(super) stride: u32,
@@ -44,37 +39,23 @@ pub(super) fn moduli(fabric: &Fabric, layout: &Layout, paths: &Paths) -> Vec<Mod
 fn of<'a>(net: &Network, path: &PathNet, classes: impl Iterator<Item = &'a Class>) -> Modulus {
     let mut paths = path.climbs.first().map_or(1, Climb::paths);
     let mut groups = path.climbs.iter().map(Climb::period).fold(1, common);
-    let (mut selector, mut packets) = (paths, path.ports.checked_mul(groups).unwrap_or(0));
+    let mut selector = paths;
     for plane in &net.planes {
         match &plane.shape {
             Shape::Clos(_) => selector = common(selector, plane.links),
-            // with a twist there may be any number of first hops up to two a dimension
-            Shape::Direct(direct) if !direct.twist.is_empty() => {
-                (selector, packets) = (0, (1..=ORDERS).fold(direct.links, common));
-            }
-            Shape::Direct(direct) => (selector, packets) = (0, 2 * direct.links),
-            Shape::Graph(graph) => {
-                (selector, paths, groups) = (WAYS, WAYS, WAYS);
-                // whatever number of equal first hops there are to each destination: so many groups of them that ways repeat
-                packets = (1..=graph.accelerator_ports()).fold(1, common).checked_mul(WAYS).unwrap_or(0);
-            }
+            Shape::Direct(_) => selector = 0,
+            Shape::Graph(_) => (selector, paths, groups) = (WAYS, WAYS, WAYS),
         }
     }
-    let counts = matches!(net.spec.routing, RoutingSpec::SprayRoundRobin | RoutingSpec::Adaptive);
     let credits = classes.filter(|c| c.buffer.is_some()).map(|c| c.quantum.div_ceil(c.full_wire.max(1)));
     let stride = credits.fold(groups.max(1), common);
     Modulus {
         selector,
         paths,
-        groups,
+        // the ways of a single path do not go by a count
+        groups: if net.spec.routing.sprays() { groups } else { 1 },
         direct: net.is_direct(),
         stride: if (1..=LONGEST_STRIDE).contains(&stride) { stride } else { 1 },
-        packets: match counts {
-            true => packets,
-            // of a single path, which of an accelerator's links comes first
-            false if net.is_tree() => path.ports,
-            false => 1,
-        },
         hashed: net.spec.routing.random(),
     }
 }

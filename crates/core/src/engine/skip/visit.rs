@@ -60,10 +60,10 @@ pub(super) trait Visit {
     fn group(&mut self, group: &mut u32, course: &Course) -> Seen;
     /// A selector by which packets of one label are told apart, and which repeats with `modulus`.
     fn selector(&mut self, selector: &mut u32, label: u64, modulus: u32) -> Seen;
-    /// The count that the paths of an open message go by; they repeat with `modulus`.
+    /// A count that the paths of an open message go by; they repeat with `modulus`.
     fn count(&mut self, count: &mut u32, modulus: u32) -> Seen;
-    /// Packets that a rank sent; they decide where the next message starts. `modulus`: after so many it starts alike.
-    fn sent(&mut self, packets: &mut u32, modulus: impl Fn() -> u32) -> Seen;
+    /// Packets that a rank sprayed by a port; the paths of the next ones go by it, and repeat with `modulus`.
+    fn sent(&mut self, packets: &mut u32, modulus: u32) -> Seen;
     /// A packet; `modulus` as for selectors.
     fn packet(&mut self, packet: &mut Packet, flying: bool, modulus: u32) -> Seen;
     /// Counters of a port and the class of its link; true if it sent something since.
@@ -152,7 +152,7 @@ impl Visit for Save<'_> {
         self.same(u64::from(*count))
     }
 
-    fn sent(&mut self, packets: &mut u32, _: impl Fn() -> u32) -> Seen {
+    fn sent(&mut self, packets: &mut u32, _: u32) -> Seen {
         self.same(u64::from(*packets))
     }
 

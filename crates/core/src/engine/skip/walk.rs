@@ -106,7 +106,7 @@ fn queue<V: Visit>(fifo: &Fifo, packets: &mut Rings<Packet>, modulus: u32, v: &m
 
 /// Buffer free at the far end, and credits on their way.
 fn room<V: Visit>(fifo: &mut Fifo, credits: &mut Rings<Credit>, v: &mut V) -> Seen {
-    let (mut free, mut due) = (u64::from(fifo.available), 0);
+    let (mut free, mut due) = (fifo.available, 0);
     while due < fifo.credits.len() && credits.get(&fifo.credits, due).time < v.now() {
         let credit = credits.get_mut(&fifo.credits, due);
         free += u64::from(credit.bytes);
@@ -142,9 +142,11 @@ fn endpoint<V: Visit>(
     for queue in queues.iter_mut() {
         v.same(queue.shares.len() as u64)?;
         if queue.shares.is_empty() {
+            v.due(&mut queue.tail)?;
             continue;
         }
         v.time(&mut queue.ready)?;
+        v.time(&mut queue.tail)?;
         for share in &mut queue.shares {
             let message = &mut messages[share.message as usize];
             let id = &mut ids[share.message as usize];
@@ -153,7 +155,7 @@ fn endpoint<V: Visit>(
             if *id == 0 {
                 known += 1;
                 *id = known;
-                open(message, net.groups, v)?;
+                open(message, v)?;
             }
             v.same(
                 u64::from(*id)
@@ -162,6 +164,10 @@ fn endpoint<V: Visit>(
                     | u64::from(share.order) << 56,
             )?;
             v.same(u64::from(share.way))?;
+            if message.spread.kind == Kind::RoundRobin && !net.direct {
+                v.count(&mut share.count, net.groups)?;
+                v.count(&mut share.shorts, net.groups)?;
+            }
             let course = Course {
                 spread: message.spread,
                 hop: u32::from(share.hop),
@@ -181,10 +187,16 @@ fn endpoint<V: Visit>(
         let open = lanes.iter().zip(0..).filter(|(l, _)| l.step < l.steps);
         open.into_iter().all(|(l, lane)| schedule.sends(rank, lane, l.step) <= 1)
     });
-    v.sent(&mut e.sent_packets, || {
-        let mine = moduli.iter().zip(0u32..).filter(|(_, n)| used >> n.min(&31) & 1 == 1);
-        mine.fold(1, |all, (m, _)| super::moduli::common(all, m.packets))
-    })?;
+    for (dealing, net) in e.dealings.iter_mut().zip(moduli) {
+        v.same(dealing.ports.len() as u64 | u64::from(dealing.next) << 32)?;
+        for port in &mut dealing.ports {
+            v.same(port.ahead)?;
+            if !net.direct {
+                v.sent(&mut port.fulls, net.groups)?;
+                v.sent(&mut port.shorts, net.groups)?;
+            }
+        }
+    }
     let s = &mut e.stats;
     for sum in [
         &mut s.sent_bytes,
@@ -233,7 +245,7 @@ fn lanes<V: Visit>(e: &mut Endpoint, v: &mut V) -> Seen {
 }
 
 /// An open message.
-fn open<V: Visit>(m: &mut Message, groups: u32, v: &mut V) -> Seen {
+fn open<V: Visit>(m: &mut Message, v: &mut V) -> Seen {
     v.same(u64::from(m.spread.choices) | u64::from(m.spread.rotation) << 32)?;
     let kind = match m.spread.kind {
         Kind::Single => 0,
@@ -251,10 +263,10 @@ fn open<V: Visit>(m: &mut Message, groups: u32, v: &mut V) -> Seen {
     v.same(u64::from(m.slot) | u64::from(m.packets) << 32)?;
     v.same(u64::from(m.label) | u64::from(m.turned) << 32)?;
     v.same(u64::from(m.by))?;
-    match &mut m.spread.path {
-        Path::Source(count) => v.count(count, groups)?,
-        Path::Hash(way) | Path::Tree(way) => v.same(u64::from(*way))?,
-        Path::Destination => v.same(0)?,
+    v.same(u64::from(m.spread.fulls) | u64::from(m.spread.short) << 32)?;
+    match m.spread.path {
+        Path::Hash(way) | Path::Tree(way) => v.same(u64::from(way))?,
+        Path::Source | Path::Destination => v.same(0)?,
     }
     v.tag(&mut m.tag)?;
     v.unsent(&mut m.left)

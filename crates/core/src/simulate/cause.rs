@@ -1,0 +1,95 @@
+//! What kept a run from being faster: the cause with the largest measured share of its time.
+//!
+//! **Model.** Each cause has a share of the run's time: *serialisation*, how long the busiest link of a level was sending;
+//! *memory*, copy and reduce channels, how long they were busy at the busiest rank; *credit stalls*, how long the link of a level that
+//! stalled longest stood idle with a packet ready and no credit; *software* and *propagation* along the chain of steps,
+//! which are sums of the specification's constants. What none of these explains is *waiting*: in queues, if packets waited
+//! longer than they travelled (then for the level at which they waited most, and for credits there, if that is what most of
+//! its time went to), otherwise of ranks for each other. A link that is busy nearly all the time is the cause whatever waits
+//! for it.
+//!
+//! **Invariant.** Everything but the steps' constants is measured, and the same folded, skipped and with any number of
+//! threads. **Cost.** O(ranks + levels). **Limits.** Shares are of different ranks and may overlap; the exact chain of events is not
+//! followed. Fluids have no queues: what waits for a fair share of a link counts as contention for the busiest level.
+
+use super::Plan;
+use crate::record::{LevelRecord, RankRecord, Record};
+use crate::units::Fs;
+
+/// A link busy for this share of the time is the cause.
+const SATURATED: f64 = 0.8;
+
+impl Plan {
+    /// The cause with the largest share, with place and share.
+    pub(super) fn bottleneck(&self, record: &Record) -> String {
+        let all = record.finish_fs.max(1) as f64;
+        let share = |time: Fs| time as f64 / all;
+        let most = |of: fn(&RankRecord) -> Fs| record.ranks.iter().map(of).max().unwrap_or(0);
+        // of equal ones the first: links before the rest, those next to the accelerators and upwards before others
+        let mut found: Vec<(f64, String)> = vec![];
+        for level in &record.levels {
+            let busy = share(level.busy_max_fs);
+            found.push((busy, format!("{}, {:.0} % busy", self.class(level), 100.0 * busy)));
+        }
+        for (busy, name) in [
+            (most(|r| r.memory_busy_fs), "memory"),
+            (most(|r| r.copy_busy_fs), "copy channels"),
+            (most(|r| r.reduce_busy_fs), "reduce channels"),
+        ] {
+            found.push((share(busy), format!("{name}, {:.0} % busy", 100.0 * share(busy))));
+        }
+        let largest = |found: Vec<(f64, String)>| {
+            found.into_iter().reduce(|best, next| if next.0 > best.0 { next } else { best }).unwrap_or_default()
+        };
+        let busy = largest(found);
+        if busy.0 >= SATURATED {
+            return busy.1;
+        }
+        let part = |share: f64, what: String| (share, format!("{what}, {:.0} % of the time", 100.0 * share.min(1.0)));
+        let (software, propagation) = (share(self.prediction.software_fs), share(self.prediction.latency_fs));
+        let rest = 1.0 - busy.0 - software - propagation;
+        let mut causes = vec![busy, part(software, "software".into()), part(propagation, "propagation latency".into())];
+        for level in &record.levels {
+            causes.push(part(share(level.stall_max_fs), format!("credit stalls at {}", self.class(level))));
+        }
+        causes.push(part(rest, self.waiting(record)));
+        largest(causes).1
+    }
+
+    /// What waits, where neither links nor constants explain the time.
+    fn waiting(&self, record: &Record) -> String {
+        if self.flow {
+            let busiest = record.levels.iter().rev().max_by_key(|level| level.busy_max_fs);
+            return busiest.map_or_else(String::new, |level| format!("contention for {}", self.class(level)));
+        }
+        let waited: u128 = record.levels.iter().map(|level| level.wait_fs).sum();
+        let travelled: u128 = record.levels.iter().map(|level| level.busy_fs + self.propagation(level)).sum();
+        match record.levels.iter().rev().max_by_key(|level| level.wait_fs) {
+            Some(level) if waited >= travelled => {
+                // a link that idles for lack of room about as long as it sends has its queue from there
+                let what = match (level.stall_fs > level.busy_fs, 3 * level.stall_fs > level.busy_fs) {
+                    (true, _) => "credit stalls",
+                    (_, true) => "queueing and credit stalls",
+                    _ => "queueing",
+                };
+                format!("{what} at {}", self.class(level))
+            }
+            _ => "ranks waiting for each other".into(),
+        }
+    }
+
+    /// Propagation of all packets of a level.
+    fn propagation(&self, level: &LevelRecord) -> u128 {
+        let link = self.fabric.networks[level.network as usize].link(level.tier as usize);
+        u128::from(level.packets) * u128::from(link.latency_fs)
+    }
+
+    /// Name of a level's links.
+    fn class(&self, level: &LevelRecord) -> String {
+        let net = &self.fabric.networks[level.network as usize];
+        if !net.is_tree() {
+            return format!("{} {} links", net.spec.name, net.level(level.tier as usize));
+        }
+        format!("{} tier {} {} links", net.spec.name, level.tier + 1, if level.up { "up" } else { "down" })
+    }
+}
