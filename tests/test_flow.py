@@ -71,7 +71,9 @@ def test_the_same_run_gives_the_same_tables() -> None:
 
 
 def test_auto_takes_flows_where_packets_do_not_fit() -> None:
-    result = sn.simulate("nvl72", "all_to_all", size="8 GiB", algorithm="direct", budget="20 ms", fold=False, skip=False)
+    result = sn.simulate(
+        "nvl72", "all_to_all", size="8 GiB", algorithm="direct", budget="20 ms", fold=False, skip=False
+    )
     assert result.fidelity == "flow"
     assert sn.simulate("nvl72", "all_to_all", size="1 MiB", algorithm="direct").fidelity == "packet"
 

@@ -112,7 +112,7 @@ def parse_budget(value: Quantity) -> int:
     """Return a budget of nominal processor time in nanoseconds."""
     nanoseconds = parse_time(value, "budget") // 10**6
     if not nanoseconds:
-        raise SpecError(f"budget: {value!r} is not valid; it must be at least 1 ns, for example '30 s'")
+        raise SpecError(f"budget: {quote(value)} is not valid; it must be at least 1 ns, for example '30 s'")
     return nanoseconds
 
 
