@@ -393,7 +393,10 @@ def _plans(
             left_out.append(size)
     if not kept:
         raise SpecError(_left_out_text(left_out, [{"ranks": base.ranks}]) + "; ask for larger sizes")
-    curve = budgets(kept, base.spec.budget_ns if options.get("budget") is not None else CURVE_BUDGET_NS)
+    given = options.get("budget") is not None
+    curve = [base.spec.budget_ns] * len(kept)
+    if given or base.spec.fidelity == "auto":
+        curve = budgets(kept, base.spec.budget_ns if given else CURVE_BUDGET_NS)
     plans = [
         base.with_algorithm(a).with_size(size).with_budget(part)
         for a in names
