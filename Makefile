@@ -44,6 +44,7 @@ help:
 	@echo "make lock   renew the exact versions of all dependencies, Python and Rust"
 	@echo "make test-oldest, make test-newest"
 	@echo "            the Python tests with the oldest and the newest dependencies that pyproject.toml allows"
+	@echo "make matrix see how closely every preset is simulated, and check what is chosen"
 	@echo "make clean  remove what the other targets made"
 
 .PHONY: tools
@@ -170,6 +171,11 @@ bench: install
 	$(BIN)/asv machine --yes --config benches/asv.conf.json
 	$(BIN)/asv run --config benches/asv.conf.json --environment existing:$(abspath $(BIN)/python) --quick \
 		--set-commit-hash $$(git rev-parse HEAD)
+
+# How closely every preset is looked at, into docs/performance.md, and its choices against all candidates; up to an hour.
+.PHONY: matrix
+matrix: install
+	$(BIN)/python -P benches/matrix.py
 
 .PHONY: clean
 clean:

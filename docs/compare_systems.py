@@ -28,7 +28,7 @@ from supernode.plot import MARKERS, save_chart
 
 MARKER = "<!-- computed -->"
 #: Packet-hops of a run: some seconds.
-BUDGET = 30_000_000
+BUDGET = "2 s"
 #: Seconds after which a run is given up, and its row says so.
 PATIENCE = 60.0
 
@@ -90,7 +90,7 @@ def measure(system: sn.System, size: str, grid: Grid) -> dict[str, Any]:
     """Run one all-reduce; what went wrong stands in the row."""
     ranks = min(system.accelerators, grid.ranks or system.accelerators)
     try:
-        result = sn.all_reduce(system, size=size, ranks=ranks, packet_budget=BUDGET, timeout=PATIENCE, progress=False)
+        result = sn.all_reduce(system, size=size, ranks=ranks, budget=BUDGET, timeout=PATIENCE, progress=False)
     except SupernodeError as error:
         return {"why": f"{size}: {error}"}
     return {

@@ -26,8 +26,8 @@ from supernode.spec import encode
 
 #: Bytes of a rank's buffer: errors count from 1 MiB on.
 SIZES = ("1 MiB", "16 MiB")
-#: Packet-hops beyond which a case is left out: it would take more than a few seconds.
-MOST_HOPS = 8_000_000
+#: Beyond it a case is left out.
+BUDGET = "500 ms"
 #: Ranks of a preset that has more: whole units of 8, 16, 64 or 72.
 RANKS = (128, 144)
 #: Share of a case's time by which a kind may be off before it is named.
@@ -189,7 +189,7 @@ def run(case: Case, size: str, fidelity: str) -> dict[str, Any] | None:
     system, ranks, collective, algorithm = case
     options: Any = {"algorithm": algorithm, "ranks": ranks, "stack": "none", "fidelity": fidelity, "threads": 1}
     if fidelity == "packet":
-        options |= {"fidelity": "auto", "packet_budget": MOST_HOPS}
+        options |= {"fidelity": "auto", "budget": BUDGET}
     try:
         spec = json.loads(encode(make_plan(system, collective, size, options).spec)) | {"measuring": True}
         done = core.simulate(json.dumps(spec), placement=None, progress=None, cancel=core.CancelToken())

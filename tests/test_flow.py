@@ -71,7 +71,9 @@ def test_the_same_run_gives_the_same_tables() -> None:
 
 
 def test_auto_takes_flows_where_packets_do_not_fit() -> None:
-    result = sn.simulate("nvl72", "all_to_all", size="64 MiB", algorithm="direct", packet_budget=1000)
+    result = sn.simulate(
+        "nvl72", "all_to_all", size="8 GiB", algorithm="direct", budget="20 ms", fold=False, skip=False
+    )
     assert result.fidelity == "flow"
     assert sn.simulate("nvl72", "all_to_all", size="1 MiB", algorithm="direct").fidelity == "packet"
 
@@ -102,7 +104,7 @@ def test_detours_and_queues_of_graphs() -> None:
     with pytest.raises(SpecError, match="routes by ugal, which chooses"):
         flow(dragonfly("ugal"), "all_reduce", size="1 MiB")
     # auto leaves out what flows do not follow
-    options = {"size": "64 MiB", "algorithm": "ring", "packet_budget": 1000}
+    options = {"size": "1 GiB", "algorithm": "ring", "budget": "50 ms", "skip": False}
     chosen = [sn.simulate(dragonfly(r), "all_reduce", **options).fidelity for r in ("ugal", "ecmp")]  # type: ignore[arg-type]
     assert chosen == ["analytic", "flow"]
 

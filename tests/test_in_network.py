@@ -72,7 +72,7 @@ def test_what_cannot_be_is_said() -> None:
     with pytest.raises(SpecError, match="fluids"):
         sn.all_reduce(tree(), size="1 MiB", algorithm="in_network", fidelity="flow")
     # too many packets for auto: not flows, which cannot, but analytic
-    result = sn.all_reduce(tree(), size="1 GiB", algorithm="in_network", fold=False, packet_budget=1000)
+    result = sn.all_reduce(tree(), size="1 GiB", algorithm="in_network", fold=False, budget="1 us")
     assert result.fidelity == "analytic"
 
 

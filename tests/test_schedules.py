@@ -94,7 +94,9 @@ def test_explanations_cover_every_algorithm() -> None:
     valid = [r for r in explanation.rows if r["valid"]]
     assert [r["time_fs"] for r in valid] == sorted(r["time_fs"] for r in valid)
     assert all(r["reason"] for r in explanation.rows if not r["valid"])
-    assert explanation.table.column_names == ["algorithm", "protocol", "valid", "time_ns", "reason"]
+    assert explanation.table.column_names == [
+        "algorithm", "protocol", "lanes", "valid", "time_ns", "priced_by", "predicted_ns", "reason"
+    ]  # fmt: skip
     assert "torus_bucket" in str(explanation)
 
 

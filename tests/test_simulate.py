@@ -96,7 +96,7 @@ def test_options_without_effect_are_named() -> None:
     assert "root has no effect" in texts(root=3)
     assert "seed has no effect" in texts(seed=5)
     assert "seed" not in texts(seed=5, routing="ecmp")
-    assert "packet_budget has no effect" in texts(packet_budget=5, fidelity="packet")
+    assert "budget has no effect" in texts(budget="5 s", fidelity="packet", algorithm="ring")
     assert "record has no effect" in texts(record=["links"], fidelity="analytic")
     assert "flow_control='unlimited' has no effect" in texts(flow_control="unlimited", fidelity="analytic")
     assert "protocol='raw' has no effect" in texts(protocol="raw")

@@ -9,11 +9,11 @@ __all__ = ["parse_algorithm"]
 
 
 def parse_algorithm(name: str) -> str:
-    """Return the canonical name of an algorithm, or ``"auto"``.
+    """Return the canonical name of an algorithm, ``"auto"`` or ``"best"``.
 
     Raises
     ------
     SpecError
         If there is no such algorithm; the message lists those there are.
     """
-    return canonical("algorithm", name, {"auto": (), **core.vocabulary()["algorithms"]})
+    return canonical("algorithm", name, {"auto": (), "best": (), **core.vocabulary()["algorithms"]})

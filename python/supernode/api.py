@@ -56,7 +56,7 @@ def simulate(
     chunks: int | None = None,
     levels: Sequence[int] | str | None = None,
     dtype: str = "float32",
-    packet_budget: int | None = None,
+    budget: Quantity | None = None,
     time_limit: Quantity | None = None,
     memory_limit: Quantity | None = None,
     skip: bool = True,
@@ -77,11 +77,13 @@ def simulate(
         Bytes as in nccl-tests' size column: ``"256 MiB"``, ``"8G"``, 1024. Where every rank has a part, the part is
         rounded down to 16 bytes as nccl-tests does, and a warning says so.
     algorithm
-        Name of an algorithm; ``"auto"`` takes the cheapest by the analytic model.
+        Name of an algorithm; ``"auto"``: the fastest of the stack's own; ``"best"``: the fastest of all algorithms,
+        protocols and numbers of lanes. Candidates that may be the fastest are simulated, within an eighth of
+        ``budget``; :attr:`Result.chosen_by` says how the choice was made.
     fidelity
         ``"packet"``, ``"flow"`` (messages as fluids that share links max-min fairly), ``"analytic"``, or ``"auto"``:
-        packet where it fits ``packet_budget``, flow up to 200,000 messages (fewer where they spread over an explicit
-        graph), analytic beyond. Flows do not follow routing ``"ugal"``.
+        the closest of the three that fits ``budget``; a warning says why if it is not packets. Flows do not follow
+        routing ``"ugal"``.
     stack
         Software costs; by default the preset's own. ``"none"`` costs nothing.
     protocol
@@ -118,8 +120,10 @@ def simulate(
         Their product is the number of ranks. By default those of the system's networks.
     dtype
         Element type: ``"float32"``, ``"bfloat16"``, ...
-    packet_budget
-        With ``fidelity="auto"``: packet-hops up to which packets are simulated.
+    budget
+        Time that ``"auto"`` and ``"best"`` may take on a nominal core: ``"30 s"``, the default. It is counted in
+        packet-hops (60 ns each in trees of switches) and flow events, never by the clock, so that it decides the same
+        on every machine.
     time_limit
         Simulated time after which the run stops with :class:`~supernode.errors.SimulationTimeout`: ``"1 s"``.
     memory_limit

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Bench", "bench", "iterate", "schema"]
 
+#: Nominal processor time of a curve, in nanoseconds.
+CURVE_BUDGET_NS = 60 * 10**9
+
 
 @cache
 def schema() -> pa.Schema:
@@ -67,6 +70,7 @@ def schema() -> pa.Schema:
             pa.field("requested", pa.string(), metadata={"doc": "algorithm asked for"}),
             pa.field("algorithm", pa.string(), metadata={"doc": "algorithm that ran"}),
             pa.field("protocol", pa.string()),
+            pa.field("chosen_by", pa.string(), metadata={"doc": "how the price that decided the choice was found"}),
             pa.field("fidelity", pa.string()),
             pa.field("bottleneck", pa.string()),
             pa.field("seed", pa.uint64()),
@@ -267,7 +271,7 @@ class Bench:
         return self.results[index]
 
     def __str__(self) -> str:
-        return "\n".join([nccl_tests.header(), *(nccl_tests.row_line(r) for r in self.rows)])
+        return "\n".join([nccl_tests.header(), *nccl_tests.lines(self.rows)])
 
     __repr__ = __str__
 
@@ -326,7 +330,9 @@ def bench(
     on_row
         Called with each row as soon as it is there.
     **options
-        Every keyword of :func:`supernode.simulate`; ``timeout`` and ``time_limit`` apply to each run.
+        Every keyword of :func:`supernode.simulate`; ``timeout`` and ``time_limit`` apply to each run. ``budget`` is
+        that of a curve, all sizes of one algorithm, and is 60 s by default: half of it is shared evenly, half by size,
+        so that large messages, which cost the most, come out in one fidelity.
 
     Returns
     -------
@@ -387,7 +393,26 @@ def _plans(
             left_out.append(size)
     if not kept:
         raise SpecError(_left_out_text(left_out, [{"ranks": base.ranks}]) + "; ask for larger sizes")
-    return [base.with_algorithm(a).with_size(size) for a in names for size in kept], left_out
+    given = options.get("budget") is not None
+    curve = [base.spec.budget_ns] * len(kept)
+    if given or base.spec.fidelity == "auto":
+        curve = budgets(kept, base.spec.budget_ns if given else CURVE_BUDGET_NS)
+    plans = [
+        base.with_algorithm(a).with_size(size).with_budget(part)
+        for a in names
+        for size, part in zip(kept, curve, strict=True)
+    ]
+    return plans, left_out
+
+
+def budgets(sizes: Sequence[int], budget_ns: int) -> list[int]:
+    """Share the budget of a curve among its sizes.
+
+    Half of it goes evenly, half in proportion to the size: work grows with the size, so that where the largest message
+    fits its part the others do, and a curve is of one fidelity.
+    """
+    whole = sum(sizes)
+    return [max(budget_ns // (2 * len(sizes)) + budget_ns * size // (2 * whole), 1) for size in sizes]
 
 
 def _left_out_text(left_out: Sequence[int], rows: Sequence[Mapping[str, Any]]) -> str:
@@ -418,6 +443,7 @@ def _row(plan: Plan, result: Result) -> dict[str, Any]:
         "requested": plan.spec.algorithm,
         "algorithm": result.algorithm,
         "protocol": result.protocol,
+        "chosen_by": result.chosen_by,
         "fidelity": result.fidelity,
         "bottleneck": result.bottleneck,
         "seed": result.seed,

@@ -1,4 +1,4 @@
-"""Why an algorithm: the predicted cost of every choice."""
+"""Why an algorithm: the price of every choice, simulated or predicted."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ __all__ = ["Explanation", "explain", "explain_plan"]
 IDLE = ("record", "time_limit", "self_check", "progress")
 
 
+def _ns(femtoseconds: int | None) -> float | None:
+    return None if femtoseconds is None else femtoseconds / 1e6
+
+
 class Explanation:
     """Every algorithm with every protocol: whether it can run, what it costs, and why.
 
@@ -36,17 +40,22 @@ class Explanation:
 
     @property
     def table(self) -> pa.Table:
-        """Columns algorithm, protocol, valid, time_ns and reason."""
+        """One row per algorithm and protocol.
+
+        Columns algorithm, protocol, lanes (null: the usual number), valid, time_ns (the price: simulated where
+        ``priced_by`` says so, otherwise predicted), priced_by, predicted_ns (by the analytic model) and reason.
+        """
         import pyarrow as pa
 
         return pa.table(
             {
                 "algorithm": pa.array([r["algorithm"] for r in self.rows], pa.string()),
                 "protocol": pa.array([r["protocol"] for r in self.rows], pa.string()),
+                "lanes": pa.array([r["lanes"] for r in self.rows], pa.uint32()),
                 "valid": pa.array([r["valid"] for r in self.rows], pa.bool_()),
-                "time_ns": pa.array(
-                    [None if r["time_fs"] is None else r["time_fs"] / 1e6 for r in self.rows], pa.float64()
-                ),
+                "time_ns": pa.array([_ns(r["time_fs"]) for r in self.rows], pa.float64()),
+                "priced_by": pa.array([r["priced_by"] or None for r in self.rows], pa.string()),
+                "predicted_ns": pa.array([_ns(r["predicted_fs"]) for r in self.rows], pa.float64()),
                 "reason": pa.array([r["reason"] for r in self.rows], pa.string()),
             }
         )
@@ -54,7 +63,7 @@ class Explanation:
     def __str__(self) -> str:
         spec = self.plan.spec
         lines = [f"{spec.collective} of {spec.bytes} B on {self.plan.system.label}, {self.plan.ranks} ranks"]
-        lines.append(f"{'algorithm':<22} {'protocol':<10} {'time(us)':>14}  reason")
+        lines.append(f"{'algorithm':<22} {'protocol':<10} {'time(us)':>14}  {'priced by':<16}  reason")
         runs = {row["algorithm"] for row in self.rows if row["valid"]}
         shown: set[str] = set()
         for row in self.rows:
@@ -65,7 +74,11 @@ class Explanation:
                     continue
                 shown.add(row["algorithm"])
             time = "-" if not row["valid"] or row["time_fs"] is None else f"{row['time_fs'] / 1e9:.3f}"
-            lines.append(f"{row['algorithm']:<22} {row['protocol'] or '-':<10} {time:>14}  {row['reason']}".rstrip())
+            if row["priced_by"].endswith("stopped"):
+                time = f"> {time}"
+            name = row["algorithm"] + ("" if row["lanes"] is None else f" x{row['lanes']}")
+            price = row["priced_by"] or "-"
+            lines.append(f"{name:<22} {row['protocol'] or '-':<10} {time:>14}  {price:<16}  {row['reason']}".rstrip())
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -74,7 +87,10 @@ class Explanation:
 def explain(
     system: SystemLike, collective: Collective | str, *, size: Quantity | None = None, **options: Unpack[RunOptions]
 ) -> Explanation:
-    """Compare every algorithm and protocol for a collective, without running it.
+    """Compare every algorithm and protocol for a collective.
+
+    Those that may be the fastest are simulated, as ``algorithm="auto"`` does; with ``algorithm="best"`` they are tried
+    with several numbers of lanes, too.
 
     Parameters
     ----------
@@ -94,7 +110,10 @@ def explain_plan(plan: Plan) -> Explanation:
             "algorithm": str(r["algorithm"]),
             "protocol": r.get("protocol") or "",
             "valid": bool(r["valid"]),
+            "lanes": r.get("lanes"),
             "time_fs": r.get("time_fs"),
+            "priced_by": r.get("priced_by") or "",
+            "predicted_fs": r.get("predicted_fs"),
             "reason": r.get("reason") or "",
         }
         for r in raw

@@ -16,7 +16,7 @@ from supernode import core
 from supernode.collectives import Collective
 from supernode.dtypes import DType
 
-__all__ = ["JSON_VERSION", "document", "header", "redop_of", "rounded", "row_line"]
+__all__ = ["JSON_VERSION", "change_line", "document", "header", "lines", "redop_of", "rounded", "row_line"]
 
 #: Version of the file's shape, as nccl-tests numbers it.
 JSON_VERSION = 3
@@ -72,6 +72,22 @@ def row_line(row: Mapping[str, Any]) -> str:
         f"  {row['bound_ns'] / 1e3:>12.3f}  {100 * row['efficiency']:>6.1f}  {row['algorithm']:<20}"
         f"  {row['protocol']:<8}  {row['fidelity']:<8}  {row['bottleneck']}"
     )
+
+
+def change_line(before: Mapping[str, Any] | None, row: Mapping[str, Any]) -> str | None:
+    """Return the line between two rows of a curve whose fidelities differ, or ``None``."""
+    if before is None or before["requested"] != row["requested"] or before["fidelity"] == row["fidelity"]:
+        return None
+    return f"# fidelity changes here: {before['fidelity']} above, {row['fidelity']} below"
+
+
+def lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the lines of the table, with a remark wherever the fidelity of a curve changes."""
+    found = []
+    for before, row in zip([None, *rows], rows, strict=False):
+        remark = change_line(before, row)
+        found += [remark, row_line(row)] if remark else [row_line(row)]
+    return found
 
 
 def document(

@@ -22,6 +22,7 @@ __all__ = [
     "ProgressOption",
     "RunOptions",
     "listed",
+    "parse_budget",
     "parse_fidelity",
     "parse_flag",
     "parse_flow_control",
@@ -65,7 +66,7 @@ class RunOptions(TypedDict, total=False):
     chunks: int | None
     levels: Sequence[int] | str | None
     dtype: str
-    packet_budget: int | None
+    budget: Quantity | None
     time_limit: Quantity | None
     memory_limit: Quantity | None
     skip: bool
@@ -105,6 +106,14 @@ def parse_flag(value: object, what: str) -> bool:
     if isinstance(value, np.bool_):
         return bool(value)
     raise SpecError(f"{what}: {quote(value)} is not valid; it must be True or False")
+
+
+def parse_budget(value: Quantity) -> int:
+    """Return a budget of nominal processor time in nanoseconds."""
+    nanoseconds = parse_time(value, "budget") // 10**6
+    if not nanoseconds:
+        raise SpecError(f"budget: {quote(value)} is not valid; it must be at least 1 ns, for example '30 s'")
+    return nanoseconds
 
 
 def parse_fidelity(value: str) -> str:

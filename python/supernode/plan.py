@@ -18,6 +18,7 @@ from supernode.noeffect import idle_if_analytic, no_effect
 from supernode.options import (
     ProgressOption,
     RunOptions,
+    parse_budget,
     parse_fidelity,
     parse_flag,
     parse_flow_control,
@@ -91,6 +92,10 @@ class Plan:
         """Return the plan of another algorithm."""
         return replace(self, spec=_replace(self.spec, algorithm=parse_algorithm(algorithm)))
 
+    def with_budget(self, nanoseconds: int) -> Plan:
+        """Return the plan with another budget."""
+        return replace(self, spec=_replace(self.spec, budget_ns=nanoseconds))
+
     @property
     def ranks(self) -> int:
         """Number of ranks."""
@@ -139,8 +144,8 @@ def make_plan(system: SystemLike, collective: Collective | str, size: Quantity |
         skip=parse_flag(given.get("skip", True), "skip"),
         memory_limit=None if given.get("memory_limit") is None else parse_size(given["memory_limit"], "memory_limit"),
     )
-    if given.get("packet_budget") is not None:
-        spec = _replace(spec, packet_budget=parse_whole(given["packet_budget"], "packet_budget"))
+    if given.get("budget") is not None:
+        spec = _replace(spec, budget_ns=parse_budget(given["budget"]))
     notes = [*machine.notes(), *replaced_notes, *stack_notes, *routing_notes, *no_effect(spec, given)]
     return Plan(
         system=machine,

@@ -168,6 +168,14 @@ class Result:
         return str(self._meta["fidelity"])
 
     @property
+    def chosen_by(self) -> str:
+        """How algorithm, protocol and lanes were chosen: by a price from ``packet``, ``flow`` or ``analytic``.
+
+        ``"no choice"`` if all of them were given.
+        """
+        return str(self._meta["chosen_by"])
+
+    @property
     def bound(self) -> float:
         """Time below which no schedule can finish on this fabric, in nanoseconds."""
         return int(self._meta["bound_fs"]) / 1e6

@@ -194,6 +194,7 @@ def _base(plan: Plan, result: Result, ranks: int, levels: list[int] | None) -> P
         levels=levels,
         root=plan.spec.root % ranks,
         algorithm=result.algorithm,
+        lanes=result.effective["lanes"],
         stack=msgspec.structs.replace(plan.spec.stack, protocol=result.protocol or plan.spec.stack.protocol),
         fidelity="packet",
         record=[],

@@ -159,7 +159,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     levels: list[int] | None = None
     stack: StackSpec
     fidelity: str = "auto"
-    packet_budget: int = 30_000_000
+    budget_ns: int = 30_000_000_000
     seed: int = 0
     fold: bool = True
     threads: int = 0

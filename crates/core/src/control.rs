@@ -59,7 +59,7 @@ impl Phase {
         match self {
             Phase::Reading => "reading the specification",
             Phase::Building => "building the fabric",
-            Phase::Choosing => "predicting algorithms and protocols",
+            Phase::Choosing => "choosing algorithm and protocol",
             Phase::Folding => "looking for symmetries",
             Phase::Proving => "proving the schedule",
             Phase::Bounding => "computing the lower bound",
@@ -84,6 +84,8 @@ pub struct Control {
     pub delivered_bytes: AtomicU64,
     /// Payload bytes that will be delivered, once known.
     pub total_bytes: AtomicU64,
+    /// Work done so far: packets over links and visits to vertices, or events and changes of rates of fluids.
+    pub work: AtomicU64,
     /// Simulated femtoseconds so far.
     pub now_fs: AtomicU64,
 }

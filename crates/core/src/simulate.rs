@@ -1,9 +1,8 @@
 //! The one entry: from a specification to an outcome.
 //!
 //! **Model.** Two stages. [`Plan::new`] builds the fabric, rounds the size as nccl-tests does, chooses algorithm and
-//! protocol, builds the schedule, decides the fidelity and checks memory; [`Plan::run`] simulates or predicts and adds the
-//! lower bound and the bottleneck. `auto` takes packets where the estimated packet-hops fit the budget, flows where the
-//! estimated messages fit [`FLOW_BUDGET`] (one spread over many links of a graph counts for several), and predicts otherwise.
+//! protocol, builds the schedule, decides how closely to look ([`attempt`]) and checks memory; [`Plan::run`] simulates or predicts and
+//! adds the lower bound and the bottleneck. If choosing has simulated the choice to its end, that is the run.
 //!
 //! **Invariant.** The outcome says what was really done: every `auto` is replaced in [`Outcome::effective`], and an option
 //! that was given but had no effect is a warning that names it.
@@ -11,10 +10,15 @@
 //! **Cost.** That of choosing plus that of the run. **Limits.** Estimates of packet-hops and memory come from a sample of
 //! ranks and are good to some ten percent.
 
+mod attempt;
 mod cause;
 pub mod measured;
 mod memory;
 mod remarks;
+
+use std::sync::Arc;
+
+use attempt::Attempt;
 
 use crate::analytic::Prediction;
 use crate::bound::describe::{Description, describe};
@@ -22,20 +26,20 @@ use crate::bound::edges;
 use crate::bound::{Bound, Demand, lower_bound};
 use crate::collective::{Algorithm, Collective, Params, Schedule, check_within};
 use crate::control::{Control, Phase};
-use crate::engine::{Job, run};
+use crate::engine::{Job, run_within};
 use crate::error::{Error, Result};
 use crate::fabric::Fabric;
 use crate::flow;
 use crate::record::Record;
-use crate::spec::{Fidelity, ProtocolSpec, RunSpec, Selection, SystemSpec, Table, validate, validate_system};
-use crate::stack::{Candidate, Task};
+use crate::spec::{Fidelity, Pick, ProtocolSpec, RunSpec, Selection, SystemSpec, Table, validate, validate_system};
+use crate::stack::{Basis, Candidate, Purse, Task};
 use crate::symmetry::Folding;
 use crate::units::{Fs, MAX_TIME_FS};
 
-/// Messages that `auto` simulates as flows: a second on one core, or some ten where all flows share full links.
-const FLOW_BUDGET: u64 = 200_000;
-/// Links of a message that count as one message more: it would use about as many if it were not spread over a graph.
-const FLOW_LINKS: u64 = 8;
+/// Of an outcome that had nothing to choose.
+const NO_CHOICE: &str = "no choice";
+/// Settling the choice may use this part of the budget.
+const SETTLING: u64 = 8;
 
 /// Everything that a run gives.
 #[derive(Clone, Debug)]
@@ -64,6 +68,8 @@ pub struct Outcome {
     pub bottleneck: String,
     /// Options without effect, and other remarks.
     pub warnings: Vec<String>,
+    /// How the price that decided for algorithm, protocol and lanes was found; `no choice` if there was nothing to choose.
+    pub chosen_by: String,
     /// What packets or flows left behind.
     pub record: Option<Record>,
     /// The specification with every choice made.
@@ -78,14 +84,23 @@ pub struct Outcome {
 #[derive(Debug)]
 pub struct Plan {
     fabric: Fabric,
+    asked: RunSpec,
     effective: RunSpec,
+    /// Rank i sits on accelerator i.
+    in_order: bool,
     collective: Collective,
     placement: Vec<u32>,
     bytes: u64,
     algorithm: Algorithm,
     protocol: ProtocolSpec,
-    schedule: Box<dyn Schedule>,
+    schedule: Arc<dyn Schedule>,
     prediction: Prediction,
+    chosen_by: String,
+    /// What is left of settling the choice, if it was simulated to its end: the run need not be repeated.
+    settled: Option<(Fidelity, Record)>,
+    attempts: Vec<Attempt>,
+    /// Why the run is not looked at more closely.
+    why: Vec<String>,
     width: flow::Width,
     kind: String,
     folding: Folding,
@@ -109,9 +124,10 @@ pub fn simulate(spec: &RunSpec, control: &Control) -> Result<Outcome> {
 /// specification allows, and those of choosing.
 pub fn check_schedule(spec: &RunSpec, control: &Control) -> Result<String> {
     let stage = Stage::new(spec, control)?;
-    let choice = stage.task(spec, control).choose(spec.algorithm.named())?;
+    let choice = stage.task(spec, control).choose(spec.algorithm, &mut purse(spec))?;
+    let task = Task { lanes: choice.lanes, ..stage.task(spec, control) };
     // parts are counted in the order of the machine; the collective's root is a rank
-    let params = Params { root: spec.root, ..stage.task(spec, control).params(choice.algorithm) };
+    let params = Params { root: spec.root, ..task.params(choice.algorithm) };
     let report = check_within(&*choice.schedule, &params, spec.memory_limit, control)?;
     json(&serde_json::json!({
         "algorithm": choice.algorithm.name(), "messages": report.messages, "bytes": report.bytes,
@@ -122,9 +138,10 @@ pub fn check_schedule(spec: &RunSpec, control: &Control) -> Result<String> {
 /// Every algorithm with every protocol as a JSON list, cheapest first.
 ///
 /// # Errors
-/// Those of building the fabric, and of [`Control::check`].
+/// Those of building the fabric, of simulating candidates, and of [`Control::check`].
 pub fn explain(spec: &RunSpec, control: &Control) -> Result<String> {
-    let candidates: Vec<Candidate> = Stage::new(spec, control)?.task(spec, control).candidates()?;
+    let candidates: Vec<Candidate> =
+        Stage::new(spec, control)?.task(spec, control).candidates(spec.algorithm, &mut purse(spec))?;
     json(&candidates)
 }
 
@@ -177,6 +194,12 @@ fn json<T: serde::Serialize>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|e| Error::Internal(e.to_string()))
 }
 
+/// What settling the choice may cost.
+fn purse(spec: &RunSpec) -> Purse {
+    let finest = spec.fidelity.named().unwrap_or(Fidelity::Packet);
+    Purse { left_ns: spec.budget_ns / SETTLING, finest, fold: spec.fold, skip: spec.skip }
+}
+
 /// What is known before anything is chosen.
 struct Stage {
     fabric: Fabric,
@@ -221,16 +244,17 @@ impl Stage {
 }
 
 impl Plan {
-    /// Makes every choice.
+    /// Makes every choice but that of fidelities that have to be tried.
     ///
     /// # Errors
     /// [`Error::Fabric`], [`Error::Unroutable`], [`Error::Algorithm`], [`Error::Spec`] for protocols that admit nothing,
-    /// [`Error::Memory`], and those of [`Control::check`].
+    /// [`Error::Memory`], those of candidates if all fail in simulation, and those of [`Control::check`].
     pub fn new(spec: &RunSpec, control: &Control) -> Result<Self> {
         let stage = Stage::new(spec, control)?;
-        let choice = stage.task(spec, control).choose(spec.algorithm.named())?;
+        let choice = stage.task(spec, control).choose(spec.algorithm, &mut purse(spec))?;
         let mut effective = spec.clone();
-        effective.algorithm = Selection::Only(choice.algorithm);
+        effective.algorithm = Pick::Only(choice.algorithm);
+        effective.lanes = choice.lanes;
         effective.stack.protocol.clone_from(&choice.protocol.name);
         effective.ranks = Some(stage.placement.len() as u32);
         if stage.bytes > 0 {
@@ -240,62 +264,67 @@ impl Plan {
         if in_order {
             effective.placement = None;
         }
-        let fold = spec.fold && spec.fidelity != Selection::Only(Fidelity::Analytic);
+        let fold = spec.fold && !matches!(spec.fidelity, Selection::Only(Fidelity::Analytic | Fidelity::Flow));
         let folding = Folding::new(&stage.fabric, &*choice.schedule, &stage.placement, fold, control)?;
+        let whole = !spec.record.iter().any(|t| matches!(t, Table::Flows | Table::Links | Table::Switches));
+        let in_time = |record: &Record| spec.time_limit_fs.is_none_or(|limit| record.finish_fs <= limit);
+        let settled = match choice.basis {
+            Basis::Simulated(fidelity) => choice.record.filter(|r| whole && in_time(r)).map(|r| (fidelity, r)),
+            _ => None,
+        };
         let mut plan = Plan {
             folding,
             warnings: vec![],
+            asked: spec.clone(),
             effective,
+            in_order,
             collective: stage.collective,
             bytes: stage.bytes,
             algorithm: choice.algorithm,
             protocol: choice.protocol,
             schedule: choice.schedule,
             prediction: choice.prediction,
+            chosen_by: if choice.offers > 1 { choice.basis.to_string() } else { NO_CHOICE.into() },
+            settled,
             width: flow::Width::new(&stage.fabric, &stage.placement, control)?,
             kind: measured::kind(&stage.fabric, &stage.placement),
-            packet: matches!(spec.fidelity, Selection::Auto | Selection::Only(Fidelity::Packet)),
-            flow: spec.fidelity == Selection::Only(Fidelity::Flow),
+            packet: false,
+            flow: false,
+            attempts: vec![],
+            why: vec![],
             placement: stage.placement,
             fabric: stage.fabric,
         };
-        if spec.fidelity == Selection::Auto {
-            plan.packet = plan.packet_hops() <= spec.packet_budget;
-            plan.flow = !plan.packet && plan.fluid(control)?;
-        } else if plan.flow {
+        (plan.attempts, plan.why) = plan.attempts(spec, control)?;
+        if spec.fidelity == Selection::Only(Fidelity::Flow) {
             flow::models(&plan.fabric, &*plan.schedule, &plan.placement)?;
             if let Some(why) = plan.declined().filter(|_| !spec.measuring) {
                 return Err(Error::spec("fidelity", "flow", why));
             }
         }
-        if plan.flow {
-            plan.folding = plan.fluid_folding(control)?;
-        } else if !plan.packet && fold {
-            plan.folding = Folding::none(plan.schedule.ranks(), "predictions are not folded".into());
-        }
-        plan.fit(spec, control)?;
-        plan.effective.fidelity = Selection::Only(plan.fidelity());
-        plan.warn(spec, in_order);
+        plan.turn_to(plan.attempts[0].fidelity(), control)?;
         Ok(plan)
     }
 
-    /// How closely it will be looked at.
+    /// Gets ready for a fidelity: what is folded, and whether it fits into memory.
+    fn turn_to(&mut self, fidelity: Fidelity, control: &Control) -> Result<()> {
+        (self.packet, self.flow) = (fidelity == Fidelity::Packet, fidelity == Fidelity::Flow);
+        if self.flow {
+            self.folding = self.fluid_folding(control)?;
+        } else if !self.packet && self.asked.fold {
+            self.folding = Folding::none(self.schedule.ranks(), "predictions are not folded".into());
+        }
+        self.effective.fidelity = Selection::Only(fidelity);
+        self.fit(control)
+    }
+
+    /// How closely it will be looked at, if the first attempt comes to its end.
     pub fn fidelity(&self) -> Fidelity {
         match (self.packet, self.flow) {
             (true, _) => Fidelity::Packet,
             (_, true) => Fidelity::Flow,
             _ => Fidelity::Analytic,
         }
-    }
-
-    /// True if `auto` may take flows: they are modelled, and not too many.
-    fn fluid(&self, control: &Control) -> Result<bool> {
-        let each = self.width.links.div_ceil(FLOW_LINKS).max(1);
-        if flow::models(&self.fabric, &*self.schedule, &self.placement).is_err() || self.declined().is_some() {
-            return Ok(false);
-        }
-        let messages = self.prediction.messages / self.fluid_folding(control)?.multiplicity();
-        Ok(messages.saturating_mul(each) <= FLOW_BUDGET)
     }
 
     /// Why flows are not taken although they could run: they were measured to be off.
@@ -310,7 +339,7 @@ impl Plan {
 
     /// The symmetries that the run has as fluids.
     fn fluid_folding(&self, control: &Control) -> Result<Folding> {
-        flow::folding(&self.fabric, &*self.schedule, &self.placement, self.effective.fold, control)
+        flow::folding(&self.fabric, &*self.schedule, &self.placement, self.asked.fold, control)
     }
 
     /// The specification with every choice made.
@@ -328,12 +357,37 @@ impl Plan {
         self.prediction.packet_hops / self.folding.multiplicity()
     }
 
+    /// What one attempt leaves behind; nothing if it was given up, or only predicts.
+    fn attempt(&mut self, attempt: Attempt, control: &Control) -> Result<Option<Record>> {
+        if self.settled.as_ref().is_some_and(|(fidelity, _)| *fidelity == attempt.fidelity()) {
+            return Ok(self.settled.take().map(|(_, record)| record));
+        }
+        let wants = |table: Table| self.effective.record.contains(&table);
+        let job = Job {
+            fabric: &self.fabric,
+            schedule: &*self.schedule,
+            placement: &self.placement,
+            folding: &self.folding,
+            protocol: &self.protocol,
+            seed: self.effective.seed,
+            threads: self.effective.threads,
+            record_flows: wants(Table::Flows),
+            record_links: wants(Table::Links) || wants(Table::Switches),
+            time_limit_fs: self.effective.time_limit_fs,
+            skip: self.effective.skip,
+        };
+        match attempt {
+            Attempt::Packets(cap) => run_within(&job, control, cap),
+            Attempt::Fluids(cap) => flow::run_within(&job, control, cap),
+            Attempt::Predict => Ok(None),
+        }
+    }
+
     /// Runs it.
     ///
     /// # Errors
-    /// Those of [`run`] and [`flow::run`].
-    pub fn run(self, control: &Control) -> Result<Outcome> {
-        let wants = |table: Table| self.effective.record.contains(&table);
+    /// Those of [`crate::engine::run`] and [`flow::run`].
+    pub fn run(mut self, control: &Control) -> Result<Outcome> {
         // of the stack at this size, not of the choice: rows with different protocols share one bound
         let admits = |p: &&ProtocolSpec| p.max_bytes.is_none_or(|most| self.bytes <= most);
         let mut protocols: Vec<&ProtocolSpec> = self.effective.stack.protocols.iter().filter(admits).collect();
@@ -347,25 +401,19 @@ impl Plan {
             placement: &self.placement,
         };
         let bound = lower_bound(&self.fabric, demand, &protocols, control)?;
-        let (time_fs, record) = if self.packet || self.flow {
-            let job = Job {
-                fabric: &self.fabric,
-                schedule: &*self.schedule,
-                placement: &self.placement,
-                folding: &self.folding,
-                protocol: &self.protocol,
-                seed: self.effective.seed,
-                threads: self.effective.threads,
-                record_flows: wants(Table::Flows),
-                record_links: wants(Table::Links) || wants(Table::Switches),
-                time_limit_fs: self.effective.time_limit_fs,
-                skip: self.effective.skip,
-            };
-            let record = if self.packet { run(&job, control)? } else { flow::run(&job, control)? };
-            (record.finish_fs, Some(record))
-        } else {
-            (self.prediction.time_fs.max(bound.time_fs), None)
-        };
+        let mut record = None;
+        for (i, attempt) in std::mem::take(&mut self.attempts).into_iter().enumerate() {
+            if i > 0 {
+                self.turn_to(attempt.fidelity(), control)?;
+            }
+            record = self.attempt(attempt, control)?;
+            if record.is_some() || attempt == Attempt::Predict {
+                break;
+            }
+            self.why.push(attempt.given_up());
+        }
+        let time_fs = record.as_ref().map_or(self.prediction.time_fs.max(bound.time_fs), |r| r.finish_fs);
+        self.warn();
         if time_fs.max(bound.time_fs) >= MAX_TIME_FS {
             return Err(Error::Overflow {
                 what: "simulated time".into(),
@@ -389,6 +437,7 @@ impl Plan {
             bound,
             bottleneck,
             warnings: self.warnings,
+            chosen_by: self.chosen_by,
             record,
             effective: self.effective,
             fabric: self.fabric,

@@ -50,6 +50,7 @@ impl Run {
             "protocol": o.protocol,
             "fidelity": o.fidelity,
             "fabric_kind": o.kind,
+            "chosen_by": o.chosen_by,
             "bound_fs": o.bound.time_fs,
             "bound_kind": o.bound.kind,
             "bottleneck": o.bottleneck,

@@ -46,7 +46,7 @@ _TABLE: tuple[tuple[str, Any, tuple[str, ...], str], ...] = (
     ("chunks", int, ("--chunks",), "Pipelined chunks of a lane."),
     ("levels", str, ("--levels",), "Group sizes of the hierarchical algorithm, with commas, innermost first."),
     ("dtype", str, ("--dtype", "--datatype", "-d"), "Element type."),
-    ("packet_budget", int, ("--packet-budget",), "Packet-hops up to which auto simulates packets."),
+    ("budget", str, ("--budget",), "Nominal processor time that auto and best may take; by default '30 s'."),
     ("time_limit", str, ("--time-limit",), "Simulated time at which to stop, e.g. '1 s'."),
     ("memory_limit", str, ("--memory-limit",), "Memory that a run may take; by default 80 % of what is free."),
     ("skip", bool, ("--skip/--no-skip",), "Jump over periods that repeat; exact."),

@@ -90,14 +90,16 @@ def bench(
     _check_output(output, format)
     print_warnings(nccl_options.remarks(more))
     lines = [f"supernode bench {collective} on {machine.label}, {machine.accelerators} accelerators"]
-    printed = False
+    before: Any = None
 
     def show(row: Any) -> None:
-        nonlocal printed
-        if not printed:
+        nonlocal before
+        if before is None:
             typer.echo(nccl_tests.header(lines))
-            printed = True
+        if remark := nccl_tests.change_line(before, row):
+            typer.echo(remark)
         typer.echo(nccl_tests.row_line(row))
+        before = row
 
     done = run_bench(collective, machine, sizes=points, algorithms=algorithms, on_row=show, **rest)
     mean = sum(row["busbw_gbytes_s"] for row in done.rows) / len(done.rows)

@@ -35,7 +35,7 @@ mod wake;
 
 use crate::collective::Schedule;
 use crate::control::Control;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fabric::Fabric;
 use crate::record::Record;
 use crate::spec::ProtocolSpec;
@@ -77,11 +77,39 @@ impl Job<'_> {
     }
 }
 
+/// Packets over links after which a run is given up: what somebody is ready to pay for it.
+///
+/// Whether a run passes the cap does not depend on threads, nor on where windows end: it does if, and only if, all of it together
+/// does. What [`Cap::Simulated`] counts depends on when skipping looks at the state, so such a run has one thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cap {
+    /// None: the run goes on to its end.
+    Endless,
+    /// So many packets over links, those that are skipped among them.
+    Hops(u64),
+    /// So many packets over links and visits to vertices that are simulated, on one thread; what is skipped costs nothing.
+    Simulated {
+        /// So many.
+        most: u64,
+        /// Packets over links that the whole run is expected to have. From a quarter of `most` on the run is given up as soon
+        /// as the part of the whole that is behind it, simulated or skipped, is less than the part of `most` that was paid.
+        whole: u64,
+    },
+}
+
 /// Runs a job to its end.
 ///
 /// # Errors
 /// [`crate::error::Error::Deadlock`], [`crate::error::Error::Unfinished`], [`crate::error::Error::Unroutable`], [`crate::error::Error::Timeout`], [`crate::error::Error::Interrupted`],
 /// [`crate::error::Error::Overflow`] of the simulated clock, [`crate::error::Error::Spec`] for an in-network schedule on a fabric without it.
 pub fn run(job: &Job, control: &Control) -> Result<Record> {
-    run::run(job, control)
+    run_within(job, control, Cap::Endless)?.ok_or_else(|| Error::Internal("a run without a cap was capped".into()))
+}
+
+/// Runs a job to its end, or gives it up at a cap: then the result is `None`.
+///
+/// # Errors
+/// Those of [`run()`].
+pub fn run_within(job: &Job, control: &Control, cap: Cap) -> Result<Option<Record>> {
+    run::run(job, control, cap)
 }

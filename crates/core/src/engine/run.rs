@@ -9,18 +9,18 @@ use super::layout::{Layout, UNPLUGGED};
 use super::shard::Shard;
 use super::skip::{Skipper, untried};
 use super::team::{End, Member, Team};
-use super::{Job, Paths, tables};
+use super::{Cap, Job, Paths, tables};
 use crate::control::{Control, Phase};
 use crate::error::{Error, Result};
 use crate::record::{Record, Skipping};
 use crate::units::{Fs, MAX_TIME_FS, NEVER};
 
-/// See [`super::run()`].
-pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
+/// See [`super::run_within()`].
+pub(super) fn run(job: &Job, control: &Control, cap: Cap) -> Result<Option<Record>> {
     control.begin(Phase::Preparing)?;
     job.simulated().prepare(control)?;
     let paths = Paths::new(job)?;
-    let threads = threads(job);
+    let threads = if matches!(cap, Cap::Simulated { .. }) { 1 } else { threads(job) };
     let mut layout = Layout::new(job.simulated(), job.protocol);
     check_rates(job, &layout)?;
     let seats = cut::seats(job, &layout);
@@ -32,7 +32,8 @@ pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
         Member::new(shard, skipper, id)
     };
     control.begin(Phase::Simulating)?;
-    let team = Team::new(side_by_side(layout.cuts.len() - 1, threads, make), threads, (layout.window, limit), control);
+    let team =
+        Team::new(side_by_side(layout.cuts.len() - 1, threads, make), threads, (layout.window, limit, cap), control);
     let (end, windows) = team.run();
     let (mut skipping, mut images) = (untried(job), 0);
     let mut shards = vec![];
@@ -55,6 +56,7 @@ pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
         End::Cancelled => return Err(control.error()),
         End::Limit(now) if limit == MAX_TIME_FS => return Err(clock(now)),
         End::Limit(now) => return Err(control.late(now, limit)),
+        End::Capped => return Ok(None),
         End::Quiet => {}
     }
     if let Some(error) = super::diagnose::diagnose(&layout, &shards, threads, last) {
@@ -69,7 +71,7 @@ pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
     record.threads = threads as u32;
     record.skipping = skipping;
     record.state_bytes = state_bytes;
-    Ok(record)
+    Ok(Some(record))
 }
 
 /// The simulated clock would pass its end.

@@ -17,6 +17,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 
+use super::Cap;
 use super::barrier::Barrier;
 use super::deal::Deal;
 use super::gain::{self, Gain};
@@ -30,6 +31,7 @@ use crate::units::{Fs, NEVER};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     Quiet,
+    Capped,
     Cancelled,
     Limit(Fs),
 }
@@ -66,6 +68,7 @@ pub(super) struct Team<'a> {
     /// The smallest latency of any link.
     window: Fs,
     limit: Fs,
+    cap: Cap,
     control: &'a Control,
     barrier: Barrier,
     /// `takes_part[parity]`: a window, and how many threads take part in it, see [`part`].
@@ -79,6 +82,10 @@ pub(super) struct Team<'a> {
     next: [Vec<AtomicU64>; 2],
     /// `work[parity][shard]`: what each did in the window before.
     work: [Vec<AtomicU64>; 2],
+    /// `behind[parity][shard]`: packets over links that each has simulated; those that were skipped count for the first.
+    behind: [Vec<AtomicU64>; 2],
+    /// What the only shard has done.
+    paid: AtomicU64,
     meeting: Meeting,
 }
 
@@ -86,7 +93,7 @@ impl<'a> Team<'a> {
     pub(super) fn new(
         members: Vec<Member<'a>>,
         threads: usize,
-        (window, limit): (Fs, Fs),
+        (window, limit, cap): (Fs, Fs, Cap),
         control: &'a Control,
     ) -> Self {
         let shards = members.len();
@@ -98,6 +105,7 @@ impl<'a> Team<'a> {
             threads,
             window,
             limit,
+            cap,
             control,
             barrier: Barrier::new(),
             takes_part: [AtomicU64::new(part(0, 1)), AtomicU64::new(part(0, 1))],
@@ -106,6 +114,8 @@ impl<'a> Team<'a> {
             mailbox: [mailbox(), mailbox()],
             next: [slots(), slots()],
             work: [idle(), idle()],
+            behind: [idle(), idle()],
+            paid: AtomicU64::new(0),
             meeting: Meeting::new(shards, leader),
             members: members.into_iter().map(Mutex::new).collect(),
         }
@@ -173,6 +183,9 @@ impl<'a> Team<'a> {
             let parity = (*windows & 1) as usize;
             let now = self.next[parity].iter().map(|n| n.load(Ordering::Acquire)).min().unwrap_or(NEVER);
             // every thread sees the same numbers, so all of them leave in the same round
+            if self.passed(parity) {
+                return Some(End::Capped);
+            }
             if now == NEVER {
                 return Some(End::Quiet);
             }
@@ -239,6 +252,25 @@ impl<'a> Team<'a> {
         }
     }
 
+    /// True if all shards together have passed the cap. Looked at before the end of the run is, so that where windows end
+    /// makes no difference to it.
+    fn passed(&self, parity: usize) -> bool {
+        match self.cap {
+            Cap::Endless => false,
+            Cap::Hops(most) => self.behind(parity) > most,
+            Cap::Simulated { most, whole } => {
+                let paid = self.paid.load(Ordering::Relaxed);
+                let share = |part: u64, of: u64| part as f64 / of.max(1) as f64;
+                paid > most || paid > most / 4 && share(self.behind(parity), whole) < share(paid, most)
+            }
+        }
+    }
+
+    /// Packets over links that were simulated or skipped.
+    fn behind(&self, parity: usize) -> u64 {
+        self.behind[parity].iter().map(|behind| behind.load(Ordering::Acquire)).sum()
+    }
+
     /// What all shards said about skipping, if that is on.
     fn notices(&self, member: &Member, parity: usize) -> Notice {
         if member.skipper.is_some() { self.meeting.read(parity) } else { Notice::default() }
@@ -285,7 +317,15 @@ impl<'a> Team<'a> {
         if let Some(skipper) = skipper {
             skipper.report(shard, &self.meeting, parity);
         }
-        self.work[parity][*id].store(shard.work() - before, Ordering::Relaxed);
+        let done = shard.work() - before;
+        self.work[parity][*id].store(done, Ordering::Relaxed);
+        self.control.work.fetch_add(done, Ordering::Relaxed);
+        if self.cap != Cap::Endless {
+            // what was skipped is known to all and counted once
+            let skipped = skipper.as_ref().filter(|_| *id == 0).map_or(0, Skipper::skipped);
+            self.behind[parity][*id].store(shard.hops.saturating_add(skipped), Ordering::Relaxed);
+            self.paid.store(shard.work(), Ordering::Relaxed);
+        }
         self.next[parity][*id].store(next, Ordering::Release);
     }
 }

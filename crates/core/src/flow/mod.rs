@@ -47,7 +47,7 @@ pub use width::Width;
 
 use crate::control::Control;
 use crate::engine::Job;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::record::Record;
 
 /// Runs a job to its end. Threads are not used: events depend on each other.
@@ -55,5 +55,13 @@ use crate::record::Record;
 /// # Errors
 /// Those of [`crate::engine::run`], but for deadlocks, which flows do not have.
 pub fn run(job: &Job, control: &Control) -> Result<Record> {
-    run::run(job, control)
+    run_within(job, control, u64::MAX)?.ok_or_else(|| Error::Internal("a run without a cap was capped".into()))
+}
+
+/// Runs a job to its end, or gives it up after so many events and changes of rates: then the result is `None`.
+///
+/// # Errors
+/// Those of [`run()`].
+pub fn run_within(job: &Job, control: &Control, cap: u64) -> Result<Option<Record>> {
+    run::run(job, control, cap)
 }

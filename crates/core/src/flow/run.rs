@@ -81,8 +81,8 @@ pub(super) struct Run<'a> {
     pub(super) unfinished: u32,
 }
 
-/// See [`super::run()`].
-pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
+/// See [`super::run_within()`].
+pub(super) fn run(job: &Job, control: &Control, cap: u64) -> Result<Option<Record>> {
     control.begin(Phase::Preparing)?;
     job.fabric.prepare(control)?;
     let whole = Folding::none(job.schedule.ranks(), String::new());
@@ -116,7 +116,9 @@ pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
     };
     control.begin(Phase::Simulating)?;
     run.seat();
-    let instants = run.drive()?;
+    let Some(instants) = run.drive(cap)? else {
+        return Ok(None);
+    };
     if let Some(error) = unfinished(&run) {
         return Err(error);
     }
@@ -125,7 +127,7 @@ pub(super) fn run(job: &Job, control: &Control) -> Result<Record> {
         return Err(clock(record.finish_fs));
     }
     record.windows = instants;
-    Ok(record)
+    Ok(Some(record))
 }
 
 /// A small part of the latency of the fastest link.
@@ -157,10 +159,10 @@ impl Run<'_> {
         self.events.push(Reverse((time.min(NEVER - 1), what)));
     }
 
-    /// Handles events until none is left; the number of instants with events.
-    fn drive(&mut self) -> Result<u64> {
+    /// Handles events until none is left; the number of instants with events, or none if the cap was passed.
+    fn drive(&mut self, cap: u64) -> Result<Option<u64>> {
         let limit = self.job.time_limit_fs.unwrap_or(MAX_TIME_FS).min(MAX_TIME_FS);
-        let (mut instants, mut waiting) = (0, None);
+        let (mut instants, mut waiting, mut done) = (0, None, 0u64);
         while let Some(time) = self.next_instant() {
             if time > limit {
                 return Err(if limit == MAX_TIME_FS { clock(time) } else { self.control.late(time, limit) });
@@ -169,6 +171,7 @@ impl Run<'_> {
             self.control.now_fs.fetch_max(time, Ordering::Relaxed);
             self.now = time;
             instants += 1;
+            let mut events = 0;
             while let Some(&Reverse((next, what))) = self.events.peek() {
                 if next > time {
                     break;
@@ -176,7 +179,13 @@ impl Run<'_> {
                 self.events.pop();
                 if !void(&self.parts, what) {
                     self.handle(what);
+                    events += 1;
                 }
+            }
+            self.control.work.fetch_add(events, Ordering::Relaxed);
+            done += events;
+            if done > cap {
+                return Ok(None);
             }
             // where very many flows come and go one after the other their rates wait for each other for a moment
             let since = *waiting.get_or_insert(time);
@@ -188,7 +197,7 @@ impl Run<'_> {
                 waiting = None;
             }
         }
-        Ok(instants)
+        Ok(Some(instants))
     }
 
     /// Time of the next event that is not void.

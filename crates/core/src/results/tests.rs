@@ -62,6 +62,7 @@ fn outcome(record: &[&str]) -> Outcome {
         ..crate::record::Record::default()
     };
     Outcome {
+        chosen_by: String::new(),
         folding: crate::symmetry::Folding::none(2, String::new()),
         time_fs: record.finish_fs,
         algorithm: crate::spec::Algorithm::Ring,

@@ -12,7 +12,7 @@ use crate::bound::describe::{Counts, count};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::fabric::Network;
-use crate::spec::{RunSpec, Selection, Table};
+use crate::spec::{Fidelity, Table};
 use crate::symmetry::Folding;
 
 /// Bytes that any run takes: threads, their arenas, and what is rounded up.
@@ -113,41 +113,34 @@ impl Plan {
         (0..self.schedule.lanes().min(LOOK)).map(of).sum::<u64>().clamp(1, MOST)
     }
 
-    /// Holds the run against the memory limit, and its messages against the engine's packet counter.
-    pub(super) fn fit(&mut self, spec: &RunSpec, control: &Control) -> Result<()> {
+    /// What this run would need at another fidelity.
+    pub(super) fn needs_as(&self, fidelity: Fidelity, folding: &Folding) -> u64 {
+        self.needs(Way { flow: fidelity == Fidelity::Flow, folding, ..self.way() })
+    }
+
+    /// Holds messages against the engine's packet counter.
+    pub(super) fn countable(&self) -> Result<()> {
         let payload = self.fabric.networks.iter().map(|n| n.spec.payload).min().unwrap_or(1).max(1);
-        if self.packet && self.bytes / u64::from(payload) >= u64::from(u32::MAX) {
-            return Err(Error::Overflow {
-                what: "packets of one message".into(),
-                value: format!("{} bytes in packets of {payload}", self.bytes),
-                limit: format!("{} packets; use fidelity \"flow\" or \"analytic\"", u32::MAX),
-            });
+        if self.bytes / u64::from(payload) < u64::from(u32::MAX) {
+            return Ok(());
         }
-        let (Some(available), true) = (spec.memory_limit, self.packet || self.flow) else {
+        Err(Error::Overflow {
+            what: "packets of one message".into(),
+            value: format!("{} bytes in packets of {payload}", self.bytes),
+            limit: format!("{} packets; use fidelity \"flow\" or \"analytic\"", u32::MAX),
+        })
+    }
+
+    /// Holds the run against the memory limit. What does not fit is an error: memory never decides how closely a run is looked at.
+    pub(super) fn fit(&self, control: &Control) -> Result<()> {
+        if self.packet {
+            self.countable()?;
+        }
+        let (Some(available), true) = (self.asked.memory_limit, self.packet || self.flow) else {
             return Ok(());
         };
         let needed = self.memory_bytes();
-        if needed <= available {
-            return Ok(());
-        }
-        let error = self.too_large(needed, available, control)?;
-        if spec.fidelity == Selection::Auto {
-            let from = if self.packet { "packets" } else { "flows" };
-            self.flow = self.packet && self.fluid(control)?;
-            self.packet = false;
-            if self.flow {
-                self.folding = self.fluid_folding(control)?;
-            }
-            self.flow &= self.memory_bytes() <= available;
-            if self.flow || spec.record.is_empty() {
-                self.warnings.push(format!(
-                    "fidelity: {}, because {from} need about {needed} bytes and {available} are allowed",
-                    self.fidelity()
-                ));
-                return Ok(());
-            }
-        }
-        Err(error)
+        if needed <= available { Ok(()) } else { Err(self.too_large(needed, available, control)?) }
     }
 
     fn too_large(&self, needed: u64, available: u64, control: &Control) -> Result<Error> {

@@ -2,15 +2,17 @@
 //!
 //! **Invariant.** An option that was given and changed nothing is named, with the reason. **Cost.** O(networks).
 
-use super::{Plan, measured};
+use super::{NO_CHOICE, Plan, measured};
 use crate::collective::Collective;
 use crate::fabric::Network;
 use crate::fabric::credit::slowdown;
-use crate::spec::{RoutingSpec, RunSpec, Selection};
+use crate::spec::{RoutingSpec, Selection};
 
 impl Plan {
     /// Remarks on options without effect.
-    pub(super) fn warn(&mut self, spec: &RunSpec, in_order: bool) {
+    pub(super) fn warn(&mut self) {
+        let (spec, in_order) = (&self.asked, self.in_order);
+        self.warnings.extend(self.explained(self.fidelity(), &self.why));
         let mut say = |given: bool, text: String| {
             if given {
                 self.warnings.push(text);
@@ -32,8 +34,9 @@ impl Plan {
         let random = |net: &Network| net.spec.routing.random();
         say(spec.seed != 0 && !self.fabric.networks.iter().any(random), idle("seed", "no network routes at random"));
         let unseen = if self.flow { ", which flows do not see" } else { "" };
-        let budget = spec.packet_budget != crate::spec::DEFAULT_PACKET_BUDGET && spec.fidelity != Selection::Auto;
-        say(budget, idle("packet_budget", "it decides for fidelity \"auto\" only"));
+        let budget = spec.budget_ns != crate::spec::DEFAULT_BUDGET_NS && spec.fidelity != Selection::Auto;
+        let why = "it decides for fidelity \"auto\", and among algorithms and protocols";
+        say(budget && self.chosen_by == NO_CHOICE, idle("budget", why));
         for net in &self.fabric.networks {
             for tier in 0..net.spec.links.len() {
                 let full = self.protocol.wire_bytes(net.spec.payload, net.spec.overhead);

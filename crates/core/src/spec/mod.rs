@@ -11,15 +11,17 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 mod names;
+mod pick;
 mod validate;
 pub use names::{Algorithm, Collective, Fidelity, LIBRARIES, Named, RoutingSpec, Selection, Table};
+pub use pick::Pick;
 pub use validate::{validate, validate_system};
 
 use crate::error::{Error, Result};
 use crate::units::{BitRate, Fs};
 
-/// Packet-hops that `auto` simulates as packets: two or three seconds on one core.
-pub const DEFAULT_PACKET_BUDGET: u64 = 30_000_000;
+/// Nanoseconds of a nominal core that `auto` spends on a run: 30 s.
+pub const DEFAULT_BUDGET_NS: u64 = 30_000_000_000;
 
 /// Everything that one simulation needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,7 +33,7 @@ pub struct RunSpec {
     pub collective: Collective,
     /// How they do it.
     #[serde(default)]
-    pub algorithm: Selection<Algorithm>,
+    pub algorithm: Pick,
     /// Bytes as in nccl-tests' size column for this collective.
     pub bytes: u64,
     /// Bytes of one element; chunks are cut at element borders.
@@ -61,9 +63,10 @@ pub struct RunSpec {
     /// How closely the run is looked at.
     #[serde(default)]
     pub fidelity: Selection<Fidelity>,
-    /// With `auto`: packet fidelity up to this many packet-hops.
+    /// Nanoseconds of a nominal core that choices left to the simulator may cost: an eighth at most for settling the algorithm, and
+    /// with `auto` fidelity a run by packets, or as fluids, that is predicted to take no longer.
     #[serde(default = "default_budget")]
-    pub packet_budget: u64,
+    pub budget_ns: u64,
     /// Seed of every random choice.
     #[serde(default)]
     pub seed: u64,
@@ -323,5 +326,5 @@ fn default_element() -> u32 {
     4
 }
 fn default_budget() -> u64 {
-    DEFAULT_PACKET_BUDGET
+    DEFAULT_BUDGET_NS
 }

@@ -1,19 +1,27 @@
 //! Choosing: which algorithm and protocol a communication library would take.
 //!
-//! **Model.** Every algorithm that can run the collective on these ranks, with every protocol that admits it, is predicted
-//! ([`crate::analytic`]); the least predicted time wins, ties by the order of [`Algorithm::ALL`] and of the stack's
-//! protocols. An algorithm or protocol that is named restricts the choice to it.
+//! **Model.** A [`Task`] says what can run at all; [`choose`] lists the offers and takes the cheapest; [`settle`] finds their prices
+//! by simulating those that may win; [`work`] says what a simulation costs before it is begun.
 //!
 //! Hierarchies and tori are offered where the ranks fill them in order: `levels` are the spans of the networks inside the
 //! ranks, `dims` those of the innermost torus if the ranks are exactly one copy of it.
 //!
-//! **Invariant.** The choice depends on the specification only. **Cost.** Algorithms x protocols predictions.
+//! **Invariant.** The choice depends on the specification only. **Cost.** Algorithms x protocols predictions, and the
+//! simulations that the budget allows.
 
-use serde::Serialize;
+mod choose;
+mod settle;
+mod work;
+
+pub use choose::{Candidate, Choice};
+pub use settle::{Basis, EVENT_NS, Purse};
+pub use work::Work;
+
+use std::sync::Arc;
 
 use crate::analytic::{Prediction, Scene, predict};
 use crate::collective::{Algorithm, Collective, Params, Placed, Schedule, build, inverse, valid_algorithms};
-use crate::control::{Control, Phase};
+use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::fabric::direct::Dimension;
 use crate::fabric::{Fabric, Shape};
@@ -50,37 +58,19 @@ pub struct Task<'a> {
     pub control: &'a Control,
 }
 
-/// An algorithm with a protocol: what it would cost, or why it cannot be.
-#[derive(Clone, Debug, Serialize)]
-pub struct Candidate {
-    /// Name of the algorithm.
-    pub algorithm: &'static str,
-    /// Name of the protocol; empty if the algorithm fails with any.
-    pub protocol: String,
-    /// True if it can run.
-    pub valid: bool,
-    /// Predicted time.
-    pub time_fs: Option<u64>,
-    /// Bottleneck of the prediction, or the reason why it cannot run.
-    pub reason: String,
-}
-
-/// A choice.
-#[derive(Debug)]
-pub struct Choice {
-    /// The algorithm.
-    pub algorithm: Algorithm,
-    /// The protocol.
-    pub protocol: ProtocolSpec,
-    /// The schedule.
-    pub schedule: Box<dyn Schedule>,
-    /// What it would cost.
-    pub prediction: Prediction,
-}
-
-impl Task<'_> {
+impl<'a> Task<'a> {
     fn ranks(&self) -> u32 {
         self.placement.len() as u32
+    }
+
+    /// The same with another number of lanes.
+    fn with_lanes(self, lanes: Option<u32>) -> Self {
+        Task { lanes, ..self }
+    }
+
+    /// The same with about so many bytes.
+    fn resized(self, bytes: u64) -> Self {
+        Task { bytes: self.collective.rounded_bytes(bytes, self.ranks(), self.element), ..self }
     }
 
     /// Ranks in the order in which an algorithm counts them: rings, trees and levels follow the machine, exchanges the
@@ -182,7 +172,7 @@ impl Task<'_> {
     ///
     /// # Errors
     /// [`Error::Algorithm`] with the reason and the algorithms that would be valid.
-    pub fn schedule(&self, algorithm: Algorithm) -> Result<Box<dyn Schedule>> {
+    pub fn schedule(&self, algorithm: Algorithm) -> Result<Arc<dyn Schedule>> {
         let order = self.order(algorithm);
         let params = self.params_in(algorithm, &order);
         let list = |in_network| {
@@ -204,7 +194,8 @@ impl Task<'_> {
             }
             other => other,
         })?;
-        Ok(if order.is_sorted() { schedule } else { Box::new(Placed::new(schedule, self.collective, order)) })
+        let placed = |schedule| Arc::new(Placed::new(schedule, self.collective, order.clone()));
+        Ok(if order.is_sorted() { Arc::from(schedule) } else { placed(schedule) })
     }
 
     /// Why a protocol does not go with an algorithm here.
@@ -220,123 +211,6 @@ impl Task<'_> {
     fn predict(&self, schedule: &dyn Schedule, protocol: &ProtocolSpec) -> Result<Prediction> {
         let Task { fabric, placement, root, seed, control, .. } = *self;
         predict(Scene { fabric, schedule, placement, protocol, root, seed, control })
-    }
-
-    /// Every algorithm with every protocol, cheapest first, those that cannot run last.
-    ///
-    /// # Errors
-    /// Those of [`Control::check`].
-    pub fn candidates(&self) -> Result<Vec<Candidate>> {
-        self.control.begin(Phase::Choosing)?;
-        let own = self.own();
-        let mut found = vec![];
-        for algorithm in Algorithm::ALL {
-            let schedule = match self.schedule(algorithm) {
-                Ok(schedule) => schedule,
-                Err(error) => {
-                    let reason = match error {
-                        Error::Algorithm { why, .. } => why,
-                        other => other.to_string(),
-                    };
-                    let (algorithm, protocol) = (algorithm.name(), String::new());
-                    found.push(Candidate { algorithm, protocol, valid: false, time_fs: None, reason });
-                    continue;
-                }
-            };
-            for protocol in &self.stack.protocols {
-                let (valid, time_fs, reason) = match self.refusal(algorithm, protocol) {
-                    Some(reason) => (false, None, reason),
-                    None => {
-                        let prediction = self.predict(&*schedule, protocol)?;
-                        let foreign = if own.contains(&algorithm) {
-                            String::new()
-                        } else {
-                            format!("; not one of {}'s own, so auto passes over it", self.stack.name)
-                        };
-                        (true, Some(prediction.time_fs), prediction.bottleneck() + &foreign)
-                    }
-                };
-                found.push(Candidate {
-                    algorithm: algorithm.name(),
-                    protocol: protocol.name.clone(),
-                    valid,
-                    time_fs,
-                    reason,
-                });
-            }
-        }
-        found.sort_by_key(|c| (!c.valid, c.time_fs));
-        Ok(found)
-    }
-
-    /// The best algorithm and protocol among those allowed (`None`: any algorithm).
-    ///
-    /// # Errors
-    /// Those of [`Task::schedule`] for a named algorithm; [`Error::Algorithm`] if nothing can run; [`Error::Spec`] if no
-    /// protocol admits what can.
-    pub fn choose(&self, algorithm: Option<Algorithm>) -> Result<Choice> {
-        self.control.begin(Phase::Choosing)?;
-        if let Some(algorithm) = algorithm {
-            return self.choose_among(&[algorithm]);
-        }
-        let own = self.own();
-        match self.choose_among(&own) {
-            Err(_) if own.len() < Algorithm::ALL.len() && !self.control.stopped() => self.choose_among(&Algorithm::ALL),
-            choice => choice,
-        }
-    }
-
-    /// The algorithms that the library has for this collective.
-    fn own(&self) -> Vec<Algorithm> {
-        self.stack.algorithms.get(&self.collective).map_or_else(|| Algorithm::ALL.to_vec(), Clone::clone)
-    }
-
-    fn choose_among(&self, wanted: &[Algorithm]) -> Result<Choice> {
-        let mut best: Option<Choice> = None;
-        let (mut refusals, mut last_error) = (vec![], None);
-        for &algorithm in wanted {
-            let schedule = match self.schedule(algorithm) {
-                Ok(schedule) => schedule,
-                Err(error) => {
-                    last_error = Some(error);
-                    continue;
-                }
-            };
-            let mut cheapest: Option<(Prediction, &ProtocolSpec)> = None;
-            for protocol in
-                self.stack.protocols.iter().filter(|p| self.stack.protocol == "auto" || p.name == self.stack.protocol)
-            {
-                if let Some(reason) = self.refusal(algorithm, protocol) {
-                    refusals.push(reason);
-                    continue;
-                }
-                let prediction = self.predict(&*schedule, protocol)?;
-                if cheapest.as_ref().is_none_or(|(p, _)| prediction.time_fs < p.time_fs) {
-                    cheapest = Some((prediction, protocol));
-                }
-            }
-            let Some((prediction, protocol)) = cheapest else {
-                continue;
-            };
-            if best.as_ref().is_none_or(|b| prediction.time_fs < b.prediction.time_fs) {
-                best = Some(Choice { algorithm, protocol: protocol.clone(), schedule, prediction });
-            }
-        }
-        refusals.dedup();
-        match (best, last_error) {
-            (Some(choice), _) => Ok(choice),
-            (None, _) if !refusals.is_empty() => {
-                let name = if let [one] = wanted { one.name() } else { "auto" };
-                let given = format!("{:?} with algorithm {name} and {} bytes", self.stack.protocol, self.bytes);
-                Err(Error::spec(
-                    "stack.protocol",
-                    given,
-                    format!("another protocol or algorithm: {}", refusals.join("; ")),
-                ))
-            }
-            (None, Some(error)) => Err(error),
-            (None, None) => Err(Error::Internal("no algorithm was looked at".into())),
-        }
     }
 }
 

@@ -4,6 +4,12 @@ use std::sync::LazyLock;
 
 use super::*;
 use crate::control::Control;
+use crate::spec::{Fidelity, Pick};
+
+/// Nothing is simulated.
+fn purse() -> Purse {
+    Purse { left_ns: 0, finest: Fidelity::Analytic, fold: true, skip: true }
+}
 
 fn stack(protocols: &str) -> StackSpec {
     serde_json::from_str(&format!(r#"{{"name": "s", "protocols": {protocols}}}"#)).unwrap()
@@ -53,9 +59,9 @@ const ONE: &str = r#"[{"name": "raw", "step_fs": [0, 0]}]"#;
 fn small_is_latency_and_large_is_bandwidth() {
     let (f, s) = (machine(8, None, false), stack(ONE));
     let placement: Vec<u32> = (0..8).collect();
-    let small = task(&f, &placement, &s, 64).choose(None).unwrap();
+    let small = task(&f, &placement, &s, 64).choose(Pick::Auto, &mut purse()).unwrap();
     assert_eq!(small.algorithm, Algorithm::Direct, "one hop");
-    let large = task(&f, &placement, &s, 1 << 30).choose(None).unwrap();
+    let large = task(&f, &placement, &s, 1 << 30).choose(Pick::Auto, &mut purse()).unwrap();
     assert_eq!(large.algorithm, Algorithm::TwoShot, "2(p-1)/p n in two hops");
 }
 
@@ -64,12 +70,12 @@ fn combining_switches_are_used_where_they_join_all() {
     let (f, s) = (machine(8, Some(32), true), stack(ONE));
     let placement: Vec<u32> = (0..32).collect();
     assert!(task(&f, &placement[..8], &s, 1 << 20).in_network());
-    let named = task(&f, &placement[..8], &s, 1 << 30).choose(Some(Algorithm::InNetwork)).unwrap();
+    let named = task(&f, &placement[..8], &s, 1 << 30).choose(Pick::Only(Algorithm::InNetwork), &mut purse()).unwrap();
     assert_eq!(named.algorithm, Algorithm::InNetwork);
     let wide = task(&f, &placement, &s, 1 << 20);
     assert!(!wide.in_network());
     assert_eq!(wide.params(Algorithm::Ring).levels, [8, 4]);
-    let error = wide.choose(Some(Algorithm::InNetwork)).unwrap_err();
+    let error = wide.choose(Pick::Only(Algorithm::InNetwork), &mut purse()).unwrap_err();
     assert!(error.code() == "algorithm" && error.to_string().contains("hierarchical"), "{error}");
     // ranks of one unit are a flat group, in any order
     let params = |placement: &[u32]| {
@@ -93,17 +99,20 @@ fn protocols_are_restricted() {
         r#"[{"name": "fast", "step_fs": [0, 0], "wire_num": 2, "wire_den": 1, "max_bytes": 65536},
             {"name": "wide", "step_fs": [5000000000, 0], "algorithms": ["ring"]}]"#,
     );
-    assert_eq!(task(&f, &placement, &s, 1024).choose(Some(Algorithm::Ring)).unwrap().protocol.name, "fast");
-    assert_eq!(task(&f, &placement, &s, 1 << 20).choose(None).unwrap().algorithm, Algorithm::Ring);
-    let error = task(&f, &placement, &s, 1 << 20).choose(Some(Algorithm::TwoShot)).unwrap_err();
+    assert_eq!(
+        task(&f, &placement, &s, 1024).choose(Pick::Only(Algorithm::Ring), &mut purse()).unwrap().protocol.name,
+        "fast"
+    );
+    assert_eq!(task(&f, &placement, &s, 1 << 20).choose(Pick::Auto, &mut purse()).unwrap().algorithm, Algorithm::Ring);
+    let error = task(&f, &placement, &s, 1 << 20).choose(Pick::Only(Algorithm::TwoShot), &mut purse()).unwrap_err();
     assert!(error.code() == "spec" && error.to_string().contains("at most 65536 bytes"), "{error}");
 
-    let rows = task(&f, &placement, &s, 1 << 20).candidates().unwrap();
-    assert!(rows[0].valid && rows[0].algorithm == "ring" && rows[0].protocol == "wide", "{:?}", rows[0]);
+    let rows = task(&f, &placement, &s, 1 << 20).candidates(Pick::Auto, &mut purse()).unwrap();
+    assert!(rows[0].valid && rows[0].algorithm == Algorithm::Ring && rows[0].protocol == "wide", "{:?}", rows[0]);
     assert!(rows[1..].iter().all(|r| !r.valid && !r.reason.is_empty()));
-    assert!(rows.iter().any(|r| r.algorithm == "torus_bucket" && r.reason.contains("torus")));
+    assert!(rows.iter().any(|r| r.algorithm == Algorithm::TorusBucket && r.reason.contains("torus")));
     // every algorithm once, and each protocol of those that can run
-    assert!(Algorithm::ALL.iter().all(|a| rows.iter().any(|r| r.algorithm == a.name())));
+    assert!(Algorithm::ALL.iter().all(|a| rows.iter().any(|r| r.algorithm == *a)));
 }
 
 #[test]
@@ -112,9 +121,9 @@ fn auto_takes_the_least_prediction() {
     let placement: Vec<u32> = (0..32).collect();
     for bytes in [64, 1 << 14, 1 << 20, 1 << 28] {
         let t = task(&f, &placement, &s, bytes);
-        let best = t.choose(None).unwrap();
-        let rows = t.candidates().unwrap();
+        let best = t.choose(Pick::Auto, &mut purse()).unwrap();
+        let rows = t.candidates(Pick::Auto, &mut purse()).unwrap();
         assert_eq!(rows[0].time_fs, Some(best.prediction.time_fs));
-        assert_eq!(rows[0].algorithm, best.algorithm.name());
+        assert_eq!(rows[0].algorithm, best.algorithm);
     }
 }

@@ -87,6 +87,8 @@ pub(super) struct Skipper<'a> {
     words: u64,
     refusal: Refusal,
     tally: Skipping,
+    /// Packets over links that all shards together would have simulated.
+    skipped: u64,
 }
 
 /// A look at the state: what it is for, the time of the state, and that of the one it is compared with, if it is.
@@ -124,6 +126,7 @@ impl<'a> Skipper<'a> {
             words: (shard.ports.len() * 8 + shard.endpoints.len() * 24) as u64,
             refusal: Refusal::Differs,
             tally: Skipping::default(),
+            skipped: 0,
         })
     }
 
@@ -211,6 +214,7 @@ impl<'a> Skipper<'a> {
             match decide(self.job, &self.moduli, meeting.verdicts(), self.limit.saturating_sub(now), period) {
                 Ok((periods, hops)) => {
                     self.budget.succeeded(hops, words);
+                    self.skipped = self.skipped.saturating_add(hops);
                     return self.jump(by_steps, shard, at, (period, periods), control);
                 }
                 Err(refusal) => {
@@ -271,6 +275,11 @@ impl<'a> Skipper<'a> {
         self.tally.packet_hops += hops;
         self.landed = by_steps;
         by
+    }
+
+    /// Packets over links that all shards together skipped.
+    pub(super) fn skipped(&self) -> u64 {
+        self.skipped
     }
 
     /// What this shard skipped, and bytes of memory.

@@ -1,0 +1,276 @@
+//! Which algorithm, protocol and number of lanes: what is offered, what each costs, and the least of them.
+//!
+//! **Model.** An offer is an algorithm that can run the collective on these ranks with a protocol that admits it. `auto` chooses among
+//! the stack's own algorithms, or all of them where the stack has none that can run; `best` among all of them, each with its usual
+//! number of lanes and with [`LANES`]. An algorithm or protocol that is named restricts the choice to it. Offers are priced by
+//! [`settle`], the least price wins.
+//!
+//! **Invariant.** The choice depends on the specification only. **Cost.** A prediction per offer, and what settling may spend.
+
+use std::sync::{Arc, OnceLock};
+
+use serde::Serialize;
+
+use super::Task;
+use super::settle::{Basis, Purse, settle};
+use crate::analytic::Prediction;
+use crate::collective::Schedule;
+use crate::control::Phase;
+use crate::error::{Error, Result};
+use crate::record::Record;
+use crate::spec::{Algorithm, Pick, ProtocolSpec};
+use crate::symmetry::Folding;
+use crate::units::Fs;
+
+/// Numbers of lanes that `best` tries beside the usual one.
+const LANES: [u32; 4] = [1, 2, 4, 8];
+
+/// An algorithm with a protocol: what it would cost, or why it cannot be.
+#[derive(Clone, Debug, Serialize)]
+pub struct Candidate {
+    /// The algorithm.
+    pub algorithm: Algorithm,
+    /// Name of the protocol; empty if the algorithm fails with any.
+    pub protocol: String,
+    /// Lanes, if not the usual number.
+    pub lanes: Option<u32>,
+    /// True if it can run.
+    pub valid: bool,
+    /// Its price: the simulated time if it was simulated, otherwise the predicted one.
+    pub time_fs: Option<Fs>,
+    /// How the price was found, in words; empty if it cannot run.
+    pub priced_by: String,
+    /// Time by the analytic model.
+    pub predicted_fs: Option<Fs>,
+    /// Bottleneck of the prediction, or the reason why it cannot run.
+    pub reason: String,
+}
+
+/// A choice.
+#[derive(Debug)]
+pub struct Choice {
+    /// The algorithm.
+    pub algorithm: Algorithm,
+    /// Lanes, if not the usual number.
+    pub lanes: Option<u32>,
+    /// The protocol.
+    pub protocol: ProtocolSpec,
+    /// The schedule.
+    pub schedule: Arc<dyn Schedule>,
+    /// What the analytic model says of it.
+    pub prediction: Prediction,
+    /// How its price was found.
+    pub basis: Basis,
+    /// What simulating it to its end left behind, if that was done.
+    pub record: Option<Record>,
+    /// How many offers there were.
+    pub offers: usize,
+}
+
+/// A schedule, and its symmetries once somebody asks for them.
+#[derive(Debug)]
+pub(super) struct Program {
+    pub(super) schedule: Arc<dyn Schedule>,
+    folding: OnceLock<Folding>,
+}
+
+impl Program {
+    pub(super) fn folding(&self, task: &Task, fold: bool) -> Result<&Folding> {
+        if let Some(folding) = self.folding.get() {
+            return Ok(folding);
+        }
+        let folding = Folding::new(task.fabric, &*self.schedule, task.placement, fold, task.control)?;
+        Ok(self.folding.get_or_init(|| folding))
+    }
+}
+
+/// An algorithm with a protocol that admits it, and its price.
+#[derive(Debug)]
+pub(super) struct Offer<'a> {
+    pub(super) algorithm: Algorithm,
+    pub(super) lanes: Option<u32>,
+    pub(super) protocol: &'a ProtocolSpec,
+    pub(super) program: Arc<Program>,
+    pub(super) prediction: Prediction,
+    pub(super) time_fs: Fs,
+    pub(super) basis: Basis,
+    pub(super) record: Option<Record>,
+    /// Why its simulation failed.
+    pub(super) error: Option<Error>,
+}
+
+/// What can be chosen from, and why other things cannot.
+#[derive(Default)]
+struct Market<'a> {
+    offers: Vec<Offer<'a>>,
+    /// Algorithms that cannot run.
+    errors: Vec<(Algorithm, Error)>,
+    /// Protocols that do not go with an algorithm.
+    refusals: Vec<(Algorithm, &'a ProtocolSpec, String)>,
+}
+
+impl<'a> Task<'a> {
+    /// Every algorithm with every protocol, cheapest first, those that cannot run last.
+    ///
+    /// # Errors
+    /// Those of [`crate::control::Control::check`]; [`Error::Memory`] from simulating candidates.
+    pub fn candidates(&self, pick: Pick, purse: &mut Purse) -> Result<Vec<Candidate>> {
+        self.control.begin(Phase::Choosing)?;
+        let own = self.own();
+        let (most, best) = (purse.left_ns, pick == Pick::Best);
+        let foreign: Vec<Algorithm> = Algorithm::ALL.into_iter().filter(|a| !own.contains(a)).collect();
+        // the stack's own are priced as they are when one of them is chosen; the others on a budget of their own
+        let mut parts = if best { vec![Algorithm::ALL.to_vec()] } else { vec![own.clone(), foreign] };
+        let mut found = vec![];
+        for part in parts.drain(..) {
+            purse.left_ns = most;
+            let mut market = self.market(&part, best, &|_| true)?;
+            settle(self, &mut market.offers, purse)?;
+            self.list(market, &own, &mut found);
+        }
+        found.sort_by_key(|c| (!c.valid, c.time_fs));
+        Ok(found)
+    }
+
+    fn list(&self, market: Market, own: &[Algorithm], found: &mut Vec<Candidate>) {
+        let invalid = |algorithm, protocol, reason| Candidate {
+            algorithm,
+            protocol,
+            lanes: None,
+            valid: false,
+            time_fs: None,
+            priced_by: String::new(),
+            predicted_fs: None,
+            reason,
+        };
+        for (algorithm, error) in market.errors {
+            let reason = match error {
+                Error::Algorithm { why, .. } => why,
+                other => other.to_string(),
+            };
+            found.push(invalid(algorithm, String::new(), reason));
+        }
+        for (algorithm, protocol, reason) in market.refusals {
+            found.push(invalid(algorithm, protocol.name.clone(), reason));
+        }
+        for offer in market.offers {
+            let protocol = offer.protocol.name.clone();
+            if let Some(error) = offer.error {
+                found.push(invalid(offer.algorithm, protocol, error.to_string()));
+                continue;
+            }
+            let mut reason = offer.prediction.bottleneck();
+            if !own.contains(&offer.algorithm) {
+                reason += &format!("; not one of {}'s own, so auto passes over it", self.stack.name);
+            }
+            found.push(Candidate {
+                algorithm: offer.algorithm,
+                protocol,
+                lanes: offer.lanes,
+                valid: true,
+                time_fs: Some(offer.time_fs),
+                priced_by: offer.basis.to_string(),
+                predicted_fs: Some(offer.prediction.time_fs),
+                reason,
+            });
+        }
+    }
+
+    /// The best algorithm, protocol and number of lanes among those allowed.
+    ///
+    /// # Errors
+    /// Those of [`Task::schedule`] for a named algorithm; [`Error::Algorithm`] if nothing can run; [`Error::Spec`] if no
+    /// protocol admits what can; if all candidates fail in simulation, the error of the one that was expected to be the fastest;
+    /// [`Error::Memory`] from simulating candidates; those of [`crate::control::Control::check`].
+    pub fn choose(&self, pick: Pick, purse: &mut Purse) -> Result<Choice> {
+        self.control.begin(Phase::Choosing)?;
+        let own = match pick {
+            Pick::Only(algorithm) => return self.choose_among(&[algorithm], false, purse),
+            Pick::Best => return self.choose_among(&Algorithm::ALL, true, purse),
+            Pick::Auto => self.own(),
+        };
+        if own.iter().any(|&algorithm| self.schedule(algorithm).is_ok())
+            && let choice = self.choose_among(&own, false, purse)
+            && (choice.is_ok() || self.control.stopped() || matches!(choice, Err(Error::Memory { .. })))
+        {
+            return choice;
+        }
+        self.choose_among(&Algorithm::ALL, false, purse)
+    }
+
+    /// The algorithms that the library has for this collective.
+    fn own(&self) -> Vec<Algorithm> {
+        self.stack.algorithms.get(&self.collective).map_or_else(|| Algorithm::ALL.to_vec(), Clone::clone)
+    }
+
+    fn market(&self, wanted: &[Algorithm], best: bool, admitted: &dyn Fn(&ProtocolSpec) -> bool) -> Result<Market<'a>> {
+        let mut market = Market::default();
+        for &algorithm in wanted {
+            let usual = match self.schedule(algorithm) {
+                Ok(schedule) => schedule,
+                Err(error) => {
+                    market.errors.push((algorithm, error));
+                    continue;
+                }
+            };
+            let lanes = usual.lanes();
+            let mut shapes = vec![(self.lanes, usual)];
+            if best && self.lanes.is_none() && self.placement.len() > 1 {
+                let other = |&n: &u32| Some((Some(n), self.with_lanes(Some(n)).schedule(algorithm).ok()?));
+                shapes.extend(LANES.iter().filter_map(other).filter(|(_, schedule)| schedule.lanes() != lanes));
+            }
+            for (lanes, schedule) in shapes {
+                let program = Arc::new(Program { schedule, folding: OnceLock::new() });
+                for protocol in self.stack.protocols.iter().filter(|protocol| admitted(protocol)) {
+                    if let Some(reason) = self.refusal(algorithm, protocol) {
+                        market.refusals.push((algorithm, protocol, reason));
+                        continue;
+                    }
+                    let prediction = self.predict(&*program.schedule, protocol)?;
+                    market.offers.push(Offer {
+                        algorithm,
+                        lanes,
+                        protocol,
+                        program: Arc::clone(&program),
+                        time_fs: prediction.time_fs,
+                        prediction,
+                        basis: Basis::Predicted,
+                        record: None,
+                        error: None,
+                    });
+                }
+            }
+        }
+        Ok(market)
+    }
+
+    fn choose_among(&self, wanted: &[Algorithm], best: bool, purse: &mut Purse) -> Result<Choice> {
+        let named = &self.stack.protocol;
+        let mut market = self.market(wanted, best, &|p| named == "auto" || p.name == *named)?;
+        settle(self, &mut market.offers, purse)?;
+        let offers = market.offers.len();
+        let (priced, failed): (Vec<Offer>, Vec<Offer>) = market.offers.into_iter().partition(|o| o.error.is_none());
+        // the first of equals
+        if let Some(Offer { algorithm, lanes, protocol, program, prediction, basis, record, .. }) =
+            priced.into_iter().min_by_key(|offer| offer.time_fs)
+        {
+            let (protocol, schedule) = (protocol.clone(), Arc::clone(&program.schedule));
+            return Ok(Choice { algorithm, lanes, protocol, schedule, prediction, basis, record, offers });
+        }
+        if let Some(error) = failed.into_iter().find_map(|offer| offer.error) {
+            return Err(error);
+        }
+        if !market.refusals.is_empty() {
+            let name = if let [one] = wanted { one.name() } else { "auto" };
+            let given = format!("{named:?} with algorithm {name} and {} bytes", self.bytes);
+            let mut reasons: Vec<String> = market.refusals.into_iter().map(|(.., reason)| reason).collect();
+            reasons.dedup();
+            let expected = format!("another protocol or algorithm: {}", reasons.join("; "));
+            return Err(Error::spec("stack.protocol", given, expected));
+        }
+        match market.errors.pop() {
+            Some((_, error)) => Err(error),
+            None => Err(Error::Internal("no algorithm was looked at".into())),
+        }
+    }
+}
