@@ -106,6 +106,7 @@ pub fn simulate(spec: &RunSpec, control: &Control) -> Result<Outcome> {
 /// # Errors
 /// [`Error::Schedule`] if it does not do what the collective asks for, and those of choosing.
 pub fn check_schedule(spec: &RunSpec, control: &Control) -> Result<String> {
+    allow(spec, control);
     let stage = Stage::new(spec, control)?;
     let choice = stage.task(spec, control).choose(spec.algorithm.named())?;
     let report = check(&*choice.schedule, &stage.task(spec, control).params(choice.algorithm), control)?;
@@ -120,6 +121,7 @@ pub fn check_schedule(spec: &RunSpec, control: &Control) -> Result<String> {
 /// # Errors
 /// Those of building the fabric, and of [`Control::check`].
 pub fn explain(spec: &RunSpec, control: &Control) -> Result<String> {
+    allow(spec, control);
     let candidates: Vec<Candidate> = Stage::new(spec, control)?.task(spec, control).candidates()?;
     json(&candidates)
 }
@@ -167,6 +169,13 @@ pub fn parse(text: &str, placement: Option<Vec<u32>>) -> Result<RunSpec> {
     spec.placement = Some(placement);
     validate(&spec)?;
     Ok(spec)
+}
+
+/// The caller's limit of memory, if there is one, instead of what the machine allows.
+fn allow(spec: &RunSpec, control: &Control) {
+    if spec.memory_limit.is_some() {
+        control.limit_memory(spec.memory_limit);
+    }
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Result<String> {
@@ -223,6 +232,7 @@ impl Plan {
     /// [`Error::Fabric`], [`Error::Unroutable`], [`Error::Algorithm`], [`Error::Spec`] for protocols that admit nothing,
     /// [`Error::Memory`], and those of [`Control::check`].
     pub fn new(spec: &RunSpec, control: &Control) -> Result<Self> {
+        allow(spec, control);
         let stage = Stage::new(spec, control)?;
         let choice = stage.task(spec, control).choose(spec.algorithm.named())?;
         let mut effective = spec.clone();

@@ -8,7 +8,8 @@
 //! **Invariant.** A schedule that passes gives the collective's result on any network that delivers every message, in any
 //! order; lanes cannot disturb each other, since they share no block.
 //!
-//! **Cost.** Time and memory O(ranks * blocks * ranks / 64): fine for hundreds of ranks; refused above [`MAX_RANKS`].
+//! **Cost.** Time and memory O(ranks * blocks * ranks / 64): fine for hundreds of ranks; refused above [`MAX_RANKS`]. The
+//! sets that are kept are counted, and more than [`Control::memory_limit`] allows is an error.
 //!
 //! **Limits.** Values are sets: a reduction is taken to be commutative and associative.
 
@@ -21,6 +22,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Most ranks that are checked.
 pub(super) const MAX_RANKS: u32 = 4096;
+/// Bytes of a set besides its members: its place in a map or list, and what an allocation rounds up to.
+const SET: u64 = 80;
 /// Most messages that are looked through to tell who should have sent one.
 const SEARCH: u32 = 1 << 20;
 
@@ -102,6 +105,9 @@ struct Run<'a> {
     sums: BTreeMap<(Option<u32>, u32), Sum>,
     ready: VecDeque<u32>,
     seen: BTreeSet<Block>,
+    /// Sets that are kept, and bytes of each.
+    sets: u64,
+    set_bytes: u64,
     control: &'a Control,
 }
 
@@ -118,6 +124,8 @@ impl<'a> Run<'a> {
             sums: BTreeMap::new(),
             ready: ranks.collect(),
             seen: BTreeSet::new(),
+            sets: 0,
+            set_bytes: 8 * u64::from(schedule.ranks().div_ceil(64)) + SET,
             control,
         }
     }
@@ -166,11 +174,12 @@ impl<'a> Run<'a> {
         if load.bytes != expected.bytes {
             return Err(format!("{place} announces {} bytes and gets {}", expected.bytes, load.bytes));
         }
+        self.sets = self.sets.saturating_sub(load.values.len() as u64);
         for (block, value) in load.values {
             let old = self.value(rank, block);
             let new = if expected.reduce { add(old, &value) } else { store(old, value) };
             let new = new.map_err(|e| format!("{place}: block {block}: {e}"))?;
-            self.holds[rank as usize].insert(block, new);
+            self.sets += u64::from(self.holds[rank as usize].insert(block, new).is_none());
         }
         self.at[rank as usize] = (step + 1, false);
         Ok(true)
@@ -240,6 +249,11 @@ impl<'a> Run<'a> {
     }
 
     fn deliver(&mut self, to: u32, step: u32, bytes: u64, values: Vec<(Block, Ranks)>) -> Found {
+        self.sets += values.len() as u64;
+        let hint = "take fewer ranks, or allow more with memory_limit";
+        if let Err(error) = self.control.need("the symbolic check", self.sets * self.set_bytes, hint) {
+            self.control.fail(error);
+        }
         if self.control.stopped() {
             return Err("it was stopped".into());
         }

@@ -123,7 +123,7 @@ impl Plan {
                 limit: format!("{} packets; use fidelity \"flow\" or \"analytic\"", u32::MAX),
             });
         }
-        let (Some(available), true) = (spec.memory_limit, self.packet || self.flow) else {
+        let (Some(available), true) = (control.memory_limit(), self.packet || self.flow) else {
             return Ok(());
         };
         let needed = self.memory_bytes();
