@@ -92,3 +92,89 @@ def test_progress_is_reported() -> None:
     )
     assert seen
     assert [s[0] for s in seen] == sorted(s[0] for s in seen)
+
+
+BIG = """
+import os, signal, sys, threading, time
+import supernode as sn
+from supernode.errors import SupernodeError
+
+big = sn.System("d").scale_up(count=83_232, fabric=sn.Dragonfly(terminals=12, bandwidth="25 GB/s", latency="300 ns"))
+work = {
+    "planning": lambda: sn.send_recv(big, size="1 MiB", fidelity="packet"),
+    "inventory": lambda: sn.inventory(big),
+    "edges": lambda: sn.edges(big),
+    "explain": lambda: sn.explain("atlas960-supercluster", "all_reduce", size="1 GiB"),
+    "check": lambda: sn.schedule("all_reduce", ranks=1024, algorithm="ring", size="1 GiB", lanes=4).check(),
+}[sys.argv[1]]
+sent = []
+
+def fire():
+    time.sleep(float(sys.argv[2]))
+    sent.append(time.process_time())
+    os.kill(os.getpid(), signal.SIGINT)
+
+thread = threading.Thread(target=fire)
+try:
+    thread.start()
+    work()
+    thread.join()
+    print("finished 0")
+except KeyboardInterrupt:
+    print(f"stopped {time.process_time() - sent[0]}")
+"""
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.4])
+@pytest.mark.parametrize("work", ["planning", "inventory", "edges", "explain", "check"])
+def test_ctrl_c_stops_whatever_is_under_way(work: str, seconds: float) -> None:
+    command = [sys.executable, "-c", BIG, work, str(seconds)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=120, check=True)
+    word, cpu_s = done.stdout.split()
+    assert word in {"stopped", "finished"}
+    # 0.2 s are aimed at; a machine with other work stretches what one look takes
+    assert float(cpu_s) < 0.4
+
+
+def test_planning_keeps_to_a_wall_clock_limit_and_says_what_was_under_way() -> None:
+    big = sn.System("d").scale_up(
+        count=83_232, fabric=sn.Dragonfly(terminals=12, bandwidth="25 GB/s", latency="300 ns")
+    )
+    with pytest.raises(SimulationTimeout, match=r"while \w+ the \w+, at 0 ns.*wall-clock timeout of 0\.05 s reached"):
+        sn.send_recv(big, size="1 MiB", fidelity="packet", timeout=0.05)
+    slow = sn.schedule("all_reduce", ranks=1024, algorithm="ring", size="1 GiB", lanes=4, timeout=0.1)
+    with pytest.raises(SimulationTimeout, match="while proving the schedule"):
+        slow.check()
+    with pytest.raises(SimulationTimeout, match=r"wall-clock timeout of 0\.05 s"):
+        sn.explain("atlas960-supercluster", "all_reduce", size="1 GiB", timeout=0.05)
+
+
+def test_an_exception_of_the_progress_function_ends_the_run() -> None:
+    def refuse(*_: int) -> None:
+        raise LookupError("enough")
+
+    with pytest.raises(LookupError, match="enough"):
+        sn.all_to_all(star(64, payload=256), size="4 GiB", fidelity="packet", skip=False, progress=refuse)
+
+
+def test_a_token_stops_a_run_on_another_thread() -> None:
+    from supernode import core
+    from supernode.plan import make_plan
+    from supernode.spec import encode
+
+    token, found = core.CancelToken(), list[str]()
+    plan = make_plan(star(64, payload=256), "all_to_all", "4 GiB", {"fidelity": "packet", "skip": False})
+
+    def work() -> None:
+        try:
+            core.simulate(encode(plan.spec), cancel=token)
+        except KeyboardInterrupt as error:
+            found.append(str(error))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    time.sleep(0.3)
+    token.cancel()
+    thread.join(timeout=10)
+    assert len(found) == 1
+    assert found[0].startswith("interrupted while")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import polars as pl
@@ -79,3 +81,42 @@ def test_levels_are_the_links_summed_up() -> None:
     assert alone.tables() == ["summary", "levels"]
     assert alone.levels.equals(result.levels)
     assert alone.bottleneck == result.bottleneck
+
+
+CRAMPED = """
+import sys
+import supernode as sn
+from supernode.errors import MemoryLimitError, SupernodeError
+
+work = {
+    "packets": lambda: sn.all_to_all(
+        "cloudmatrix384-cluster", size="1 GiB", fidelity="packet", ranks=20000, fold=False
+    ),
+    "flows": lambda: sn.all_to_all("cloudmatrix384-cluster", size="1 GiB", fidelity="flow", ranks=20000),
+    "small": lambda: sn.all_reduce("nvl72", size="1 MiB", threads=2, fidelity="packet"),
+}[sys.argv[1]]
+try:
+    print("ran", work().ranks)
+except MemoryLimitError as error:
+    print("refused", error)
+"""
+
+
+@pytest.mark.parametrize("kib", [1_200_000, 2_000_000, 4_000_000])
+@pytest.mark.parametrize("work", ["packets", "flows", "small"])
+def test_a_limit_of_address_space_is_an_error_and_no_abort(work: str, kib: int) -> None:
+    command = ["bash", "-c", f'ulimit -v {kib}; exec "$0" "$@"', sys.executable, "-c", CRAMPED, work]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
+    assert done.stdout.startswith(("refused", "ran"))
+    assert work != "small" or done.stdout == "ran 72\n"
+    assert work == "small" or kib > 2_000_000 or done.stdout.startswith("refused")
+
+
+def test_the_symbolic_check_keeps_to_a_limit() -> None:
+    # 64 ranks end with 64 blocks each: 64 x 64 sets of 8 + 80 bytes
+    needed = 64 * 64 * 88
+    options: dict[str, Any] = {"ranks": 64, "algorithm": "ring", "size": "64 KiB"}
+    assert sn.schedule("all_gather", memory_limit=2 * needed, **options).check().messages == 64 * 63
+    with pytest.raises(MemoryLimitError, match=f"the symbolic check.* {needed // 2} are allowed"):
+        sn.schedule("all_gather", memory_limit=needed // 2, **options).check()

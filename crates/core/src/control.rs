@@ -1,15 +1,17 @@
-//! What a caller shares with work that is under way: a request to stop, the phase of the work, and its progress.
+//! What a caller shares with work that is under way: a request to stop, the memory that it may take, its phase and progress.
 //!
-//! **Model.** The caller sets one of two requests: [`Control::cancel`] (the user asked) or [`Control::expire`] (a wall-clock
-//! limit was reached). Every loop that can take longer than some milliseconds polls it with [`Control::check`] and gives the
-//! error up to its caller. The core reads no clock: who watches the time is the caller.
+//! **Model.** Work stops for one of three reasons: [`Control::cancel`] (the user asked), [`Control::expire`] (a wall-clock
+//! limit was reached) and [`Control::fail`] (it cannot go on, for lack of memory as a rule). Every loop that can take longer
+//! than some milliseconds polls with [`Control::check`] and gives the error up to its caller. The core reads no clock and
+//! no counters of the operating system: who watches those is the caller. Whoever is about to take much memory asks
+//! [`Control::need`] first, and takes it with [`filled`] or [`reserved`], which fail instead of ending the process.
 //!
-//! **Invariant.** A request that never comes changes no result. The first request counts; later ones are ignored.
+//! **Invariant.** A request that never comes changes no result. The first reason counts; later ones are ignored.
 //!
 //! **Cost.** A poll is one relaxed load of a word that hardly ever changes. **Limits.** Work stops at its next poll, not at once.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
 use crate::units::Fs;
@@ -71,13 +73,22 @@ impl Phase {
     }
 }
 
+/// Why work stops.
+#[derive(Debug)]
+enum Reason {
+    Cancelled,
+    /// The wall-clock limit, in words.
+    Expired(String),
+    Failed(Error),
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Control {
-    /// 0: go on; 1: the user asked to stop; 2: the wall-clock limit was reached.
-    stop: AtomicU8,
-    /// The wall-clock limit in words, once it was reached.
-    limit: OnceLock<String>,
+    stop: AtomicBool,
+    reason: OnceLock<Reason>,
+    /// Bytes that the work may take; 0 is no limit.
+    memory: AtomicU64,
     /// Index of a [`Phase`].
     phase: AtomicU8,
     /// Payload bytes delivered so far.
@@ -93,25 +104,57 @@ pub struct Control {
 impl Control {
     /// Asks the work to stop with [`Error::Interrupted`].
     pub fn cancel(&self) {
-        let _ = self.stop.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed);
+        self.stop(Reason::Cancelled);
     }
 
     /// Asks the work to stop with [`Error::Timeout`]; the limit in words, such as "wall-clock timeout of 1 s".
     pub fn expire(&self, limit: String) {
-        let _ = self.limit.set(limit);
-        let _ = self.stop.compare_exchange(0, 2, Ordering::Relaxed, Ordering::Relaxed);
+        self.stop(Reason::Expired(limit));
+    }
+
+    /// Stops the work, all of its threads, with an error that one of them or the caller met.
+    pub fn fail(&self, error: Error) {
+        self.stop(Reason::Failed(error));
+    }
+
+    fn stop(&self, reason: Reason) {
+        self.reason.get_or_init(|| reason);
+        self.stop.store(true, Ordering::Release);
+    }
+
+    /// Says how many bytes the work may take; `None`: any.
+    pub fn limit_memory(&self, bytes: Option<u64>) {
+        self.memory.store(bytes.map_or(0, |bytes| bytes.max(1)), Ordering::Relaxed);
+    }
+
+    /// Bytes that the work may take, if there is a limit.
+    pub fn memory_limit(&self) -> Option<u64> {
+        Some(self.memory.load(Ordering::Relaxed)).filter(|&bytes| bytes > 0)
+    }
+
+    /// Asks for memory before it is taken.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] if it is more than is allowed.
+    pub fn need(&self, what: &str, needed: u64, hint: &str) -> Result<()> {
+        match self.memory_limit() {
+            Some(available) if needed > available => {
+                Err(Error::Memory { what: what.into(), needed, available, hint: hint.into() })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// True once the work should stop.
     #[inline]
     pub fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed) != 0
+        self.stop.load(Ordering::Relaxed)
     }
 
     /// The poll of every long loop.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] or [`Error::Timeout`] once the work should stop.
+    /// [`Error::Interrupted`], [`Error::Timeout`] or what [`Control::fail`] was given, once the work should stop.
     #[inline]
     pub fn check(&self) -> Result<()> {
         if self.stopped() { Err(self.error()) } else { Ok(()) }
@@ -121,9 +164,10 @@ impl Control {
     #[cold]
     pub fn error(&self) -> Error {
         let (phase, time_ns) = (self.phase().words(), self.now_fs.load(Ordering::Relaxed) / 1_000_000);
-        match self.stop.load(Ordering::Relaxed) {
-            2 => Error::Timeout { phase, time_ns, limit: self.limit.get().cloned().unwrap_or_default() },
-            _ => Error::Interrupted { phase, time_ns },
+        match self.reason.get() {
+            Some(Reason::Expired(limit)) => Error::Timeout { phase, time_ns, limit: limit.clone() },
+            Some(Reason::Failed(error)) => error.clone(),
+            Some(Reason::Cancelled) | None => Error::Interrupted { phase, time_ns },
         }
     }
 
@@ -147,6 +191,32 @@ impl Control {
     pub fn phase(&self) -> Phase {
         Phase::ALL[usize::from(self.phase.load(Ordering::Relaxed)) % Phase::ALL.len()]
     }
+}
+
+/// So many equal values, or an error where the operating system gives no memory for them.
+///
+/// # Errors
+/// [`Error::Memory`].
+pub fn filled<T: Clone>(what: &str, len: usize, value: T) -> Result<Vec<T>> {
+    let mut list = reserved(what, len)?;
+    list.resize(len, value);
+    Ok(list)
+}
+
+/// An empty list with room for so many values, or an error where the operating system gives no memory for them.
+///
+/// # Errors
+/// [`Error::Memory`].
+pub fn reserved<T>(what: &str, len: usize) -> Result<Vec<T>> {
+    let mut list = Vec::new();
+    list.try_reserve_exact(len).map_err(|_| refused(what, (len as u64).saturating_mul(size_of::<T>() as u64)))?;
+    Ok(list)
+}
+
+/// The error where the operating system gives no more memory.
+pub fn refused(what: &str, needed: u64) -> Error {
+    let hint = "the operating system gives no more: take a smaller system, or allow the process more".into();
+    Error::Memory { what: what.into(), needed, available: 0, hint }
 }
 
 #[cfg(test)]
@@ -175,5 +245,22 @@ mod tests {
         other.cancel();
         other.expire("never".into());
         assert!(matches!(other.check(), Err(Error::Interrupted { phase: "reading the specification", time_ns: 0 })));
+    }
+
+    #[test]
+    fn memory_is_asked_for_and_refused() {
+        let control = Control::default();
+        assert_eq!((control.need("a table", u64::MAX, "less"), control.memory_limit()), (Ok(()), None));
+        control.limit_memory(Some(1000));
+        assert_eq!(control.need("a table", 1000, "less"), Ok(()));
+        let error = control.need("a table", 1001, "less").unwrap_err();
+        assert_eq!(error.to_string(), "a table needs about 1001 bytes, 1000 are allowed; less");
+        control.fail(error.clone());
+        control.cancel();
+        assert_eq!(control.check(), Err(error));
+        // nobody has so much
+        assert!(matches!(filled("a list", usize::MAX / 2, 0u8), Err(Error::Memory { .. })));
+        assert!(matches!(reserved::<u64>("a list", usize::MAX), Err(Error::Memory { needed: u64::MAX, .. })));
+        assert_eq!(filled("a list", 3, 7), Ok(vec![7, 7, 7]));
     }
 }

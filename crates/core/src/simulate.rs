@@ -123,12 +123,13 @@ pub fn simulate(spec: &RunSpec, control: &Control) -> Result<Outcome> {
 /// [`Error::Schedule`] if it does not do what the collective asks for, [`Error::Memory`] if that takes more than the
 /// specification allows, and those of choosing.
 pub fn check_schedule(spec: &RunSpec, control: &Control) -> Result<String> {
+    allow(spec, control);
     let stage = Stage::new(spec, control)?;
     let choice = stage.task(spec, control).choose(spec.algorithm, &mut purse(spec))?;
     let task = Task { lanes: choice.lanes, ..stage.task(spec, control) };
     // parts are counted in the order of the machine; the collective's root is a rank
     let params = Params { root: spec.root, ..task.params(choice.algorithm) };
-    let report = check_within(&*choice.schedule, &params, spec.memory_limit, control)?;
+    let report = check_within(&*choice.schedule, &params, control.memory_limit(), control)?;
     json(&serde_json::json!({
         "algorithm": choice.algorithm.name(), "messages": report.messages, "bytes": report.bytes,
         "steps": report.max_steps, "lanes": report.lanes,
@@ -140,6 +141,7 @@ pub fn check_schedule(spec: &RunSpec, control: &Control) -> Result<String> {
 /// # Errors
 /// Those of building the fabric, of simulating candidates, and of [`Control::check`].
 pub fn explain(spec: &RunSpec, control: &Control) -> Result<String> {
+    allow(spec, control);
     let candidates: Vec<Candidate> =
         Stage::new(spec, control)?.task(spec, control).candidates(spec.algorithm, &mut purse(spec))?;
     json(&candidates)
@@ -188,6 +190,13 @@ pub fn parse(text: &str, placement: Option<Vec<u32>>) -> Result<RunSpec> {
     spec.placement = Some(placement);
     validate(&spec)?;
     Ok(spec)
+}
+
+/// The caller's limit of memory, if there is one, instead of what the machine allows.
+fn allow(spec: &RunSpec, control: &Control) {
+    if spec.memory_limit.is_some() {
+        control.limit_memory(spec.memory_limit);
+    }
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Result<String> {
@@ -250,6 +259,7 @@ impl Plan {
     /// [`Error::Fabric`], [`Error::Unroutable`], [`Error::Algorithm`], [`Error::Spec`] for protocols that admit nothing,
     /// [`Error::Memory`], those of candidates if all fail in simulation, and those of [`Control::check`].
     pub fn new(spec: &RunSpec, control: &Control) -> Result<Self> {
+        allow(spec, control);
         let stage = Stage::new(spec, control)?;
         let choice = stage.task(spec, control).choose(spec.algorithm, &mut purse(spec))?;
         let mut effective = spec.clone();

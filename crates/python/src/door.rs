@@ -2,8 +2,8 @@
 //!
 //! **Model.** The caller releases the interpreter lock and waits for the worker. Every [`POLL`] it looks for signals (which
 //! Python delivers to the main thread only), for its cancel token and at its deadline, and, every [`REPORT`], calls the
-//! progress function. Any of them stops the work through its [`Control`]; the worker is always waited for, so nothing
-//! outlives the call.
+//! progress function and looks whether the process's limits of memory are nearly reached. Any of them stops the work through
+//! its [`Control`]; the worker is always waited for, so nothing outlives the call.
 //!
 //! **Invariant.** A panic becomes an `InternalError`; an exception raised by a signal handler or by the progress function
 //! is what the caller sees. Work that ended before it could be stopped gives its result.
@@ -16,15 +16,18 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
-use supernode_core::control::Control;
+use supernode_core::control::{Control, refused};
 use supernode_core::error::{Error, Result};
 
-use crate::errors;
+use crate::{errors, memory};
 
 /// Time between two looks at signals, cancel tokens and the deadline.
 const POLL: Duration = Duration::from_millis(20);
 /// Time between two calls of the progress function.
 const REPORT: Duration = Duration::from_millis(100);
+
+/// Bytes of the worker's stack, for the error where it cannot be had.
+const STACK: u64 = 2 << 20;
 
 /// Who wants to know, and who may stop it.
 #[derive(Default)]
@@ -44,12 +47,18 @@ where
     F: FnOnce(&Control) -> Result<T> + Send,
 {
     let control = Control::default();
+    // work too large for the machine is an error and not the end of the interpreter
+    control.limit_memory(memory::allowed());
     let (send, mut receive) = channel();
     #[allow(clippy::disallowed_methods)] // wall time is measured here and nowhere in the core
     let start = Instant::now();
     let (stopped, result) = std::thread::scope(|scope| {
         let inside = || {
             let result = catch_unwind(AssertUnwindSafe(|| work(&control))).unwrap_or_else(|panic| {
+                // a thread that ran out of memory in the middle of a run leaves it so
+                if let Some(error) = panic.downcast_ref::<Error>() {
+                    return Err(control.check().err().unwrap_or_else(|| error.clone()));
+                }
                 let text = panic.downcast_ref::<&str>().map(|s| (*s).to_string());
                 let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
                 Err(Error::Internal(text.unwrap_or_else(|| "a panic without a message".into())))
@@ -58,7 +67,7 @@ where
             let _ = send.send(result);
         };
         if let Err(error) = std::thread::Builder::new().name("supernode".into()).spawn_scoped(scope, inside) {
-            return (None, Err(Error::Internal(format!("no thread for the run: {error}"))));
+            return (None, Err(refused(&format!("a thread for the run ({error})"), STACK)));
         }
         let mut stopped: Option<PyErr> = None;
         let mut reported = start;
@@ -89,6 +98,10 @@ where
                 #[allow(clippy::disallowed_methods)] // as above
                 let now = Instant::now();
                 reported = now;
+                if let Some(left) = memory::exhausted() {
+                    let what = format!("the process has {left} bytes left of its limits (ulimit); the run");
+                    control.fail(refused(&what, memory::LAST));
+                }
                 said = report(py, watch, &control);
             }
             if let Err(exception) = said {

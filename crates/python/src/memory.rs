@@ -1,8 +1,9 @@
 //! Memory that a run may take if the caller sets no limit: 80 % of what is free.
 //!
-//! **Model.** Free is what the kernel calls available, or what the process's control group, or one of those around it,
-//! still allows, whichever is least: in a container the machine's own number promises memory that nobody may have. File
-//! caches that the kernel would drop count as free in both. **Limits.** Where nothing can be read (no Linux), there is no
+//! **Model.** Free is the least of three numbers. What the kernel calls available. What the process's control group, or one
+//! of those around it, still allows: in a container the machine's own number promises memory that nobody may have. What
+//! the process's own limits of address space and data (`ulimit -v`, `ulimit -d`) leave, less a [`RESERVE`] for the stacks
+//! and heaps of threads. File caches that the kernel would drop count as free in the first two. **Limits.** Where nothing can be read (no Linux), there is no
 //! limit; a file that makes no sense is passed over.
 
 use std::path::{Path, PathBuf};
@@ -10,6 +11,13 @@ use std::path::{Path, PathBuf};
 /// Where control groups are mounted, by version: the unified tree (alone, or beside the old one), and the old one's memory.
 const UNIFIED: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 const OLD: &str = "/sys/fs/cgroup/memory";
+
+/// Bytes of address space that are left for stacks and heaps of threads, and for the interpreter.
+const RESERVE: u64 = 128 << 20;
+/// A run is stopped where less than this is left of the process's own limits.
+pub(crate) const LAST: u64 = 48 << 20;
+/// Limits of the process, and what they are held against.
+const OWN: [(&str, &str); 2] = [("Max address space", "VmSize:"), ("Max data size", "VmData:")];
 
 /// Bytes that a run may take: 80 % of what is free.
 pub(crate) fn allowed() -> Option<u64> {
@@ -20,7 +28,31 @@ pub(crate) fn allowed() -> Option<u64> {
 pub(crate) fn free(read: &dyn Fn(&Path) -> Option<String>) -> Option<u64> {
     let machine = read(Path::new("/proc/meminfo")).and_then(|text| available(&text));
     let groups = read(Path::new("/proc/self/cgroup")).unwrap_or_default();
-    machine.into_iter().chain(groups.lines().flat_map(|line| group(line, read))).min()
+    let own = left(read).map(|bytes| bytes.saturating_sub(RESERVE));
+    machine.into_iter().chain(groups.lines().flat_map(|line| group(line, read))).chain(own).min()
+}
+
+/// Bytes left of the process's own limits, if that is nearly nothing: the next allocation may fail.
+pub(crate) fn exhausted() -> Option<u64> {
+    left(&|path| std::fs::read_to_string(path).ok()).filter(|&bytes| bytes < LAST)
+}
+
+/// Bytes that the process's own limits leave, if it has any.
+fn left(read: &dyn Fn(&Path) -> Option<String>) -> Option<u64> {
+    let limits = read(Path::new("/proc/self/limits"))?;
+    let most = |name: &str| {
+        // the soft limit comes first; "unlimited" is no number
+        limits.lines().find_map(|l| l.strip_prefix(name))?.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    if OWN.iter().all(|(name, _)| most(name).is_none()) {
+        return None;
+    }
+    let status = read(Path::new("/proc/self/status"))?;
+    let used = |name: &str| {
+        let line = status.lines().find_map(|l| l.strip_prefix(name))?;
+        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+    };
+    OWN.iter().filter_map(|(limit, size)| Some(most(limit)?.saturating_sub(used(size)?))).min()
 }
 
 /// `MemAvailable` of `/proc/meminfo`.

@@ -16,7 +16,6 @@ use supernode_core::results;
 use supernode_core::simulate::{self as core, Outcome, Plan};
 
 use crate::door::{self, Watch};
-use crate::memory;
 
 /// The result of one simulation.
 #[pyclass(frozen, module = "supernode._core")]
@@ -83,8 +82,11 @@ impl Run {
     #[pyo3(signature = (name, expand=false))]
     fn table<'py>(&self, py: Python<'py>, name: &str, expand: bool) -> PyResult<Bound<'py, PyAny>> {
         // a table too large for the machine is an error, like a run; by now less may be free than before the run
-        let limit = self.outcome.effective.memory_limit.or_else(memory::allowed);
-        let make = |control: &Control| results::table(&self.outcome, name, expand, limit, control);
+        let asked = self.outcome.effective.memory_limit;
+        let make = |control: &Control| {
+            let limit = asked.or_else(|| control.memory_limit());
+            results::table(&self.outcome, name, expand, limit, control)
+        };
         let (batch, _) = door::enter(py, &Watch::default(), make)?;
         let schema = batch.schema();
         PyTable::try_new(vec![batch], schema)?.into_pyarrow(py)
@@ -130,15 +132,10 @@ pub(crate) fn simulate(
     let placement = owned(placement);
     let watch = Watch { progress: progress.as_ref(), cancel: cancel.as_ref().map(|c| &*c.get().flag), timeout_s };
     let (outcome, wall_s) = door::enter(py, &watch, move |control| {
-        let mut spec = core::parse(&spec_json, placement)?;
-        let asked = spec.memory_limit;
-        // a run too large for the machine is an error and not the end of the interpreter
-        spec.memory_limit = asked.or_else(memory::allowed);
+        let spec = core::parse(&spec_json, placement)?;
         let plan = Plan::new(&spec, control)?;
         control.total_bytes.store(plan.expected_bytes(), Ordering::Relaxed);
-        let mut outcome = plan.run(control)?;
-        outcome.effective.memory_limit = asked;
-        Ok(outcome)
+        plan.run(control)
     })?;
     Ok(Run { outcome, wall_s })
 }
@@ -214,11 +211,7 @@ pub(crate) fn check_schedule(
     timeout_s: Option<f64>,
 ) -> PyResult<String> {
     let placement = owned(placement);
-    quick(py, timeout_s, move |control| {
-        let mut spec = core::parse(&spec_json, placement)?;
-        spec.memory_limit = spec.memory_limit.or_else(memory::allowed);
-        core::check_schedule(&spec, control)
-    })
+    quick(py, timeout_s, move |control| core::check_schedule(&core::parse(&spec_json, placement)?, control))
 }
 
 /// Every algorithm with every protocol as a JSON list.

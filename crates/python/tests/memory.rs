@@ -53,6 +53,25 @@ fn old_groups_count_too() {
 }
 
 #[test]
+fn the_process_has_limits_of_its_own() {
+    let limits = |address: &str, data: &str| {
+        format!(
+            "Limit  Soft Limit  Hard Limit  Units\nMax data size  {data}  unlimited  bytes\nMax address space  {address}  unlimited  bytes\n"
+        )
+    };
+    let status = ("/proc/self/status", "Name:\tx\nVmSize:\t  102400 kB\nVmData:\t  51200 kB\n");
+    let with =
+        |limits: &str| free(&[("/proc/meminfo", "MemAvailable: 8388608 kB"), ("/proc/self/limits", limits), status]);
+    // 1 GiB of address space, of which 100 MiB are in use and 128 MiB are kept back
+    assert_eq!(with(&limits("1073741824", "unlimited")), Some((1024 - 100 - 128) * MIB));
+    assert_eq!(with(&limits("1073741824", "536870912")), Some((512 - 50 - 128) * MIB));
+    assert_eq!(with(&limits("1048576", "unlimited")), Some(0));
+    assert_eq!(with(&limits("unlimited", "unlimited")), Some(8192 * MIB));
+    assert_eq!(with("Max address space"), Some(8192 * MIB));
+    assert!(memory::exhausted().is_none_or(|left| left < memory::LAST));
+}
+
+#[test]
 fn odd_files_are_passed_over() {
     let group = ("/proc/self/cgroup", "\n:\n::\n0::\n0::/../..//x\nmemory\n1:memory\n7:memory:\n");
     let odd = [

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use super::leg::{Costs, Leg};
 use crate::collective::{Schedule, Target};
-use crate::control::Control;
+use crate::control::{Control, filled};
 use crate::error::Result;
 
 /// What a lane of a rank waits for.
@@ -66,17 +66,17 @@ pub fn forward(costs: &Costs, schedule: &dyn Schedule, lanes: u32, control: &Con
         costs,
         schedule,
         lanes,
-        states: vec![State::default(); n * lanes as usize],
+        states: filled("states of ranks", n * lanes as usize, State::default())?,
         early: BTreeMap::new(),
         sums: BTreeMap::new(),
         order: BinaryHeap::new(),
         events: vec![],
         free: vec![],
         sequence: 0,
-        out_free: vec![0.0; n * ports],
-        in_free: vec![0.0; n * ports],
+        out_free: filled("ports of ranks", n * ports, 0.0)?,
+        in_free: filled("ports of ranks", n * ports, 0.0)?,
         apart: BTreeMap::new(),
-        memory_free: vec![0.0; n],
+        memory_free: filled("memories of ranks", n, 0.0)?,
         finish: 0.0,
     };
     for rank in 0..schedule.ranks() {

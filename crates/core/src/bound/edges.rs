@@ -4,7 +4,7 @@
 //! from either end. **Cost.** O(ports), so only for fabrics of at most [`MOST`] ports. **Limits.** HBM and hosts are no
 //! vertices.
 
-use crate::control::{Control, Phase};
+use crate::control::{Control, Phase, reserved};
 use crate::error::{Error, Result};
 use crate::fabric::{Fabric, Place, Shape};
 
@@ -50,7 +50,10 @@ pub fn list(fabric: &Fabric, control: &Control) -> Result<Vec<Edge>> {
             hint: "list a smaller system".into(),
         });
     }
-    let mut edges = Vec::with_capacity(total as usize);
+    // the rows, and the columns that they become
+    let needed = 2 * total * size_of::<Edge>() as u64;
+    control.need(&format!("a listing of {total} directed links"), needed, "list a smaller system")?;
+    let mut edges = reserved("a listing of links", total as usize)?;
     for vertex in 0..fabric.vertices() {
         control.check()?;
         for port in 0..fabric.ports(vertex) {

@@ -8,7 +8,8 @@
 //! **Invariant.** A schedule that passes gives the collective's result on any network that delivers every message, in any
 //! order; lanes cannot disturb each other, since they share no block.
 //!
-//! **Cost.** Time and memory O(ranks * blocks * ranks / 64): fine for hundreds of ranks; refused above [`MAX_RANKS`].
+//! **Cost.** Time and memory O(ranks * blocks * ranks / 64): fine for hundreds of ranks; refused above [`MAX_RANKS`]. The
+//! sets that are kept are counted, and more than [`Control::memory_limit`] allows is an error.
 //!
 //! **Limits.** Values are sets: a reduction is taken to be commutative and associative.
 

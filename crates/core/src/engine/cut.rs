@@ -149,7 +149,7 @@ mod tests {
             time_limit_fs: None,
             skip: false,
         };
-        let layout = Layout::new(&fabric, &protocol);
+        let layout = Layout::new(&fabric, &protocol, &Control::default()).unwrap();
         let seats = seats(&job, &layout);
         let cuts = cuts(&job, &layout, &seats, shards);
         assert!(cuts.len() == shards + 1 && cuts.is_sorted_by(|a, b| a < b));

@@ -6,6 +6,8 @@
 //!
 //! **Cost.** O(ports) once; 4 bytes a vertex and 12 a port beyond what the shards own.
 
+use crate::control::Control;
+use crate::error::Result;
 use crate::fabric::credit;
 use crate::fabric::{End, Fabric, Place, Shape, Vertex};
 use crate::routing::tree::TierRoute;
@@ -87,7 +89,10 @@ pub(super) struct Layout {
 
 impl Layout {
     /// All in one shard.
-    pub(super) fn new(fabric: &Fabric, protocol: &ProtocolSpec) -> Self {
+    ///
+    /// # Errors
+    /// Those of [`Control::check`].
+    pub(super) fn new(fabric: &Fabric, protocol: &ProtocolSpec, control: &Control) -> Result<Self> {
         let vertices = fabric.vertices();
         let (classes, first_class) = classes(fabric, protocol);
         let mut kinds = vec![];
@@ -126,6 +131,7 @@ impl Layout {
         let mut order: Vec<(u64, Vertex)> = Vec::with_capacity(vertices as usize);
         let mut place_nodes = Vec::with_capacity(vertices as usize);
         for vertex in 0..vertices {
+            control.check()?;
             let (key, node) = match fabric.place(vertex) {
                 Place::Accelerator(a) => (u64::from(a) << 20, Node::Accelerator),
                 Place::Switch { network, copy, plane, index } => {
@@ -179,6 +185,7 @@ impl Layout {
         let mut peer = Vec::with_capacity(ports as usize);
         let mut class = Vec::with_capacity(ports as usize);
         for (i, &v) in vertex.iter().enumerate() {
+            control.check()?;
             for port in 0..first_port[i + 1] - first_port[i] {
                 match fabric.peer(v, port) {
                     Some(End { vertex: far, port, network, tier }) => {
@@ -194,7 +201,7 @@ impl Layout {
         }
         let window = classes.iter().map(|c| c.latency).min().unwrap_or(NEVER);
         let cuts = vec![0, vertices];
-        Self { vertex, lp, first_port, peer, class, classes, kinds, nodes, cuts, window }
+        Ok(Self { vertex, lp, first_port, peer, class, classes, kinds, nodes, cuts, window })
     }
 
     /// LP that owns a port.

@@ -7,6 +7,7 @@
 //! **Limits.** 2^32 entries in all.
 
 use super::prefetch::prefetch;
+use crate::control::refused;
 
 /// Handle of one queue.
 #[derive(Clone, Copy, Debug, Default)]
@@ -182,6 +183,7 @@ impl<T: Copy + Default> Rings<T> {
             Some(offset) => offset,
             None => {
                 let offset = self.data.len();
+                self.reserve(cap as usize);
                 self.data.resize(offset + cap as usize, T::default());
                 offset as u32
             }
@@ -193,6 +195,15 @@ impl<T: Copy + Default> Rings<T> {
             self.free[ring.cap.trailing_zeros() as usize].push(ring.offset);
         }
         *ring = Ring { offset, head: 0, len: ring.len, cap };
+    }
+
+    /// Makes room at the end. Where the operating system gives none, nothing can go on in this shard: the run is left as
+    /// by a panic, with the error that its caller sees.
+    fn reserve(&mut self, more: usize) {
+        if self.data.try_reserve(more).or_else(|_| self.data.try_reserve_exact(more)).is_err() {
+            let bytes = (self.data.len() + more) as u64 * size_of::<T>() as u64;
+            std::panic::resume_unwind(Box::new(refused("packets under way", bytes)));
+        }
     }
 
     /// Bytes allocated.

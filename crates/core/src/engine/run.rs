@@ -21,19 +21,19 @@ pub(super) fn run(job: &Job, control: &Control, cap: Cap) -> Result<Option<Recor
     job.simulated().prepare(control)?;
     let paths = Paths::new(job)?;
     let threads = if matches!(cap, Cap::Simulated { .. }) { 1 } else { threads(job) };
-    let mut layout = Layout::new(job.simulated(), job.protocol);
+    let mut layout = Layout::new(job.simulated(), job.protocol, control)?;
     check_rates(job, &layout)?;
     let seats = cut::seats(job, &layout);
     layout.cuts = cut::cuts(job, &layout, &seats, cut::shards(&layout, threads));
     let limit = job.time_limit_fs.unwrap_or(MAX_TIME_FS).min(MAX_TIME_FS);
     let make = |id: usize| {
-        let shard = seated(Shard::new(job, &layout, &paths, id), &seats);
+        let shard = seated(Shard::new(job, &layout, &paths, id, control)?, &seats, control)?;
         let skipper = Skipper::new(job, &shard, id, layout.window, limit);
-        Member::new(shard, skipper, id)
+        Ok(Member::new(shard, skipper, id))
     };
+    let members: Vec<Member> = side_by_side(layout.cuts.len() - 1, threads, make).into_iter().collect::<Result<_>>()?;
     control.begin(Phase::Simulating)?;
-    let team =
-        Team::new(side_by_side(layout.cuts.len() - 1, threads, make), threads, (layout.window, limit, cap), control);
+    let team = Team::new(members, threads, (layout.window, limit, cap), control);
     let (end, windows) = team.run();
     let (mut skipping, mut images) = (untried(job), 0);
     let mut shards = vec![];
@@ -63,7 +63,7 @@ pub(super) fn run(job: &Job, control: &Control, cap: Cap) -> Result<Option<Recor
         return Err(error);
     }
     let state_bytes = layout.bytes() + shards.iter().map(Shard::bytes).sum::<u64>() + images;
-    let mut record = tables::record(job, &layout, &mut shards);
+    let mut record = tables::record(job, &layout, &mut shards, control)?;
     if record.finish_fs > MAX_TIME_FS {
         return Err(clock(record.finish_fs));
     }
@@ -108,9 +108,10 @@ fn threads(job: &Job) -> usize {
 }
 
 /// Puts each rank of a shard on its accelerator.
-fn seated<'a>(mut shard: Shard<'a>, seats: &[Seat]) -> Shard<'a> {
+fn seated<'a>(mut shard: Shard<'a>, seats: &[Seat], control: &Control) -> Result<Shard<'a>> {
     let from = |lp: u32| seats.partition_point(|seat| seat.0 < lp);
     for &(lp, rank) in &seats[from(shard.first_lp)..from(shard.first_lp + shard.lps)] {
+        control.check()?;
         let local = lp - shard.first_lp;
         debug_assert_eq!(shard.endpoint_of[local as usize], UNPLUGGED);
         shard.endpoint_of[local as usize] = shard.endpoints.len() as u32;
@@ -118,19 +119,24 @@ fn seated<'a>(mut shard: Shard<'a>, seats: &[Seat]) -> Shard<'a> {
         shard.wake.lower(local, endpoint.next_start());
         shard.endpoints.push(endpoint);
     }
-    shard
+    Ok(shard)
 }
 
 /// The values for `0..count`, in order, made by several threads.
 pub(super) fn side_by_side<T: Send>(count: usize, threads: usize, make: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let part = |t: usize| (t * count / threads..(t + 1) * count / threads).map(&make).collect::<Vec<T>>();
     if threads == 1 {
-        return (0..count).map(make).collect();
+        return part(0);
     }
+    let part = &part;
     std::thread::scope(|scope| {
-        let part = |t: usize| t * count / threads;
-        let make = &make;
-        let parts: Vec<_> =
-            (0..threads).map(|t| scope.spawn(move || (part(t)..part(t + 1)).map(make).collect::<Vec<T>>())).collect();
-        parts.into_iter().flat_map(|p| p.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        let start = |t| (t, std::thread::Builder::new().spawn_scoped(scope, move || part(t)));
+        let parts: Vec<_> = (0..threads).map(start).collect();
+        let made = parts.into_iter().map(|(t, thread)| match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            // the part of a thread that cannot be started is done here
+            Err(_) => part(t),
+        });
+        made.flatten().collect()
     })
 }

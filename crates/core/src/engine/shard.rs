@@ -20,6 +20,8 @@ use super::scratch::Scratch;
 use super::sums::Sums;
 use super::wake::{BLOCK, Wake};
 use super::{Job, Paths};
+use crate::control::{Control, filled, reserved};
+use crate::error::Result;
 use crate::fabric::graph::CHANNELS;
 use crate::units::{Fs, NEVER};
 
@@ -123,7 +125,15 @@ pub(super) struct Shard<'a> {
 }
 
 impl<'a> Shard<'a> {
-    pub(super) fn new(job: &'a Job<'a>, layout: &'a Layout, paths: &'a Paths, id: usize) -> Self {
+    /// # Errors
+    /// Those of [`Control::check`].
+    pub(super) fn new(
+        job: &'a Job<'a>,
+        layout: &'a Layout,
+        paths: &'a Paths,
+        id: usize,
+        control: &Control,
+    ) -> Result<Self> {
         let (first_lp, end_lp) = (layout.cuts[id], layout.cuts[id + 1]);
         let lps = end_lp - first_lp;
         let (first_port, end_port) = (layout.first_port[first_lp as usize], layout.first_port[end_lp as usize]);
@@ -146,9 +156,9 @@ impl<'a> Shard<'a> {
             first_lp,
             lps,
             first_port,
-            ports: Vec::with_capacity(count),
+            ports: reserved("ports", count)?,
             fifos: vec![],
-            stats: vec![PortStats::default(); count],
+            stats: filled("counters of ports", count, PortStats::default())?,
             packets: Rings::new(16),
             credits: Rings::new(8),
             in_bits: vec![0; word as usize],
@@ -165,14 +175,15 @@ impl<'a> Shard<'a> {
             hops: 0,
             visits: 0,
         };
-        shard.plug();
-        shard
+        shard.plug(control)?;
+        Ok(shard)
     }
 
     /// Fills the port table and its FIFOs.
-    fn plug(&mut self) {
+    fn plug(&mut self, control: &Control) -> Result<()> {
         let mut fifo_count = 0;
         for lp in 0..self.lps {
+            control.check()?;
             let global = (self.first_lp + lp) as usize;
             let inside = !matches!(self.layout.nodes[global], Node::Switch { .. });
             for port in self.layout.first_port[global]..self.layout.first_port[global + 1] {
@@ -207,6 +218,7 @@ impl<'a> Shard<'a> {
             }
         }
         for i in 0..self.ports.len() {
+            control.check()?;
             let port = self.ports[i];
             if port.peer == UNPLUGGED {
                 continue;
@@ -218,13 +230,14 @@ impl<'a> Shard<'a> {
                 fifo_count - u32::from(self.layout.classes[port.class as usize].channels)
             };
         }
-        self.fifos = vec![Fifo::default(); fifo_count as usize];
+        self.fifos = filled("queues of ports", fifo_count as usize, Fifo::default())?;
         for port in &self.ports {
             let class = &self.layout.classes[port.class as usize];
             for channel in 0..u32::from(class.channels) {
                 self.fifos[(port.fifo + channel) as usize].available = class.buffer.unwrap_or(u64::MAX);
             }
         }
+        Ok(())
     }
 
     /// First port of an LP within this shard, and their number.

@@ -7,11 +7,16 @@ use super::Job;
 use super::endpoint::Endpoint;
 use super::layout::{Layout, UNPLUGGED};
 use super::shard::Shard;
+use crate::control::{Control, reserved};
+use crate::error::Result;
 use crate::record::{FlowRecord, Levels, LinkRecord, Record};
 use crate::symmetry::first_upward;
 
 /// Rows of a finished run; those of messages leave their shards.
-pub(super) fn record(job: &Job, layout: &Layout, shards: &mut [Shard]) -> Record {
+///
+/// # Errors
+/// Those of [`Control::check`].
+pub(super) fn record(job: &Job, layout: &Layout, shards: &mut [Shard], control: &Control) -> Result<Record> {
     let mut record = Record { multiplicity: job.folding.multiplicity(), ..Record::default() };
     for endpoint in shards.iter().flat_map(|s| &s.endpoints) {
         record.ranks.push(endpoint.stats);
@@ -23,9 +28,10 @@ pub(super) fn record(job: &Job, layout: &Layout, shards: &mut [Shard]) -> Record
     let mut levels = Levels::default();
     if job.record_links {
         // exactly as many as there can be: growing by doubling would take up to twice that
-        record.links.reserve_exact(shards.iter().map(|s| s.stats.len()).sum());
+        record.links = reserved("rows of links", shards.iter().map(|s| s.stats.len()).sum())?;
     }
     for vertex in 0..job.simulated().vertices() {
+        control.check()?;
         links_of(job, layout, shards, vertex, (&mut levels, &mut record.links));
     }
     record.levels = levels.finish(|network, tier| job.folding.link_multiplicity(network, tier));
@@ -34,7 +40,7 @@ pub(super) fn record(job: &Job, layout: &Layout, shards: &mut [Shard]) -> Record
     if job.record_flows {
         record.flows = flows(shards);
     }
-    record
+    Ok(record)
 }
 
 /// Counts the links that leave a vertex into their levels; a row each if links are recorded.

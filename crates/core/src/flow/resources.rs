@@ -13,7 +13,7 @@
 use super::check::checked;
 use super::detours::Detours;
 use super::graph::GraphSets;
-use crate::control::Control;
+use crate::control::{Control, refused};
 use crate::engine::Job;
 use crate::error::{Error, Result};
 use crate::fabric::clos::Clos;
@@ -99,7 +99,9 @@ impl Numbering {
         if first + count >= u64::from(u32::MAX) {
             return Err(too_many());
         }
-        self.capacity.resize((first + count) as usize, capacity);
+        let list = &mut self.capacity;
+        list.try_reserve(count as usize).map_err(|_| refused("the links of the fabric", 8 * (first + count)))?;
+        list.resize((first + count) as usize, capacity);
         Ok(first as u32)
     }
 }

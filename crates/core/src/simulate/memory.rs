@@ -136,7 +136,7 @@ impl Plan {
         if self.packet {
             self.countable()?;
         }
-        let (Some(available), true) = (self.asked.memory_limit, self.packet || self.flow) else {
+        let (Some(available), true) = (control.memory_limit(), self.packet || self.flow) else {
             return Ok(());
         };
         let needed = self.memory_bytes();

@@ -8,7 +8,7 @@
 //! same neighbours. **Limits.** Vertices that forward are at most 254 apart.
 
 use super::{Graph, NONE, NOWHERE, Refusal};
-use crate::control::Control;
+use crate::control::{Control, filled};
 use crate::error::Result as Checked;
 
 /// Two accelerators that are as far from everything as each other, or one twice.
@@ -72,7 +72,9 @@ impl Graph {
     /// passed w rounds later.
     pub(super) fn measure(&self, weights: Vec<u8>, control: &Control) -> Checked<Metric> {
         let n = self.forward();
-        let mut apart = vec![NONE; n * n];
+        let pairs = n as u64 * n as u64;
+        control.need(&format!("the distances between {n} vertices that forward"), pairs, "take a smaller graph")?;
+        let mut apart = filled("a table of distances", n * n, NONE)?;
         let rounds = usize::from(weights.iter().copied().max().unwrap_or(1)) + 1;
         for batch in (0..n).step_by(64) {
             let mut seen = vec![0u64; n];

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use super::{Graph, NOWHERE};
-use crate::control::Control;
+use crate::control::{Control, reserved};
 use crate::error::Result;
 
 /// Two bytes each.
@@ -50,7 +50,7 @@ impl Onward {
         let mut table = Self {
             homes,
             place,
-            set: Vec::with_capacity(n * homes),
+            set: reserved("a table of next hops", n * homes)?,
             first_set: vec![],
             first: vec![0],
             last: vec![],
