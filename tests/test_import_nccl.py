@@ -1,12 +1,14 @@
 """NCCL topology files as clouds and tools write them: what is read, what is noted, and the NICs."""
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 import supernode as sn
-from supernode.errors import FabricError
+from supernode.errors import FabricError, SpecError
 from supernode.nics import Nics
 from supernode.spec import Clos, GraphShape
 from supernode.system import System
@@ -231,3 +233,15 @@ def test_what_is_no_topology_stays_an_error(tmp_path: Path) -> None:
 def test_deep_trees_take_no_recursion(tmp_path: Path) -> None:
     deep = system(gpu("0", 0), "".join(f'<pci busid="b{i}">' for i in range(20_000)) + "</pci>" * 20_000)
     assert read(tmp_path, deep).accelerators == 1
+
+
+def test_nics_in_files_are_checked(tmp_path: Path) -> None:
+    read(tmp_path, hgx()).save(tmp_path / "host.toml")
+    text = (tmp_path / "host.toml").read_text()
+    validator = jsonschema.Draft202012Validator(sn.system_schema())
+    assert validator.is_valid(tomllib.loads(text))
+    wrong = text.replace("per_accelerator", "per_gpu")
+    assert not validator.is_valid(tomllib.loads(wrong))
+    (tmp_path / "host.toml").write_text(wrong)
+    with pytest.raises(SpecError, match="per_gpu"):
+        System.load(tmp_path / "host.toml")
