@@ -100,7 +100,9 @@ fn collective_knows_no_links_and_only_results_know_arrow() {
         assert!(!text.contains("pyo3"), "{} uses pyo3", path.display());
         if inside("collective") {
             assert!(
-                imports(&text).iter().all(|i| ["collective", "error", "radix", "spec"].contains(&i.as_str())),
+                imports(&text)
+                    .iter()
+                    .all(|i| ["collective", "control", "error", "radix", "spec"].contains(&i.as_str())),
                 "{}",
                 path.display()
             );

@@ -176,6 +176,8 @@ struct Put {
     seat: u32,
     class: u32,
     load: f64,
+    /// On the link into the receiver.
+    last: bool,
 }
 
 impl<'a> Survey<'a> {
@@ -194,13 +196,14 @@ impl<'a> Survey<'a> {
                     self.send(seat, lane as u32, step);
                 }
                 let mut turns = std::mem::take(&mut self.turns);
-                loads.queued |= turns.iter().filter(|turn| !turn.is_empty()).count() > 1;
+                let queued = turns.iter().filter(|turn| !turn.is_empty()).count() > 1;
+                loads.queued |= queued;
                 // gates into one network do not wait for those into another
                 let mut here = vec![[0.0; 2]; self.job.fabric.networks.len()];
                 for turn in &mut turns {
                     turn.sort_by_key(|put| put.network);
                     for of in turn.chunk_by(|a, b| a.network == b.network) {
-                        let (busiest, mean) = self.take(of, weight);
+                        let (busiest, mean) = self.take(of, weight, queued);
                         here[of[0].network][0] += busiest;
                         here[of[0].network][1] += (busiest + mean) / 2.0;
                     }
@@ -230,13 +233,15 @@ impl<'a> Survey<'a> {
     }
 
     /// Adds a turn in one network to what is busy: the time of its busiest link, and the mean over ranks of the busiest that each uses.
-    fn take(&mut self, turn: &[Put], weight: f64) -> (f64, f64) {
+    fn take(&mut self, turn: &[Put], weight: f64, queued: bool) -> (f64, f64) {
         for put in turn {
             self.turn[put.class as usize] += put.load;
         }
         let (mut busiest, mut sum, mut ranks) = (0.0f64, 0.0, 0u32);
         for own in turn.chunk_by(|a, b| a.seat == b.seat) {
-            let most = own.iter().map(|put| self.turn[put.class as usize]).fold(0.0, f64::max);
+            // several that begin with one receiver part at once, and then go on beside each other
+            let own = own.iter().filter(|put| !(queued && put.last));
+            let most = own.map(|put| self.turn[put.class as usize]).fold(0.0, f64::max);
             (busiest, sum, ranks) = (busiest.max(most), sum + most, ranks + 1);
         }
         for put in turn {
@@ -273,11 +278,13 @@ impl<'a> Survey<'a> {
                     self.turns.push(vec![]);
                 }
                 let part = wire * f64::from(route.to - route.from) / f64::from(all);
-                for hop in route.hops.iter().filter(|hop| hop.resource != NOWHERE) {
+                let tree = net.is_tree();
+                for (i, hop) in route.hops.iter().enumerate().filter(|(_, hop)| hop.resource != NOWHERE) {
                     let (class, times) = self.classes.of(hop.resource);
                     let capacity = self.resources.capacity[hop.resource as usize];
                     let load = part * hop.weight * f64::from(times) / capacity;
-                    self.turns[*nth].push(Put { network, seat, class, load });
+                    let last = tree && i + 1 == route.hops.len();
+                    self.turns[*nth].push(Put { network, seat, class, load, last });
                 }
                 *nth += 1;
             }
