@@ -6,7 +6,7 @@ the two are for the message sizes of your job.
 
 import supernode as sn
 
-SIZES = "64K:1G:x16"
+SIZES = "64K:16M:x4"
 MACHINES = {"one NVL72": "nvl72", "nine HGX H100": "hgx-h100:9"}
 
 curves = {name: sn.bench("all_reduce", system, sizes=SIZES) for name, system in MACHINES.items()}
