@@ -95,5 +95,5 @@ class Nics:
         """Return the network with these links, and buffers that cover the round trip of the new one."""
         buffer = spec.buffer
         if auto and buffer is not None:
-            buffer = max(buffer, buffer_bytes("auto", own, spec.payload, spec.overhead) or 0)
+            buffer = max(buffer, buffer_bytes("auto", [own], spec.switches, spec.payload, spec.overhead) or 0)
         return msgspec.structs.replace(spec, links=links, buffer=buffer)

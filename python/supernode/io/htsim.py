@@ -72,18 +72,18 @@ def read_htsim(text: str, name: str, options: Options) -> Found:
     payload, overhead = packet_bytes(options.payload or 4096, options.overhead or 0)
     links = [_link(file, tier, options) for tier in range(count)]
     buffer = "auto" if options.buffer is None else options.buffer
-    buffers = [buffer_bytes(buffer, link, payload, overhead) for link in links]
+    switches = [_switch(file, tier, options) for tier in range(count)]
     spec = NetworkSpec(
         name="scale_out",
         span=nodes,
         topology=shape,
         planes=[1],
         links=links,
-        switches=[_switch(file, tier, options) for tier in range(count)],
+        switches=switches,
         payload=payload,
         overhead=overhead,
         routing=parse_routing(options.routing or "spray_round_robin"),
-        buffer=max((b for b in buffers if b is not None), default=None),
+        buffer=buffer_bytes(buffer, links, switches, payload, overhead),
     )
     warnings = []
     if any(key.startswith("queue") for tier in file.tiers.values() for key in tier):
