@@ -105,8 +105,8 @@ def test_builders(name: str, tmp_path: Path) -> None:
 LIMITS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"payload": 65_535}, {"payload": 65_536}),
     ({"payload": 65_000, "overhead": 535}, {"payload": 65_000, "overhead": 536}),
-    ({"buffer": 8192}, {"buffer": 8191}),
-    ({"buffer": 8448, "overhead": 128}, {"buffer": 8447, "overhead": 128}),
+    ({"buffer": 4096}, {"buffer": 4095}),
+    ({"buffer": 4224, "overhead": 128}, {"buffer": 4223, "overhead": 128}),
     ({"latency": "1 fs"}, {"latency": "0 fs"}),
     ({"latency": "999999999999999 fs"}, {"latency": "1 s"}),
     ({"switch_latency": "999999999999999 fs"}, {"switch_latency": "1 s"}),

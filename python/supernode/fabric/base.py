@@ -201,10 +201,8 @@ def buffer_bytes(
     if not isinstance(buffer, str) or buffer != "auto":
         packet = payload + overhead
         size = parse_size(buffer, "buffer")
-        if size < 2 * packet:
-            raise SpecError(
-                f"buffer: {size} B are too few; it must hold two full packets, {2 * packet} B, or be 'unlimited'"
-            )
+        if size < packet:
+            raise SpecError(f"buffer: {size} B are too few; it must hold a full packet, {packet} B, or be 'unlimited'")
         return size
     switch = max((s.latency_fs for s in switches), default=0)
     return max(core.auto_buffer(link.rate, link.latency_fs, switch, payload, overhead) for link in links)

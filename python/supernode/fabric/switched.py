@@ -44,7 +44,8 @@ class Switched:
     payload, overhead
         Bytes of a packet's payload, and of its header, trailer and gap.
     buffer
-        Bytes behind each link; ``"auto"`` covers the link's own round trip, ``None`` is an unlimited queue.
+        Bytes behind each link, at least one full packet; ``"auto"`` covers the link's own round trip, ``None`` is an
+        unlimited queue.
     routing
         How packets choose a plane.
     kind

@@ -232,7 +232,7 @@ fn classes(fabric: &Fabric, protocol: &ProtocolSpec) -> (Vec<Class>, Vec<u16>) {
                 full_wire,
                 full_fs: serializer.fs(full_wire),
                 buffer: net.spec.buffer,
-                quantum: credit::quantum(net.spec.buffer.unwrap_or(0)),
+                quantum: credit::quantum(net.spec.buffer.unwrap_or(0), full_wire.into()),
                 channels: net.channels as u8,
                 network: n as u8,
                 tier: tier as u8,

@@ -21,9 +21,10 @@ const LARGEST_UPDATE: u64 = 1 << 30;
 /// the least efficient protocol of a library, doubles the payload.
 const INFLATION: u64 = 2;
 
-/// Freed bytes are announced when this many have come together.
-pub fn quantum(buffer: u64) -> u32 {
-    (buffer / CREDIT_UPDATES).clamp(1, LARGEST_UPDATE) as u32
+/// Freed bytes are announced when this many have come together: an eighth of the buffer, but so few that what is not
+/// announced yet never keeps a full packet of so many wire bytes out. A buffer of one packet is announced byte by byte.
+pub fn quantum(buffer: u64, wire: u64) -> u32 {
+    (buffer / CREDIT_UPDATES).min(buffer.saturating_sub(wire) + 1).clamp(1, LARGEST_UPDATE) as u32
 }
 
 /// The buffer behind a link with which one flow reaches the link's rate, whatever its packets' sizes.
@@ -72,7 +73,7 @@ pub fn slowdown(net: &Network, tier: usize, wire: u64) -> (f64, f64) {
     };
     let wire = wire.max(1);
     let packet = net.link(tier).rate.time(wire) as f64;
-    let (held, together) = ((buffer / wire).max(1), u64::from(quantum(buffer)).div_ceil(wire));
+    let (held, together) = ((buffer / wire).max(1), u64::from(quantum(buffer, wire)).div_ceil(wire));
     let (parts, over) = ((held / together).max(1), held % together);
     let round = round_trip_fs(net, tier, wire) as f64 + packet * (together - over - 1) as f64;
     ((round / (packet * (parts * together) as f64)).max(1.0), buffer as f64)
@@ -89,8 +90,8 @@ mod tests {
         let rate = BitRate(400_000_000_000);
         let buffer = auto_buffer(rate, 350_000_000, 100_000_000, 4096, 64);
         assert_eq!(buffer, 40_000 + 4 * 8_256 + 10_432);
-        assert_eq!(quantum(buffer), 10_432);
-        assert!(buffer - u64::from(quantum(buffer)) >= 73_024);
+        assert_eq!(quantum(buffer, 8256), 10_432);
+        assert!(buffer - u64::from(quantum(buffer, 8256)) >= 73_024);
     }
 
     #[test]
@@ -98,6 +99,6 @@ mod tests {
         // a petabyte per second over 0.1 s: 2 x 10^14 bytes in flight, and the largest part once
         let buffer = auto_buffer(BitRate(8_000_000_000_000_000), 100_000_000_000_000, 0, 4096, 0);
         assert_eq!(buffer, 200_000_000_000_000 + 4 * 8192 + (1 << 30));
-        assert_eq!(quantum(buffer), 1 << 30);
+        assert_eq!(quantum(buffer, 8192), 1 << 30);
     }
 }

@@ -104,8 +104,8 @@ fn network(path: &str, net: &NetworkSpec, accelerators: u32) -> Result<()> {
     if packet > MAX_PACKET {
         return Err(Error::spec(at("overhead"), net.overhead, format!("payload + overhead at most {MAX_PACKET}")));
     }
-    if net.buffer.is_some_and(|b| b < 2 * packet) {
-        let least = format!("at least two full packets ({} bytes), or none for unlimited queues", 2 * packet);
+    if net.buffer.is_some_and(|b| b < packet) {
+        let least = format!("at least a full packet ({packet} bytes), or none for unlimited queues");
         return Err(Error::spec(at("buffer"), net.buffer.unwrap_or(0), least));
     }
     for (i, link) in net.links.iter().enumerate() {
@@ -169,9 +169,9 @@ fn protocol(path: &str, p: &ProtocolSpec, system: &SystemSpec) -> Result<()> {
                 expected,
             ));
         }
-        // The buffer must hold two packets as this protocol makes them.
-        if net.buffer.is_some_and(|b| b < 2 * wire) {
-            let least = format!("at least two full packets of protocol {} ({} bytes)", p.name, 2 * wire);
+        // The buffer must hold a packet as this protocol makes it.
+        if net.buffer.is_some_and(|b| b < wire) {
+            let least = format!("at least a full packet of protocol {} ({wire} bytes)", p.name);
             return Err(Error::spec(format!("system.networks[{i}].buffer"), net.buffer.unwrap_or(0), least));
         }
     }

@@ -66,7 +66,14 @@ fn each_field_is_checked_and_named() {
         (|s| s.stack.protocols[0].wire_den = 0, "wire_num / wire_den: 1/0"),
         (|s| s.stack.protocols[0].wire_den = 2, "wire_num / wire_den: 1/2"),
         (|s| s.stack.protocols[0].wire_num = 17, "17/1: 69648 bytes"),
-        (|s| s.stack.protocols[0].wire_num = 9, "buffer: 65536"),
+        // 9 x 4096 + 16 = 36,880 bytes of a full packet
+        (
+            |s| {
+                s.stack.protocols[0].wire_num = 9;
+                s.system.networks[0].buffer = Some(36_879);
+            },
+            "buffer: 36879",
+        ),
         (|s| s.stack.protocols[0].launch_fs = SECOND, "stack.protocols[0].launch_fs"),
         (|s| s.system.accelerators = 0, "system.accelerators: 0"),
         (|s| s.system.networks.clear(), "system.networks: []"),
@@ -75,7 +82,7 @@ fn each_field_is_checked_and_named() {
         (|s| s.system.networks[0].name = " ".into(), "system.networks[0].name"),
         (|s| s.system.networks[0].payload = 0, "system.networks[0].payload: 0"),
         (|s| s.system.networks[0].overhead = 65_535, "system.networks[0].overhead: 65535"),
-        (|s| s.system.networks[0].buffer = Some(8000), "system.networks[0].buffer: 8000"),
+        (|s| s.system.networks[0].buffer = Some(4111), "system.networks[0].buffer: 4111"),
         (|s| s.system.networks[0].links[0].latency_fs = 0, "system.networks[0].links[0].latency_fs: 0"),
         (|s| s.system.networks[0].links[0].rate.0 = 0, "system.networks[0].links[0].rate: 0"),
         (|s| s.system.networks[0].switches[0].latency_fs = SECOND, "switches[0].latency_fs"),
