@@ -80,10 +80,12 @@ impl Gain {
         }
         self.work += work;
         self.time += time;
-        if self.time < TRIAL || self.windows <= WINDOWS {
+        let (pace, took) = (self.time.as_nanos() as f64 / self.work.max(1) as f64, self.time);
+        // what is much slower is given up at once: a window of threads that wait for time slices is long
+        let hopeless = self.at != self.home && pace > CHANGED * self.pace[self.home];
+        if self.time < TRIAL || self.windows <= WINDOWS && !hopeless {
             return;
         }
-        let (pace, took) = (self.time.as_nanos() as f64 / self.work.max(1) as f64, self.time);
         (self.windows, self.work, self.time) = (0, 0, Duration::ZERO);
         if let Some(left) = &mut self.left {
             *left = left.saturating_sub(took);
