@@ -1,4 +1,4 @@
-"""What is left to the simulator: choices are near the best candidate by packets, and fidelity follows a budget alone."""
+"""What is left to the simulator: choices near the best candidate by packets, and fidelity by a budget alone."""
 
 import importlib.util
 from pathlib import Path
