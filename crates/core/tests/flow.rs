@@ -247,3 +247,25 @@ fn a_caller_can_stop_it() {
     let error = supernode_core::flow::run(&job, &control).unwrap_err();
     assert!(matches!(error, Error::Interrupted { .. }), "{error}");
 }
+
+#[test]
+fn what_enters_a_switch_leaves_it() {
+    // 3 planes of two tiers and 1,002 bytes in packets of 256: nothing divides evenly among 3 x 4 paths
+    let mut net = network("tree", 16, clos(&[4, 4], &[1, 4]), vec![1; 3]);
+    net.payload = 256;
+    for algorithm in [Ring, Binomial] {
+        let params = Params::new(Broadcast, algorithm, 16, 1002);
+        let record = fluid().collective(&system(16, vec![net.clone()]), &params).unwrap();
+        let mut left = std::collections::BTreeMap::new();
+        for link in &record.links {
+            *left.entry(link.vertex).or_insert(0) -= link.payload_bytes as i64;
+            *left.entry(link.peer).or_insert(0) += link.payload_bytes as i64;
+        }
+        for rank in &record.ranks {
+            *left.entry(rank.accelerator).or_insert(0) += rank.sent_bytes as i64 - rank.received_bytes as i64;
+        }
+        assert!(left.values().all(|&bytes| bytes == 0), "{algorithm:?}: {left:?}");
+        let packets: u64 = record.links.iter().filter(|l| l.vertex < 16).map(|l| l.packets).sum();
+        assert_eq!(packets, 15 * 4, "{algorithm:?}");
+    }
+}

@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 
 use super::gates::{Message, MessageKind, Place};
 use super::run::{Run, What};
+use super::tables::Carried;
 use super::timing::timing;
 use crate::units::{Fs, NEVER};
 
@@ -115,7 +116,7 @@ impl Run<'_> {
             let t = timing(self.job, net, &stages, bytes, reduce);
             let mut uses = vec![];
             let hops = self.resources.down_from_switches(self.job, network, there);
-            self.occupy(&hops, &t, bytes, &mut uses);
+            self.occupy(&hops, Carried::new(bytes, t.wire, t.packets), &mut uses);
             self.store(rank, bytes, reduce, t.wire, &mut uses);
             self.flow(id, Place::Downlink(rank), &mut uses, &t, NEVER);
         }

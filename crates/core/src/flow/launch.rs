@@ -25,7 +25,11 @@ impl Run<'_> {
         let net = &self.job.fabric.networks[network];
         let t = timing(self.job, net, &route.stages, bytes, reduce);
         let mut uses = vec![];
-        self.occupy(&route.hops, &t, bytes, &mut uses);
+        let mut carried = Carried::new(bytes, t.wire, t.packets);
+        if let MessageKind::Unicast { to } = kind {
+            carried = self.book_left_over(rank, self.job.placement[to as usize], carried);
+        }
+        self.occupy(&route.hops, carried, &mut uses);
         self.serve(here, 0, 1, bytes, t.wire, &mut uses);
         if let MessageKind::Unicast { to } = kind {
             self.store(to, bytes, reduce, t.wire, &mut uses);
@@ -83,11 +87,27 @@ impl Run<'_> {
         id
     }
 
+    /// Books what does not divide evenly among the paths of a message on one of them; the rest.
+    fn book_left_over(&mut self, seat: u32, there: u32, carried: Carried) -> Carried {
+        let here = self.job.placement[self.name(seat) as usize];
+        let count = self.ranks[seat as usize].stats.sent_messages as u32;
+        let Some(deal) = self.resources.deal(self.job, here, there, count) else {
+            return carried;
+        };
+        let (over, even) = carried.cut(deal.parts);
+        for port in deal.path {
+            if let Some(class) = self.job.folding.class_of(self.job.fabric, port) {
+                self.over.entry(class).or_default().add(&over);
+            }
+        }
+        even
+    }
+
     /// Adds links to what a flow uses and books what they carry.
-    pub(super) fn occupy(&mut self, hops: &[Hop], t: &Timing, bytes: u64, uses: &mut Vec<Use>) {
+    pub(super) fn occupy(&mut self, hops: &[Hop], carried: Carried, uses: &mut Vec<Use>) {
         let mut nodes = std::mem::take(&mut self.nodes);
         nodes.clear();
-        nodes.push(Carried::new(bytes, t.wire, t.packets));
+        nodes.push(carried);
         for hop in hops {
             let part = nodes[hop.at as usize].part(hop);
             if hop.resource != NOWHERE {

@@ -23,6 +23,7 @@
 
 mod check;
 mod classes;
+mod dealing;
 mod detours;
 pub mod fair;
 mod gates;

@@ -42,7 +42,7 @@ pub(super) enum Layout {
     /// Every link of a tree by itself: accelerators' ports, then switches' ports.
     Links { first: u32, switch_ports: Vec<u32>, tiers: Vec<Vec<TierRoute>>, climbs: Vec<Climb> },
     /// Sets of links of a tree.
-    Sets { up: u32, down: u32, bundles: Vec<Bundle> },
+    Sets { up: u32, down: u32, bundles: Vec<Bundle>, tiers: Vec<Vec<TierRoute>>, climbs: Vec<Climb> },
     /// Links of an explicit graph.
     Graph(Box<GraphSets>),
 }
@@ -143,18 +143,13 @@ impl Resources {
                     gates += 1;
                     let all = link * f64::from(net.ports);
                     let up = numbers.take(accelerators, all)?;
-                    Layout::Sets { up, down: numbers.take(accelerators, all)?, bundles: vec![] }
+                    let down = numbers.take(accelerators, all)?;
+                    Layout::Sets { up, down, bundles: vec![], tiers: tier_routes(net), climbs: climbs(job, n) }
                 }
                 Shape::Clos(_) => {
                     gates += net.ports;
                     let first = numbers.take(accelerators * u64::from(net.ports), link)?;
-                    // the choice among uplinks is made in the digits that the run's symmetry shifts, as for packets
-                    let climb = |plane: &Plane| {
-                        let tree = tree(&plane.shape)?;
-                        Some(Climb::new(tree, &job.folding.uplinks(n, tree.tiers().len() - 1, plane.links)))
-                    };
-                    let climbs = net.planes.iter().filter_map(climb).collect();
-                    Layout::Links { first, switch_ports: vec![], tiers: vec![], climbs }
+                    Layout::Links { first, switch_ports: vec![], tiers: tier_routes(net), climbs: climbs(job, n) }
                 }
             };
             nets.push(Net { layout, first_gate, first_switch: switch });
@@ -177,9 +172,7 @@ impl Resources {
         for (net, here) in fabric.networks.iter().zip(&mut nets) {
             match &mut here.layout {
                 Layout::Direct { .. } => {}
-                Layout::Links { switch_ports, tiers, .. } => {
-                    links(job, net, here.first_switch, switch_ports, tiers, &mut numbers)?
-                }
+                Layout::Links { switch_ports, .. } => links(job, net, here.first_switch, switch_ports, &mut numbers)?,
                 Layout::Sets { bundles, .. } => *bundles = sets(net, &mut numbers)?,
                 Layout::Graph(sets) => sets.number_switches(net, &mut numbers)?,
             }
@@ -268,6 +261,21 @@ pub(super) fn tree(shape: &Shape) -> Option<&Clos> {
     }
 }
 
+/// How packets climb each plane's tree. The choice among uplinks is made in the digits that the run's symmetry shifts, as for packets.
+fn climbs(job: &Job, n: usize) -> Vec<Climb> {
+    let climb = |plane: &Plane| {
+        let tree = tree(&plane.shape)?;
+        Some(Climb::new(tree, &job.folding.uplinks(n, tree.tiers().len() - 1, plane.links)))
+    };
+    job.fabric.networks[n].planes.iter().filter_map(climb).collect()
+}
+
+/// Where packets go on at each tier of each plane.
+fn tier_routes(net: &Network) -> Vec<Vec<TierRoute>> {
+    let trees = net.planes.iter().filter_map(|p| tree(&p.shape));
+    trees.map(|t| (0..t.tiers().len()).map(|tier| TierRoute::new(t, tier)).collect()).collect()
+}
+
 /// Subtrees under the switches of a tier (at least 1).
 pub(super) fn groups(tree: &Clos, tier: usize) -> u32 {
     tree.positions() / tree.tiers()[tier].child_positions
@@ -280,16 +288,8 @@ pub(super) fn up_links(tree: &Clos, tier: usize, planes: usize) -> u32 {
 }
 
 /// Numbers every link out of a tree's switches.
-fn links(
-    job: &Job,
-    net: &Network,
-    first: Vertex,
-    switch_ports: &mut Vec<u32>,
-    tiers: &mut Vec<Vec<TierRoute>>,
-    numbers: &mut Numbering,
-) -> Result<()> {
+fn links(job: &Job, net: &Network, first: Vertex, switch_ports: &mut Vec<u32>, numbers: &mut Numbering) -> Result<()> {
     let trees = || net.planes.iter().filter_map(|p| tree(&p.shape));
-    *tiers = trees().map(|t| (0..t.tiers().len()).map(|tier| TierRoute::new(t, tier)).collect()).collect();
     let switches: u32 = trees().map(Clos::switches).sum::<u32>() * net.copies;
     for vertex in first..first + switches {
         let Place::Switch { plane, index, .. } = job.fabric.place(vertex) else {

@@ -148,7 +148,7 @@ impl Resources {
                     routes.push(route);
                 }
             }
-            (Shape::Clos(tree), Layout::Sets { up, down, bundles }) => {
+            (Shape::Clos(tree), Layout::Sets { up, down, bundles, .. }) => {
                 let mut route = Route { gate: mine.first_gate, latency: way.latency_fs, ..Route::default() };
                 route.hops.push(whole(up + here));
                 for b in bundles {

@@ -74,6 +74,8 @@ pub(super) struct Run<'a> {
     pub(super) sums: BTreeMap<(u32, u32, u32), u32>,
     pub(super) downlinks: Vec<Downlink>,
     pub(super) carried: Vec<Carried>,
+    /// What single links of what is simulated carried beyond that.
+    pub(super) over: BTreeMap<(u32, u32), Carried>,
     pub(super) flows: Vec<FlowRecord>,
     pub(super) routes: Vec<Route>,
     /// What has come to the nodes of a route.
@@ -108,6 +110,7 @@ pub(super) fn run(job: &Job, control: &Control, cap: u64) -> Result<Option<Recor
         sums: BTreeMap::new(),
         downlinks: vec![],
         carried: vec![Carried::default(); resources.capacity.len()],
+        over: BTreeMap::new(),
         flows: vec![],
         routes: vec![],
         nodes: vec![],

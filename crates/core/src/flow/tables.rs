@@ -35,6 +35,18 @@ impl Carried {
         self.packets += more.packets;
     }
 
+    /// What is left over when it is cut into so many equal parts, and the rest.
+    pub(super) fn cut(self, parts: u64) -> (Carried, Carried) {
+        let left = |all: u64| all % parts;
+        let over = Carried { payload: left(self.payload), wire: left(self.wire), packets: left(self.packets) };
+        let even = Carried {
+            payload: self.payload - over.payload,
+            wire: self.wire - over.wire,
+            packets: self.packets - over.packets,
+        };
+        (over, even)
+    }
+
     /// The part of one of several links.
     fn of(self, index: u32, links: u32) -> Carried {
         let part = |all: u64| all / u64::from(links) + u64::from(u64::from(index) < all % u64::from(links));
@@ -76,6 +88,7 @@ pub(super) fn record(run: &mut Run) -> Record {
 fn links_of(run: &Run, vertex: u32, classes: &mut [u32], levels: &mut Levels, rows: &mut Vec<LinkRecord>) {
     let fabric = run.job.fabric;
     for port in 0..run.job.simulated().ports(vertex) {
+        let over = run.over.get(&(vertex, port)).copied().unwrap_or_default();
         let (vertex, port) = run.job.folding.representative(fabric, (vertex, port));
         let Some((end, (resource, index, links))) =
             fabric.peer(vertex, port).zip(run.resources.home(run.job, vertex, port))
@@ -84,7 +97,7 @@ fn links_of(run: &Run, vertex: u32, classes: &mut [u32], levels: &mut Levels, ro
         };
         let (class, times) = run.classes.of(resource);
         let all = run.carried[class as usize];
-        let carried = match classes.get_mut(class as usize) {
+        let mut carried = match classes.get_mut(class as usize) {
             // the links that shifts take into one another carry the same
             Some(met) => {
                 *met += 1;
@@ -92,6 +105,7 @@ fn links_of(run: &Run, vertex: u32, classes: &mut [u32], levels: &mut Levels, ro
             }
             None => all.of(index, links),
         };
+        carried.add(&over);
         let link = LinkRecord {
             vertex,
             port,
