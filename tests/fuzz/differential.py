@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import prod
+from math import ceil, prod
 from random import Random
 from typing import Any
 
@@ -297,7 +297,7 @@ def leaves(rng: Random) -> Case:
     number_of = -(-count // each)
     # as few as fill so many leaves, in steps that keep the ratio exact
     step = int(ratio.partition(":")[0])
-    even = -(-(-(-count // number_of)) // step) * step
+    even = ceil(ceil(count / number_of) / step) * step
     if number_of == 1:
         return case
     require(each <= even, f"{count} hosts stand on {number_of} leaves of {each}; {even} each would do")
