@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import prod
+from math import ceil, prod
 from random import Random
 from typing import Any
 
@@ -295,13 +295,12 @@ def leaves(rng: Random) -> Case:
         return case
     each = shape.down[0]
     number_of = -(-count // each)
-    last = count - (number_of - 1) * each
+    # as few as fill so many leaves, in steps that keep the ratio exact
+    step = int(ratio.partition(":")[0])
+    even = ceil(ceil(count / number_of) / step) * step
     if number_of == 1:
         return case
-    require(
-        each - last < number_of,
-        f"{count} hosts stand on leaves of {each}, and {last} on the last: {-(-count // number_of)} each would do",
-    )
+    require(each <= even, f"{count} hosts stand on {number_of} leaves of {each}; {even} each would do")
     up = shape.up[1] * shape.parallel[1]
     down, _, over = ratio.partition(":")
     asked, built = int(down) / int(over), each / up

@@ -55,9 +55,9 @@ where
     let (stopped, result) = std::thread::scope(|scope| {
         let inside = || {
             let result = catch_unwind(AssertUnwindSafe(|| work(&control))).unwrap_or_else(|panic| {
-                // a thread that ran out of memory in the middle of a run leaves it so
-                if let Some(error) = panic.downcast_ref::<Error>() {
-                    return Err(control.check().err().unwrap_or_else(|| error.clone()));
+                // a thread that ran out of memory in the middle of a run leaves it so, and then all others do
+                if let Some(error) = control.check().err().or_else(|| panic.downcast_ref::<Error>().cloned()) {
+                    return Err(error);
                 }
                 let text = panic.downcast_ref::<&str>().map(|s| (*s).to_string());
                 let text = text.or_else(|| panic.downcast_ref::<String>().cloned());

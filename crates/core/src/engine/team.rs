@@ -14,6 +14,7 @@
 //! in letters and looking at the state are not taken over from others; nothing ties threads to cores or memory to threads,
 //! but state is first touched by the thread that has it at the start.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 
@@ -25,6 +26,7 @@ use super::mail::Letter;
 use super::shard::Shard;
 use super::skip::{Meeting, Notice, Skipper};
 use crate::control::Control;
+use crate::error::Error;
 use crate::units::{Fs, NEVER};
 
 /// How the loop ended.
@@ -124,8 +126,12 @@ impl<'a> Team<'a> {
     /// Runs to the end. Returns how it ended, and the number of windows.
     pub(super) fn run(&self) -> (End, u64) {
         std::thread::scope(|scope| {
-            let others: Vec<_> = (1..self.threads).map(|thread| scope.spawn(move || self.follow(thread))).collect();
-            let ended = self.lead();
+            let start = |thread| {
+                std::thread::Builder::new().spawn_scoped(scope, move || self.guarded(|| self.follow(thread))).ok()
+            };
+            // where a thread cannot be started, those that could do the same work
+            let others: Vec<_> = (1..self.threads).map_while(start).collect();
+            let ended = self.guarded(|| self.lead(1 + others.len()));
             self.ring(Call { over: true, ..Call::default() });
             for other in others {
                 // a panic there is a panic here, as it is when a scope ends
@@ -135,9 +141,21 @@ impl<'a> Team<'a> {
         })
     }
 
+    /// Runs a thread's part. If it ends early, for lack of memory or by a defect, so do the others, instead of waiting for it.
+    fn guarded<T>(&self, part: impl FnOnce() -> T) -> T {
+        catch_unwind(AssertUnwindSafe(part)).unwrap_or_else(|panic| {
+            if let Some(error) = panic.downcast_ref::<Error>() {
+                self.control.fail(error.clone());
+            }
+            self.barrier.break_off();
+            self.ring(Call { over: true, ..Call::default() });
+            resume_unwind(panic)
+        })
+    }
+
     /// The first thread: takes part in every window, and says how many others do.
-    fn lead(&self) -> (End, u64) {
-        let (mut gain, mut windows) = (Gain::new(self.threads), 0);
+    fn lead(&self, threads: usize) -> (End, u64) {
+        let (mut gain, mut windows) = (Gain::new(threads), 0);
         loop {
             let active = gain.threads();
             self.ring(Call { window: windows, active, over: false });
