@@ -21,7 +21,8 @@ def run(system: sn.System | str, collective: str, **options: object) -> sn.Resul
 @pytest.mark.parametrize("fold", [False, True])
 def test_a_large_ring_is_bound_by_its_links(fold: bool) -> None:
     result = run(star(), "all_reduce", size="64 MiB", stack="none", algorithm="ring", fold=fold)
-    assert result.bottleneck == "scale_up tier 1 up links, 99 % busy"
+    # 14 steps of 8 MiB at 50 GB/s are 2,348.8 of 2,358.6 us
+    assert result.bottleneck == "scale_up tier 1 up links, 100 % busy"
 
 
 def test_tiny_messages_are_bound_by_propagation_or_software() -> None:

@@ -254,7 +254,7 @@ fn what_enters_a_switch_leaves_it() {
     let mut net = network("tree", 16, clos(&[4, 4], &[1, 4]), vec![1; 3]);
     net.payload = 256;
     for algorithm in [Ring, Binomial] {
-        let params = Params::new(Broadcast, algorithm, 16, 1002);
+        let params = Params { element: 1, ..Params::new(Broadcast, algorithm, 16, 1002) };
         let record = fluid().collective(&system(16, vec![net.clone()]), &params).unwrap();
         let mut left = std::collections::BTreeMap::new();
         for link in &record.links {

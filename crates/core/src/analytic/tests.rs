@@ -188,6 +188,7 @@ fn a_twist_shortens_the_ways_of_a_torus() {
     };
     // 32 messages of 64 KiB a rank: along the ring of 8 they go 2 hops on average, over 2 links: 32 x 2 / 2 = 32 a link
     let (plain, twisted) = (torus(""), torus(r#", "twist": [[0, 1]]"#));
-    near(plain, 32.0 * 65536.0 * BETA, 1e-3, "a torus of 4 x 8");
+    // message by message, opposite places go one way round at a time, so a link waits for an eighth more at most
+    assert!((1.0..1.13).contains(&(plain / (32.0 * 65536.0 * BETA))), "{plain}");
     assert!(twisted < 0.95 * plain, "{twisted} with a twist, {plain} without");
 }

@@ -156,8 +156,8 @@ fn only_links_that_routes_take_count() {
     near(on(&one(32, tree, 2, "d_mod_k"), AllToAll, &ranks), 1.5e12 + 2000.0, "bisection");
     near(on(&one(32, tree, 2, "s_mod_k"), AllToAll, &ranks), 1.5e12 + 2000.0, "bisection");
     near(on(&one(32, tree, 2, "spray_round_robin"), AllToAll, &ranks), 7e12 / 8.0 + 2000.0, "injection");
-    // accelerators 0 and 2 behind one switch, 1 behind another: 0 reaches 2 by its link of 1 GB/s to the first alone
-    let edges = r#"[[0, 3, 0, 1], [0, 4, 0, 1], [2, 3, 0, 1], [1, 4, 0, 1]]"#;
+    // accelerators 0 and 2 behind one switch, 0 behind another, 1 behind both: 0 reaches 2 by its link of 1 GB/s to the first alone
+    let edges = r#"[[0, 3, 0, 1], [0, 4, 0, 1], [2, 3, 0, 1], [1, 4, 0, 1], [1, 3, 0, 1]]"#;
     let graph = one(3, &format!(r#"{{"kind": "graph", "switches": 2, "edges": {edges}}}"#), 1, "spray_round_robin");
     near(on(&graph, SendRecv, &[0, 2]), 1e12 + 1000.0, "injection");
 }

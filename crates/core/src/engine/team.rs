@@ -170,7 +170,7 @@ impl<'a> Team<'a> {
         let mut windows = 0;
         loop {
             let mut call = hold(&self.call);
-            while !call.over && !(call.active > thread && call.window >= windows) {
+            while !(call.over || call.active > thread && call.window >= windows) {
                 call = self.bell.wait(call).unwrap_or_else(|e| e.into_inner());
             }
             let Call { window, active, over } = *call;

@@ -17,7 +17,7 @@ use crate::collective::{Schedule, SwitchUse};
 use crate::control::Control;
 use crate::engine::Job;
 use crate::error::Result;
-use crate::fabric::{Fabric, Shape};
+use crate::fabric::{Fabric, Network, Shape};
 use crate::symmetry::Folding;
 
 /// Not met yet.
@@ -36,6 +36,13 @@ pub fn folding(
 ) -> Result<Folding> {
     if schedule.switches() != SwitchUse::Forward {
         return Ok(Folding::none(schedule.ranks(), "in-network operations are not folded as fluids".into()));
+    }
+    // the links of an accelerator take turns by what it sent before, which as fluids differs between members of a class
+    let turns = |net: &Network| net.is_tree() && net.ports > 1 && !net.spec.routing.sprays();
+    if let Some(net) = fabric.networks.iter().find(|net| turns(net)) {
+        let why =
+            format!("{}: single paths over several links of an accelerator are not folded as fluids", net.spec.name);
+        return Ok(Folding::none(schedule.ranks(), why));
     }
     let mut free = fabric.clone();
     for net in &mut free.networks {

@@ -5,8 +5,8 @@
 //! stalled longest stood idle with a packet ready and no credit; *software* and *propagation* along the chain of steps,
 //! which are sums of the specification's constants. What none of these explains is *waiting*: in queues, if packets waited
 //! longer than they travelled (then for the level at which they waited most, and for credits there, if that is what most of
-//! its time went to), otherwise of ranks for each other. A link that is busy nearly all the time is the cause whatever waits
-//! for it.
+//! its time went to). Ranks that wait for each other wait for one of the other causes, so that is no cause of its own. A link
+//! that is busy nearly all the time is the cause whatever waits for it.
 //!
 //! **Invariant.** Everything but the steps' constants is measured, and the same folded, skipped and with any number of
 //! threads. **Cost.** O(ranks + levels). **Limits.** Shares are of different ranks and may overlap; the exact chain of events is not
@@ -52,15 +52,15 @@ impl Plan {
         for level in &record.levels {
             causes.push(part(share(level.stall_max_fs), format!("credit stalls at {}", self.class(level))));
         }
-        causes.push(part(rest, self.waiting(record)));
+        causes.extend(self.waiting(record).map(|what| part(rest, what)));
         largest(causes).1
     }
 
     /// What waits, where neither links nor constants explain the time.
-    fn waiting(&self, record: &Record) -> String {
+    fn waiting(&self, record: &Record) -> Option<String> {
         if self.flow {
             let busiest = record.levels.iter().rev().max_by_key(|level| level.busy_max_fs);
-            return busiest.map_or_else(String::new, |level| format!("contention for {}", self.class(level)));
+            return busiest.map(|level| format!("contention for {}", self.class(level)));
         }
         let waited: u128 = record.levels.iter().map(|level| level.wait_fs).sum();
         let travelled: u128 = record.levels.iter().map(|level| level.busy_fs + self.propagation(level)).sum();
@@ -72,9 +72,9 @@ impl Plan {
                     (_, true) => "queueing and credit stalls",
                     _ => "queueing",
                 };
-                format!("{what} at {}", self.class(level))
+                Some(format!("{what} at {}", self.class(level)))
             }
-            _ => "ranks waiting for each other".into(),
+            _ => None,
         }
     }
 
