@@ -53,7 +53,8 @@ def test_credit_stalls_of_the_scale_out_network_are_named() -> None:
 
 
 def test_levels_and_links_show_what_the_label_rests_on() -> None:
-    result = run(star(buffer="8 KiB"), "all_reduce", size="4 MiB", stack="none", algorithm="ring", record=["links"])
+    options = {"stack": "none", "algorithm": "ring", "record": ["links", "levels"]}
+    result = run(star(buffer="8 KiB"), "all_reduce", size="4 MiB", **options)
     assert result.bottleneck.startswith("credit stalls at scale_up tier 1 ")
     levels, links = result.levels.to_pylist(), result.expand("links").to_pylist()
     for level in levels:

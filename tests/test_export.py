@@ -79,7 +79,7 @@ def counts(system: System) -> tuple[int, int, int]:
     [
         ("hgx-h100", (8, 4, 8 * 18)),
         ("nvl72", (72, 18, 72 * 18)),
-        ("hgx-h100:2", (16, 8 + 8 + 4, 16 * 18 + 16 + 8 * 32)),
+        ("hgx-h100:2", (16, 8 + 8 + 1, 16 * 18 + 16 + 8 * 2)),
         ("tpu-v4", (4096, 0, 4096 * 3)),
         ("gh200", (4, 0, 6)),
         ("trn2-ultraserver", (64, 0, 3 * 64)),
@@ -186,7 +186,7 @@ def test_convert(tmp_path: Path) -> None:
     assert System.load(target).accelerators == 3
     done = supernode("convert", str(DATA / "xgmi.xml"), str(target), "--link-rate", "1 GB/s")
     assert done.returncode == 2
-    assert done.stderr.startswith("error: xgmi.xml: xgmi gpu0 - gpu1 has no latency; give link_latency=")
+    assert done.stderr.startswith("error: xgmi.xml: xgmi gpu0 - gpu1 has no latency; give --link-latency")
     done = supernode("convert", str(DATA / "xgmi.xml"), str(target), "--link-rate", "1", "--link-rate", "a=2")
     assert done.returncode == 2
     assert "give one value, or LINK=VALUE each time" in done.stderr

@@ -71,7 +71,8 @@ def test_levels_are_the_links_summed_up() -> None:
         pl.col("utilisation").max().alias("utilisation_max"),
         pl.col("utilisation").mean().alias("utilisation_mean"),
         pl.col("queue_max_packets").max(),
-        pl.col("stall_ns").sum(),
+        pl.col("wait_ns", "stall_ns").sum(),
+        pl.col("stall_ns").max().alias("stall_max_ns"),
     )
     found = result.to_polars("levels")
     assert found.columns == expected.columns
@@ -92,18 +93,17 @@ work = {
     "packets": lambda: sn.all_to_all(
         "cloudmatrix384-cluster", size="1 GiB", fidelity="packet", ranks=20000, fold=False
     ),
-    "flows": lambda: sn.all_to_all("cloudmatrix384-cluster", size="1 GiB", fidelity="flow", ranks=20000),
     "small": lambda: sn.all_reduce("nvl72", size="1 MiB", threads=2, fidelity="packet"),
 }[sys.argv[1]]
 try:
-    print("ran", work().ranks)
+    print("ran", work().summary["ranks"][0].as_py())
 except MemoryLimitError as error:
     print("refused", error)
 """
 
 
 @pytest.mark.parametrize("kib", [1_200_000, 2_000_000, 4_000_000])
-@pytest.mark.parametrize("work", ["packets", "flows", "small"])
+@pytest.mark.parametrize("work", ["packets", "small"])
 def test_a_limit_of_address_space_is_an_error_and_no_abort(work: str, kib: int) -> None:
     command = ["bash", "-c", f'ulimit -v {kib}; exec "$0" "$@"', sys.executable, "-c", CRAMPED, work]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
@@ -111,12 +111,3 @@ def test_a_limit_of_address_space_is_an_error_and_no_abort(work: str, kib: int) 
     assert done.stdout.startswith(("refused", "ran"))
     assert work != "small" or done.stdout == "ran 72\n"
     assert work == "small" or kib > 2_000_000 or done.stdout.startswith("refused")
-
-
-def test_the_symbolic_check_keeps_to_a_limit() -> None:
-    # 64 ranks end with 64 blocks each: 64 x 64 sets of 8 + 80 bytes
-    needed = 64 * 64 * 88
-    options: dict[str, Any] = {"ranks": 64, "algorithm": "ring", "size": "64 KiB"}
-    assert sn.schedule("all_gather", memory_limit=2 * needed, **options).check().messages == 64 * 63
-    with pytest.raises(MemoryLimitError, match=f"the symbolic check.* {needed // 2} are allowed"):
-        sn.schedule("all_gather", memory_limit=needed // 2, **options).check()

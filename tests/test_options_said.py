@@ -51,6 +51,7 @@ def files(folder: Path) -> dict[str, Any]:
 BENCH = ["bench", "all_reduce", "hgx-h100", "--sizes", "64K", "--fidelity", "packet", "--algo", "ring"]
 TWO = ["bench", "all_reduce", "hgx-h100:2", "--sizes", "64K", "--fidelity", "packet", "--algo", "ring"]
 PLAIN = ["bench", "all_reduce", "hgx-h100", "--fidelity", "analytic", "--algo", "ring"]
+SPREAD = ["bench", "all_to_all", "hgx-h100:4", "--sizes", "1M", "--fidelity", "packet", "--algo", "direct"]
 DECIDE = ["bench", "all_reduce", "hgx-h100", "--sizes", "1M"]
 GROUPS = [*TWO[:-1], "hierarchical"]
 ROOTED = ["bench", "broadcast", "hgx-h100", "--sizes", "64K", "--fidelity", "packet"]
@@ -64,11 +65,11 @@ BENCH_ROWS: list[tuple[str, list[str], list[str], str]] = [
     ("fidelity", [*BENCH[:5], "--algo", "ring"], ["--fidelity", "analytic"], ""),
     ("stack", BENCH, ["--stack", "none"], ""),
     ("protocol", [*BENCH, "--protocol", "simple"][:-2], ["--protocol", "simple"], ""),
-    ("routing", BENCH, ["--routing", "ecmp"], ""),
+    ("routing", SPREAD, ["--routing", "ecmp"], ""),
     ("flow_control", CROWD, ["--flow-control", "unlimited"], ""),
     ("record", BENCH, ["--record", "links"], ""),
     ("fold", BENCH, ["--no-fold"], ""),
-    ("threads", LONG, ["--threads", "2"], ""),
+    ("threads", [*PLAIN, "--sizes", "64K"], ["--threads", "2"], "threads has no effect"),
     ("seed", [*BENCH, "--routing", "ecmp"], ["--seed", "7"], ""),
     ("seed", BENCH, ["--seed", "7"], "seed has no effect"),
     ("ranks", BENCH, ["--ranks", "4"], ""),
