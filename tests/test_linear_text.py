@@ -1,9 +1,11 @@
 """Every text that a user or a file gives is read in linear time, and its nesting is limited.
 
 A text of n characters and one of 4n are read; with a quadratic parser the second takes 16 times the processor time of
-the first. The bound is 10 times and a tenth of a second, so that a busy machine does not fail the test.
+the first. The bound is 10 times and a second, so that a busy machine does not fail the test: a quadratic parser needs
+several seconds for the second text. The collector of garbage is off, because its time depends on what other tests left.
 """
 
+import gc
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,17 +23,20 @@ from supernode.units import parse_rate, parse_size
 
 
 def seconds(call: Callable[[], object]) -> float:
+    gc.disable()
     start = time.process_time()
     try:
         call()
     except SupernodeError as error:
         assert len(str(error)) < 5000
+    finally:
+        gc.enable()
     return time.process_time() - start
 
 
 def linear(read: Callable[[str], object], text: Callable[[int], str], n: int) -> None:
     small, large = (min(seconds(lambda k=k: read(text(k * n))) for _ in range(2)) for k in (1, 4))  # type: ignore[misc]
-    assert large < 10 * small + 0.1, f"{small:.3f} s for {n}, {large:.3f} s for {4 * n}"
+    assert large < 10 * small + 1, f"{small:.3f} s for {n}, {large:.3f} s for {4 * n}"
 
 
 TEXTS: dict[str, Callable[[int], str]] = {
@@ -118,7 +123,7 @@ def test_files(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "says"),
     [("dotted key", "line 1: a key has more than 64 parts"), ("flow", "nested more than 64 deep"),
-     ("base 60", "more than 64 parts between colons")],
+     ("base 60", "more than 64 parts between colons"), ("elements", "nested more than 64 deep")],
 )  # fmt: skip
 def test_the_limits_are_named(tmp_path: Path, name: str, says: str) -> None:
     extension, text = FILES[name]
