@@ -2,7 +2,7 @@
 
 ``python docs/fidelity_table.py`` runs a grid of systems, collectives, algorithms and sizes at all three fidelities. It
 writes the least and the largest error of each kind of fabric and algorithm to
-``crates/core/src/simulate/measured.json``, which the core reads, and the same as a table to ``docs/fidelity.md``. Run
+``crates/core/src/measured/table.json``, which the core reads, and the same as a table to ``docs/fidelity.md``. Run
 it after every change of a model, then build again. It takes some minutes; ``--keep FILE`` keeps every case in a file of
 JSON lines, and reads from it what was measured before.
 """
@@ -151,7 +151,7 @@ COLLECTIVES: dict[str, tuple[str, ...]] = {
 }
 
 ROOT = Path(__file__).parents[1]
-DATA = ROOT / "crates/core/src/simulate/measured.json"
+DATA = ROOT / "crates/core/src/measured/table.json"
 PAGE = Path(__file__).with_name("fidelity.md")
 MARKER = "<!-- measured -->"
 

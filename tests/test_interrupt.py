@@ -86,7 +86,6 @@ def test_progress_is_reported() -> None:
     sn.all_to_all(
         star(64, payload=256),
         size="64 MiB",
-        algorithm="direct",
         fidelity="packet",
         fold=False,
         progress=lambda time_ns, done, total: seen.append((time_ns, done, total)),

@@ -93,6 +93,11 @@ work = {
     "packets": lambda: sn.all_to_all(
         "cloudmatrix384-cluster", size="1 GiB", fidelity="packet", ranks=20000, fold=False
     ),
+    "flows": lambda: sn.all_to_all("cloudmatrix384-cluster", size="1 GiB", fidelity="flow", ranks=20000, fold=False),
+    # the estimate is told that there is enough, so the run meets the limit
+    "flows beyond": lambda: sn.all_to_all(
+        "cloudmatrix384-cluster", size="1 GiB", fidelity="flow", ranks=20000, fold=False, memory_limit="100 GiB"
+    ),
     "small": lambda: sn.all_reduce("nvl72", size="1 MiB", threads=2, fidelity="packet"),
 }[sys.argv[1]]
 try:
@@ -102,8 +107,15 @@ except MemoryLimitError as error:
 """
 
 
-@pytest.mark.parametrize("kib", [1_200_000, 2_000_000, 4_000_000])
-@pytest.mark.parametrize("work", ["packets", "small"])
+@pytest.mark.parametrize(
+    ("work", "kib"),
+    [
+        *((work, kib) for work in ("packets", "small") for kib in (1_200_000, 2_000_000, 4_000_000)),
+        ("flows", 1_200_000),
+        ("flows", 2_000_000),
+        ("flows beyond", 700_000),
+    ],
+)
 def test_a_limit_of_address_space_is_an_error_and_no_abort(work: str, kib: int) -> None:
     command = ["bash", "-c", f'ulimit -v {kib}; exec "$0" "$@"', sys.executable, "-c", CRAMPED, work]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)

@@ -51,11 +51,12 @@ class CancelToken:
 def simulate(
     spec_json: str,
     placement: npt.NDArray[np.uint32] | None = None,
-    progress: Callable[[int, int, int], None] | None = None,
+    progress: Callable[[int, int, int, str, float], None] | None = None,
     cancel: CancelToken | None = None,
     timeout_s: float | None = None,
 ) -> Run:
-    """Runs one simulation. ``progress`` gets simulated nanoseconds, bytes delivered and bytes in all."""
+    """Runs one simulation. ``progress`` gets simulated nanoseconds, bytes delivered, bytes in all, the phase in
+    words and the seconds that the run was predicted to take on the nominal core."""
 
 def validate(spec_json: str, placement: npt.NDArray[np.uint32] | None = None) -> str:
     """Validates a specification and returns the effective one as JSON."""

@@ -22,14 +22,18 @@ class Reporter(Protocol):
     #: Whether anybody wants to know.
     active: bool
 
-    def update(self, time_ns: int, done: int, total: int) -> None:
-        """Show simulated time in nanoseconds, and bytes delivered of those in all."""
+    def update(self, time_ns: int, done: int, total: int, phase: str, predicted_s: float) -> None:
+        """Show simulated time in nanoseconds, bytes delivered of those in all, and what the run does.
+
+        ``predicted_s`` is what it was predicted to take, in seconds of the nominal core of ``docs/performance.md``; 0 if
+        that is not known yet.
+        """
 
 
 class _Silent:
     active = False
 
-    def update(self, time_ns: int, done: int, total: int) -> None:
+    def update(self, time_ns: int, done: int, total: int, phase: str, predicted_s: float) -> None:
         """Show nothing."""
 
 
@@ -39,7 +43,7 @@ class _Calling:
     def __init__(self, function: Callable[[int, int, int], None]) -> None:
         self._function = function
 
-    def update(self, time_ns: int, done: int, total: int) -> None:
+    def update(self, time_ns: int, done: int, total: int, phase: str, predicted_s: float) -> None:
         """Call the user's function."""
         self._function(time_ns, done, total)
 
@@ -53,18 +57,18 @@ class _Bar:
 
         self._start = time.monotonic()
         self._progress = Progress(
-            TextColumn("simulating"),
+            TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %  {task.fields[simulated]}"),
+            TextColumn("{task.percentage:>3.0f} %  {task.fields[simulated]}{task.fields[predicted]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=Console(stderr=True, force_terminal=True if forced else None),
             transient=True,
         )
-        self._task = self._progress.add_task("run", total=None, simulated="")
+        self._task = self._progress.add_task("simulating", total=None, simulated="", predicted="")
         self._shown = False
 
-    def update(self, time_ns: int, done: int, total: int) -> None:
+    def update(self, time_ns: int, done: int, total: int, phase: str, predicted_s: float) -> None:
         """Move the bar; it appears once the run has taken a while."""
         if not self._shown:
             if time.monotonic() - self._start < _DELAY_S:
@@ -72,7 +76,12 @@ class _Bar:
             self._progress.start()
             self._shown = True
         self._progress.update(
-            self._task, completed=done, total=total or None, simulated=f"{time_ns / 1e3:.3f} us simulated"
+            self._task,
+            description=phase,
+            completed=done,
+            total=total or None,
+            simulated=f"{time_ns / 1e3:.3f} us simulated",
+            predicted=f", about {predicted_s:.1f} s expected" if predicted_s >= _DELAY_S else "",
         )
 
     def stop(self) -> None:

@@ -10,6 +10,7 @@
 //!
 //! **Cost.** A poll is one relaxed load of a word that hardly ever changes. **Limits.** Work stops at its next poll, not at once.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
@@ -91,6 +92,8 @@ pub struct Control {
     memory: AtomicU64,
     /// Index of a [`Phase`].
     phase: AtomicU8,
+    /// What is done belongs to a candidate that is being priced: the phase stays, and no progress is seen.
+    trial: AtomicBool,
     /// Payload bytes delivered so far.
     pub delivered_bytes: AtomicU64,
     /// Payload bytes that will be delivered, once known.
@@ -99,6 +102,23 @@ pub struct Control {
     pub work: AtomicU64,
     /// Simulated femtoseconds so far.
     pub now_fs: AtomicU64,
+    /// Nanoseconds of the nominal core that the run was predicted to take, once known.
+    pub predicted_ns: AtomicU64,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What it is doing.
+    pub phase: Phase,
+    /// Simulated femtoseconds.
+    pub now_fs: Fs,
+    /// Payload bytes delivered.
+    pub delivered_bytes: u64,
+    /// Payload bytes in all, 0 while that is not known.
+    pub total_bytes: u64,
+    /// Nanoseconds of the nominal core that the run was predicted to take, 0 while that is not known.
+    pub predicted_ns: u64,
 }
 
 impl Control {
@@ -183,8 +203,41 @@ impl Control {
     /// As [`Control::check`].
     pub fn begin(&self, phase: Phase) -> Result<()> {
         self.check()?;
-        self.phase.store(phase as u8, Ordering::Relaxed);
+        if !self.trial.load(Ordering::Relaxed) {
+            self.phase.store(phase as u8, Ordering::Relaxed);
+        }
         Ok(())
+    }
+
+    /// Simulates a candidate: whoever watches sees neither its phases nor its progress.
+    pub fn tried<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.trial.store(true, Ordering::Relaxed);
+        let result = work();
+        self.start_over();
+        self.trial.store(false, Ordering::Relaxed);
+        result
+    }
+
+    /// Progress begins again: what was simulated was given up.
+    pub fn start_over(&self) {
+        self.delivered_bytes.store(0, Ordering::Relaxed);
+        self.now_fs.store(0, Ordering::Relaxed);
+    }
+
+    /// How far the run is.
+    pub fn progress(&self) -> Progress {
+        let seen = |counter: &AtomicU64| {
+            let count = counter.load(Ordering::Relaxed);
+            if self.trial.load(Ordering::Relaxed) { 0 } else { count }
+        };
+        let delivered_bytes = seen(&self.delivered_bytes);
+        Progress {
+            phase: self.phase(),
+            now_fs: seen(&self.now_fs),
+            delivered_bytes,
+            total_bytes: self.total_bytes.load(Ordering::Relaxed).max(delivered_bytes),
+            predicted_ns: self.predicted_ns.load(Ordering::Relaxed),
+        }
     }
 
     /// What the work is doing.
@@ -211,6 +264,34 @@ pub fn reserved<T>(what: &str, len: usize) -> Result<Vec<T>> {
     let mut list = Vec::new();
     list.try_reserve_exact(len).map_err(|_| refused(what, (len as u64).saturating_mul(size_of::<T>() as u64)))?;
     Ok(list)
+}
+
+/// Appends to a list that grows with a run. Where the operating system gives no room for it, nothing can go on: see [`give_up`].
+#[inline]
+pub fn push<T>(what: &str, list: &mut Vec<T>, value: T) {
+    if list.len() == list.capacity() && list.try_reserve(1).is_err() {
+        give_up(what, 2 * (list.len() * size_of::<T>()) as u64);
+    }
+    list.push(value);
+}
+
+/// Leaves a run that cannot go on for lack of memory, as a panic leaves it, but with an error and without a message. Whoever
+/// began the run gets the error by [`caught`].
+#[cold]
+pub fn give_up(what: &str, needed: u64) -> ! {
+    resume_unwind(Box::new(refused(what, needed)))
+}
+
+/// The result of work that may end by [`give_up`].
+///
+/// # Errors
+/// Those of the work, and what it gave up with.
+pub fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    // what the work changed is dropped with it
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| match panic.downcast::<Error>() {
+        Ok(error) => Err(*error),
+        Err(panic) => resume_unwind(panic),
+    })
 }
 
 /// The error where the operating system gives no more memory.
@@ -262,5 +343,17 @@ mod tests {
         assert!(matches!(filled("a list", usize::MAX / 2, 0u8), Err(Error::Memory { .. })));
         assert!(matches!(reserved::<u64>("a list", usize::MAX), Err(Error::Memory { needed: u64::MAX, .. })));
         assert_eq!(filled("a list", 3, 7), Ok(vec![7, 7, 7]));
+        let seen = Control::default();
+        seen.begin(Phase::Choosing).unwrap();
+        let found = seen.tried(|| {
+            seen.now_fs.store(5, Ordering::Relaxed);
+            seen.begin(Phase::Simulating).unwrap();
+            seen.progress()
+        });
+        assert_eq!((found.phase, found.now_fs, seen.progress()), (Phase::Choosing, 0, found));
+        let mut list = vec![1];
+        push("a list", &mut list, 2);
+        assert_eq!((list, caught(|| Ok(3))), (vec![1, 2], Ok(3)));
+        assert_eq!(caught::<u32>(|| give_up("a list", 7)), Err(refused("a list", 7)));
     }
 }

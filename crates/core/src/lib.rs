@@ -11,6 +11,7 @@ pub mod engine;
 pub mod error;
 pub mod fabric;
 pub mod flow;
+pub mod measured;
 pub mod radix;
 pub mod record;
 pub mod results;

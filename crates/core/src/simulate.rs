@@ -12,11 +12,11 @@
 
 mod attempt;
 mod cause;
-pub mod measured;
 mod memory;
 mod remarks;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use attempt::Attempt;
 
@@ -30,6 +30,7 @@ use crate::engine::{Job, run_within};
 use crate::error::{Error, Result};
 use crate::fabric::Fabric;
 use crate::flow;
+use crate::measured;
 use crate::record::Record;
 use crate::spec::{Fidelity, Pick, ProtocolSpec, RunSpec, Selection, SystemSpec, Table, validate, validate_system};
 use crate::stack::{Basis, Candidate, Purse, Task};
@@ -339,12 +340,7 @@ impl Plan {
 
     /// Why flows are not taken although they could run: they were measured to be off.
     fn declined(&self) -> Option<String> {
-        let errors = measured::find(&self.kind, self.collective, self.algorithm, self.bytes)?.flow?;
-        if measured::worst(errors) <= measured::FLOW {
-            return None;
-        }
-        let (what, how) = (format!("{} by {}", self.collective, self.algorithm), measured::words(errors));
-        Some(format!("packet or analytic: {what} on the kind of fabric {} was measured {how} as fluids", self.kind))
+        measured::declined(&self.kind, self.collective, self.algorithm, self.bytes)
     }
 
     /// The symmetries that the run has as fluids.
@@ -416,10 +412,12 @@ impl Plan {
             if i > 0 {
                 self.turn_to(attempt.fidelity(), control)?;
             }
+            control.predicted_ns.store(self.nominal_ns(attempt), Ordering::Relaxed);
             record = self.attempt(attempt, control)?;
             if record.is_some() || attempt == Attempt::Predict {
                 break;
             }
+            control.start_over();
             self.why.push(attempt.given_up());
         }
         let time_fs = record.as_ref().map_or(self.prediction.time_fs.max(bound.time_fs), |r| r.finish_fs);

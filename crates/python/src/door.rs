@@ -16,7 +16,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
-use supernode_core::control::{Control, refused};
+use supernode_core::control::{Control, Progress, refused};
 use supernode_core::error::{Error, Result};
 
 use crate::{errors, memory};
@@ -122,8 +122,7 @@ fn report(py: Python<'_>, watch: &Watch<'_>, control: &Control) -> PyResult<()> 
     let Some(progress) = watch.progress else {
         return Ok(());
     };
-    let done = control.delivered_bytes.load(Ordering::Relaxed);
-    let total = control.total_bytes.load(Ordering::Relaxed).max(done);
-    let now_ns = control.now_fs.load(Ordering::Relaxed) / 1_000_000;
-    progress.call1(py, (now_ns, done, total)).map(drop)
+    let Progress { phase, now_fs, delivered_bytes, total_bytes, predicted_ns } = control.progress();
+    let seen = (now_fs / 1_000_000, delivered_bytes, total_bytes, phase.words(), predicted_ns as f64 / 1e9);
+    progress.call1(py, seen).map(drop)
 }

@@ -7,7 +7,7 @@
 //! **Limits.** 2^32 entries in all.
 
 use super::prefetch::prefetch;
-use crate::control::refused;
+use crate::control::give_up;
 
 /// Handle of one queue.
 #[derive(Clone, Copy, Debug, Default)]
@@ -202,7 +202,7 @@ impl<T: Copy + Default> Rings<T> {
     fn reserve(&mut self, more: usize) {
         if self.data.try_reserve(more).or_else(|_| self.data.try_reserve_exact(more)).is_err() {
             let bytes = (self.data.len() + more) as u64 * size_of::<T>() as u64;
-            std::panic::resume_unwind(Box::new(refused("packets under way", bytes)));
+            give_up("packets under way", bytes);
         }
     }
 

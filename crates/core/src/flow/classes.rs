@@ -14,7 +14,7 @@
 
 use super::resources::Resources;
 use crate::collective::{Schedule, SwitchUse};
-use crate::control::Control;
+use crate::control::{Control, filled, reserved};
 use crate::engine::Job;
 use crate::error::Result;
 use crate::fabric::{Fabric, Network, Shape};
@@ -72,14 +72,15 @@ impl Classes {
             return Ok(Self::default());
         }
         let all = resources.capacity.len();
-        let mut of: Vec<u32> = (0..all as u32).collect();
+        let mut of = reserved("classes of links", all)?;
+        of.extend(0..all as u32);
         let quotient = job.simulated();
         let mut first = vec![0usize];
         for vertex in 0..quotient.vertices() {
             first.push(first[vertex as usize] + quotient.ports(vertex) as usize);
         }
-        let mut met = vec![NONE; first[quotient.vertices() as usize]];
-        let mut used = vec![false; all];
+        let mut met = filled("classes of links", first[quotient.vertices() as usize], NONE)?;
+        let mut used = filled("classes of links", all, false)?;
         for vertex in 0..job.fabric.vertices() {
             control.check()?;
             for port in 0..job.fabric.ports(vertex) {
@@ -105,7 +106,7 @@ impl Classes {
                 join(&mut of, first + stands_for, first + accelerator);
             }
         }
-        let mut times = vec![0u32; all];
+        let mut times = filled("classes of links", all, 0u32)?;
         for resource in 0..all as u32 {
             let root = root(&mut of, resource);
             of[resource as usize] = root;

@@ -15,6 +15,7 @@ use super::fair::Use;
 use super::routes::Route;
 use super::run::Run;
 use crate::collective::{MAX_LANES, Target};
+use crate::control::push;
 use crate::engine::open_messages;
 use crate::units::Fs;
 
@@ -215,7 +216,7 @@ impl Run<'_> {
             self.messages[id as usize] = message;
             return id;
         }
-        self.messages.push(message);
+        push("the messages under way", &mut self.messages, message);
         self.messages.len() as u32 - 1
     }
 

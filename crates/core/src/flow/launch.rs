@@ -12,6 +12,7 @@ use super::routes::{Hop, NOWHERE, Route};
 use super::run::{Run, What};
 use super::tables::Carried;
 use super::timing::{Timing, accesses, timing};
+use crate::control::push;
 use crate::units::{Fs, NEVER};
 
 /// Packets of a message that is short.
@@ -82,7 +83,7 @@ impl Run<'_> {
         if let Some(place) = self.parts.get_mut(id as usize) {
             *place = part;
         } else {
-            self.parts.push(part);
+            push("the flows under way", &mut self.parts, part);
         }
         id
     }

@@ -46,7 +46,7 @@ pub use classes::folding;
 pub use loads::Loads;
 pub use width::Width;
 
-use crate::control::Control;
+use crate::control::{Control, caught};
 use crate::engine::Job;
 use crate::error::{Error, Result};
 use crate::record::Record;
@@ -64,5 +64,5 @@ pub fn run(job: &Job, control: &Control) -> Result<Record> {
 /// # Errors
 /// Those of [`run()`].
 pub fn run_within(job: &Job, control: &Control, cap: u64) -> Result<Option<Record>> {
-    run::run(job, control, cap)
+    caught(|| run::run(job, control, cap))
 }

@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering;
 use super::gates::MessageKind;
 use super::run::{Run, What};
 use crate::collective::{Recv, Target};
+use crate::control::push;
 use crate::error::Error;
 use crate::record::{FlowRecord, RankRecord};
 use crate::units::{Fs, NEVER};
@@ -156,7 +157,7 @@ impl Run<'_> {
         let row = FlowRecord { src, dst, lane, step, bytes, start_fs, end_fs: self.now };
         self.arrived(id);
         if self.job.record_flows {
-            self.flows.push(row);
+            push("the rows of the table flows", &mut self.flows, row);
         }
         self.control.delivered_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.count_stored(rank, bytes, reduce);

@@ -25,7 +25,7 @@ use super::routes::Route;
 use super::tables::{self, Carried};
 use super::timing::duration;
 use crate::collective::SwitchUse;
-use crate::control::{Control, Phase};
+use crate::control::{Control, Phase, filled, give_up, reserved};
 use crate::engine::Job;
 use crate::error::{Error, Result};
 use crate::record::{FlowRecord, Record};
@@ -91,8 +91,13 @@ pub(super) fn run(job: &Job, control: &Control, cap: u64) -> Result<Option<Recor
     let folding = if job.schedule.switches() == SwitchUse::Forward { job.folding } else { &whole };
     let job = &Job { folding, ..*job };
     let resources = Resources::new(job, control)?;
-    let fair = Fair::new(resources.capacity.clone(), resources.first_shared);
+    let mut capacity = reserved("the links of the fabric", resources.capacity.len())?;
+    capacity.extend_from_slice(&resources.capacity);
+    let fair = Fair::new(capacity, resources.first_shared)?;
     let ranks = job.folding.simulated();
+    let count = ranks as usize * resources.gates as usize;
+    let mut gates = reserved("the gates of the ranks", count)?;
+    gates.resize_with(count, Gate::default);
     let mut run = Run {
         job,
         control,
@@ -103,13 +108,13 @@ pub(super) fn run(job: &Job, control: &Control, cap: u64) -> Result<Option<Recor
         events: BinaryHeap::new(),
         ranks: vec![],
         lanes: vec![],
-        gates: (0..ranks as usize * resources.gates as usize).map(|_| Gate::default()).collect(),
+        gates,
         messages: vec![],
         free_messages: vec![],
         parts: vec![],
         sums: BTreeMap::new(),
         downlinks: vec![],
-        carried: vec![Carried::default(); resources.capacity.len()],
+        carried: filled("the links of the fabric", resources.capacity.len(), Carried::default())?,
         over: BTreeMap::new(),
         flows: vec![],
         routes: vec![],
@@ -159,6 +164,9 @@ impl Run<'_> {
 
     /// Something will happen.
     pub(super) fn at(&mut self, time: Fs, what: What) {
+        if self.events.len() == self.events.capacity() && self.events.try_reserve(1).is_err() {
+            give_up("the events to come", 2 * (self.events.len() * size_of::<(Fs, What)>()) as u64);
+        }
         self.events.push(Reverse((time.min(NEVER - 1), what)));
     }
 
@@ -257,9 +265,9 @@ impl Run<'_> {
         if let (Stage::Leaving { free_at }, Place::Gate { .. }) = (part.stage, part.place)
             && end > free_at.saturating_add(1)
         {
-            self.events.push(Reverse((free_at.max(now), What::LinksFree { part: flow, version })));
+            self.at(free_at.max(now), What::LinksFree { part: flow, version });
         }
-        self.events.push(Reverse((end, What::End { part: flow, version })));
+        self.at(end, What::End { part: flow, version });
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::routes::Hop;
 use super::run::Run;
+use crate::control::push;
 use crate::record::{FlowRecord, Levels, LinkRecord, Record};
 use crate::symmetry::first_upward;
 
@@ -121,7 +122,7 @@ fn links_of(run: &Run, vertex: u32, classes: &mut [u32], levels: &mut Levels, ro
         };
         levels.add(&link);
         if run.job.record_links {
-            rows.push(link);
+            push("the rows of the table links", rows, link);
         }
     }
 }

@@ -62,6 +62,15 @@ impl Plan {
         Work::new(fabric, &**schedule, folding, prediction, *width, self.asked.skip)
     }
 
+    /// Nanoseconds of the nominal core that an attempt is predicted to take.
+    pub(super) fn nominal_ns(&self, attempt: Attempt) -> u64 {
+        match attempt {
+            Attempt::Packets(_) => self.work().packets_ns,
+            Attempt::Fluids(_) => self.work().flow_ns / self.folding.multiplicity(),
+            Attempt::Predict => 0,
+        }
+    }
+
     /// Finds the ways to come to a result, in the order in which they are tried, and why closer ones are left out. The last one
     /// always leads to a result.
     pub(super) fn attempts(&self, spec: &RunSpec, control: &Control) -> Result<(Vec<Attempt>, Vec<String>)> {

@@ -10,6 +10,7 @@
 use super::Plan;
 use crate::bound::describe::{Counts, count};
 use crate::control::Control;
+use crate::engine::open_messages;
 use crate::error::{Error, Result};
 use crate::fabric::Network;
 use crate::spec::{Fidelity, Table};
@@ -27,8 +28,12 @@ const LINK_ROW: u64 = 270;
 const FLOW_ROW: u64 = 180;
 /// The same where messages are fluids: one row under way and one of the table.
 const FLUID_ROW: u64 = 100;
-/// Bytes of a message that is open where messages are fluids.
-const OPEN: u64 = 600;
+/// Bytes of a message that leaves where messages are fluids; of one that is open and waits; of the gate that it leaves by.
+const LEAVING: u64 = 600;
+const WAITING: u64 = 230;
+const GATE: u64 = 130;
+/// Messages of a rank that leave at once, at most.
+const MOST_LEAVING: u64 = 16;
 /// Bytes of a link that such a message is spread over.
 const SPREAD: u64 = 48;
 
@@ -66,8 +71,10 @@ impl Plan {
             let ports = u64::from(self.fabric.accelerator_ports());
             let apart = |net: &Network| single_path(net) || !net.is_tree() && !net.is_direct();
             let link = if self.fabric.networks.iter().any(apart) { 240 } else { 120 };
-            let message = OPEN + self.width.links * SPREAD;
-            ranks * (self.open() * message + ports * 64) + d.directed_links * link + self.width.table_bytes
+            let message = LEAVING + self.width.links * SPREAD;
+            let open = self.open().min(open_messages(self.fabric.accelerator_ports()) as u64);
+            let room = open.min(MOST_LEAVING) * message + open * WAITING + ports * GATE;
+            ranks * room + d.directed_links * link + self.width.table_bytes
         } else {
             d.state_bytes + traffic
         } + ranks * u64::from(self.schedule.lanes()) * 64;
@@ -102,15 +109,14 @@ impl Plan {
         packets
     }
 
-    /// Messages that a rank has open at once where they are fluids: those of a step, in every lane; of the first rank.
+    /// Messages that a rank opens at once: those of a step, in every lane; of the first rank.
     fn open(&self) -> u64 {
         const LOOK: u32 = 64;
-        const MOST: u64 = 16;
         let of = |lane| {
             let steps = self.schedule.steps(0, lane).min(LOOK);
             (0..steps).map(|step| u64::from(self.schedule.sends(0, lane, step))).max().unwrap_or(0)
         };
-        (0..self.schedule.lanes().min(LOOK)).map(of).sum::<u64>().clamp(1, MOST)
+        (0..self.schedule.lanes().min(LOOK)).map(of).sum::<u64>().max(1)
     }
 
     /// What this run would need at another fidelity.

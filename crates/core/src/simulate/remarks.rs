@@ -2,10 +2,11 @@
 //!
 //! **Invariant.** An option that was given and changed nothing is named, with the reason. **Cost.** O(networks).
 
-use super::{NO_CHOICE, Plan, measured};
+use super::{NO_CHOICE, Plan};
 use crate::collective::Collective;
 use crate::fabric::Network;
 use crate::fabric::credit::slowdown;
+use crate::measured;
 use crate::spec::{RoutingSpec, Selection};
 
 impl Plan {
@@ -57,12 +58,8 @@ impl Plan {
         }
         say(self.flow && spec.threads > 1, idle("threads", "flows are simulated by one"));
         if !self.packet && !self.flow {
-            let found = measured::find(&self.kind, self.collective, self.algorithm, self.bytes);
-            if let Some(errors) = found.and_then(|f| f.analytic).filter(|&e| measured::worst(e) > measured::ANALYTIC) {
-                let (what, how) = (format!("{} by {}", self.collective, self.algorithm), measured::words(errors));
-                let kind = &self.kind;
-                say(true, format!("analytic: {what} on the kind of fabric {kind} was measured {how} against packets"));
-            }
+            let measured = measured::warning(&self.kind, self.collective, self.algorithm, self.bytes);
+            say(measured.is_some(), measured.unwrap_or_default());
             let why = "the run is analytic";
             say(!spec.record.is_empty(), idle("record", why));
             say(spec.threads > 1, idle("threads", why));

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 mod names;
 mod pick;
+mod topology;
 mod validate;
 pub use names::{Algorithm, Collective, Fidelity, LIBRARIES, Named, RoutingSpec, Selection, Table};
 pub use pick::Pick;
@@ -159,8 +160,8 @@ pub struct NetworkSpec {
 }
 
 /// Shape of one plane of a network.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum TopologySpec {
     /// Parallel-port generalised fat tree: one to three (or more) tiers of switches. `down[i]` children of a tier-i+1
     /// switch, `up[i]` parents of a tier-i vertex (up\[0\] = 1), `parallel[i]` links between such a pair (parallel\[0\]
@@ -173,7 +174,6 @@ pub enum TopologySpec {
         /// Parallel links by tier.
         parallel: Vec<u32>,
         /// Rails: with R > 1, accelerator i of a host of R goes to the leaf of rail i.
-        #[serde(default = "one")]
         rails: u32,
     },
     /// n-dimensional torus or mesh, accelerator coordinates row-major with the first dimension fastest.
@@ -183,7 +183,6 @@ pub enum TopologySpec {
         /// Wraparound by dimension; a dimension of one or two has none.
         wrap: Vec<bool>,
         /// Pairs of wrapped dimensions: the wraparound of the first shifts the second by half of its size.
-        #[serde(default)]
         twist: Vec<[u32; 2]>,
     },
     /// n-dimensional full mesh (HyperX with one accelerator a router): all pairs that differ in one coordinate.
@@ -198,14 +197,11 @@ pub enum TopologySpec {
         /// Two vertices, the class of the links between them, and how many there are in parallel.
         edges: Vec<[u32; 4]>,
         /// Index into the network's `switches` by switch; empty: all the first.
-        #[serde(default)]
         switch_kinds: Vec<u16>,
         /// What a link weighs by class: packets take the lightest paths. Empty: all alike, so the shortest.
-        #[serde(default)]
         weights: Vec<u8>,
         /// Accelerators pass on packets of others, with this entry of `switches` as the router in each; none: only
         /// switches forward.
-        #[serde(default)]
         forwarding: Option<u16>,
     },
 }

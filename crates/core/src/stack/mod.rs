@@ -73,12 +73,14 @@ impl<'a> Task<'a> {
         Task { bytes: self.collective.rounded_bytes(bytes, self.ranks(), self.element), ..self }
     }
 
-    /// Ranks in the order in which an algorithm counts them: rings, trees and levels follow the machine, exchanges the
-    /// numbers of the ranks.
+    /// Ranks in the order in which an algorithm counts them: what a library builds from the machine follows the machine,
+    /// the textbook's algorithms the numbers of the ranks.
     fn order(&self, algorithm: Algorithm) -> Vec<u32> {
-        use Algorithm::{DoubleBinaryTree, Hierarchical, Ring, TorusBucket};
+        use Algorithm::{Direct, DoubleBinaryTree, Hierarchical, Pairwise, Ring, TorusBucket};
         let mut order: Vec<u32> = (0..self.ranks()).collect();
-        if matches!(algorithm, Ring | DoubleBinaryTree | TorusBucket | Hierarchical) {
+        if matches!(algorithm, Ring | DoubleBinaryTree | TorusBucket | Hierarchical | Direct | Pairwise)
+            && self.collective != Collective::SendRecv
+        {
             order.sort_by_key(|&rank| self.placement[rank as usize]);
         }
         order
@@ -98,12 +100,12 @@ impl<'a> Task<'a> {
         params.shared = algorithm == Algorithm::InNetwork && self.aggregation().is_some_and(|a| a.tree);
         if accelerators.is_sorted() {
             (params.levels, params.nodes) = self.units(&accelerators);
+            params.order = symmetry::order(self.fabric, &accelerators);
             if algorithm == Algorithm::Hierarchical {
                 params.levels = self.hierarchy.map_or_else(|| self.nested(&params.levels), <[u32]>::to_vec);
             }
         }
         if (0u32..).zip(&accelerators).all(|(i, &a)| i == a) {
-            params.order = symmetry::order(self.fabric, self.ranks());
             self.torus(&mut params);
         }
         params

@@ -1,7 +1,7 @@
 //! Settling: candidates that may be the fastest are simulated, because a prediction that is off picks the wrong one.
 //!
-//! **Model.** Candidates are taken by predicted time, least first. The analytic model can be off by a factor that depends on the
-//! fabric ([`doubt`]); a candidate whose prediction divided by that factor is not below the best simulated time cannot win and keeps
+//! **Model.** Candidates are taken by predicted time, least first. The analytic model can be off by a factor that was measured for
+//! many kinds of fabric ([`measured`]) and is guessed for others ([`doubt`]); a candidate whose prediction divided by that factor is not below the best simulated time cannot win and keeps
 //! its prediction. Every other one is simulated: by packets if a part of what is left of the budget covers it, as fluids if that
 //! covers these, and otherwise by packets with a smaller message, which corrects its prediction. A simulation stops
 //! at the best time so far. The least price wins, ties by predicted time and then by order.
@@ -25,6 +25,7 @@ use crate::engine::{Cap, Job, run_within};
 use crate::error::{Error, Result};
 use crate::fabric::{Fabric, Shape};
 use crate::flow;
+use crate::measured;
 use crate::record::Record;
 use crate::spec::{Fidelity, ProtocolSpec};
 use crate::symmetry::Folding;
@@ -77,7 +78,7 @@ pub struct Purse {
     pub skip: bool,
 }
 
-/// By how much the analytic model may be too high. Where links of an explicit graph, of a direct topology or of upper tiers are
+/// By how much the analytic model may be too high where that was not measured. Where links of an explicit graph, of a direct topology or of upper tiers are
 /// shared by chance, it is not known how far it is off, and every candidate is looked at.
 fn doubt(fabric: &Fabric, ranks: u32) -> f64 {
     let mut reached = 1;
@@ -106,16 +107,21 @@ pub(super) fn settle<'a>(task: &Task<'a>, offers: &mut [Offer<'a>], purse: &mut 
         return Ok(());
     }
     offers.sort_by_key(|offer| offer.prediction.time_fs);
-    let doubt = doubt(task.fabric, task.ranks());
+    let guess = doubt(task.fabric, task.ranks());
+    let kind = measured::kind(task.fabric, task.placement);
     let width = flow::Width::new(task.fabric, task.placement, task.control)?;
     let mut best: Option<(usize, Fs)> = None;
     for i in 0..offers.len() {
         let limit = best.map(|(_, time)| time);
         let offer = &mut offers[i];
-        if limit.is_some_and(|limit| offer.prediction.time_fs as f64 / doubt >= limit as f64) {
+        // graphs of one kind can be of any shape, so what was measured of some says little of others
+        let measured =
+            measured::doubt(&kind, task.collective, offer.algorithm, task.bytes).filter(|_| guess.is_finite());
+        if limit.is_some_and(|limit| offer.prediction.time_fs as f64 / measured.unwrap_or(guess) >= limit as f64) {
             continue;
         }
-        Trial { task, offer, purse, width, limit }.price()?;
+        let declined = measured::declined(&kind, task.collective, offer.algorithm, task.bytes).is_some();
+        Trial { task, offer, purse, width, limit, declined }.price()?;
         if offer.error.is_some() || matches!(offer.basis, Basis::Predicted | Basis::Stopped(_)) {
             continue;
         }
@@ -138,6 +144,8 @@ struct Trial<'t, 'a> {
     width: flow::Width,
     /// The best time so far.
     limit: Option<Fs>,
+    /// Fluids were measured to be off here.
+    declined: bool,
 }
 
 /// How a simulation of a candidate ended.
@@ -156,7 +164,7 @@ impl Trial<'_, '_> {
         let (schedule, folding) = (&*program.schedule, program.folding(self.task, self.purse.fold)?);
         let work = Work::new(self.task.fabric, schedule, folding, &self.offer.prediction, self.width, self.purse.skip);
         let allowance = self.purse.left_ns / SHARE;
-        let fluid = flow::models(self.task.fabric, schedule, self.task.placement).is_ok();
+        let fluid = !self.declined && flow::models(self.task.fabric, schedule, self.task.placement).is_ok();
         // in trees fluids are as good, and where packets cost much they leave more of the budget to the others
         let trees = self.task.fabric.networks.iter().all(|net| net.is_tree() && net.spec.routing.sprays());
         let dear = work.skipping_ns > allowance / DEAR && work.flow_ns < work.skipping_ns / DEAR;
@@ -243,7 +251,7 @@ impl Trial<'_, '_> {
     ) -> Result<End> {
         let before = self.task.control.work.load(Ordering::Relaxed);
         let job = self.job(schedule, folding, protocol, limit);
-        let end = self.ended(run_within(&job, self.task.control, cap));
+        let end = self.ended(self.task.control.tried(|| run_within(&job, self.task.control, cap)));
         let done = self.task.control.work.load(Ordering::Relaxed).saturating_sub(before);
         self.pay(work.set_up_ns.saturating_add(done.saturating_mul(work.hop_ns)));
         end
@@ -255,7 +263,7 @@ impl Trial<'_, '_> {
         let folding = flow::folding(fabric, schedule, placement, self.purse.fold, control)?;
         let job = self.job(schedule, &folding, protocol, self.limit);
         let most = self.purse.left_ns / SHARE / EVENT_NS;
-        let end = self.ended(flow::run_within(&job, self.task.control, most));
+        let end = self.ended(self.task.control.tried(|| flow::run_within(&job, self.task.control, most)));
         let done = self.task.control.work.load(Ordering::Relaxed).saturating_sub(before);
         self.pay(done.saturating_mul(EVENT_NS).max(work.flow_ns / 8));
         end
@@ -288,9 +296,6 @@ impl Trial<'_, '_> {
     }
 
     fn ended(&self, result: Result<Option<Record>>) -> Result<End> {
-        // nothing of a candidate is seen by whoever watches the run
-        self.task.control.delivered_bytes.store(0, Ordering::Relaxed);
-        self.task.control.now_fs.store(0, Ordering::Relaxed);
         match result {
             Ok(Some(record)) => Ok(End::Complete(record)),
             Ok(None) => Ok(End::Capped),

@@ -142,18 +142,23 @@ pub(super) fn all_near(
     Ok(true)
 }
 
-/// Radices in which exchanges among the first `ranks` accelerators are best counted: places where digits of the fabric
-/// begin, as far as they form one number system.
-pub fn order(fabric: &Fabric, ranks: u32) -> Vec<u32> {
-    let mut edges: Vec<u32> =
-        fabric.networks[..used(fabric, ranks)].iter().flat_map(|net| place::edges(net, ranks)).collect();
+/// Radices in which exchanges among these accelerators, sorted, are best counted: groups that lie between the places where
+/// digits of the fabric begin, as far as all are equally large and they form one number system. Accelerators `0..n` fill
+/// whole groups, those of a placement may fill a part of each.
+pub fn order(fabric: &Fabric, accelerators: &[u32]) -> Vec<u32> {
+    let ranks = accelerators.len() as u32;
+    let Some(&last) = accelerators.last() else { return vec![] };
+    let nets = &fabric.networks[..used(fabric, last + 1)];
+    let mut edges: Vec<u32> = nets.iter().flat_map(|net| place::edges(net, last + 1)).collect();
     edges.sort_unstable();
     edges.dedup();
     let (mut radices, mut at) = (vec![], 1);
-    for edge in edges {
-        if edge > at && edge < ranks && edge.is_multiple_of(at) && ranks.is_multiple_of(edge) {
-            radices.push(edge / at);
-            at = edge;
+    for edge in edges.into_iter().filter(|&edge| edge > 1) {
+        let mut groups = accelerators.chunk_by(|a, b| a / edge == b / edge).map(|group| group.len() as u32);
+        let size = groups.next().unwrap_or(ranks);
+        if size > at && size < ranks && size.is_multiple_of(at) && groups.all(|other| other == size) {
+            radices.push(size / at);
+            at = size;
         }
     }
     radices.push(ranks / at);

@@ -44,8 +44,8 @@ fn fabric(networks: Vec<NetworkSpec>) -> Fabric {
 
 fn all_to_all(fabric: &Fabric, ranks: u32) -> Folding {
     let mut params = Params::new(Collective::AllToAll, Algorithm::Direct, ranks, u64::from(ranks) * 4);
-    params.order = order(fabric, ranks);
     let placement: Vec<u32> = (0..ranks).collect();
+    params.order = order(fabric, &placement);
     Folding::new(fabric, &*build(&params).unwrap(), &placement, true, &Control::default()).unwrap()
 }
 

@@ -90,7 +90,8 @@ pub(crate) fn jobs_on(
                     params.levels = vec![spec.networks[0].span, n / spec.networks[0].span];
                 }
             }
-            params.order = order(&Fabric::new(&spec, &Control::default()).expect("a fabric"), n);
+            let accelerators: Vec<u32> = (0..n).collect();
+            params.order = order(&Fabric::new(&spec, &Control::default()).expect("a fabric"), &accelerators);
             let one_tier = |n: &NetworkSpec| matches!(&n.topology, TopologySpec::Clos { down, .. } if down.len() == 1);
             let in_network = spec.networks.len() == 1 && one_tier(&spec.networks[0]);
             let valid = valid_algorithms(&params, in_network);

@@ -22,6 +22,9 @@ mod sum;
 use filling::Filling;
 use sum::Sum;
 
+use crate::control::{filled, push};
+use crate::error::Result;
+
 /// Relative difference below which two rates count as equal and a resource as full.
 const EQUAL: f64 = 1e-11;
 /// Relative change of a rate that is not worth telling.
@@ -112,29 +115,32 @@ pub struct Fair {
 impl Fair {
     /// Resources of these capacities. Those below `first_shared` belong to few flows each: where they fill up together
     /// with others they count as the bottleneck, which keeps updates small.
-    pub fn new(capacity: Vec<f64>, first_shared: u32) -> Self {
-        let n = capacity.len();
-        Self {
+    ///
+    /// # Errors
+    /// [`Error::Memory`](crate::error::Error::Memory).
+    pub fn new(capacity: Vec<f64>, first_shared: u32) -> Result<Self> {
+        let (n, what) = (capacity.len(), "the links of the fabric");
+        Ok(Self {
             capacity,
-            used: vec![Sum::default(); n],
-            members: vec![vec![]; n],
-            bound: vec![0; n],
+            used: filled(what, n, Sum::default())?,
+            members: filled(what, n, vec![])?,
+            bound: filled(what, n, 0)?,
             first_shared,
             flows: vec![],
             free: vec![],
             set: vec![],
             touched: vec![],
-            slot: vec![NONE; n],
-            place: vec![NONE; n],
+            slot: filled(what, n, NONE)?,
+            place: filled(what, n, NONE)?,
             filling: Filling::default(),
             changed: vec![],
-        }
+        })
     }
 
     /// A new flow; it has no rate before the next [`Fair::resolve`]. Uses of one resource add up.
     pub fn start(&mut self, uses: &[Use]) -> u32 {
         let id = self.free.pop().unwrap_or_else(|| {
-            self.flows.push(Flow::default());
+            push("the flows under way", &mut self.flows, Flow::default());
             self.flows.len() as u32 - 1
         });
         let flow = &mut self.flows[id as usize];

@@ -39,7 +39,7 @@ fn uses(resources: &[u32]) -> Vec<Use> {
 #[test]
 fn shares_by_hand() {
     // links of 10, 4 and 6: the middle one is full at 2 each, the first gives the rest to its other flow
-    let mut fair = Fair::new(vec![10.0, 4.0, 6.0], 3);
+    let mut fair = Fair::new(vec![10.0, 4.0, 6.0], 3).unwrap();
     let long = fair.start(&uses(&[0, 1]));
     let other = fair.start(&uses(&[1, 2]));
     let alone = fair.start(&uses(&[0]));
@@ -58,7 +58,7 @@ fn shares_by_hand() {
 #[test]
 fn weights_count() {
     // half of one flow and all of the other share a link of 3; the first's memory takes 3 times its rate
-    let mut fair = Fair::new(vec![3.0, 9.0], 0);
+    let mut fair = Fair::new(vec![3.0, 9.0], 0).unwrap();
     let half = fair.start(&[Use { resource: 0, weight: 0.5 }, Use { resource: 1, weight: 3.0 }]);
     let whole = fair.start(&uses(&[0]));
     fair.resolve();
@@ -68,7 +68,7 @@ fn weights_count() {
 #[test]
 fn one_that_leaves_for_one_that_comes_moves_nobody_else() {
     let n = 64;
-    let mut fair = Fair::new(vec![1.0; 2 * n as usize], 2 * n);
+    let mut fair = Fair::new(vec![1.0; 2 * n as usize], 2 * n).unwrap();
     let flows: Vec<u32> = (0..n).map(|i| fair.start(&uses(&[i, n + i]))).collect();
     assert_eq!(fair.resolve().len(), 64);
     fair.finish(flows[5]);
@@ -104,7 +104,7 @@ proptest! {
     #[test]
     fn updates_equal_a_computation_from_scratch((capacity, steps) in steps(), first_shared in 0u32..13) {
         let capacity: Vec<f64> = capacity.into_iter().map(|c| f64::from(c) / 7.0).collect();
-        let mut fair = Fair::new(capacity.clone(), first_shared);
+        let mut fair = Fair::new(capacity.clone(), first_shared).unwrap();
         let mut live: Vec<(u32, Vec<Use>)> = vec![];
         for step in steps {
             match step {

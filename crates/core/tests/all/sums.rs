@@ -1,8 +1,7 @@
 //! Sums that climb trees of switches: what they cost, and that folding, skipping and threads change nothing.
 
-mod common;
-use common::jobs::{comparable, dressed, expanded};
-use common::*;
+use crate::common::jobs::{comparable, dressed, expanded};
+use crate::common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Collective, Params, build};
 use supernode_core::control::Control;
@@ -14,7 +13,7 @@ use supernode_core::symmetry::{Folding, order};
 
 fn shared(spec: &SystemSpec, collective: Collective, bytes: u64) -> Params {
     let n = spec.accelerators;
-    let order = order(&Fabric::new(spec, &Control::default()).unwrap(), n);
+    let order = order(&Fabric::new(spec, &Control::default()).unwrap(), &(0..n).collect::<Vec<_>>());
     Params { shared: true, order, ..Params::new(collective, Algorithm::InNetwork, n, bytes) }
 }
 

@@ -1,9 +1,8 @@
 //! What is left to the simulator: the algorithm, and how closely a run is looked at.
 
-mod common;
-use common::jobs::{ROUTINGS, comparable, dressed, jobs, shapes};
-use common::shapes::graphs;
-use common::*;
+use crate::common::jobs::{ROUTINGS, comparable, dressed, jobs, shapes};
+use crate::common::shapes::graphs;
+use crate::common::*;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, FileFailurePersistence};
 use supernode_core::collective::{Algorithm, Collective, Params, Schedule, build};

@@ -1,7 +1,6 @@
 //! Every table is the same for any number of threads, cell by cell.
 
-mod common;
-use common::*;
+use crate::common::*;
 use supernode_core::control::Control;
 use supernode_core::results::{table, tables};
 use supernode_core::simulate::simulate;

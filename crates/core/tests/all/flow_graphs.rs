@@ -1,9 +1,8 @@
 //! Flows on explicit graphs: closed forms, the links that packets take, conservation, and agreement with trees and packets.
 
-mod common;
-use common::pattern::Pattern;
-use common::shapes::*;
-use common::*;
+use crate::common::pattern::Pattern;
+use crate::common::shapes::*;
+use crate::common::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use supernode_core::collective::Algorithm::*;

@@ -1,7 +1,6 @@
 //! What counts as waiting and as a credit stall: at every port, and only what the network is to blame for.
 
-mod common;
-use common::*;
+use crate::common::*;
 use supernode_core::collective::{Algorithm, Collective, Params};
 use supernode_core::record::Record;
 use supernode_core::spec::*;

@@ -1,9 +1,8 @@
 //! The analytic fidelity against packets, and both against the lower bound.
 //!
-//! Prints the table of errors (`cargo test --test analytic -- --nocapture`).
+//! Prints the table of errors (`cargo test --test all analytic:: -- --nocapture`).
 
-mod common;
-use common::*;
+use crate::common::*;
 use supernode_core::analytic::{Scene, predict};
 use supernode_core::bound::{Demand, lower_bound};
 use supernode_core::collective::{Algorithm, Collective, Params, build};

@@ -1,11 +1,11 @@
 //! How far flows and predictions were from packets: measured by kind of fabric, collective and algorithm, not modelled.
 //!
 //! **Model.** `docs/fidelity_table.py` runs a grid of systems at all three fidelities and writes the least and the largest error of
-//! each kind into `measured.json`, which is read here. A kind is what the networks that join the ranks are, innermost first, and how
+//! each kind into `table.json`, which is read here. A kind is what the networks that join the ranks are, innermost first, and how
 //! their packets choose paths.
 //!
 //! **Invariant.** Flows that were measured off by more than [`FLOW`] decline, and predictions off by more than [`ANALYTIC`] say by how
-//! much. A size takes the errors of the largest size measured that is not larger; sizes below all of them are not judged. **Cost.** The table is parsed once. **Limits.** What is not in the table was
+//! much; of what was not measured that is said. A size takes the errors of the largest size measured that is not larger; sizes below all of them are not judged. **Cost.** The table is parsed once. **Limits.** What is not in the table was
 //! not measured; sizes, rates and shapes of the grid stand for others of their kind.
 
 use std::sync::OnceLock;
@@ -20,6 +20,8 @@ use crate::spec::RoutingSpec;
 
 /// Errors of flows up to this are taken.
 pub const FLOW: f64 = 0.05;
+/// Other sizes, rates and shapes of a kind may be off by this factor more than those measured.
+const MARGIN: f64 = 1.25;
 /// Errors of predictions up to this are not worth a warning.
 pub const ANALYTIC: f64 = 0.20;
 
@@ -46,7 +48,7 @@ pub struct Measured {
 fn table() -> &'static [Measured] {
     static TABLE: OnceLock<Vec<Measured>> = OnceLock::new();
     // a test reads the file, so it parses
-    TABLE.get_or_init(|| serde_json::from_str(include_str!("measured.json")).unwrap_or_default())
+    TABLE.get_or_init(|| serde_json::from_str(include_str!("table.json")).unwrap_or_default())
 }
 
 /// What was measured of a kind of fabric with an algorithm.
@@ -55,6 +57,35 @@ pub fn find(kind: &str, collective: Collective, algorithm: Algorithm, bytes: u64
         m.fabric == kind && m.collective == collective.name() && m.algorithm == algorithm.name() && m.bytes <= bytes
     };
     table().iter().filter(same).max_by_key(|m| m.bytes)
+}
+
+/// Size from which on errors are measured, in bytes of a rank.
+pub const FROM: u64 = 1 << 20;
+
+/// Why flows are not to be taken: they were measured to be off by more than [`FLOW`].
+pub fn declined(kind: &str, collective: Collective, algorithm: Algorithm, bytes: u64) -> Option<String> {
+    let errors = find(kind, collective, algorithm, bytes)?.flow.filter(|&errors| worst(errors) > FLOW)?;
+    let (what, how) = (format!("{collective} by {algorithm}"), words(errors));
+    Some(format!("packet or analytic: {what} on the kind of fabric {kind} was measured {how} as fluids"))
+}
+
+/// By what factor a prediction is too slow at most, if that was measured.
+pub fn doubt(kind: &str, collective: Collective, algorithm: Algorithm, bytes: u64) -> Option<f64> {
+    let [_, most] = find(kind, collective, algorithm, bytes)?.analytic?;
+    Some(MARGIN * (1.0 + most.max(0.0)))
+}
+
+/// Why a prediction may be off: by how much it was measured to be, or that nobody measured it.
+pub fn warning(kind: &str, collective: Collective, algorithm: Algorithm, bytes: u64) -> Option<String> {
+    let what = format!("analytic: {collective} by {algorithm} on the kind of fabric {kind}");
+    match find(kind, collective, algorithm, bytes).and_then(|found| found.analytic) {
+        Some(errors) if worst(errors) > ANALYTIC => {
+            Some(format!("{what} was measured {} against packets", words(errors)))
+        }
+        Some(_) => None,
+        None if bytes < FROM || kind.is_empty() => None,
+        None => Some(format!("{what} was not measured against packets")),
+    }
 }
 
 /// The largest of two errors, whatever their sign.
@@ -136,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_table_can_be_read() {
-        let rows: Vec<Measured> = serde_json::from_str(include_str!("measured.json")).unwrap();
+        let rows: Vec<Measured> = serde_json::from_str(include_str!("table.json")).unwrap();
         for row in &rows {
             assert!(Collective::parse(&row.collective).is_ok() && Algorithm::parse(&row.algorithm).is_ok(), "{row:?}");
             let ranges = row.flow.into_iter().chain(row.analytic);

@@ -3,9 +3,8 @@
 //!
 //! `SUPERNODE_CASES` sets the number of random cases.
 
-mod common;
-use common::shapes::ring;
-use common::*;
+use crate::common::shapes::ring;
+use crate::common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm::Direct, Collective::SendRecv, Params};
 use supernode_core::control::Control;

@@ -1,10 +1,9 @@
 //! Explicit graphs: the same physics as shapes that are computed, whatever the graph, and no deadlock on short paths.
 
-mod common;
-use common::jobs::comparable;
-use common::pattern::Pattern;
-use common::shapes::{dragonfly, graph, graphs, leaves_and_spines, ring, star};
-use common::*;
+use crate::common::jobs::comparable;
+use crate::common::pattern::Pattern;
+use crate::common::shapes::{dragonfly, graph, graphs, leaves_and_spines, ring, star};
+use crate::common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Collective, Params, valid_algorithms};
 use supernode_core::control::Control;

@@ -1,9 +1,8 @@
 //! What holds for every run: conservation, rates, determinism, and an end that is either complete or an error.
 
-mod common;
-use common::jobs::{comparable, jobs};
-use common::pattern::Pattern;
-use common::*;
+use crate::common::jobs::{comparable, jobs};
+use crate::common::pattern::Pattern;
+use crate::common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Collective, Params};
 use supernode_core::error::Error;

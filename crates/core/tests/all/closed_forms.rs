@@ -3,8 +3,7 @@
 //! a = two links and a switch = 1 100 ns; b = 20 ps a byte (50 GB/s); p ranks, n bytes. Packets cut through, so that a
 //! message of m bytes takes a + m b.
 
-mod common;
-use common::*;
+use crate::common::*;
 use supernode_core::collective::{Algorithm::*, Collective::*, Params, Target, build};
 use supernode_core::control::Control;
 use supernode_core::fabric::{Fabric, Shape};

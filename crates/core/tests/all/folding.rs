@@ -1,9 +1,8 @@
 //! A folded run is the full run, bit for bit in every row; so is one that skips, and one that does both.
 
-mod common;
-use common::jobs::{ROUTINGS, comparable, dressed, expanded, jobs, jobs_on};
-use common::shapes::{self, graphs};
-use common::*;
+use crate::common::jobs::{ROUTINGS, comparable, dressed, expanded, jobs, jobs_on};
+use crate::common::shapes::{self, graphs};
+use crate::common::*;
 use proptest::prelude::*;
 use supernode_core::collective::{Algorithm, Collective, Params, build};
 use supernode_core::control::Control;
@@ -166,7 +165,7 @@ fn even_jobs() -> impl Strategy<Value = (SystemSpec, Params)> {
             {
                 (params.dims, params.wrap) = (dims.clone(), wrap.clone());
             }
-            params.order = order(&Fabric::new(&spec, &Control::default()).unwrap(), n);
+            params.order = order(&Fabric::new(&spec, &Control::default()).unwrap(), &(0..n).collect::<Vec<_>>());
             if n > spec.networks[0].span {
                 params.levels = vec![spec.networks[0].span, n / spec.networks[0].span];
             } else if n == 32 && elements % 2 == 0 {
@@ -187,7 +186,7 @@ fn even_jobs() -> impl Strategy<Value = (SystemSpec, Params)> {
 fn datelines_do_not_keep_flows_from_folding() {
     let spec = system(64, vec![network("torus", 64, torus(&[4, 4, 4]), vec![1])]);
     let mut params = Params::new(Collective::AllToAll, Algorithm::Direct, 64, 64 * 65536);
-    params.order = order(&Fabric::new(&spec, &Control::default()).unwrap(), 64);
+    params.order = order(&Fabric::new(&spec, &Control::default()).unwrap(), &(0..64).collect::<Vec<_>>());
     assert_eq!(flows_agree(&spec, &params, 0), 64);
 }
 

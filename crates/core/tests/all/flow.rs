@@ -1,8 +1,7 @@
 //! Flow fidelity: closed forms, agreement with packets on long flows, sharing worked out by hand, and errors.
 
-mod common;
-use common::pattern::Pattern;
-use common::*;
+use crate::common::pattern::Pattern;
+use crate::common::*;
 use supernode_core::collective::Algorithm::*;
 use supernode_core::collective::Collective::*;
 use supernode_core::collective::{Params, Schedule};
