@@ -98,7 +98,7 @@ demo: install
 	cd $(VENV) && ./bin/python -m supernode.demo --output $(abspath out/demo)
 
 .PHONY: test
-test: lint test-rust test-python
+test: lint test-rust test-python fuzz
 
 .PHONY: lint
 lint: $(VENV)/.deps target/.crates

@@ -32,6 +32,8 @@ BUDGET = "500 ms"
 RANKS = (128, 144)
 #: Share of a case's time by which a kind may be off before it is named.
 FLOW, ANALYTIC = 0.05, 0.20
+#: Flows decline a kind that is off by more.
+DECLINED = 0.08
 
 
 def tree(name: str, routing: str, oversubscription: int = 1) -> sn.System:
@@ -272,7 +274,8 @@ def table(kinds: list[dict[str, Any]], rows: dict[str, dict[str, Any]]) -> str:
         "",
         "",
         f"{within('flow', FLOW)}; {within('analytic', ANALYTIC)}.",
-        "Bold: a kind that is off by more. Flows decline it, predictions warn.",
+        f"Bold: a kind that is off by more; its runs carry a warning. Flows decline a kind that is off by more than "
+        f"{100 * DECLINED:.0f} %.",
         "",
         "| kind of fabric | collective | algorithm | MiB | cases | flow, % | analytic, % |",
         "|---|---|---|---|---|---|---|",

@@ -9,7 +9,7 @@ import pytest
 import supernode as sn
 from supernode.system import System
 
-RUN: dict[str, Any] = {"size": "4 MiB", "stack": "none", "fidelity": "packet"}
+RUN: dict[str, Any] = {"size": "16 MiB", "stack": "none", "fidelity": "packet"}
 
 
 def cluster(unit: int, units: int, nics: int = 1, rate: str = "400 Gbit/s", routing: str = "d_mod_k") -> System:
@@ -49,7 +49,7 @@ def test_units_that_hold_different_numbers_use_every_nic_of_the_smaller() -> Non
     # lanes cross by four
     result = sn.all_reduce(cluster(6, 2), ranks=10, algorithm="ring", **RUN)
     # 2 (n - 1)/n S over 4 NICs of 50 GB/s
-    ideal = 2 * 0.9 * (4 << 20) / 200
+    ideal = 2 * 0.9 * (16 << 20) / 200
     assert ideal < result.time_ns < 1.4 * ideal
 
 

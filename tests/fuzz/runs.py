@@ -69,7 +69,7 @@ def build(machine: Machine) -> Any:
 
 def run(case: Case, **more: Any) -> Result:
     """Run a case, some keywords replaced; every error but a refusal is a finding."""
-    options = {"fidelity": "packet", "threads": 1, "timeout": 30.0, **case.options, **more}
+    options = {"fidelity": "packet", "threads": 1, "timeout": 120.0, **case.options, **more}
     try:
         return sn.simulate(case.system, case.collective, **options)
     except (SupernodeError, MemoryError) as error:

@@ -11,7 +11,7 @@ import msgspec
 from supernode.errors import SpecError
 from supernode.extras import extra
 from supernode.filetext import shortened
-from supernode.nesting import MOST, check_levels
+from supernode.nesting import check_levels
 
 __all__ = ["Line", "lines", "load_plain", "load_xml"]
 
@@ -77,24 +77,6 @@ def load_plain(text: str) -> Any:
         raise SpecError(f"not valid YAML: {error}") from None
 
 
-class _Shallow(ElementTree.TreeBuilder):
-    """A builder of trees that refuses elements nested more than :data:`~supernode.nesting.MOST` deep."""
-
-    _depth = 0
-
-    def start(self, tag: str, attrs: dict[str, str], /) -> ElementTree.Element:
-        """Open an element."""
-        self._depth += 1
-        if self._depth > MOST:
-            raise SpecError(f"not valid here: elements are nested more than {MOST} deep, <{tag}> is one more")
-        return super().start(tag, attrs)
-
-    def end(self, tag: str, /) -> ElementTree.Element:
-        """Close an element."""
-        self._depth -= 1
-        return super().end(tag)
-
-
 def load_xml(text: str) -> ElementTree.Element:
     """Return the root of an XML text. Document types are refused, and with them entities and what they may expand to.
 
@@ -107,7 +89,7 @@ def load_xml(text: str) -> ElementTree.Element:
         raise SpecError("not valid here: document types and entities of XML are not read")
     try:
         # ElementTree resolves no external entities, and internal ones were refused
-        return ElementTree.fromstring(text, ElementTree.XMLParser(target=_Shallow()))  # noqa: S314
+        return ElementTree.fromstring(text)  # noqa: S314
     except ElementTree.ParseError as error:
         line, column = error.position
         raise SpecError(f"line {line}: not valid XML: {str(error).split(':')[0]} (column {column})") from None

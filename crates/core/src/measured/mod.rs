@@ -4,7 +4,7 @@
 //! each kind into `table.json`, which is read here. A kind is what the networks that join the ranks are, innermost first, and how
 //! their packets choose paths.
 //!
-//! **Invariant.** Flows that were measured off by more than [`FLOW`] decline, and predictions off by more than [`ANALYTIC`] say by how
+//! **Invariant.** Flows that were measured off by more than [`DECLINED`] decline; those off by more than [`FLOW`], and predictions off by more than [`ANALYTIC`], say by how
 //! much; of what was not measured that is said. A size takes the errors of the largest size measured that is not larger; sizes below all of them are not judged. **Cost.** The table is parsed once. **Limits.** What is not in the table was
 //! not measured; sizes, rates and shapes of the grid stand for others of their kind.
 
@@ -16,10 +16,12 @@ use crate::bound::path;
 use crate::collective::{Algorithm, Collective};
 use crate::fabric::direct::Dimension;
 use crate::fabric::{Fabric, Network, Shape};
-use crate::spec::RoutingSpec;
+use crate::spec::{Fidelity, RoutingSpec};
 
-/// Errors of flows up to this are taken.
+/// Errors of flows up to this are not worth a warning.
 pub const FLOW: f64 = 0.05;
+/// Flows that were measured to be off by more decline.
+pub const DECLINED: f64 = 0.08;
 /// Other sizes, rates and shapes of a kind may be off by this factor more than those measured.
 const MARGIN: f64 = 1.25;
 /// Errors of predictions up to this are not worth a warning.
@@ -62,9 +64,9 @@ pub fn find(kind: &str, collective: Collective, algorithm: Algorithm, bytes: u64
 /// Size from which on errors are measured, in bytes of a rank.
 pub const FROM: u64 = 1 << 20;
 
-/// Why flows are not to be taken: they were measured to be off by more than [`FLOW`].
+/// Why flows are not to be taken: they were measured to be off by more than [`DECLINED`].
 pub fn declined(kind: &str, collective: Collective, algorithm: Algorithm, bytes: u64) -> Option<String> {
-    let errors = find(kind, collective, algorithm, bytes)?.flow.filter(|&errors| worst(errors) > FLOW)?;
+    let errors = find(kind, collective, algorithm, bytes)?.flow.filter(|&errors| worst(errors) > DECLINED)?;
     let (what, how) = (format!("{collective} by {algorithm}"), words(errors));
     Some(format!("packet or analytic: {what} on the kind of fabric {kind} was measured {how} as fluids"))
 }
@@ -75,13 +77,23 @@ pub fn doubt(kind: &str, collective: Collective, algorithm: Algorithm, bytes: u6
     Some(MARGIN * (1.0 + most.max(0.0)))
 }
 
-/// Why a prediction may be off: by how much it was measured to be, or that nobody measured it.
-pub fn warning(kind: &str, collective: Collective, algorithm: Algorithm, bytes: u64) -> Option<String> {
-    let what = format!("analytic: {collective} by {algorithm} on the kind of fabric {kind}");
-    match find(kind, collective, algorithm, bytes).and_then(|found| found.analytic) {
-        Some(errors) if worst(errors) > ANALYTIC => {
-            Some(format!("{what} was measured {} against packets", words(errors)))
-        }
+/// Why fluids or a prediction may be off: by how much they were measured to be, or that nobody measured it.
+pub fn warning(
+    fidelity: Fidelity,
+    kind: &str,
+    collective: Collective,
+    algorithm: Algorithm,
+    bytes: u64,
+) -> Option<String> {
+    let what = format!("{fidelity}: {collective} by {algorithm} on the kind of fabric {kind}");
+    let found = find(kind, collective, algorithm, bytes);
+    let (errors, most) = match fidelity {
+        Fidelity::Packet => return None,
+        Fidelity::Flow => (found.and_then(|found| found.flow), FLOW),
+        Fidelity::Analytic => (found.and_then(|found| found.analytic), ANALYTIC),
+    };
+    match errors {
+        Some(errors) if worst(errors) > most => Some(format!("{what} was measured {} against packets", words(errors))),
         Some(_) => None,
         None if bytes < FROM || kind.is_empty() => None,
         None => Some(format!("{what} was not measured against packets")),

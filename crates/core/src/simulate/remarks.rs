@@ -12,7 +12,7 @@ use crate::spec::{RoutingSpec, Selection};
 impl Plan {
     /// Remarks on options without effect.
     pub(super) fn warn(&mut self) {
-        let (spec, in_order) = (&self.asked, self.in_order);
+        let (spec, in_order, fidelity) = (&self.asked, self.in_order, self.fidelity());
         self.warnings.extend(self.explained(self.fidelity(), &self.why));
         let mut say = |given: bool, text: String| {
             if given {
@@ -57,9 +57,9 @@ impl Plan {
             say(self.flow, format!("{}: routing adaptive: {text}", net.spec.name));
         }
         say(self.flow && spec.threads > 1, idle("threads", "flows are simulated by one"));
+        let measured = measured::warning(fidelity, &self.kind, self.collective, self.algorithm, self.bytes);
+        say(measured.is_some(), measured.unwrap_or_default());
         if !self.packet && !self.flow {
-            let measured = measured::warning(&self.kind, self.collective, self.algorithm, self.bytes);
-            say(measured.is_some(), measured.unwrap_or_default());
             let why = "the run is analytic";
             say(!spec.record.is_empty(), idle("record", why));
             say(spec.threads > 1, idle("threads", why));

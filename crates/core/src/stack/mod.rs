@@ -73,17 +73,26 @@ impl<'a> Task<'a> {
         Task { bytes: self.collective.rounded_bytes(bytes, self.ranks(), self.element), ..self }
     }
 
-    /// Ranks in the order in which an algorithm counts them: what a library builds from the machine follows the machine,
-    /// the textbook's algorithms the numbers of the ranks.
+    /// Ranks in the order in which an algorithm counts them: rings, trees and levels follow the machine, exchanges where the
+    /// ranks fill equal parts of its units, others the numbers of the ranks.
     fn order(&self, algorithm: Algorithm) -> Vec<u32> {
         use Algorithm::{Direct, DoubleBinaryTree, Hierarchical, Pairwise, Ring, TorusBucket};
-        let mut order: Vec<u32> = (0..self.ranks()).collect();
-        if matches!(algorithm, Ring | DoubleBinaryTree | TorusBucket | Hierarchical | Direct | Pairwise)
-            && self.collective != Collective::SendRecv
-        {
-            order.sort_by_key(|&rank| self.placement[rank as usize]);
+        let given: Vec<u32> = (0..self.ranks()).collect();
+        if self.placement.is_sorted() {
+            return given;
         }
-        order
+        let mut order = given.clone();
+        order.sort_by_key(|&rank| self.placement[rank as usize]);
+        let in_units = || {
+            let accelerators: Vec<u32> = order.iter().map(|&rank| self.placement[rank as usize]).collect();
+            symmetry::order(self.fabric, &accelerators).len() > 1
+        };
+        let follows = match algorithm {
+            Ring | DoubleBinaryTree | TorusBucket | Hierarchical => true,
+            Direct | Pairwise => self.collective != Collective::SendRecv && in_units(),
+            _ => false,
+        };
+        if follows { order } else { given }
     }
 
     /// Parameters of a schedule, ranks counted in [`Self::order`].

@@ -34,15 +34,15 @@ impl Graph {
         let mut degree = vec![[0u64; 2]; vertices as usize];
         let mut links = vec![0; classes];
         for (i, e) in edges.iter().enumerate() {
-            let at = format!("edge {i} between vertices {} and {}", e.a, e.b);
+            let at = || format!("edge {i} between vertices {} and {}", e.a, e.b);
             if e.a >= vertices || e.b >= vertices {
-                return Err((at, format!("vertices below {vertices}: accelerators, then switches")).into());
+                return Err((at(), format!("vertices below {vertices}: accelerators, then switches")).into());
             }
             if e.a == e.b {
-                return Err((at, "two different ends".into()).into());
+                return Err((at(), "two different ends".into()).into());
             }
             if e.count == 0 || usize::from(e.class) >= classes {
-                let given = format!("{at} has {} links of class {}", e.count, e.class);
+                let given = format!("{} has {} links of class {}", at(), e.count, e.class);
                 return Err((given, format!("at least one link, and a class below {classes}")).into());
             }
             degree[e.a as usize][usize::from(e.b >= accelerators)] += u64::from(e.count);
