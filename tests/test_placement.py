@@ -89,6 +89,6 @@ def test_an_exchange_among_parts_of_units_takes_turns(order: str) -> None:
     whole = sn.all_to_all(units(4), **options)
     placement = [0, 1, 2, 3, 8, 9, 10, 11] if order == "in order" else [9, 2, 8, 0, 11, 3, 1, 10]
     part = sn.all_to_all(units(8), placement=placement, **options)
-    # 4 MiB go out of each accelerator by four links of 12.5 GB/s: 83.9 us; if all begin with the same receiver it is 262 us
+    # 4 MiB go out of each accelerator by four links of 12.5 GB/s: 83.9 us. If all begin with the same receiver: 262 us.
     assert whole.time_ns == pytest.approx(4 * 2**20 / 50 + 2000, rel=0.01)
     assert part.time_ns == whole.time_ns

@@ -25,8 +25,8 @@ class Reporter(Protocol):
     def update(self, time_ns: int, done: int, total: int, phase: str, predicted_s: float) -> None:
         """Show simulated time in nanoseconds, bytes delivered of those in all, and what the run does.
 
-        ``predicted_s`` is what it was predicted to take, in seconds of the nominal core of ``docs/performance.md``; 0 if
-        that is not known yet.
+        ``predicted_s`` is what it was predicted to take, in seconds of the nominal core of ``docs/performance.md``. It
+        is 0 while that is not known.
         """
 
 
