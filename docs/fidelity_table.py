@@ -274,7 +274,7 @@ def table(kinds: list[dict[str, Any]], rows: dict[str, dict[str, Any]]) -> str:
         "",
         "",
         f"{within('flow', FLOW)}; {within('analytic', ANALYTIC)}.",
-        f"Bold: a kind that is off by more; its runs warn. Flows decline a kind that is off by over {100 * DECLINED:.0f} %.",
+        f"Bold: a kind that is off by more; its runs warn. Flows decline if it is over {100 * DECLINED:.0f} %.",
         "",
         "| kind of fabric | collective | algorithm | MiB | cases | flow, % | analytic, % |",
         "|---|---|---|---|---|---|---|",
