@@ -170,6 +170,6 @@ def test_a_fabric_is_an_object(fabric: object) -> None:
 @pytest.mark.parametrize("planes", [2**14 + 1, 10**9])
 def test_more_planes_than_ports_cost_nothing(planes: int) -> None:
     with pytest.raises(
-        FabricError, match=f"planes is {planes} and links 1: {planes} ports an accelerator; at most 16384"
+        FabricError, match=f"planes is {planes} and links 1: {planes} ports per accelerator; at most 16384"
     ):
         sn.Switched(planes=planes, bandwidth="50 GB/s", latency="100 ns")

@@ -84,14 +84,14 @@ def _cut(counts: Mapping[str, Any]) -> str:
 def _bisection(found: Inventory) -> str:
     rate = found.bisection_gbytes_s
     half = rate / max(found.accelerators // 2, 1)
-    said = f"{_cut(found.counts)} one way = {rate * 8e-3:,.6g} Tbit/s; {half:,.4g} GB/s an accelerator of either half"
+    said = f"{_cut(found.counts)} one way = {rate * 8e-3:,.6g} Tbit/s; {half:,.4g} GB/s per accelerator of either half"
     return said if found.bisection_exact else f"{said} (narrowest halves of the graph that were found)"
 
 
 def inventory_text(found: Inventory) -> str:
     """Word what a machine consists of: a table of levels, then the numbers of the whole."""
     each = found.accelerators
-    head = ("network", "level", "links", "medium", "GB/s each", "an accelerator", "ns", "switches", "ports", "ns")
+    head = ("network", "level", "links", "medium", "GB/s each", "per accelerator", "ns", "switches", "ports", "ns")
     rows = [
         (
             *(x.network, x.name, f"{x.links:,}", " + ".join(x.media) or x.medium or "unknown", f"{x.link_gbytes_s:g}"),
@@ -112,7 +112,7 @@ def inventory_text(found: Inventory) -> str:
     lines = [
         f"  accelerators {each:,}; switches {found.switches:,}; links {found.links:,} ({media})",
         (
-            f"  injection    {found.injection_gbytes_s:,g} GB/s an accelerator, one way ({ways}); "
+            f"  injection    {found.injection_gbytes_s:,g} GB/s per accelerator, one way ({ways}); "
             f"{found.injection_gbytes_s * each / 1e3:,.6g} TB/s in all"
         ),
         f"  bisection    {_bisection(found)}",
@@ -131,7 +131,7 @@ def inventory_text(found: Inventory) -> str:
     else:
         lines.append(
             f"  power        {power_text(watts)} = {found.system.units:,} x {power_text(watts / found.system.units)} "
-            f"({found.system.power_covers}); {power_text(watts / each)} an accelerator"
+            f"({found.system.power_covers}); {power_text(watts / each)} per accelerator"
         )
     state = found.counts["state_bytes"] / 1e6
     lines.append(f"  simulation   about {state:,.4g} MB of state in full, without traffic")

@@ -124,7 +124,7 @@ def plane_links(count: int, links: int, fabric: str) -> list[int]:
     """
     if count * links > MAX_PORTS:
         raise FabricError(
-            f"fabric {fabric}: planes is {count} and links {links}: {count * links} ports an accelerator; at most "
+            f"fabric {fabric}: planes is {count} and links {links}: {count * links} ports per accelerator; at most "
             f"{MAX_PORTS}"
         )
     return [links] * count
