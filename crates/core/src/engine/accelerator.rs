@@ -28,9 +28,6 @@ impl Shard<'_> {
         let mut next = self.collect(lp, base, end);
         self.settle_queues();
         let mut deliveries = std::mem::take(&mut self.scratch.deliveries);
-        if deliveries.len() > 1 {
-            deliveries.sort_unstable_by_key(|(tail, p)| (*tail, p.tag(), p.label(), p.selector(), p.in_port()));
-        }
         let mut candidates = std::mem::take(&mut self.scratch.candidates);
         let mut times = std::mem::take(&mut self.scratch.times);
         let mut order = std::mem::take(&mut self.scratch.order);
@@ -39,7 +36,15 @@ impl Shard<'_> {
         times.resize(ports as usize, NEVER);
         let endpoint = self.endpoint_of[lp as usize];
         let word = self.words[lp as usize];
+        let (job, paths) = (self.job, self.paths);
         let first = if endpoint == UNPLUGGED { 0 } else { self.endpoints[endpoint as usize].first_port as u32 };
+        if deliveries.len() > 1 {
+            let number = |p: &Packet| paths.number(p.selector(), u32::from(p.in_port()).wrapping_sub(first));
+            let key = |p: &Packet| (number(p), p.in_port());
+            deliveries.sort_unstable_by(|(t, p), (u, q)| {
+                (t, p.tag(), p.label()).cmp(&(u, q.tag(), q.label())).then_with(|| key(p).cmp(&key(q)))
+            });
+        }
         // what departs next, the earliest first; an entry whose time is no longer its port's is void
         let turned = |p: u32| if p >= first { p - first } else { p + ports - first };
         let port_of = |turned: u32| if turned + first < ports { turned + first } else { turned + first - ports };
@@ -56,7 +61,6 @@ impl Shard<'_> {
             }
         }
 
-        let (job, paths) = (self.job, self.paths);
         let mut arrivals = std::mem::take(&mut self.scratch.arrivals);
         if arrivals.len() > 1 {
             arrivals.sort_unstable_by_key(|p| (p.time, p.tag(), p.label(), p.selector(), p.dst(), p.in_port()));

@@ -24,6 +24,8 @@ pub(super) struct Paths {
     /// Messages that a rank can have under way at once.
     pub(super) open_messages: usize,
     pub(super) networks: Vec<PathNet>,
+    /// Ways up the tree behind each port of an accelerator; 1 where there is no tree.
+    ways: Vec<u32>,
     /// The routers of networks that are no trees, as simulated.
     pub(super) routers: Vec<Option<Router>>,
     pub(super) memory: Serializer,
@@ -79,19 +81,23 @@ pub(super) struct PortLink {
     plane: usize,
     pub(super) links: u32,
     pub(super) link: u32,
+    /// Most links of any plane of the network.
+    most: u32,
 }
 
 impl PortLink {
     /// Selector of a packet through this port on a way up of its own.
     #[inline]
     pub(super) fn tree(&self, net: &PathNet, way: u32, group: u32) -> u32 {
-        net.climbs[self.plane].above(way, group)
+        net.climbs[self.plane].above(way, group, self.most, 0)
     }
 
-    /// Selector of a packet through this port that goes by a place at the leaves and a count.
+    /// Selector of a packet through this port that goes by a place at the leaves and a count. Packets of two accelerators that
+    /// do alike can meet in a queue if they come by different links: then the link tells which goes first.
     #[inline]
     pub(super) fn climb(&self, net: &PathNet, slot: u32, count: u32, turn: u8, group: u32) -> u32 {
-        net.climbs[self.plane].numbered(slot * self.links + self.link, count, turn, group)
+        let climb = &net.climbs[self.plane];
+        climb.above(climb.selector(slot * self.links + self.link, count, turn), group, self.most, self.link)
     }
 }
 
@@ -135,11 +141,12 @@ impl Rails {
 impl PathNet {
     fn new(job: &Job, n: usize) -> Self {
         let (net, simulated) = (&job.fabric.networks[n], &job.simulated().networks[n]);
+        let most = net.planes.iter().map(|plane| plane.links).max().unwrap_or(1);
         let port_link = |port| {
             let (plane, link) = net.plane_of(port);
             match job.folding.turns(n) {
-                true => PortLink { plane: 0, links: net.ports, link: port },
-                false => PortLink { plane, links: net.planes[plane].links, link },
+                true => PortLink { plane: 0, links: net.ports, link: port, most },
+                false => PortLink { plane, links: net.planes[plane].links, link, most },
             }
         };
         let port_links = if net.is_tree() { (0..net.ports).map(port_link).collect() } else { vec![] };
@@ -258,6 +265,11 @@ impl Paths {
             Some(at) => networks[at.network].gather(job, at, shared),
             None => {}
         }
+        let ways = networks.iter().flat_map(|net| {
+            let ways = |link: &PortLink| net.climbs.get(link.plane).map_or(1, Climb::paths);
+            (0..net.ports as usize).map(move |port| net.port_links.get(port).map_or(1, ways))
+        });
+        let ways = ways.collect();
         let rate = |r: Option<crate::units::BitRate>| r.map_or(Serializer::instant(), Serializer::new);
         let device = &fabric.spec.device;
         Ok(Self {
@@ -266,12 +278,20 @@ impl Paths {
             open_messages: open_messages(fabric.accelerator_ports()),
             routers: job.simulated().networks.iter().map(Router::of).collect(),
             networks,
+            ways,
             memory: rate(device.hbm_rate),
             copy: rate(device.copy_rate),
             reduce: rate(device.reduce_rate),
             shared,
             aggregation,
         })
+    }
+
+    /// The place of a packet among those of its message that come in by this port of an accelerator: its selector without
+    /// the way that it took up a tree, which ranks that do alike take differently.
+    #[inline]
+    pub(super) fn number(&self, selector: u32, port: u32) -> u32 {
+        selector / self.ways.get(port as usize).copied().unwrap_or(1).max(1)
     }
 
     /// Network that a message takes. Every pair of ranks has one, which [`Paths::new`] checked.

@@ -73,18 +73,15 @@ impl Climb {
         self
     }
 
-    /// The selector of the packet number `group` of a message's share, that goes by this position and counter and turns at
-    /// tier `turn`. The number stands above all digits: switches do not see it, but packets of one message that meet in
-    /// a queue are in its order, which no renaming of uplinks can change.
+    /// The selector of the packet number `group` of a message's share on this way up, by this one of so many links. Number
+    /// and link stand above all digits of the way: switches do not see them, but packets that meet in a queue
+    /// are in their order, which no renaming of uplinks can change.
     #[inline]
-    pub fn numbered(&self, position: u32, count: u32, turn: u8, group: u32) -> u32 {
-        self.above(self.selector(position, count, turn), group)
-    }
-
-    /// The selector of the packet number `group` on this way up.
-    #[inline]
-    pub fn above(&self, way: u32, group: u32) -> u32 {
-        way % self.paths + group % (u32::MAX / self.paths) * self.paths
+    pub fn above(&self, way: u32, group: u32, links: u32, link: u32) -> u32 {
+        let room = u32::MAX / self.paths / links;
+        // where there are so many ways that no number fits above them, the number is not told
+        let number = if room == 0 { 0 } else { group % room * links + link };
+        way % self.paths + number * self.paths
     }
 
     /// Number of different selectors.

@@ -10,6 +10,7 @@ use supernode_core::fabric::Fabric;
 use supernode_core::flow;
 use supernode_core::spec::*;
 use supernode_core::symmetry::{Folding, order};
+use supernode_core::units::BitRate;
 
 /// Runs in full, folded, and folded with skipping; asserts that they agree. Returns how many each simulated rank stood for.
 fn hold(spec: &SystemSpec, params: &Params, seed: u64) -> u64 {
@@ -86,6 +87,37 @@ fn flows_agree(spec: &SystemSpec, params: &Params, seed: u64) -> u64 {
         assert_eq!(key(a), key(b));
     }
     folding.multiplicity()
+}
+
+/// Over two planes an odd number of packets takes different ways up. What arrives by both planes at once must not be served in
+/// the order of these ways, because they differ between ranks that do alike.
+#[test]
+fn packets_of_two_planes_come_in_alike() {
+    let mut spec = system(32, vec![network("tree", 32, clos(&[4, 4, 2], &[1, 4, 1]), vec![1, 1])]);
+    spec.device.hbm_rate = Some(BitRate(1_200_000_000_000));
+    spec.networks[0].routing = RoutingSpec::SprayRoundRobin;
+    for (packets, buffer) in [(15, 12_288), (27, 12_288), (31, 12_288), (31, 8_320)] {
+        spec.networks[0].buffer = Some(buffer);
+        let mut params = Params::new(Collective::AllReduce, Algorithm::RecursiveDoubling, 32, packets * 4096 + 132);
+        params.order = vec![4, 4, 2];
+        assert!(hold(&spec, &params, 0) > 1);
+    }
+}
+
+/// Over two links into one plane an odd number of packets takes ways up that collide: what two accelerators that do alike send
+/// meets in one queue. Which goes first must not depend on their numbers.
+#[test]
+fn packets_of_two_links_meet_alike() {
+    let rack = network("rack", 8, TopologySpec::FullMesh { dims: vec![4, 2] }, vec![1]);
+    let mut spec = system(32, vec![rack, network("pod", 32, clos(&[8, 4], &[1, 8]), vec![2])]);
+    for net in &mut spec.networks {
+        (net.routing, net.buffer) = (RoutingSpec::SprayRoundRobin, Some(8_320));
+    }
+    for bytes in [12_544, 12_800] {
+        let mut params = Params::new(Collective::AllReduce, Algorithm::TwoShot, 32, 32 * bytes);
+        (params.levels, params.order) = (vec![8, 4], vec![4, 2, 4]);
+        assert!(hold(&spec, &params, 0) > 1);
+    }
 }
 
 /// How many random cases to try: `SUPERNODE_CASES` or this.

@@ -37,9 +37,11 @@ pub(super) fn moduli(fabric: &Fabric, layout: &Layout, paths: &Paths) -> Vec<Mod
 }
 
 fn of<'a>(net: &Network, path: &PathNet, classes: impl Iterator<Item = &'a Class>) -> Modulus {
-    let mut paths = path.climbs.first().map_or(1, Climb::paths);
+    let ways = path.climbs.first().map_or(1, Climb::paths);
     let mut groups = path.climbs.iter().map(Climb::period).fold(1, common);
-    let mut selector = paths;
+    let mut selector = ways;
+    // the number of a packet stands above the ways and the links
+    let mut paths = ways.saturating_mul(net.planes.iter().map(|plane| plane.links).max().unwrap_or(1));
     for plane in &net.planes {
         match &plane.shape {
             Shape::Clos(_) => selector = common(selector, plane.links),
