@@ -141,7 +141,8 @@ def simulate(
     progress
         ``True`` for a progress bar on the error stream, ``False`` for none, ``None`` for one if that is a terminal and
         the run takes longer than about a second, or a function of simulated time in ns, bytes delivered and bytes in
-        all.
+        all. It sees the run itself, not the candidates of a choice. Time and bytes begin again where ``"auto"`` gives a
+        run up and looks less closely.
 
     Returns
     -------
