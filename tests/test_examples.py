@@ -15,7 +15,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "choose_fabric.py": ("fat tree, 3:1", "torus 4x4x4", "dragonfly", "all_to_all"),
     "compare_algorithms.py": ("double_binary_tree", "hierarchical", "auto ran"),
     "import_topology.py": ("all_reduce:", "all_to_all:", "bound"),
-    "own_machine.py": ("an accelerator", "NICs per GPU: 1", "NICs per GPU: 2"),
+    "own_machine.py": ("per accelerator", "NICs per GPU: 1", "NICs per GPU: 2"),
     "scale_up_or_scale_out.py": ("one NVL72 (GB/s)", "ratio", "limited by"),
 }
 

@@ -443,7 +443,7 @@ def bottlenecks(rng: Random) -> Case:
     require("software" not in label, f"without a software stack the bottleneck is {label!r}")
     share = int(label.split(", ")[-1].split(" ")[0]) / 100 if "latency" in label else 0.0
     require(
-        helped <= 1.1 - share or "latency" not in label,
+        helped < 0.6 or share >= helped / 2 or "latency" not in label,
         f"the bottleneck is {label!r}, and links 64 times as fast save {helped:.0%} of the time",
     )
     return case

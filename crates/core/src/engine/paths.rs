@@ -24,7 +24,7 @@ pub(super) struct Paths {
     /// Messages that a rank can have under way at once.
     pub(super) open_messages: usize,
     pub(super) networks: Vec<PathNet>,
-    /// Ways up the tree behind each port of an accelerator; 1 where there is no tree.
+    /// Ways up the tree behind each port of an accelerator, times its links; 1 where there is no tree.
     ways: Vec<u32>,
     /// The routers of networks that are no trees, as simulated.
     pub(super) routers: Vec<Option<Router>>,
@@ -266,7 +266,7 @@ impl Paths {
             None => {}
         }
         let ways = networks.iter().flat_map(|net| {
-            let ways = |link: &PortLink| net.climbs.get(link.plane).map_or(1, Climb::paths);
+            let ways = |at: &PortLink| net.climbs.get(at.plane).map_or(1, Climb::paths).saturating_mul(at.most);
             (0..net.ports as usize).map(move |port| net.port_links.get(port).map_or(1, ways))
         });
         let ways = ways.collect();
@@ -288,7 +288,7 @@ impl Paths {
     }
 
     /// The place of a packet among those of its message that come in by this port of an accelerator: its selector without
-    /// the way that it took up a tree, which ranks that do alike take differently.
+    /// the way that it took up a tree, which ranks that do alike take differently, and without the link, which the port tells.
     #[inline]
     pub(super) fn number(&self, selector: u32, port: u32) -> u32 {
         selector / self.ways.get(port as usize).copied().unwrap_or(1).max(1)

@@ -41,7 +41,8 @@ fn of<'a>(net: &Network, path: &PathNet, classes: impl Iterator<Item = &'a Class
     let mut groups = path.climbs.iter().map(Climb::period).fold(1, common);
     let mut selector = ways;
     // the number of a packet stands above the ways and the links
-    let mut paths = ways.saturating_mul(net.planes.iter().map(|plane| plane.links).max().unwrap_or(1));
+    let most = net.planes.iter().map(|plane| plane.links).max().unwrap_or(1);
+    let mut paths = ways.saturating_mul(most);
     for plane in &net.planes {
         match &plane.shape {
             Shape::Clos(_) => selector = common(selector, plane.links),
@@ -49,6 +50,7 @@ fn of<'a>(net: &Network, path: &PathNet, classes: impl Iterator<Item = &'a Class
             Shape::Graph(_) => (selector, paths, groups) = (WAYS, WAYS, WAYS),
         }
     }
+    selector = selector.checked_mul(most).unwrap_or(0);
     let credits = classes.filter(|c| c.buffer.is_some()).map(|c| c.quantum.div_ceil(c.full_wire.max(1)));
     let stride = credits.fold(groups.max(1), common);
     Modulus {
