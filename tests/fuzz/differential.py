@@ -430,18 +430,24 @@ def automatic(rng: Random) -> Case:
 
 
 def bottlenecks(rng: Random) -> Case:
-    """Latency is no bottleneck where faster links would help, and software is none without a stack."""
+    """What is named takes the largest share: no level stalls for longer, and faster links help where it is not latency."""
     seed = rng.randrange(2**32)
     machine = any_machine(Random(seed))
     case = draw_case(rng, machine, sizes=(2**10, 2**18), stacks=False)
-    case.options["record"] = []
+    case.options["record"] = ["levels"]
     result = run(case)
     faster = any_machine(Random(seed), factor=64)
     quick = run(replace(case, machine=faster, system=build(faster)))
     helped = 1 - quick.time_fs / result.time_fs if result.time_fs else 0.0
     label = result.bottleneck
     require("software" not in label, f"without a software stack the bottleneck is {label!r}")
-    share = int(label.split(", ")[-1].split(" ")[0]) / 100 if "latency" in label else 0.0
+    share = int(label.split(", ")[-1].split(" ")[0]) / 100 if "%" in label else 0.0
+    levels = result.to_polars("levels")
+    stalled = max(levels.get_column("stall_max_ns").to_list(), default=0.0) / max(result.time_ns, 1e-6)
+    require(
+        share >= 0.8 or share >= stalled - 0.01,
+        f"the bottleneck is {label!r}, and links of a level stall for {stalled:.0%} of the time",
+    )
     require(
         helped < 0.6 or share >= helped / 2 or "latency" not in label,
         f"the bottleneck is {label!r}, and links 64 times as fast save {helped:.0%} of the time",
