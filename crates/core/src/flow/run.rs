@@ -130,7 +130,7 @@ pub(super) fn run(job: &Job, control: &Control, cap: u64) -> Result<Option<Recor
     if let Some(error) = unfinished(&run) {
         return Err(error);
     }
-    let mut record = tables::record(&mut run);
+    let mut record = tables::record(&mut run)?;
     if record.finish_fs > MAX_TIME_FS {
         return Err(clock(record.finish_fs));
     }

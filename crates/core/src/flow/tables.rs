@@ -7,6 +7,7 @@
 use super::routes::Hop;
 use super::run::Run;
 use crate::control::push;
+use crate::error::Result;
 use crate::record::{FlowRecord, Levels, LinkRecord, Record};
 use crate::symmetry::first_upward;
 
@@ -56,7 +57,10 @@ impl Carried {
 }
 
 /// Rows of a finished run.
-pub(super) fn record(run: &mut Run) -> Record {
+///
+/// # Errors
+/// Those of [`Control::check`](crate::control::Control::check).
+pub(super) fn record(run: &mut Run) -> Result<Record> {
     let folding = run.job.folding;
     let mut record = Record { threads: 1, multiplicity: folding.multiplicity(), ..Record::default() };
     for rank in &run.ranks {
@@ -68,6 +72,7 @@ pub(super) fn record(run: &mut Run) -> Record {
     let mut levels = Levels::default();
     let mut classes = vec![0; if folding.applied() { run.carried.len() } else { 0 }];
     for vertex in 0..run.job.simulated().vertices() {
+        run.control.check()?;
         links_of(run, vertex, &mut classes, &mut levels, &mut record.links);
     }
     record.links.sort_unstable_by_key(|l| (l.vertex, l.port));
@@ -81,7 +86,7 @@ pub(super) fn record(run: &mut Run) -> Record {
             + run.ranks.len() * size_of::<super::ranks::Rank>()
             + run.lanes.len() * size_of::<super::ranks::Lane>()
             + run.carried.len() * size_of::<Carried>()) as u64;
-    record
+    Ok(record)
 }
 
 /// Counts the links that leave a vertex of what is simulated into their levels; a row each if links are recorded. `classes`
