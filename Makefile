@@ -23,6 +23,9 @@ export CARGO_NET_RETRY := 10
 # One interpreter for every cargo call: pyo3 is rebuilt whenever it changes.
 export PYO3_PYTHON := $(abspath $(BIN)/python)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# make test tries the same random cases every time, so that it fails for a change and not for bad luck.
+# PROPTEST_RNG_SEED=<number> make test-rust tries others.
+export PROPTEST_RNG_SEED ?= 1
 
 # $(call retry,what is fetched,command): three attempts, then a message that says what to do.
 define retry
