@@ -42,6 +42,8 @@ pub(super) struct Queue {
 pub(super) struct Share {
     pub(super) message: u32,
     pub(super) group: u32,
+    /// The packet of this group that goes by this port: [`Spread::number`], kept because it is asked for often.
+    pub(super) number: u32,
     /// Where there is no tree, what the packet carries behind the first hop.
     pub(super) way: u32,
     pub(super) hop: u16,
@@ -198,7 +200,8 @@ impl Endpoint {
         };
         let hops = if spread.kind == Kind::Single { spread.rotation..spread.rotation + 1 } else { 0..spread.choices };
         for hop in hops {
-            if spread.number(hop, 0) >= packets {
+            let number = spread.number(hop, 0);
+            if number >= packets {
                 continue;
             }
             let (port, channel, order, way) = match router {
@@ -219,6 +222,7 @@ impl Endpoint {
             queue.shares.push_back(Share {
                 message: id,
                 group: 0,
+                number,
                 way,
                 hop: hop as u16,
                 channel,
@@ -274,8 +278,7 @@ impl Endpoint {
         };
         let message = &self.messages[share.message as usize];
         let net = &paths.networks[message.network as usize];
-        let hop = u32::from(share.hop);
-        let number = message.spread.number(hop, share.group);
+        let (hop, number) = (u32::from(share.hop), share.number);
         // what its way up goes by, where packets are sprayed in turn: full ones and short ones each by their own count
         let count = || match message.spread.kind {
             Kind::RoundRobin if number < message.spread.fulls => share.count.wrapping_add(share.group),
@@ -284,7 +287,20 @@ impl Endpoint {
         };
         let sent = u64::from(number) * u64::from(net.payload);
         let payload = message.bytes.saturating_sub(sent).min(u64::from(net.payload)) as u32;
-        let (dst, selector) = if let Some(router) = &paths.routers[message.network as usize] {
+        let (dst, selector) = if let Some(at) = net.port_links.get((port - net.first_port) as usize) {
+            let selector = match message.spread.path(hop, share.group, number) {
+                Path::Hash(selector) => selector,
+                Path::Tree(way) => at.tree(net, way, share.group),
+                Path::Source | Path::Destination => {
+                    at.climb(net, message.by, count(), turn_of(message.flags), share.group)
+                }
+            };
+            let link = at.link + at.links - message.turned;
+            (message.slot * at.links + if link >= at.links { link - at.links } else { link }, selector)
+        } else {
+            let Some(router) = &paths.routers[message.network as usize] else {
+                return false;
+            };
             // the first way, and how many groups of packets later this one comes
             let (way, turns) = match message.spread.path {
                 // a hash for each packet, or for all
@@ -296,17 +312,6 @@ impl Endpoint {
             };
             let selector = router.selector(message.by, hop, share.order, way, turns, share.group);
             (share.way, selector)
-        } else {
-            let at = &net.port_links[(port - net.first_port) as usize];
-            let selector = match message.spread.path(hop, share.group, number) {
-                Path::Hash(selector) => selector,
-                Path::Tree(way) => at.tree(net, way, share.group),
-                Path::Source | Path::Destination => {
-                    at.climb(net, message.by, count(), turn_of(message.flags), share.group)
-                }
-            };
-            let link = at.link + at.links - message.turned;
-            (message.slot * at.links + if link >= at.links { link - at.links } else { link }, selector)
         };
         let last = if number + 1 == message.packets { LAST } else { 0 };
         let wire = job.protocol.wire_bytes(payload, net.overhead);
@@ -326,7 +331,8 @@ impl Endpoint {
         let id = share.message;
         share.group += 1;
         let message = &mut self.messages[id as usize];
-        if message.spread.number(u32::from(share.hop), share.group) >= message.packets {
+        share.number = message.spread.number(u32::from(share.hop), share.group);
+        if share.number >= message.packets {
             queue.shares.pop_front();
         }
         message.left -= 1;

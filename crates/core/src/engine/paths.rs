@@ -83,13 +83,16 @@ pub(super) struct PortLink {
     pub(super) link: u32,
     /// Most links of any plane of the network.
     most: u32,
+    /// How many numbers of packets fit above the ways and links of a selector. None may, where there are very many ways.
+    room: u32,
 }
 
 impl PortLink {
     /// Selector of a packet through this port on a way up of its own.
     #[inline]
     pub(super) fn tree(&self, net: &PathNet, way: u32, group: u32) -> u32 {
-        net.climbs[self.plane].above(way, group, self.most, 0)
+        let climb = &net.climbs[self.plane];
+        climb.above(way % climb.paths(), self.above(group, 0))
     }
 
     /// Selector of a packet through this port that goes by a place at the leaves and a count. Packets of two accelerators that
@@ -97,7 +100,19 @@ impl PortLink {
     #[inline]
     pub(super) fn climb(&self, net: &PathNet, slot: u32, count: u32, turn: u8, group: u32) -> u32 {
         let climb = &net.climbs[self.plane];
-        climb.above(climb.selector(slot * self.links + self.link, count, turn), group, self.most, self.link)
+        climb.above(climb.selector(slot * self.links + self.link, count, turn), self.above(group, self.link))
+    }
+
+    /// What stands above the way in a selector: the number of the packet, and by which link it came. Switches do not see
+    /// them, but packets that meet in a queue are in their order, which no renaming of uplinks can change.
+    #[inline]
+    fn above(&self, group: u32, link: u32) -> u32 {
+        match self.room {
+            0 => 0,
+            // a branch costs less than a division, and it nearly always goes this way
+            room if group < room => group * self.most + link,
+            room => group % room * self.most + link,
+        }
     }
 }
 
@@ -142,14 +157,6 @@ impl PathNet {
     fn new(job: &Job, n: usize) -> Self {
         let (net, simulated) = (&job.fabric.networks[n], &job.simulated().networks[n]);
         let most = net.planes.iter().map(|plane| plane.links).max().unwrap_or(1);
-        let port_link = |port| {
-            let (plane, link) = net.plane_of(port);
-            match job.folding.turns(n) {
-                true => PortLink { plane: 0, links: net.ports, link: port, most },
-                false => PortLink { plane, links: net.planes[plane].links, link, most },
-            }
-        };
-        let port_links = if net.is_tree() { (0..net.ports).map(port_link).collect() } else { vec![] };
         let climb = |plane: usize| match (&net.planes[plane].shape, &simulated.planes.get(plane)?.shape) {
             (Shape::Clos(tree), Shape::Clos(folded)) => {
                 let shifted = job.folding.uplinks(n, tree.tiers().len() - 1, net.planes[plane].links);
@@ -158,6 +165,16 @@ impl PathNet {
             }
             _ => None,
         };
+        let climbs: Vec<Climb> = (0..net.planes.len()).filter_map(climb).collect();
+        let port_link = |port| {
+            let (plane, link) = net.plane_of(port);
+            let (plane, links, link) = match job.folding.turns(n) {
+                true => (0, net.ports, port),
+                false => (plane, net.planes[plane].links, link),
+            };
+            PortLink { plane, links, link, most, room: climbs.get(plane).map_or(0, |c| u32::MAX / c.paths() / most) }
+        };
+        let port_links = if net.is_tree() { (0..net.ports).map(port_link).collect() } else { vec![] };
         let tiers = match &net.planes[0].shape {
             Shape::Clos(tree) => {
                 let links = net.planes[0].links;
@@ -188,7 +205,7 @@ impl PathNet {
             simulated_rails: Rails::new(simulated),
             top: 0,
             tiers,
-            climbs: (0..net.planes.len()).filter_map(climb).collect(),
+            climbs,
         }
     }
 

@@ -73,15 +73,10 @@ impl Climb {
         self
     }
 
-    /// The selector of the packet number `group` of a message's share on this way up, by this one of so many links. Number
-    /// and link stand above all digits of the way: switches do not see them, but packets that meet in a queue
-    /// are in their order, which no renaming of uplinks can change.
+    /// The selector of a packet on this way up, which is below [`Climb::paths`], with a number above all digits of the way.
     #[inline]
-    pub fn above(&self, way: u32, group: u32, links: u32, link: u32) -> u32 {
-        let room = u32::MAX / self.paths / links;
-        // where there are so many ways that no number fits above them, the number is not told
-        let number = if room == 0 { 0 } else { group % room * links + link };
-        way % self.paths + number * self.paths
+    pub fn above(&self, way: u32, number: u32) -> u32 {
+        way + number * self.paths
     }
 
     /// Number of different selectors.

@@ -29,7 +29,7 @@ impl Skipper<'_> {
         lead.left = left;
         let message = &leader.messages[share.message as usize];
         let stride = u64::from(self.moduli[usize::from(message.network)].stride);
-        let rest = message.packets.saturating_sub(message.spread.number(u32::from(share.hop), share.group));
+        let rest = message.packets.saturating_sub(share.number);
         lead.long = u64::from(u64::from(rest) > 3 * stride * u64::from(message.spread.choices));
         let packets = shard.stats[port as usize].packets;
         let (before, when, of) = std::mem::replace(&mut self.paced, (packets, left, port));

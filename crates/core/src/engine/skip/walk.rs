@@ -176,6 +176,7 @@ fn endpoint<V: Visit>(
                 modulus,
             };
             v.group(&mut share.group, &course)?;
+            share.number = message.spread.number(u32::from(share.hop), share.group);
         }
     }
     v.due(&mut e.memory_free)?;
