@@ -30,6 +30,17 @@ def test_tiny_messages_are_bound_by_propagation_or_software() -> None:
     assert run("nvl72", "all_reduce", size=64).bottleneck.startswith("software, ")
 
 
+@pytest.mark.parametrize("fidelity", ["packet", "flow"])
+def test_bytes_on_one_link_after_another_are_named(fidelity: str) -> None:
+    """A message that passes 15 ranks in turn: no link sends for long, and yet faster links are what would help."""
+    fabric = sn.Switched(bandwidth="10 GB/s", latency="100 ns", switch_latency="0 ns", cut_through=False)
+    system = sn.System("chain").scale_up(sn.Device("g"), count=16, fabric=fabric)
+    result = run(system, "broadcast", size=4096, algorithm="ring", stack="none", fidelity=fidelity)
+    # 15 steps of two links of 409.6 + 100 ns: 80 % are bytes
+    assert result.time_ns == 15 * 2 * 509.6
+    assert result.bottleneck == "scale_up tier 1 up links in one step after another, 80 % of the time"
+
+
 def test_a_slow_memory_is_named() -> None:
     fabric = sn.Switched(bandwidth="50 GB/s", latency="350 ns")
     system = sn.System("s").scale_up(sn.Device("g", hbm="20 GB/s"), count=8, fabric=fabric)

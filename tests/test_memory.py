@@ -84,6 +84,14 @@ def test_levels_are_the_links_summed_up() -> None:
     assert alone.bottleneck == result.bottleneck
 
 
+def test_flows_of_few_ranks_number_the_links_of_the_whole_machine() -> None:
+    """About 20 million links at 120 bytes: that is said before it is allocated, also where ``auto`` tries flows."""
+    job: dict[str, Any] = {"ranks": 8, "size": 4096, "memory_limit": "512 MiB"}
+    with pytest.raises(MemoryLimitError, match="536870912 are allowed"):
+        sn.simulate("atlas960-supercluster", "all_reduce", fidelity="flow", **job)
+    assert sn.simulate("atlas960-supercluster", "all_reduce", **job).fidelity == "packet"
+
+
 CRAMPED = """
 import sys
 import supernode as sn

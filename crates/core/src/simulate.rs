@@ -431,7 +431,10 @@ impl Plan {
         }
         let ranks = self.placement.len() as u32;
         let algbw_gbytes_s = if time_fs == 0 { 0.0 } else { self.bytes as f64 / time_fs as f64 * 1e6 };
-        let bottleneck = record.as_ref().map_or_else(|| self.prediction.bottleneck(), |r| self.bottleneck(r));
+        let bottleneck = match &record {
+            Some(record) => self.bottleneck(record, control)?,
+            None => self.prediction.bottleneck(),
+        };
         Ok(Outcome {
             time_fs,
             algorithm: self.algorithm,

@@ -45,6 +45,8 @@ pub struct Costs<'a> {
     hbm: f64,
     copy: f64,
     reduce: f64,
+    /// The part of propagation that counts where nothing takes time by its bytes, see [`Costs::bare`].
+    bare: Option<f64>,
 }
 
 /// A message's cost in femtoseconds.
@@ -94,7 +96,12 @@ impl<'a> Costs<'a> {
         let [hbm, copy, reduce] = [device.hbm_rate, device.copy_rate, device.reduce_rate].map(fs_per_byte);
         let aggregation = Aggregation::find(fabric, placement);
         let aside = fabric.networks.iter().map(aside).collect();
-        Costs { fabric, placement, protocol, aggregation, first, aside, hbm, copy, reduce }
+        Costs { fabric, placement, protocol, aggregation, first, aside, hbm, copy, reduce, bare: None }
+    }
+
+    /// The same where bytes cost nothing: what is left is software, and propagation if that counts.
+    pub fn bare(self, propagation: bool) -> Self {
+        Costs { hbm: 0.0, copy: 0.0, reduce: 0.0, bare: Some(if propagation { 1.0 } else { 0.0 }), ..self }
     }
 
     /// Number of port classes.
@@ -157,19 +164,23 @@ impl<'a> Costs<'a> {
         let in_last = packets - (groups - 1) * choices;
         let tail = if in_last > 1 { full_wire } else { last_wire };
         let one = if packets > 1 { full_wire } else { last_wire };
+        let propagation = latency.unwrap_or(path.latency_fs as f64);
+        let meet = path.meet;
+        if let Some(part) = self.bare {
+            return Some(Leg { network: path.network, port, latency: part * propagation, meet, ..Leg::default() });
+        }
         Some(Leg {
             network: path.network,
             port,
             neighbour,
-            latency: latency.unwrap_or(path.latency_fs as f64)
-                + one * self.stages(path.network, path.meet, path.links, per_byte),
+            latency: propagation + one * self.stages(path.network, path.meet, path.links, per_byte),
             alone: ((groups - 1) as f64 * full_wire + tail) * per_byte,
             occupancy: wire * per_byte / ports,
             read: self.memory((packets.min(choices) - 1) as f64 * payload.min(message.bytes) as f64),
             last: (in_last - 1) as f64 * payload as f64 + partial as f64,
             wire,
             hops: packets as f64 * f64::from(path.links),
-            meet: path.meet,
+            meet,
         })
     }
 

@@ -33,6 +33,8 @@ use crate::units::{Fs, MAX_TIME_FS};
 
 /// Message by message up to this many messages in all.
 const FEW: f64 = 10_000.0;
+/// What the chain of steps takes is found up to this many messages in all.
+const CHAIN: u64 = 20_000;
 /// Message by message for the first lane up to this many messages a rank.
 const TREE: f64 = 4.5;
 
@@ -134,6 +136,38 @@ pub fn predict(scene: Scene<'_>) -> Result<Prediction> {
         messages: s.messages as u64,
         bytes: s.bytes as u64,
     })
+}
+
+/// What a chain of steps takes, message by message.
+#[derive(Clone, Copy, Debug)]
+pub struct Chain {
+    /// Launch and step latencies, if nothing else takes time.
+    pub software_fs: Fs,
+    /// How much longer with propagation.
+    pub latency_fs: Fs,
+    /// How much longer with bytes: serialisation and memory.
+    pub bytes_fs: Fs,
+}
+
+/// Divides the longest chain of steps by what its time goes to; `None` where there are too many messages. (A [`Prediction`]
+/// has the software and propagation of the mean rank.)
+///
+/// # Errors
+/// Those of [`Control::check`].
+pub fn chain(scene: Scene<'_>, prediction: &Prediction) -> Result<Option<Chain>> {
+    let Scene { fabric, schedule, placement, protocol, control, .. } = scene;
+    if prediction.messages > CHAIN {
+        return Ok(None);
+    }
+    let costs = || leg::Costs::new(fabric, placement, protocol);
+    let time = |costs: leg::Costs| forward::forward(&costs, schedule, schedule.lanes(), control);
+    let [software, constant, all] = [time(costs().bare(false))?, time(costs().bare(true))?, time(costs())?];
+    let more = |than: f64, time: f64| (time - than).max(0.0).round() as Fs;
+    Ok(Some(Chain {
+        software_fs: protocol.launch_fs + software.round() as Fs,
+        latency_fs: more(software, constant),
+        bytes_fs: more(constant, all),
+    }))
 }
 
 #[cfg(test)]

@@ -44,6 +44,7 @@ mod width;
 pub use check::models;
 pub use classes::folding;
 pub use loads::Loads;
+pub use resources::resources;
 pub use width::Width;
 
 use crate::control::{Control, caught};

@@ -18,7 +18,7 @@ use crate::engine::Job;
 use crate::error::{Error, Result};
 use crate::fabric::clos::Clos;
 use crate::fabric::graph::Graph;
-use crate::fabric::{Network, Place, Plane, Shape, Vertex};
+use crate::fabric::{Fabric, Network, Place, Plane, Shape, Vertex};
 use crate::routing::climb::Climb;
 use crate::routing::tree::TierRoute;
 use crate::units::BitRate;
@@ -285,6 +285,22 @@ pub(super) fn groups(tree: &Clos, tier: usize) -> u32 {
 pub(super) fn up_links(tree: &Clos, tier: usize, planes: usize) -> u32 {
     let (t, above) = (&tree.tiers()[tier], &tree.tiers()[tier + 1]);
     t.child_twins * t.up * above.up * above.parallel * planes as u32
+}
+
+/// Resources of a network of so many directed links, as they will be numbered; servers of accelerators come on top.
+pub fn resources(fabric: &Fabric, net: &Network, directed_links: u64) -> u64 {
+    match &net.planes[0].shape {
+        Shape::Clos(_) if sprays(net) => {
+            let mut kinds: Vec<&Plane> = net.planes.iter().collect();
+            kinds.sort_by_key(|plane| plane.links);
+            kinds.dedup_by_key(|plane| plane.links);
+            let trees = kinds.into_iter().filter_map(|plane| tree(&plane.shape));
+            let sets = |tree: &Clos| (1..tree.tiers().len()).map(|tier| u64::from(groups(tree, tier))).sum::<u64>();
+            2 * u64::from(fabric.accelerators()) + 2 * u64::from(net.copies) * trees.map(sets).sum::<u64>()
+        }
+        Shape::Direct(direct) if sprays(net) => directed_links / u64::from(direct.links),
+        Shape::Clos(_) | Shape::Direct(_) | Shape::Graph(_) => directed_links,
+    }
 }
 
 /// Numbers every link out of a tree's switches.

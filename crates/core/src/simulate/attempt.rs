@@ -91,7 +91,13 @@ impl Plan {
             if need > AUTO_BYTES {
                 Err(format!("{name} need about {}, and auto takes at most 4 GiB", binary(need)))
             } else if all > budget && least > budget / TRIAL {
-                Err(format!("{name} would take about {} of the nominal core", seconds(least)))
+                // less than the budget, but all of it on the hope that skipping works
+                let best = if least < all { ", if as much as possible is skipped" } else { "" };
+                let trial = match least <= budget {
+                    true => format!(", and a trial may take {}", seconds(budget / TRIAL)),
+                    false => String::new(),
+                };
+                Err(format!("{name} would take about {} of the nominal core{best}{trial}", seconds(least)))
             } else {
                 Ok(all <= budget)
             }

@@ -14,6 +14,7 @@ use crate::engine::open_messages;
 use crate::error::{Error, Result};
 use crate::fabric::Network;
 use crate::spec::{Fidelity, Table};
+use crate::stack::fluid_bytes;
 use crate::symmetry::Folding;
 
 /// Bytes that any run takes: threads, their arenas, and what is rounded up.
@@ -69,12 +70,13 @@ impl Plan {
         let state = if way.flow {
             // messages opened, and what is kept of a link or a set of links
             let ports = u64::from(self.fabric.accelerator_ports());
-            let apart = |net: &Network| single_path(net) || !net.is_tree() && !net.is_direct();
-            let link = if self.fabric.networks.iter().any(apart) { 240 } else { 120 };
             let message = LEAVING + self.width.links * SPREAD;
             let open = self.open().min(open_messages(self.fabric.accelerator_ports()) as u64);
             let room = open.min(MOST_LEAVING) * message + open * WAITING + ports * GATE;
-            ranks * room + d.directed_links * link + self.width.table_bytes
+            let links = fluid_bytes(&self.fabric);
+            // what is folded has a class of each of them, too
+            let classes = if way.folding.applied() { links / 12 } else { 0 };
+            ranks * room + links + classes + self.width.table_bytes
         } else {
             d.state_bytes + traffic
         } + ranks * u64::from(self.schedule.lanes()) * 64;

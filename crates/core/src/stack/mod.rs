@@ -15,7 +15,7 @@ mod work;
 
 pub use choose::{Candidate, Choice};
 pub use settle::{Basis, EVENT_NS, Purse};
-pub use work::Work;
+pub use work::{Work, fluid_bytes};
 
 use std::sync::Arc;
 

@@ -35,6 +35,8 @@ use crate::units::Fs;
 const SHARE: u64 = 2;
 /// Packets that cost more than this part of what is left, and this many times as much as fluids, are left to fluids.
 const DEAR: u64 = 4;
+/// What fluids may keep of links where they only settle a choice.
+const FLUID_BYTES: u64 = 512 << 20;
 /// Smallest message that stands for the whole: this part of it.
 const SMALLEST: u64 = 1 << 12;
 /// Nanoseconds per event of a fluid run.
@@ -189,6 +191,17 @@ impl Trial<'_, '_> {
     fn fluid(&mut self, schedule: &dyn Schedule, protocol: &ProtocolSpec, work: &Work) -> Result<bool> {
         if work.flow_ns > self.purse.left_ns / SHARE {
             return Ok(false);
+        }
+        if self.purse.finest == Fidelity::Packet && work.fluid_bytes > FLUID_BYTES {
+            return Ok(false);
+        }
+        // where the run itself is by flows, it needs as much as the trial
+        if let Some(available) = self.task.control.memory_limit()
+            && available < work.fluid_bytes
+        {
+            let what = "links of the whole machine, which flows number".into();
+            let hint = "to need less: fidelity \"packet\" or \"auto\", or a smaller system".into();
+            return Err(Error::Memory { what, needed: work.fluid_bytes, available, hint });
         }
         let end = self.flows(schedule, protocol, work)?;
         Ok(self.book(end, Fidelity::Flow))

@@ -14,8 +14,8 @@
 use crate::analytic::Prediction;
 use crate::bound::describe;
 use crate::collective::Schedule;
-use crate::fabric::{Fabric, Shape};
-use crate::flow::Width;
+use crate::fabric::{Fabric, Network, Shape};
+use crate::flow::{self, Width};
 use crate::symmetry::Folding;
 
 /// Nanoseconds per packet-hop: trees of switches; direct topologies; graphs; graphs whose switches look at their queues.
@@ -50,6 +50,8 @@ pub struct Work {
     pub hop_ns: u64,
     /// Nanoseconds before the first packet and after the last.
     pub set_up_ns: u64,
+    /// Bytes that fluids keep of the links, see [`fluid_bytes`].
+    pub fluid_bytes: u64,
 }
 
 impl Work {
@@ -82,14 +84,29 @@ impl Work {
             packets_ns
         };
         let each = width.links.div_ceil(FLUID_LINKS).max(1);
-        let flow_ns = prediction.messages.saturating_mul(FLUID).saturating_mul(each).saturating_add(set_up_ns / 4);
-        Work { packets_ns, skipping_ns, flow_ns, hops, hop_ns, set_up_ns }
+        let flow_ns = prediction.messages.saturating_mul(FLUID).saturating_mul(each);
+        let fluid_bytes = fluid_bytes(fabric);
+        let flow_ns = flow_ns.saturating_add(fluid_bytes);
+        Work { packets_ns, skipping_ns, flow_ns, hops, hop_ns, set_up_ns, fluid_bytes }
     }
 
     /// Packets over links that so many nanoseconds pay for.
     pub fn hops_in(&self, nanoseconds: u64) -> u64 {
         nanoseconds / self.hop_ns.max(1)
     }
+}
+
+/// Bytes that fluids keep of the links of a machine, or of sets of them: of the whole machine, also where few of its
+/// accelerators take part. Making them takes about a nanosecond per byte.
+pub fn fluid_bytes(fabric: &Fabric) -> u64 {
+    // where paths are single, or sets belong to graphs, each has a list of its own of who uses it
+    let single = |net: &Network| !net.spec.routing.sprays() && net.is_tree() && net.spec.links.len() > 1;
+    let apart = |net: &Network| single(net) || !net.is_tree() && !net.is_direct();
+    let each = if fabric.networks.iter().any(apart) { 240 } else { 120 };
+    let counts = describe::count(fabric);
+    let links = |levels: &[describe::LevelDescription]| 2 * levels.iter().map(|level| level.links).sum::<u64>();
+    let sets = fabric.networks.iter().zip(&counts.levels).map(|(net, of)| flow::resources(fabric, net, links(of)));
+    each * sets.sum::<u64>()
 }
 
 /// Nanoseconds per packet-hop: those of the costliest network that the ranks use.
