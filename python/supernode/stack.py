@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.resources.abc import Traversable
+from pathlib import Path
 
 import msgspec
 
@@ -201,14 +204,24 @@ def stacks() -> list[str]:
 
 
 def load_stack(name: str) -> Stack:
-    """Load a stack by name, or from the path of a ``.toml`` file.
+    """Load a stack by name, or from the path of a ``.toml`` file; files of users are read anew each time.
 
     Raises
     ------
     SpecError
         If there is no such stack, or its file is not valid.
     """
-    file = load(locate("stacks", "stack", name), StackFile)
+    path = locate("stacks", "stack", name)
+    return _read(path) if isinstance(path, Path) and name.endswith(".toml") else _packaged(path.name)
+
+
+@lru_cache(maxsize=64)
+def _packaged(file: str) -> Stack:
+    return _read(locate("stacks", "stack", file.removesuffix(".toml")))
+
+
+def _read(path: Traversable) -> Stack:
+    file = load(path, StackFile)
     for p in file.protocol:
         for kind in p.step:
             parse_kind(kind)

@@ -273,10 +273,6 @@ def crowds(rng: Random) -> Case:
             result.time_ns <= 1.2 * (65536 / 50 + 100),
             f"{fidelity}: {count} peers with a link each take {result.time_ns} ns for 64 KiB at 50 GB/s",
         )
-    require(
-        helped <= 1.15 - share or "latency" not in label,
-        f"the bottleneck is {label!r}, and links 64 times as fast save {helped:.0%} of the time",
-    )
     return case
 
 
