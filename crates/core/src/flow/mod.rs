@@ -1,7 +1,7 @@
 //! The flow fidelity: messages as fluids that share links max-min fairly, on the routes and schedules of the packet engine.
 //!
 //! **Model.** Ranks walk through their steps as in [`crate::engine`]. A message is a flow over the resources of its path
-//! ([`resources`], [`routes`]) from when its port turns to it until its last byte has left; it moves at its max-min fair
+//! ([`mod@resources`], [`routes`]) from when its port turns to it until its last byte has left; it moves at its max-min fair
 //! rate ([`fair`]), which changes only when flows come or go, and its last byte arrives after the propagation of its path
 //! and what storing a packet on the way costs ([`timing`]). Resources are links at the payload share that headers and
 //! protocol leave, and the memory, copy and reduce channels of accelerators.
