@@ -60,6 +60,7 @@ from supernode.schedules import Schedule, ScheduleReport, schedule
 from supernode.schema import system_schema
 from supernode.sizes import sizes
 from supernode.stack import Stack, stacks
+from supernode.sweep import Sweep
 from supernode.system import System
 from supernode.units import parse_rate, parse_size, parse_time
 
@@ -99,6 +100,7 @@ __all__ = [
     "SendRecv",
     "Stack",
     "SupernodeError",
+    "Sweep",
     "SwitchNode",
     "Switched",
     "System",

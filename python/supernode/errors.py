@@ -26,6 +26,7 @@ __all__ = [
     "UnfinishedError",
     "UnitError",
     "UnroutableError",
+    "WorkerError",
 ]
 
 
@@ -99,6 +100,10 @@ class NotRecordedError(SupernodeError, LookupError):
     """A table was asked for that the run did not record."""
 
     exit_code = 2
+
+
+class WorkerError(SupernodeError):
+    """Workers of a sweep that ended before their work did; what was done is kept."""
 
 
 class InternalError(SupernodeError, RuntimeError):

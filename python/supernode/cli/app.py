@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from supernode.cli import file_commands, inspect_commands, run_commands
+from supernode.cli import file_commands, inspect_commands, run_commands, sweep_commands
 from supernode.cli.once import OnceCommand
 from supernode.cli.words import in_cli_words
 from supernode.core import versions
@@ -55,6 +55,16 @@ _COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
 )
 for _name, _function in _COMMANDS:
     app.command(_name, cls=OnceCommand)(_interruptible(_function))
+
+_sweep = typer.Typer(help="Run many points and keep them as one frame.", no_args_is_help=True, rich_markup_mode=None)
+for _name, _function in (
+    ("run", sweep_commands.run),
+    ("status", sweep_commands.status),
+    ("retry", sweep_commands.retry),
+    ("merge", sweep_commands.merge),
+):
+    _sweep.command(_name, cls=OnceCommand)(_interruptible(_function))
+app.add_typer(_sweep, name="sweep")
 
 
 def _print_version(wanted: bool) -> None:

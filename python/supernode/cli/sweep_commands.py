@@ -1,0 +1,112 @@
+"""Commands of sweeps."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from supernode.errors import SpecError
+from supernode.files import atomic_path, check_file
+from supernode.sweep import Sweep, SweepStatus
+from supernode.sweep.engine import Progress
+
+__all__ = ["merge", "retry", "run", "status"]
+
+File = Annotated[Path, typer.Argument(metavar="SWEEP.TOML", help="The sweep file.", show_default=False)]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a sweep.", show_default=False)]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the points.", show_default=False)
+]
+Workers = Annotated[
+    Optional[int],  # noqa: UP045 - typer's spelling
+    typer.Option("--workers", "-j", help="Runs at once [default: one per core].", show_default=False),
+]
+Shard = Annotated[
+    Optional[str],  # noqa: UP045 - typer's spelling
+    typer.Option("--shard", metavar="I/N", help="Every N-th point from I [default: of the Slurm array].",
+                 show_default=False),
+]  # fmt: skip
+
+
+def run(file: File, output: Output, workers: Workers = None, shard: Shard = None) -> None:
+    """Run the points of a sweep that are not in the folder yet.
+
+    A run that was interrupted or killed goes on where it was. Example: supernode sweep run sweep.toml -o out/
+    """
+    _run(file, output, workers, shard, again=False)
+
+
+def retry(file: File, output: Output, workers: Workers = None, shard: Shard = None) -> None:
+    """Run a sweep and try the points again that failed.
+
+    Example: supernode sweep retry sweep.toml -o out/
+    """
+    _run(file, output, workers, shard, again=True)
+
+
+def status(folder: Folder) -> None:
+    """Tell how many points of a sweep ran, failed and are left.
+
+    Example: supernode sweep status out/
+    """
+    typer.echo(_text(Sweep.status(folder)))
+    failures = Sweep.failures(folder)
+    if failures.height:
+        for error, count in failures.group_by("error").len().sort("error").iter_rows():
+            typer.echo(f"  {count} {error}")
+
+
+def merge(
+    folder: Folder,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Parquet file to write.", show_default=False)
+    ],
+) -> None:
+    """Write the points of a sweep into one Parquet file, sorted by id.
+
+    Example: supernode sweep merge out/ -o points.parquet
+    """
+    if output.suffix != ".parquet":
+        raise SpecError(f"output {str(output)!r} must end in .parquet")
+    check_file(output)
+    frame = Sweep.scan(folder).sort("id").collect()
+    with atomic_path(output) as temporary:
+        frame.write_parquet(temporary)
+    sys.stderr.write(f"wrote {output}, {frame.height} points\n")
+
+
+def _run(file: Path, output: Path, workers: int | None, shard: str | None, *, again: bool) -> None:
+    sweep = Sweep.load(file)
+    with _bar() as show:
+        done = sweep.run(output, workers=workers, shard=shard, retry=again, progress=show)
+    typer.echo(_text(done))
+    if done.failed:
+        raise typer.Exit(1)
+
+
+def _text(status: SweepStatus) -> str:
+    return f"{status.done} of {status.points} points ran, {status.failed} failed, {status.left} left"
+
+
+@contextmanager
+def _bar() -> Iterator[Progress | None]:
+    """Show points, rate and time left on the error stream, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.speed:.0f}/s, {task.fields[failed]} failed"))
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("points", total=None, failed=0)
+
+        def show(done: int, failed: int, total: int) -> None:
+            progress.update(task, completed=done + failed, total=total, failed=failed)
+
+        yield show

@@ -1,0 +1,215 @@
+"""Sweeps: which points there are, one frame whoever runs them, and nothing lost or doubled by a kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import supernode as sn
+from supernode.errors import SpecError, WorkerError
+from supernode.sweep.definition import parse_shard
+
+BASE = {"collective": "all_reduce", "algorithm": "ring"}
+GRID: dict[str, Any] = {"system": ["hgx-h100", "hgx-a100:2"], "size": sn.sizes("1 KiB", "1 MiB", x=4)}
+
+
+def frame(folder: Path) -> pl.DataFrame:
+    """All points, in an order of their own."""
+    return sn.Sweep.scan(folder).sort("id").collect()
+
+
+def test_grid_is_crossed_and_zip_goes_side_by_side() -> None:
+    sweep = sn.Sweep(base=BASE, grid={"size": [1, 2]}, zip={"system": ["a", "b", "c"], "ranks": [4, 8, 16]})
+    assert len(sweep) == 6
+    points = [(p["system"], p["ranks"], p["size"]) for p in sweep.points()]
+    assert points == [("a", 4, 1), ("a", 4, 2), ("b", 8, 1), ("b", 8, 2), ("c", 16, 1), ("c", 16, 2)]
+
+
+def test_where_sees_base_units() -> None:
+    grid = {"size": ["1 KiB", "1 MiB"], "system.link_latency": ["300 ns", "1.5 us"]}
+    where = 'size >= 1048576 OR "system.link_latency" = 1500'
+    sweep = sn.Sweep(base={**BASE, "system": "nvl72"}, grid=grid, where=where)
+    assert [(p["size"], p["system.link_latency"]) for p in sweep.points()] == [
+        ("1 KiB", "1.5 us"), ("1 MiB", "300 ns"), ("1 MiB", "1.5 us"),
+    ]  # fmt: skip
+
+
+def test_a_sample_goes_by_its_seed() -> None:
+    def sizes(seed: int) -> list[int]:
+        grid = {"size": list(range(1, 1001))}
+        sweep = sn.Sweep(base={**BASE, "system": "nvl72"}, grid=grid, sample=20, seed=seed)
+        return [p["size"] for p in sweep.points()]
+
+    assert len(set(sizes(1))) == 20
+    assert sizes(1) == sizes(1) != sizes(2)
+
+
+def test_a_point_is_a_run(tmp_path: Path) -> None:
+    done = sn.Sweep(base=BASE, grid=GRID).run(tmp_path)
+    assert (done.points, done.done, done.failed, done.left) == (12, 12, 0, 0)
+    assert sn.Sweep.status(tmp_path) == done
+    for row in frame(tmp_path).to_dicts():
+        result = sn.all_reduce(row["system"], size=row["size"], algorithm="ring")
+        for name in ("time_fs", "busbw_gbytes_s", "bottleneck", "protocol"):
+            assert row[name] == result.summary[name][0].as_py()
+    # and Polars reads the folder as it is
+    assert pl.scan_parquet(tmp_path / "points").select(pl.len()).collect().item() == 12
+
+
+def ids(base: dict[str, Any], folder: Path) -> list[str]:
+    sn.Sweep(base={**BASE, "system": "hgx-h100", **base}).run(folder)
+    return frame(folder)["id"].to_list()
+
+
+def test_the_id_is_of_what_runs_and_not_of_how_it_was_written(tmp_path: Path) -> None:
+    one = ids({"size": "1 MiB"}, tmp_path / "a")
+    assert ids({"size": 1 << 20, "threads": 2, "timeout": 100}, tmp_path / "b") == one
+    assert ids({"size": "1 MiB", "seed": 1}, tmp_path / "c") != one
+    assert ids({"size": "1 MiB", "system.link_latency": "301 ns"}, tmp_path / "d") != one
+
+
+def test_every_engine_gives_the_same_frame(tmp_path: Path) -> None:
+    sweep = sn.Sweep(base=BASE, grid=GRID)
+    sweep.run(tmp_path / "one", workers=1)
+    expected = frame(tmp_path / "one")
+    with ThreadPoolExecutor(3) as threads:
+        sweep.run(tmp_path / "threads", executor=threads)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
+        sweep.run(tmp_path / "processes", executor=processes)
+    for i in (1, 0, 2):
+        sweep.run(tmp_path / "shards", shard=(i, 3))
+    for name in ("threads", "processes", "shards"):
+        assert_frame_equal(frame(tmp_path / name), expected)
+    assert sn.Sweep.status(tmp_path / "shards").left == 0
+
+
+def test_what_fails_is_kept_and_tried_again_if_asked(tmp_path: Path) -> None:
+    # switches of an A100 board do not add, and no tree has 3.5 lanes
+    grid = {"system": ["hgx-h100", "hgx-a100"], "algorithm": ["in_network", "ring"], "lanes": [1, 3.5]}
+    sweep = sn.Sweep(base={"collective": "all_reduce", "size": "1 MiB"}, grid=grid)
+    done = sweep.run(tmp_path)
+    assert (done.done, done.failed) == (3, 5)
+    failures = sn.Sweep.failures(tmp_path)
+    assert sorted(failures["error"].to_list()) == ["AlgorithmError"] + ["SpecError"] * 4
+    assert "lanes: 3.5 is not valid" in " ".join(failures["message"].to_list())
+    before = sorted(p.name for p in tmp_path.rglob("*.parquet"))
+    assert sweep.run(tmp_path) == done
+    assert sorted(p.name for p in tmp_path.rglob("*.parquet")) == before
+    assert sweep.run(tmp_path, retry=True) == done == sn.Sweep.status(tmp_path)
+    assert frame(tmp_path).height == 3
+
+
+SLOW = """
+import sys
+import supernode as sn
+from supernode.sweep import engine
+engine.FLUSH_S, engine.BATCH_S = 0.02, 0.005
+sweep = sn.Sweep(base={"collective": "all_reduce", "system": "nvl72", "algorithm": "ring"},
+                 grid={"size": list(range(1 << 20, (1 << 20) + 120 * 1152, 1152)), "seed": [0, 1]})
+sweep.run(sys.argv[1])
+"""
+
+
+def test_a_kill_at_any_moment_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    kills = 0
+    for moment in range(int(os.environ.get("SUPERNODE_KILLS", "6"))):
+        process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", SLOW, str(tmp_path / "out")])
+        # from before the first part to the end of the sweep
+        deadline = time.monotonic() + 30
+        while not list((tmp_path / "out").rglob("part-*")) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(0.013 * moment % 0.4)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.wait()
+        if (tmp_path / "out" / "points").exists():
+            found = frame(tmp_path / "out")
+            assert found["id"].n_unique() == found.height
+    assert kills > 0
+    for folder in ("out", "whole"):
+        subprocess.run([sys.executable, "-W", "ignore", "-c", SLOW, str(tmp_path / folder)], check=True)
+    assert frame(tmp_path / "whole").height == 240
+    assert_frame_equal(frame(tmp_path / "out"), frame(tmp_path / "whole"))
+
+
+def die(jobs: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_lost_workers_are_an_error_that_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = sn.Sweep(base=BASE, grid=GRID)
+    with monkeypatch.context() as patch, ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes:
+        patch.setattr("supernode.sweep.engine.run_batch", die)
+        with pytest.raises(WorkerError, match="run the sweep again to go on"):
+            sweep.run(tmp_path, executor=processes)
+    assert sweep.run(tmp_path).done == 12
+
+
+def test_a_folder_has_one_sweep_and_a_shard_one_writer(tmp_path: Path) -> None:
+    sweep = sn.Sweep(base=BASE, grid={**GRID, "size": [1024]})
+    sweep.run(tmp_path / "a")
+    with pytest.raises(SpecError, match="holds another sweep"):
+        sn.Sweep(base=BASE, grid=GRID).run(tmp_path / "a")
+    mark = tmp_path / "a" / "sweep.json"
+    mark.write_text(mark.read_text().replace(f'"supernode": "{sn.__version__}"', '"supernode": "0.0.9"'))
+    with pytest.raises(SpecError, match=r"written by supernode 0\.0\.9"):
+        sweep.run(tmp_path / "a")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "mine.txt").write_text("x")
+    with pytest.raises(SpecError, match="holds other files"):
+        sweep.run(tmp_path / "b")
+    with pytest.raises(SpecError, match=r"has no sweep\.json"):
+        sn.Sweep.status(tmp_path / "b")
+    with pytest.raises(SpecError, match="another process runs shard 0"):
+        sweep.run(tmp_path / "c", progress=lambda *_: sweep.run(tmp_path / "c"))
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"grid": {"size": []}}, "grid: size has no values"),
+        ({"grid": {"size": "1 MiB"}}, "size must be a list of values"),
+        ({"grid": {"sizes": [1]}}, "unknown parameter of the sweep 'sizes'.*size"),
+        ({"grid": {"seed": range(10**6), "size": range(1, 10**6 + 1)}}, r"1000000000000 points \(1000000 x 1000000\)"),
+        ({"grid": {"size": ["1 MiB", 1 << 20]}}, "size has the value 1048576 twice"),
+        ({"zip": {"size": [1, 2], "seed": [1]}}, "equally long, not size 2, seed 1"),
+        ({"grid": {"system": ["nvl72"]}}, "system: given twice, in base and in grid"),
+        ({"grid": {"progress": [True]}}, "progress: it has no effect"),
+        ({"grid": {"size": [1]}, "sample": 0}, "sample: 0 is not valid"),
+        ({"base": 3}, "base: 3 is not valid"),
+    ],
+)
+def test_a_sweep_that_cannot_be_is_refused(keywords: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        sn.Sweep(**{"base": {**BASE, "system": "nvl72"}, **keywords})
+
+
+def test_a_condition_that_is_none_is_refused() -> None:
+    for where in ("size >", "sizes > 3", "count(*)"):
+        with pytest.raises(SpecError, match="where: "):
+            len(sn.Sweep(base={**BASE, "system": "nvl72"}, grid={"size": [1, 2]}, where=where))
+
+
+def test_shards_of_slurm_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert parse_shard("3/8") == parse_shard((3, 8)) == (3, 8)
+    for bad in ("8/8", "x", "1/0", (1, 2, 3), 4):
+        with pytest.raises(SpecError, match="shard"):
+            parse_shard(bad)
+    monkeypatch.delenv("SLURM_ARRAY_TASK_ID", raising=False)
+    assert parse_shard(None) == (0, 1)
+    for name, value in (("ID", "14"), ("COUNT", "4"), ("MIN", "10"), ("STEP", "2")):
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", value)
+    # tasks 10, 12, 14 and 16
+    assert parse_shard(None) == (2, 4)
