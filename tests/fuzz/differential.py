@@ -429,6 +429,33 @@ def automatic(rng: Random) -> Case:
     return case
 
 
+def budgets(rng: Random) -> Case:
+    """``auto`` stays with packets where they fit the budget, leaves them where they do not, and says why.
+
+    These runs take some milliseconds of the nominal core, so 30 s are enough for all of them. Neither threads nor memory
+    change the fidelity.
+    """
+    case = draw_case(rng, any_machine(rng))
+    case.options["record"] = []
+    plain = run(case, fidelity="auto")
+    require(plain.fidelity == "packet", f"{plain.fidelity} within 30 s: {plain.warnings}")
+    nanoseconds = rng.choice((1_000, 10_000, 100_000, 1_000_000))
+    tight = run(case, fidelity="auto", budget=f"{nanoseconds} ns")
+    other = run(case, fidelity="auto", budget=f"{nanoseconds} ns", threads=rng.choice((2, 7)), memory_limit="8 GiB")
+    require(
+        (tight.fidelity, tight.time_fs) == (other.fidelity, other.time_fs),
+        f"{tight.fidelity} with one thread and {other.fidelity} with more, or with another memory limit",
+    )
+    if tight.fidelity == "packet":
+        # a run may take twice the budget, at 60 ns or more per packet-hop that is not skipped
+        hops = tight.meta["packet_hops"] // tight.folding["order"] - tight.skipping["packet_hops"]
+        require(hops * 60 <= 2 * nanoseconds + 60_000, f"{hops} packet-hops within {nanoseconds} ns")
+    else:
+        told = any(w.startswith("fidelity: ") and "because" in w for w in tight.warnings)
+        require(told, f"{tight.fidelity} without a reason: {tight.warnings}")
+    return case
+
+
 def bottlenecks(rng: Random) -> Case:
     """What is named takes the largest share: no level stalls for longer, and faster links help where it is not latency."""
     seed = rng.randrange(2**32)
@@ -466,9 +493,10 @@ def bottlenecks(rng: Random) -> Case:
 
 #: Kinds of case and how many of a hundred are of each.
 KINDS: dict[Callable[[Random], Any], int] = {
-    any_run: 45,
+    any_run: 42,
     fidelities: 12,
     automatic: 8,
+    budgets: 3,
     bottlenecks: 8,
     leaves: 6,
     lone_flow: 4,
