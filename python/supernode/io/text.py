@@ -11,7 +11,7 @@ import msgspec
 from supernode.errors import SpecError
 from supernode.extras import extra
 from supernode.filetext import shortened
-from supernode.nesting import check_levels
+from supernode.nesting import MOST, check_levels
 
 __all__ = ["Line", "lines", "load_plain", "load_xml"]
 
@@ -66,15 +66,27 @@ def load_plain(text: str) -> Any:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     check_levels(text)
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=loader)):
-            raise SpecError("aliases of YAML (*name) are not read: write the values out")
+        _check_events(yaml, text, loader)
         return yaml.load(text, Loader=loader)  # noqa: S506 - a safe loader
+    except SpecError:
+        raise
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}: " if mark is not None else ""
         raise SpecError(f"{place}not valid YAML: {getattr(error, 'problem', None) or error}") from None
     except (RecursionError, ValueError) as error:
         raise SpecError(f"not valid YAML: {error}") from None
+
+
+def _check_events(yaml: Any, text: str, loader: Any) -> None:
+    """Refuse aliases, and nesting that is too deep: building data is recursive, and in C; reading events is not."""
+    depth = 0
+    for event in yaml.parse(text, Loader=loader):
+        if isinstance(event, yaml.AliasEvent):
+            raise SpecError("aliases of YAML (*name) are not read: write the values out")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST:
+            raise SpecError(f"line {event.start_mark.line + 1}: lists and tables are nested more than {MOST} deep")
 
 
 def load_xml(text: str) -> ElementTree.Element:

@@ -234,7 +234,7 @@ class Sweep:
         at_once = workers_of(executor, None if workers is None else parse_whole(workers, "workers", low=1, high=4096))
         store = Store(as_path(out, "folder"))
         total = len(self)
-        store.open(self._written | {"points": total}, self.digest)
+        store.begin(self._written | {"points": total}, self.digest)
         with store.lock(part):
             done = store.ids(store.points)
             store.drop_failed(done | store.ids(store.failed) if retry else done, part)

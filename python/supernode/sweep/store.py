@@ -16,6 +16,7 @@ cannot tell that two processes write the same shard.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -57,7 +58,7 @@ class Store:
         self.points = folder / "points"
         self.failed = folder / "failed"
 
-    def open(self, definition: Mapping[str, Any], digest: str) -> None:
+    def begin(self, definition: Mapping[str, Any], digest: str) -> None:
         """Make the folder, or find that it is one of this sweep.
 
         Raises
@@ -180,7 +181,7 @@ class Store:
 def provenance(digest: str, seed: int) -> dict[str, str]:
     """Return who writes parts: versions, sweep, seed, host, process and platform."""
     return {
-        "versions": msgspec.json.encode(core.versions()).decode(),
+        "versions": json.dumps(core.versions()),
         "sweep": digest,
         "seed": str(seed),
         "host": socket.gethostname(),
