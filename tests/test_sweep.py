@@ -193,6 +193,7 @@ def test_a_folder_has_one_sweep_and_a_shard_one_writer(tmp_path: Path) -> None:
         ({"grid": {"progress": [True]}}, "progress: it has no effect"),
         ({"grid": {"size": [1]}, "sample": 0}, "sample: 0 is not valid"),
         ({"base": 3}, "base: 3 is not valid"),
+        ({"grid": {3: [1]}}, "3 is not the name of a parameter"),
     ],
 )
 def test_a_sweep_that_cannot_be_is_refused(keywords: dict[str, Any], message: str) -> None:
@@ -206,6 +207,31 @@ def test_a_condition_that_is_none_is_refused() -> None:
             len(sn.Sweep(base={**BASE, "system": "nvl72"}, grid={"size": [1, 2]}, where=where))
 
 
+def test_values_of_several_kinds_and_systems_of_one_name(tmp_path: Path) -> None:
+    fabric = sn.Switched(bandwidth="1 GB/s", latency="1 us")
+    systems = [sn.System("x").scale_up(count=count, fabric=fabric) for count in (4, 8)]
+    grid: dict[str, Any] = {"system": systems, "lanes": [None, 2, "2"]}
+    sweep = sn.Sweep(base={"collective": "all_reduce", "size": 1024, "algorithm": "ring"}, grid=grid)
+    done = sweep.run(tmp_path)
+    # text is no number of lanes
+    assert (done.done, done.failed) == (4, 2)
+    assert frame(tmp_path)["system_hash"].n_unique() == 2
+    with pytest.raises(SpecError, match="holds another sweep"):
+        sn.Sweep(base={**BASE, "size": 1024}, grid={**grid, "system": systems[:1]}).run(tmp_path)
+
+
+def test_a_part_that_is_damaged_is_named(tmp_path: Path) -> None:
+    sweep = sn.Sweep(base=BASE, grid={**GRID, "size": [1024]})
+    sweep.run(tmp_path)
+    part = next(tmp_path.rglob("part-*.parquet"))
+    part.write_bytes(part.read_bytes()[:100])
+    with pytest.raises(SpecError, match=f"{part.name}: not a part of a sweep"):
+        sweep.run(tmp_path)
+    part.unlink()
+    assert sweep.run(tmp_path).done == 2
+    assert frame(tmp_path).height == 2
+
+
 def test_shards_of_slurm_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
     assert parse_shard("3/8") == parse_shard((3, 8)) == (3, 8)
     for bad in ("8/8", "x", "1/0", (1, 2, 3), 4):
@@ -217,3 +243,7 @@ def test_shards_of_slurm_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", value)
     # tasks 10, 12, 14 and 16
     assert parse_shard(None) == (2, 4)
+    for bad in ("13", "18", "-2", "x"):
+        monkeypatch.setenv("SLURM_ARRAY_TASK_ID", bad)
+        with pytest.raises(SpecError, match="SLURM_ARRAY_TASK_ID: "):
+            parse_shard(None)

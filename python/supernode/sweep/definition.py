@@ -21,7 +21,7 @@ from supernode.options import parse_whole
 from supernode.quoting import quote
 from supernode.sweep.axes import Axes, parse_sample
 from supernode.sweep.engine import Progress, Runner, workers_of
-from supernode.sweep.point import check_names, parameters_columns
+from supernode.sweep.point import check_names, identified, mixed, parameters_columns
 from supernode.sweep.store import Store, provenance
 from supernode.sweep.task import column
 
@@ -116,6 +116,8 @@ class Sweep:
         check_names(self._axes.names)
         self._where = _parse_where(where, self._axes.names)
         varied = self._axes.varied
+        if isinstance(partition, str):
+            partition = [partition]
         if partition is None:
             few = "system" in varied and 1 < len(varied["system"]) <= _MOST_PARTS
             partition = ["system"] if few else []
@@ -124,15 +126,17 @@ class Sweep:
                 raise unknown("parameter of partition", name, self._axes.names)
         self._partition = list(partition)
         self._written: dict[str, Any] = {
-            "base": {k: parameters_columns({k: v})[k] for k, v in self._axes.base.items()},
-            "grid": {k: [parameters_columns({k: v})[k] for v in vs] for k, vs in self._axes.grid.items()},
-            "zip": {k: [parameters_columns({k: v})[k] for v in vs] for k, vs in self._axes.zipped.items()},
+            "base": {k: identified(k, v) for k, v in self._axes.base.items()},
+            "grid": {k: [identified(k, v) for v in vs] for k, vs in self._axes.grid.items()},
+            "zip": {k: [identified(k, v) for v in vs] for k, vs in self._axes.zipped.items()},
             "sample": sample, "seed": self._seed, "where": where, "partition": self._partition,
         }  # fmt: skip
-        for name, values in {**self._written["grid"], **self._written["zip"]}.items():
-            if name in self._axes.grid and len({repr(v) for v in values}) < len(values):
-                twice = next(v for i, v in enumerate(values) if v in values[:i])
+        for name, values in self._written["grid"].items():
+            texts = [repr(value) for value in values]
+            if len(set(texts)) < len(texts):
+                twice = next(v for i, v in enumerate(values) if texts[i] in texts[:i])
                 raise SpecError(f"grid: {name} has the value {quote(twice)} twice")
+        self._text = mixed({**self._written["grid"], **self._written["zip"]})
 
     @classmethod
     def load(cls, path: str | Path) -> Sweep:
@@ -231,6 +235,8 @@ class Sweep:
             If the workers are lost. What was done is kept; the next call goes on.
         """
         part, of = parse_shard(shard)
+        if executor is not None and not callable(getattr(executor, "submit", None)):
+            raise SpecError(f"executor: {quote(executor)} is not valid; it must be a concurrent.futures.Executor")
         at_once = workers_of(executor, None if workers is None else parse_whole(workers, "workers", low=1, high=4096))
         store = Store(as_path(out, "folder"))
         total = len(self)
@@ -243,7 +249,7 @@ class Sweep:
             keys = [column(name) for name in self._partition]
             facts = provenance(self.digest, self._seed)
             show = progress or (lambda *_: None)
-            runner = Runner(store, part, keys, facts, done, lost, show, len(range(part, total, of)))
+            runner = Runner(store, part, keys, facts, done, lost, show, len(range(part, total, of)), self._text)
             runner.run(mine, executor, at_once)
         return SweepStatus(runner.total, runner.done, runner.errors)
 
@@ -317,7 +323,14 @@ def parse_shard(shard: object) -> tuple[int, int]:
             return 0, 1
         first = os.environ.get("SLURM_ARRAY_TASK_MIN", "0")
         step = os.environ.get("SLURM_ARRAY_TASK_STEP", "1")
-        return (int(task) - int(first)) // max(1, int(step)), int(count)
+        texts = {"TASK_ID": task, "TASK_COUNT": count, "TASK_MIN": first, "TASK_STEP": step}
+        for name, text in texts.items():
+            if not re.fullmatch(r"\d{1,9}", text):
+                raise SpecError(f"SLURM_ARRAY_{name}: {quote(text)} is not valid; give shard='i/n'")
+        place, left = divmod(int(task) - int(first), max(1, int(step)))
+        if left or not 0 <= place < int(count):
+            raise SpecError(f"SLURM_ARRAY_TASK_ID: {task} is not a task of an array of {count} from {first} by {step}")
+        return place, int(count)
     pair: Any = shard
     if isinstance(shard, str):
         found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", shard.strip())

@@ -87,6 +87,8 @@ class Runner:
         Called after each batch.
     total
         Points that this process has to look at.
+    text
+        Parameters whose columns are text.
     """
 
     store: Store
@@ -97,6 +99,7 @@ class Runner:
     lost: set[str]
     show: Progress
     total: int
+    text: frozenset[str] = frozenset()
     done: int = 0
     errors: int = 0
     #: Seconds of a point, as found so far.
@@ -137,7 +140,7 @@ class Runner:
 
     def _batches(self, points: Iterator[dict[str, Any]]) -> Iterator[list[Job]]:
         """Put points together that are about a second of work."""
-        machines, batch = Machines(), []
+        machines, batch = Machines(self.text), []
         told: set[str] = set()
         for parameters in points:
             try:
@@ -175,7 +178,7 @@ class Runner:
         id = failed_id(parameters)
         if not self._seen(id):
             self.errors += 1
-            row = named(id, parameters_columns(parameters)) | dict(zip(FAILURE, reason(error), strict=True))
+            row = named(id, parameters_columns(parameters, self.text)) | dict(zip(FAILURE, reason(error), strict=True))
             self._failed.append(as_table(as_bytes([row])))
 
     def _collect(self, under_way: dict[Future[tuple[bytes, bytes, float]], int]) -> None:

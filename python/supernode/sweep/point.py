@@ -27,7 +27,18 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Job", "Machines", "base_units", "check_names", "failed_id", "make_job", "parameters_columns", "reason"]
+__all__ = [
+    "Job",
+    "Machines",
+    "base_units",
+    "check_names",
+    "failed_id",
+    "identified",
+    "make_job",
+    "mixed",
+    "parameters_columns",
+    "reason",
+]
 
 #: Keywords of a run that a sweep decides itself.
 _OWN = ("progress", "record", "self_check")
@@ -62,7 +73,9 @@ class Job:
 class Machines:
     """Systems by name and overrides, each built once."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: frozenset[str] = frozenset()) -> None:
+        #: Parameters whose columns are text, because their values are of several kinds.
+        self.text = text
         self._built: dict[tuple[Any, ...], System] = {}
         #: By identity, with the system itself, so that no other one can have that identity.
         self._columns: dict[int, tuple[System, dict[str, str]]] = {}
@@ -100,6 +113,8 @@ def check_names(names: list[str]) -> None:
     """
     valid = ["system", "collective", "size", *_RUN]
     for name in names:
+        if not isinstance(name, str):
+            raise SpecError(f"{quote(name)} is not the name of a parameter; it must be text")
         if name in _OWN:
             raise SpecError(f"{name}: it has no effect on the points of a sweep, so it is not a parameter of one")
         if name not in valid and not (name.startswith("system.") and len(name) > len("system.")):
@@ -129,13 +144,32 @@ def make_job(parameters: Mapping[str, Any], machines: Machines) -> Job:
     if plan.placement is not None:
         identity.update(plan.placement.tobytes())
     identity.update(core.versions()["supernode"].encode())
-    columns = parameters_columns(parameters) | machines.columns(machine)
+    columns = parameters_columns(parameters, machines.text) | machines.columns(machine)
     return Job(identity.hexdigest(), encode(spec), plan.placement, plan.timeout, columns)
 
 
-def parameters_columns(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters as they stand in the frame: objects by name, quantities in base units."""
-    return {name: base_units(name, value) for name, value in parameters.items()}
+def parameters_columns(parameters: Mapping[str, Any], text: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Return parameters as they stand in the frame: objects by name, quantities in base units, some as text."""
+    found = {name: base_units(name, value) for name, value in parameters.items()}
+    return {name: str(v) if name in text and v is not None else v for name, v in found.items()}
+
+
+def identified(name: str, value: Any) -> Any:
+    """Return a value in base units; systems of one name can be different, so they have their hash."""
+    if isinstance(value, System):
+        return f"{value.label} {hashlib.sha256(encode(value.to_spec()).encode()).hexdigest()[:16]}"
+    return base_units(name, value)
+
+
+def mixed(columns: Mapping[str, list[Any]]) -> frozenset[str]:
+    """Return the columns whose values are neither all text, all numbers nor all true or false."""
+
+    def kind(value: Any) -> str:
+        if isinstance(value, bool):
+            return "truth"
+        return "number" if isinstance(value, int | float) else "text"
+
+    return frozenset(n for n, values in columns.items() if len({kind(v) for v in values if v is not None}) > 1)
 
 
 def base_units(name: str, value: Any) -> Any:
@@ -163,7 +197,8 @@ def base_units(name: str, value: Any) -> Any:
 
 def failed_id(parameters: Mapping[str, Any]) -> str:
     """Return the id of a point that has no specification, because its parameters do not go together."""
-    text = repr(sorted(parameters_columns(parameters).items())) + core.versions()["supernode"]
+    said = {name: identified(name, value) for name, value in parameters.items()}
+    text = repr(sorted(said.items())) + core.versions()["supernode"]
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -129,7 +129,12 @@ class Store:
 
         found: set[str] = set()
         for part in self.parts(which):
-            found.update(parquet.read_table(part, columns=["id"], partitioning=None).column("id").to_pylist())
+            try:
+                found.update(parquet.read_table(part, columns=["id"], partitioning=None).column("id").to_pylist())
+            except (OSError, ValueError, KeyError) as error:  # Arrow's own errors are ValueErrors
+                raise SpecError(
+                    f"{part}: not a part of a sweep ({error}); remove it, and its points run again"
+                ) from None
         return found
 
     def parts(self, which: Path) -> list[Path]:
