@@ -7,18 +7,19 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 import supernode as sn
 from supernode.errors import SpecError, WorkerError
-from supernode.sweep.definition import parse_shard
+from supernode.sweep.shard import parse_shard
 
 BASE = {"collective": "all_reduce", "algorithm": "ring"}
 GRID: dict[str, Any] = {"system": ["hgx-h100", "hgx-a100:2"], "size": sn.sizes("1 KiB", "1 MiB", x=4)}
@@ -157,6 +158,40 @@ def test_lost_workers_are_an_error_that_says_how_to_go_on(tmp_path: Path, monkey
     assert sweep.run(tmp_path).done == 12
 
 
+class Odd(Executor):
+    """An executor whose futures have what it was made with."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def submit(self, *_: Any, **__: Any) -> Any:
+        """Answer, or raise."""
+        if isinstance(self.answer, RuntimeError):
+            raise self.answer
+        future: Future[Any] = Future()
+        if isinstance(self.answer, BaseException):
+            future.set_exception(self.answer)
+        else:
+            future.set_result(self.answer)
+        return None if self.answer == "no future" else future
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (OSError(28, "no space on the worker"), "OSError: .*no space on the worker"),
+        (RuntimeError("cannot schedule new futures"), "cannot schedule new futures"),
+        ("no future", "submit returned None"),
+        (None, "TypeError"),
+        ((b"", b"", 1.0), "its answer is about other points"),
+    ],
+)
+def test_whatever_a_worker_raises_or_answers_is_told(tmp_path: Path, answer: Any, said: str) -> None:
+    with pytest.raises(WorkerError, match=said):
+        sn.Sweep(base=BASE, grid=GRID).run(tmp_path, executor=Odd(answer))
+    assert sn.Sweep.status(tmp_path).done == 0
+
+
 def test_a_folder_has_one_sweep_and_a_shard_one_writer(tmp_path: Path) -> None:
     sweep = sn.Sweep(base=BASE, grid={**GRID, "size": [1024]})
 
@@ -194,6 +229,11 @@ def test_a_folder_has_one_sweep_and_a_shard_one_writer(tmp_path: Path) -> None:
         ({"grid": {"size": [1]}, "sample": 0}, "sample: 0 is not valid"),
         ({"base": 3}, "base: 3 is not valid"),
         ({"grid": {3: [1]}}, "3 is not the name of a parameter"),
+        ({"grid": {"size": [1], "timeout": [1, 2]}}, "timeout: it has no effect on the result"),
+        ({"zip": {"size": [1, 1], "seed": [2, 2]}}, r"zip: size, seed has the value \(1, 2\) twice"),
+        ({"grid": {"size": [1]}, "partition": 3}, "partition: 3 is not valid"),
+        ({"grid": {"size": [1]}, "partition": [3]}, "unknown parameter of partition 3"),
+        ({"grid": {"size": range(1, 400)}, "partition": "size"}, "size make 399 folders; at most 256"),
     ],
 )
 def test_a_sweep_that_cannot_be_is_refused(keywords: dict[str, Any], message: str) -> None:
@@ -201,10 +241,30 @@ def test_a_sweep_that_cannot_be_is_refused(keywords: dict[str, Any], message: st
         sn.Sweep(**{"base": {**BASE, "system": "nvl72"}, **keywords})
 
 
-def test_a_condition_that_is_none_is_refused() -> None:
-    for where in ("size >", "sizes > 3", "count(*)"):
-        with pytest.raises(SpecError, match="where: "):
-            len(sn.Sweep(base={**BASE, "system": "nvl72"}, grid={"size": [1, 2]}, where=where))
+@pytest.mark.parametrize(
+    ("where", "kept"),
+    [("size > 1", [2]), ("TRUE", [1, 2]), ("1 = 2", []), ("lanes IS NULL AND size = 1", [1]), ("lanes > 1", [])],
+)
+def test_conditions_see_one_point(where: str, kept: list[int]) -> None:
+    sweep = sn.Sweep(base={**BASE, "system": "nvl72", "lanes": None}, grid={"size": [1, 2]}, where=where)
+    assert [point["size"] for point in sweep.points()] == kept
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("size >", "is not valid"),
+        ("sizes > 3", 'unable to find column "sizes"'),
+        ("count(*) > 1", "one point at a time"),
+        ("size = max(size)", "one point at a time"),
+        ("rank() OVER (ORDER BY size) = 1", "one point at a time"),
+        ("size", "true or false"),
+        (3, "must be an SQL expression over collective"),
+    ],
+)
+def test_a_condition_that_is_none_is_refused(where: Any, said: str) -> None:
+    with pytest.raises(SpecError, match=f"where: .*{said}"):
+        sn.Sweep(base={**BASE, "system": "nvl72"}, grid={"size": [1, 2]}, where=where)
 
 
 def test_values_of_several_kinds_and_systems_of_one_name(tmp_path: Path) -> None:
@@ -218,18 +278,105 @@ def test_values_of_several_kinds_and_systems_of_one_name(tmp_path: Path) -> None
     assert frame(tmp_path)["system_hash"].n_unique() == 2
     with pytest.raises(SpecError, match="holds another sweep"):
         sn.Sweep(base={**BASE, "size": 1024}, grid={**grid, "system": systems[:1]}).run(tmp_path)
+    with pytest.raises(SpecError, match=r"system\.link_latency: only presets have parameters, and 'x'"):
+        sn.Sweep(base=BASE, grid={"system": systems, "size": [1], "system.link_latency": ["1 us"]})
+
+
+@pytest.mark.parametrize(
+    ("grid", "types"),
+    [
+        ({"size": np.array([1024, 2048]), "ranks": [np.int64(4), None]}, {"size": pl.Int64, "ranks": pl.UInt32}),
+        ({"seed": [0, 2**64 - 1]}, {"seed": pl.UInt64}),
+        ({"placement": [None, [3, 2, 1, 0], np.arange(8)]}, {"placement": pl.String}),
+        ({"time_limit": ["1 s", None]}, {"time_limit": pl.Float64}),
+        ({"fold": [True, False], "lanes": [1, None]}, {"fold": pl.Boolean, "lanes": pl.Int64}),
+    ],
+)
+def test_columns_have_one_type(tmp_path: Path, grid: dict[str, Any], types: dict[str, Any]) -> None:
+    base = {**BASE, "system": "hgx-h100", **({} if "size" in grid else {"size": 1024})}
+    sweep = sn.Sweep(base=base, grid=grid, partition=list(grid)[-1:] if "placement" not in grid else None)
+    assert sweep.run(tmp_path).done == len(sweep)
+    assert {name: frame(tmp_path).schema[name] for name in types} == types
+    assert pl.scan_parquet(tmp_path / "points").collect().height == len(sweep)
+
+
+def test_points_that_come_down_to_the_same_run_count_once(tmp_path: Path) -> None:
+    grid: dict[str, Any] = {"system": ["hgx-h100"], "size": [1024], "dtype": ["float32", "f32", "uint8"]}
+    sweep = sn.Sweep(base=BASE, grid=grid)
+    done = sweep.run(tmp_path)
+    assert (len(sweep), done.points, done.done) == (3, 2, 2)
+    assert sn.Sweep.status(tmp_path) == done == sweep.run(tmp_path)
+
+
+def test_objects_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    base = {"system": "hgx-h100", "algorithm": "ring"}
+
+    def sweep(*sizes: int) -> sn.Sweep:
+        return sn.Sweep(base=base, grid={"collective": [sn.AllReduce(size) for size in sizes]})
+
+    assert sweep(1024, 2048).run(tmp_path).done == 2
+    with pytest.raises(SpecError, match="holds another sweep"):
+        sweep(1024, 4096).run(tmp_path)
+    long = [list(range(64)), [*range(63, -1, -1)]]
+    placed = sn.Sweep(base={**BASE, "system": "nvl72", "size": 64}, grid={"placement": long})
+    assert len(placed) == 2
+    assert placed.digest != sn.Sweep(base={**BASE, "system": "nvl72", "size": 64}, grid={"placement": long[:1]}).digest
+
+
+def test_failures_of_any_shard_are_tried_again(tmp_path: Path) -> None:
+    sweep = sn.Sweep(base={**BASE, "system": "hgx-h100", "lanes": 3.5}, grid={"size": [1024, 2048]})
+    for shard in ("0/2", "1/2"):
+        assert sweep.run(tmp_path, shard=shard).failed == 1
+    assert sweep.run(tmp_path, retry=True).failed == 2
+    assert sn.Sweep.failures(tmp_path)["attempt"].to_list() == [2, 2]
+    assert sn.Sweep.status(tmp_path).failed == 2
+
+
+def test_shards_of_two_counts_do_not_run_at_once(tmp_path: Path) -> None:
+    sweep = sn.Sweep(base=BASE, grid=GRID)
+
+    def other(shard: str) -> None:
+        sweep.run(tmp_path, shard=shard)
+
+    with pytest.raises(SpecError, match="shards of 2 are being run, not of 3"):
+        sweep.run(tmp_path, shard="0/2", progress=lambda *_: other("2/3"))
+    sweep.run(tmp_path, shard="0/2", progress=lambda *_: other("1/2"))
+    # whoever comes later may count in another way
+    assert sweep.run(tmp_path, shard="2/3").left == 0
+    assert frame(tmp_path).height == pl.read_parquet(tmp_path / "points").height == 12
 
 
 def test_a_part_that_is_damaged_is_named(tmp_path: Path) -> None:
     sweep = sn.Sweep(base=BASE, grid={**GRID, "size": [1024]})
-    sweep.run(tmp_path)
-    part = next(tmp_path.rglob("part-*.parquet"))
-    part.write_bytes(part.read_bytes()[:100])
-    with pytest.raises(SpecError, match=f"{part.name}: not a part of a sweep"):
-        sweep.run(tmp_path)
+    sweep.run(tmp_path / "a")
+    part = next((tmp_path / "a").rglob("part-*.parquet"))
+    whole = part.read_bytes()
+    calls: list[Any] = [sweep.run, sn.Sweep.status, sn.Sweep.scan, sn.Sweep.failures]
+    calls.append(lambda folder: sn.Sweep.merge(folder, tmp_path / "m.parquet"))
+    for damage in (whole[:100], b"", whole[:200] + bytes(200) + whole[400:]):
+        part.write_bytes(damage)
+        for call in calls if len(damage) < len(whole) else calls[-1:]:
+            with pytest.raises(SpecError, match=rf"{part.name}: not a part of a sweep|a part cannot be read"):
+                call(tmp_path / "a")
     part.unlink()
-    assert sweep.run(tmp_path).done == 2
-    assert frame(tmp_path).height == 2
+    assert sweep.run(tmp_path / "a").done == 2
+    assert sn.Sweep.merge(tmp_path / "a", tmp_path / "m.parquet") == 2
+    with pytest.raises(SpecError, match="inside the folder of the sweep"):
+        sn.Sweep.merge(tmp_path / "a", part)
+    mark = tmp_path / "a" / "sweep.json"
+    for text in ("{}", "[]", "x", mark.read_text().replace('"points": 2', '"points": "2"')):
+        mark.write_text(text)
+        with pytest.raises(SpecError, match=r"sweep\.json: it does not describe a sweep"):
+            sn.Sweep.status(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    "keywords", [{"progress": 3}, {"retry": 3}, {"executor": 3}, {"workers": 0}, {"shard": "\u0660/\u0662"}]
+)
+def test_keywords_of_a_run_are_checked(tmp_path: Path, keywords: dict[str, Any]) -> None:
+    with pytest.raises(SpecError, match=f"{next(iter(keywords))}: .* is not valid"):
+        sn.Sweep(base=BASE, grid=GRID).run(tmp_path / "a", **keywords)
+    assert not (tmp_path / "a").exists()
 
 
 def test_shards_of_slurm_arrays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,6 @@ from typing import Annotated, Optional
 
 import typer
 
-from supernode.errors import SpecError
-from supernode.files import atomic_path, check_file
 from supernode.sweep import Sweep, SweepStatus
 from supernode.sweep.engine import Progress
 
@@ -71,13 +69,8 @@ def merge(
 
     Example: supernode sweep merge out/ -o points.parquet
     """
-    if output.suffix != ".parquet":
-        raise SpecError(f"output {str(output)!r} must end in .parquet")
-    check_file(output)
-    frame = Sweep.scan(folder).sort("id").collect()
-    with atomic_path(output) as temporary:
-        frame.write_parquet(temporary)
-    sys.stderr.write(f"wrote {output}, {frame.height} points\n")
+    points = Sweep.merge(folder, output)
+    sys.stderr.write(f"wrote {output}, {points} points\n")
 
 
 def _run(file: Path, output: Path, workers: int | None, shard: str | None, *, again: bool) -> None:

@@ -82,6 +82,11 @@ class Axes:
         return [*self.base, *self.zipped, *self.grid]
 
     @property
+    def values(self) -> dict[str, list[Any]]:
+        """The values of each parameter."""
+        return {name: [value] for name, value in self.base.items()} | self.varied
+
+    @property
     def varied(self) -> dict[str, list[Any]]:
         """The values of each parameter that is not the same everywhere."""
         return {**self.zipped, **self.grid}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import re
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,23 +17,26 @@ from supernode.data import load_raw
 from supernode.errors import SpecError
 from supernode.filetext import as_path
 from supernode.names import unknown
-from supernode.options import parse_whole
+from supernode.options import listed, parse_flag, parse_whole
 from supernode.quoting import quote
 from supernode.sweep.axes import Axes, parse_sample
+from supernode.sweep.columns import base_units, column, column_type, identified
+from supernode.sweep.condition import Condition
 from supernode.sweep.engine import Progress, Runner, workers_of
-from supernode.sweep.point import check_names, identified, mixed, parameters_columns
+from supernode.sweep.frame import merge_points, read_failures, scan_points
+from supernode.sweep.point import check_names
+from supernode.sweep.shard import parse_shard
 from supernode.sweep.store import Store, provenance
-from supernode.sweep.task import column
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Sweep", "SweepStatus", "parse_shard"]
+__all__ = ["Sweep", "SweepStatus"]
 
 #: Points whose ``where`` is decided together.
 _CHUNK = 4096
-#: Values of a column that parts are split by, at most.
-_MOST_PARTS = 64
+#: Folders that the parts are split into, at most.
+_MOST_FOLDERS = 256
 _KEYS = ("base", "grid", "zip", "sample", "seed", "where", "partition")
 
 
@@ -113,30 +116,23 @@ class Sweep:
                 raise SpecError(f"{name}: {quote(given)} is not valid; it must be a table of parameters")
         self._seed = parse_whole(seed, "seed")
         self._axes = Axes(base or {}, grid or {}, zip or {}, parse_sample(sample), self._seed)
-        check_names(self._axes.names)
-        self._where = _parse_where(where, self._axes.names)
-        varied = self._axes.varied
-        if isinstance(partition, str):
-            partition = [partition]
-        if partition is None:
-            few = "system" in varied and 1 < len(varied["system"]) <= _MOST_PARTS
-            partition = ["system"] if few else []
-        for name in partition:
-            if name not in self._axes.names:
-                raise unknown("parameter of partition", name, self._axes.names)
-        self._partition = list(partition)
+        check_names(self._axes.values)
+        self._partition = _parse_partition(partition, self._axes)
+        shown = {name: [identified(name, v) for v in values] for name, values in self._axes.values.items()}
+        self._types = {
+            name: column_type([base_units(name, v) for v in values]) for name, values in self._axes.values.items()
+        }
+        self._where = None if where is None else Condition(where, self._types)
         self._written: dict[str, Any] = {
-            "base": {k: identified(k, v) for k, v in self._axes.base.items()},
-            "grid": {k: [identified(k, v) for v in vs] for k, vs in self._axes.grid.items()},
-            "zip": {k: [identified(k, v) for v in vs] for k, vs in self._axes.zipped.items()},
+            "base": {name: shown[name][0] for name in self._axes.base},
+            "grid": {name: shown[name] for name in self._axes.grid},
+            "zip": {name: shown[name] for name in self._axes.zipped},
             "sample": sample, "seed": self._seed, "where": where, "partition": self._partition,
         }  # fmt: skip
-        for name, values in self._written["grid"].items():
-            texts = [repr(value) for value in values]
-            if len(set(texts)) < len(texts):
-                twice = next(v for i, v in enumerate(values) if texts[i] in texts[:i])
-                raise SpecError(f"grid: {name} has the value {quote(twice)} twice")
-        self._text = mixed({**self._written["grid"], **self._written["zip"]})
+        for name in self._axes.grid:
+            _refuse_twice(f"grid: {name}", shown[name])
+        if self._axes.zipped:
+            _refuse_twice("zip: " + ", ".join(self._axes.zipped), _rows([shown[name] for name in self._axes.zipped]))
 
     @classmethod
     def load(cls, path: str | Path) -> Sweep:
@@ -174,19 +170,9 @@ class Sweep:
 
     def _kept(self, chunk: list[tuple[int, dict[str, Any]]]) -> Iterator[tuple[int, dict[str, Any]]]:
         if self._where is None or not chunk:
-            yield from chunk
-            return
-        import polars as pl
-
-        rows = [parameters_columns(point) for _, point in chunk]
-        try:
-            frame = pl.DataFrame(rows, infer_schema_length=None, strict=False)
-            kept = frame.select(pl.sql_expr(self._where).cast(pl.Boolean)).to_series().to_list()
-        except pl.exceptions.PolarsError as error:
-            raise SpecError(f"where: {quote(self._where)} is not valid: {error}") from None
-        if len(kept) != len(chunk):
-            raise SpecError(f"where: {quote(self._where)} is not valid; it must be true or false for each point")
-        yield from (item for item, keep in zip(chunk, kept, strict=True) if keep)
+            return iter(chunk)
+        rows = [{name: base_units(name, value) for name, value in point.items()} for _, point in chunk]
+        return compress(chunk, self._where.keep(rows))
 
     @property
     def digest(self) -> str:
@@ -230,27 +216,40 @@ class Sweep:
         Raises
         ------
         SpecError
-            If the folder is not one of this sweep, or another process writes the same shard.
+            If the folder is not one of this sweep, or another process runs the same shard, or shards of another count.
         WorkerError
-            If the workers are lost. What was done is kept; the next call goes on.
+            If workers are lost or raise. What was done is kept; the next call goes on.
+        OutputError
+            If a file cannot be written.
         """
         part, of = parse_shard(shard)
+        again = parse_flag(retry, "retry")
         if executor is not None and not callable(getattr(executor, "submit", None)):
             raise SpecError(f"executor: {quote(executor)} is not valid; it must be a concurrent.futures.Executor")
+        if progress is not None and not callable(progress):
+            raise SpecError(f"progress: {quote(progress)} is not valid; it must be a function of done, failed and all")
         at_once = workers_of(executor, None if workers is None else parse_whole(workers, "workers", low=1, high=4096))
         store = Store(as_path(out, "folder"))
         total = len(self)
-        store.begin(self._written | {"points": total}, self.digest)
-        with store.lock(part):
+        store.begin(self._written, self.digest, total)
+        with store.lock(part, of):
             done = store.ids(store.points)
-            store.drop_failed(done | store.ids(store.failed) if retry else done, part)
-            lost = store.ids(store.failed)
             mine = (point for i, (_, point) in enumerate(self._numbered()) if i % of == part)
-            keys = [column(name) for name in self._partition]
-            facts = provenance(self.digest, self._seed)
-            show = progress or (lambda *_: None)
-            runner = Runner(store, part, keys, facts, done, lost, show, len(range(part, total, of)), self._text)
+            runner = Runner(
+                store=store,
+                shard=part,
+                keys=[column(name) for name in self._partition],
+                facts=provenance(self.digest, self._seed),
+                types=self._types,
+                before=done,
+                lost=store.attempts(done),
+                again=again,
+                show=progress or (lambda *_: None),
+                total=len(range(part, total, of)),
+            )
             runner.run(mine, executor, at_once)
+            if of == 1 and runner.total != store.read().points:
+                store.set_points(runner.total)
         return SweepStatus(runner.total, runner.done, runner.errors)
 
     @staticmethod
@@ -260,13 +259,12 @@ class Sweep:
         Raises
         ------
         SpecError
-            If it is none of a sweep.
+            If it is none of a sweep, or a part is damaged.
         """
         store = Store(as_path(out, "folder"))
-        found = store.read()
+        points = store.read().points
         done = store.ids(store.points)
-        failed = store.ids(store.failed) - done
-        return SweepStatus(int(found["sweep"]["points"]), len(done), len(failed))
+        return SweepStatus(points, len(done), len(store.attempts(done)))
 
     @staticmethod
     def scan(out: str | Path) -> pl.LazyFrame:
@@ -278,64 +276,68 @@ class Sweep:
         Raises
         ------
         SpecError
-            If it is none of a sweep, or nothing ran yet.
+            If it is none of a sweep, nothing ran yet, or a part is damaged.
         """
-        import polars as pl
-
-        store = Store(as_path(out, "folder"))
-        store.read()
-        parts = store.parts(store.points)
-        if not parts:
-            raise SpecError(f"folder {quote(str(store.folder))} has no points yet")
-        frames = [pl.scan_parquet(part, hive_partitioning=False) for part in parts]
-        return pl.concat(frames, how="diagonal_relaxed")
+        return scan_points(Store(as_path(out, "folder")))
 
     @staticmethod
     def failures(out: str | Path) -> pl.DataFrame:
-        """Return the points that failed, with ``error`` (a class of :mod:`supernode.errors`) and ``message``."""
-        import polars as pl
+        """Return the points that failed and did not run since.
 
-        store = Store(as_path(out, "folder"))
-        store.read()
-        frames = [pl.read_parquet(part, hive_partitioning=False) for part in store.parts(store.failed)]
-        return pl.concat(frames, how="diagonal_relaxed") if frames else pl.DataFrame({"id": [], "error": []})
+        Returns
+        -------
+        polars.DataFrame
+            ``id``, the parameters, ``error`` (a class of :mod:`supernode.errors`), ``message`` and ``attempt`` (how
+            often the point was tried).
+
+        Raises
+        ------
+        SpecError
+            If the folder is none of a sweep, or a part is damaged.
+        """
+        return read_failures(Store(as_path(out, "folder")))
+
+    @staticmethod
+    def merge(out: str | Path, file: str | Path) -> int:
+        """Write the points of a folder into one Parquet file, sorted by id.
+
+        Returns
+        -------
+        int
+            How many points it has.
+
+        Raises
+        ------
+        SpecError
+            If the folder is none of a sweep, nothing ran yet, a part is damaged, or the file is inside the folder.
+        """
+        return merge_points(Store(as_path(out, "folder")), as_path(file, "output"))
 
 
-def _parse_where(where: object, names: Sequence[str]) -> str | None:
-    if where is None:
-        return None
-    if not isinstance(where, str):
-        raise SpecError(f"where: {quote(where)} is not valid; it must be an SQL expression over {', '.join(names)}")
-    return where
+def _parse_partition(partition: Sequence[str] | str | None, axes: Axes) -> list[str]:
+    """Return the parameters that parts are split by."""
+    if partition is None:
+        few = "system" in axes.varied and 1 < len(axes.varied["system"]) <= _MOST_FOLDERS
+        return ["system"] if few else []
+    names = listed([partition] if isinstance(partition, str) else partition, "partition", "a list of parameters")
+    for name in names:
+        if not isinstance(name, str) or name not in axes.names:
+            raise unknown("parameter of partition", name, axes.names)
+    _refuse_twice("partition:", names)
+    folders = math.prod(len(axes.values[name]) for name in names)
+    if folders > _MOST_FOLDERS:
+        raise SpecError(f"partition: {', '.join(names)} make {folders} folders; at most {_MOST_FOLDERS} are valid")
+    return names
 
 
-def parse_shard(shard: object) -> tuple[int, int]:
-    """Return number and count of shards, from the environment of a Slurm array if none is given.
+def _rows(columns: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    return list(zip(*columns, strict=True))
 
-    Raises
-    ------
-    SpecError
-        If it is not a number below the count.
-    """
-    if shard is None:
-        task, count = os.environ.get("SLURM_ARRAY_TASK_ID"), os.environ.get("SLURM_ARRAY_TASK_COUNT")
-        if task is None or count is None:
-            return 0, 1
-        first = os.environ.get("SLURM_ARRAY_TASK_MIN", "0")
-        step = os.environ.get("SLURM_ARRAY_TASK_STEP", "1")
-        texts = {"TASK_ID": task, "TASK_COUNT": count, "TASK_MIN": first, "TASK_STEP": step}
-        for name, text in texts.items():
-            if not re.fullmatch(r"\d{1,9}", text):
-                raise SpecError(f"SLURM_ARRAY_{name}: {quote(text)} is not valid; give shard='i/n'")
-        place, left = divmod(int(task) - int(first), max(1, int(step)))
-        if left or not 0 <= place < int(count):
-            raise SpecError(f"SLURM_ARRAY_TASK_ID: {task} is not a task of an array of {count} from {first} by {step}")
-        return place, int(count)
-    pair: Any = shard
-    if isinstance(shard, str):
-        found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", shard.strip())
-        pair = (int(found[1]), int(found[2])) if found else None
-    if isinstance(pair, tuple | list) and len(pair) == 2:
-        of = parse_whole(pair[1], "shard: the number of shards", low=1, high=10**6)
-        return parse_whole(pair[0], "shard", high=of - 1), of
-    raise SpecError(f"shard: {quote(shard)} is not valid; it must be 'i/n', with i from 0 to n - 1")
+
+def _refuse_twice(what: str, values: Sequence[Any]) -> None:
+    seen = set()
+    for value in values:
+        text = repr(value)
+        if text in seen:
+            raise SpecError(f"{what} has the value {quote(value)} twice")
+        seen.add(text)

@@ -5,17 +5,18 @@ comes back every ten seconds. Any :class:`concurrent.futures.Executor` will do: 
 the interpreter lock), processes, ``distributed.Client(...).get_executor()``, ``mpi4py.futures.MPIPoolExecutor()``.
 
 **Invariant.** What is in the folder is the same for every engine, number of workers and order of batches, but for how
-rows are spread over parts. **Cost.** Some 2 ms per point on the client. **Limits.** At most two batches per worker are
-under way, so a sweep of any length needs the same memory.
+rows are spread over parts. **Cost.** About 1 ms per point on the client. **Limits.** At most two batches per worker are
+under way, so a sweep of any length needs the same memory, but for the ids of its points.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -23,9 +24,11 @@ from typing import TYPE_CHECKING, Any
 from supernode import core
 from supernode.errors import SupernodeError, WorkerError
 from supernode.marks import AssumedValueWarning
-from supernode.sweep.point import Job, Machines, failed_id, make_job, parameters_columns, reason
+from supernode.quoting import quote
+from supernode.sweep.columns import as_array, base_units, column
+from supernode.sweep.point import Job, Machines, failed_id, make_job, reason
 from supernode.sweep.store import Store
-from supernode.sweep.task import FAILURE, as_bytes, as_table, named, run_batch
+from supernode.sweep.task import Answer, as_table, run_batch
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -65,6 +68,14 @@ def pool(executor: Executor | None, workers: int) -> Iterator[tuple[Executor, co
         threads.shutdown(wait=True, cancel_futures=True)
 
 
+@dataclass(frozen=True)
+class Point:
+    """A job and the parameters that stand beside its result."""
+
+    job: Job
+    columns: Mapping[str, Any]
+
+
 @dataclass
 class Runner:
     """One process's part of a sweep.
@@ -79,33 +90,38 @@ class Runner:
         Columns that parts are split by.
     facts
         What each part says of its origin.
-    known
-        Ids that are done.
+    types
+        Arrow type of each parameter.
+    before
+        Ids that were done before.
     lost
-        Ids that failed and are not tried again.
+        Ids that failed before, with the number of attempts.
+    again
+        Whether those are tried again.
     show
         Called after each batch.
     total
-        Points that this process has to look at.
-    text
-        Parameters whose columns are text.
+        Points that this process has to look at; those that come down to the same run are counted once when found.
     """
 
     store: Store
     shard: int
     keys: list[str]
     facts: Mapping[str, str]
-    known: set[str]
-    lost: set[str]
+    types: Mapping[str, str]
+    before: set[str]
+    lost: Mapping[str, int]
+    again: bool
     show: Progress
     total: int
-    text: frozenset[str] = frozenset()
     done: int = 0
     errors: int = 0
+    _mine: set[str] = field(default_factory=set)
     #: Seconds of a point, as found so far.
     _pace: float = BATCH_S
-    _tables: list[pa.Table] = field(default_factory=list)
+    _done: list[pa.Table] = field(default_factory=list)
     _failed: list[pa.Table] = field(default_factory=list)
+    _start: float = field(default_factory=time.monotonic)
     _written: float = field(default_factory=time.monotonic)
     _part: int = 0
 
@@ -115,32 +131,31 @@ class Runner:
         Raises
         ------
         WorkerError
-            If the executor breaks; what came before is written.
+            If the executor or a worker breaks; what came before is written.
         """
         self._part = self.store.next_part(self.shard)
-        under_way: dict[Future[tuple[bytes, bytes, float]], int] = {}
+        under_way: dict[Future[Answer], list[Point]] = {}
         try:
             with pool(executor, workers) as (engine, token):
                 more = {} if token is None else {"cancel": token}
-                batches = self._batches(points)
-                for batch in batches:
-                    under_way[engine.submit(run_batch, batch, **more)] = len(batch)
+                for batch in self._batches(points):
+                    with self._working():
+                        future = engine.submit(run_batch, [p.job for p in batch], **more)
+                        if not isinstance(future, Future):
+                            raise TypeError(f"submit returned {quote(future)}, which is no concurrent.futures.Future")
+                    under_way[future] = batch
                     if len(under_way) >= 2 * workers:
                         self._collect(under_way)
                 while under_way:
                     self._collect(under_way)
-        except BrokenExecutor as error:
-            self._flush()
-            raise WorkerError(
-                f"the workers ended before their work did ({error}); {self.done} points of this run are kept: "
-                "run the sweep again to go on"
-            ) from None
         finally:
+            for future in under_way:
+                future.cancel()
             self._flush()
 
-    def _batches(self, points: Iterator[dict[str, Any]]) -> Iterator[list[Job]]:
+    def _batches(self, points: Iterator[dict[str, Any]]) -> Iterator[list[Point]]:
         """Put points together that are about a second of work."""
-        machines, batch = Machines(self.text), []
+        machines, batch = Machines(), []
         told: set[str] = set()
         for parameters in points:
             try:
@@ -149,13 +164,15 @@ class Runner:
                     if (name := str(parameters["system"])) in told:
                         warnings.simplefilter("ignore", AssumedValueWarning)
                     told.add(name)
-                    job = make_job(parameters, machines)
+                    machine = machines.get(parameters)
+                    job = make_job(parameters, machine)
             except SupernodeError as error:
                 self._refused(parameters, error)
                 continue
             if self._seen(job.id):
                 continue
-            batch.append(job)
+            columns = {name: base_units(name, value) for name, value in parameters.items()}
+            batch.append(Point(job, columns | machines.columns(machine)))
             if len(batch) >= min(BATCH_POINTS, max(1, int(BATCH_S / self._pace))):
                 yield batch
                 batch = []
@@ -163,55 +180,106 @@ class Runner:
             yield batch
 
     def _seen(self, id: str) -> bool:
-        """Count a point that was tried before; note one that was not."""
-        if id in self.known:
+        """Count a point that needs no run."""
+        if id in self._mine:
+            self.total -= 1
+            return True
+        self._mine.add(id)
+        if id in self.before:
             self.done += 1
-        elif id in self.lost:
+        elif id in self.lost and not self.again:
             self.errors += 1
         else:
-            self.known.add(id)
             return False
         return True
 
     def _refused(self, parameters: Mapping[str, Any], error: SupernodeError) -> None:
         """Note a point whose parameters do not go together."""
+        import pyarrow as pa
+
         id = failed_id(parameters)
         if not self._seen(id):
-            self.errors += 1
-            row = named(id, parameters_columns(parameters, self.text)) | dict(zip(FAILURE, reason(error), strict=True))
-            self._failed.append(as_table(as_bytes([row])))
+            name, message = reason(error)
+            columns: dict[str, Any] = {}
+            for parameter, value in parameters.items():
+                try:
+                    columns[parameter] = base_units(parameter, value)
+                except SupernodeError:
+                    columns[parameter] = None
+            row = pa.table({"id": [id], "error": [name], "message": [message]})
+            self._note_failed(row, [columns | {"system": str(columns["system"]), "system_hash": None}])
 
-    def _collect(self, under_way: dict[Future[tuple[bytes, bytes, float]], int]) -> None:
+    def _collect(self, under_way: dict[Future[Answer], list[Point]]) -> None:
         """Wait for a batch, and write a part if it is time."""
         finished, _ = wait(under_way, timeout=FLUSH_S, return_when=FIRST_COMPLETED)
         for future in finished:
-            count = under_way.pop(future)
-            done, failed, seconds = future.result()
-            for data, tables in ((done, self._tables), (failed, self._failed)):
-                if data:
-                    tables.append(as_table(data))
-            lost = self._failed[-1].num_rows if failed else 0
-            self.done, self.errors = self.done + count - lost, self.errors + lost
-            self._pace += 0.3 * (max(seconds / count, 1e-4) - self._pace)
+            batch = {point.job.id: point.columns for point in under_way.pop(future)}
+            with self._working():
+                done, failed, seconds = future.result()
+                ran, lost = (as_table(data) if data else None for data in (done, failed))
+                found = [id for table in (ran, lost) if table is not None for id in table.column("id").to_pylist()]
+                if set(found) != set(batch) or len(found) != len(batch):
+                    raise ValueError("its answer is about other points")
+            if ran is not None:
+                self.done += ran.num_rows
+                self._done.append(self._beside(ran, [batch[id] for id in ran.column("id").to_pylist()]))
+            if lost is not None:
+                self._note_failed(lost, [batch[id] for id in lost.column("id").to_pylist()])
+            self._pace += 0.3 * (max(seconds / len(batch), 1e-4) - self._pace)
         self.show(self.done, self.errors, self.total)
-        rows = sum(table.num_rows for table in self._tables)
+        rows = sum(table.num_rows for table in (*self._done, *self._failed))
         if time.monotonic() - self._written >= FLUSH_S or rows >= FLUSH_ROWS:
             self._flush()
+
+    def _note_failed(self, table: pa.Table, columns: Sequence[Mapping[str, Any]]) -> None:
+        import pyarrow as pa
+
+        self.errors += table.num_rows
+        attempts = [self.lost.get(id, 0) + 1 for id in table.column("id").to_pylist()]
+        table = table.append_column("attempt", pa.array(attempts, pa.int32()))
+        self._failed.append(self._beside(table, columns))
+
+    def _beside(self, table: pa.Table, columns: Sequence[Mapping[str, Any]]) -> pa.Table:
+        """Put the parameters before the columns of a result; where both have a name, the result's says what ran."""
+        types = {**self.types, "system": "string", "system_hash": "string"}
+        place = 1
+        for name, kind in types.items():
+            if column(name) not in table.column_names:
+                table = table.add_column(place, column(name), as_array([row[name] for row in columns], kind))
+                place += 1
+        return table.replace_schema_metadata(None)
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """Tell what executors and workers raise from what is raised here."""
+        try:
+            yield
+        except (SupernodeError, KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:  # a cancelled future is no Exception everywhere
+            raise WorkerError(
+                f"a worker or the executor failed ({type(error).__name__}: {quote(str(error))}); what is written is "
+                "kept: run the sweep again to go on"
+            ) from error
 
     def _flush(self) -> None:
         """Write what came since the last part."""
         import pyarrow as pa
 
         self._written = time.monotonic()
-        if not self._tables and not self._failed:
+        if not self._done and not self._failed:
             return
         name = f"part-{self.shard}-{self._part}.parquet"
         self._part += 1
+        facts = {
+            **self.facts,
+            "wall_s": f"{self._written - self._start:.3f}",
+            "peak_memory_bytes": str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024),
+        }
         for tables, where, keys in (
-            (self._tables, self.store.points, self.keys),
+            (self._done, self.store.points, self.keys),
             (self._failed, self.store.failed, []),
         ):
             if tables:
-                table = pa.concat_tables(tables, promote_options="permissive")
-                self.store.write(where, table, keys, name, self.facts)
+                self.store.write(where, pa.concat_tables(tables), keys, name, facts)
                 tables.clear()

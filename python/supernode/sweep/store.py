@@ -9,20 +9,22 @@
 Parts are written beside their place and renamed, so a part is whole or absent, and a point is done once its part is
 there. A process that is killed loses what it had not written, which the next run computes again.
 
-**Invariant.** No id is in two parts: a shard has one writer, which holds a lock, and it asks for the ids that are done
-before it begins. **Limits.** Locks are advisory ones of the file system (``flock``); network file systems without them
-cannot tell that two processes write the same shard.
+**Invariant.** No point is computed twice: a shard has one writer, shards that run at once are shares of one and the
+same count, and a writer asks for the ids that are done before it begins. Parts are never changed. A failure that is
+tried again and fails again is one more row, with a higher ``attempt``. **Limits.** Locks are advisory ones of the file
+system (``flock``). A file system without them is refused.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote as url_quote
@@ -38,10 +40,22 @@ from supernode.quoting import quote
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Store", "provenance"]
+__all__ = ["Mark", "Store", "provenance"]
 
 _SWEEP = "sweep.json"
 _PART = re.compile(r"part-(\d+)-(\d+)\.parquet")
+#: The folder of rows without a value, by Hive's convention.
+_NULL = "__HIVE_DEFAULT_PARTITION__"
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """What ``sweep.json`` says: the sweep, its hash, its number of points, and the versions that wrote it."""
+
+    kind: str
+    sha256: str
+    points: int
+    versions: dict[str, str]
+    sweep: dict[str, Any]
 
 
 class Store:
@@ -58,7 +72,7 @@ class Store:
         self.points = folder / "points"
         self.failed = folder / "failed"
 
-    def begin(self, definition: Mapping[str, Any], digest: str) -> None:
+    def begin(self, definition: Mapping[str, Any], digest: str, points: int) -> None:
         """Make the folder, or find that it is one of this sweep.
 
         Raises
@@ -71,19 +85,18 @@ class Store:
             check_folder(self.folder)
             if self.folder.is_dir() and any(entry.name[0] != "." for entry in self.folder.iterdir()):
                 raise SpecError(f"folder {quote(str(self.folder))} holds other files; give a new or empty one")
-            text = {"kind": "sweep", "sha256": digest, "versions": core.versions(), "sweep": definition}
-            write_bytes(mark, msgspec.json.format(msgspec.json.encode(text), indent=2))
+            self._write(Mark("sweep", digest, points, core.versions(), dict(definition)))
             return
         found = self.read()
-        if found["versions"].get("supernode") != core.versions()["supernode"]:
+        if found.versions.get("supernode") != core.versions()["supernode"]:
             raise SpecError(
-                f"folder {quote(str(self.folder))} was written by supernode {found['versions'].get('supernode')}, "
+                f"folder {quote(str(self.folder))} was written by supernode {found.versions.get('supernode')}, "
                 f"this is {core.versions()['supernode']}; results of two versions are not mixed: give a new folder"
             )
-        if found["sha256"] != digest:
+        if found.sha256 != digest:
             raise SpecError(f"folder {quote(str(self.folder))} holds another sweep; give a new folder")
 
-    def read(self) -> dict[str, Any]:
+    def read(self) -> Mark:
         """Return what ``sweep.json`` says.
 
         Raises
@@ -95,47 +108,101 @@ class Store:
         if not is_there(mark):
             raise SpecError(f"folder {quote(str(self.folder))} has no {_SWEEP}: it is no folder of a sweep")
         try:
-            found = msgspec.json.decode(read_bytes(mark, "sweep"))
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            raise SpecError(f"{mark}: not valid JSON: {error}") from None
-        if not isinstance(found, dict) or found.get("kind") != "sweep" or not {"sha256", "versions"} <= found.keys():
+            found = msgspec.json.decode(read_bytes(mark, "sweep"), type=Mark)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise SpecError(f"{mark}: it does not describe a sweep: {error}") from None
+        if found.kind != "sweep" or found.points < 0:
             raise SpecError(f"{mark}: it does not describe a sweep")
         return found
 
+    def set_points(self, points: int) -> None:
+        """Note how many points there are, now that those are known that come down to the same run."""
+        self._write(msgspec.structs.replace(self.read(), points=points))
+
+    def _write(self, mark: Mark) -> None:
+        write_bytes(self.folder / _SWEEP, msgspec.json.format(msgspec.json.encode(mark), indent=2))
+
     @contextmanager
-    def lock(self, shard: int) -> Iterator[None]:
-        """Be the only writer of a shard.
+    def lock(self, shard: int, of: int) -> Iterator[None]:
+        """Be the only writer of a shard, beside writers of other shards of the same count.
 
         Raises
         ------
         SpecError
-            If another process is.
+            If another process runs the shard, or one of another count.
         """
-        import fcntl
-
-        path = self.folder / f".shard-{shard}.lock"
-        with writing(path), path.open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+        with ExitStack() as stack:
+            layout = stack.enter_context(_opened(self.folder / ".shards.lock"))
+            with writing(self.folder / ".shards.lock"):
+                if _locked(layout, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                    # nobody runs: from now on the count is this one
+                    os.truncate(layout, 0)
+                    os.pwrite(layout, str(of).encode(), 0)
+                _locked(layout, fcntl.LOCK_SH)
+                count = os.pread(layout, 32, 0).decode("ascii", "replace")
+            if count != str(of):
                 raise SpecError(
-                    f"folder {quote(str(self.folder))}: another process runs shard {shard}; wait for it, or stop it"
-                ) from None
+                    f"folder {quote(str(self.folder))}: shards of {count} are being run, not of {of}; "
+                    "wait for them, or stop them"
+                )
+            own = stack.enter_context(_opened(self.folder / f".shard-{shard}.lock"))
+            with writing(self.folder / f".shard-{shard}.lock"):
+                if not _locked(own, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                    raise SpecError(
+                        f"folder {quote(str(self.folder))}: another process runs shard {shard}; wait for it, or stop it"
+                    )
             yield
 
     def ids(self, which: Path) -> set[str]:
         """Return the ids in the parts of a folder."""
-        from pyarrow import parquet
-
         found: set[str] = set()
-        for part in self.parts(which):
-            try:
-                found.update(parquet.read_table(part, columns=["id"], partitioning=None).column("id").to_pylist())
-            except (OSError, ValueError, KeyError) as error:  # Arrow's own errors are ValueErrors
-                raise SpecError(
-                    f"{part}: not a part of a sweep ({error}); remove it, and its points run again"
-                ) from None
+        for table in self.tables(which, ["id"]):
+            found.update(table.column("id").to_pylist())
         return found
+
+    def attempts(self, done: set[str]) -> dict[str, int]:
+        """Return how often each point was tried that failed and is not among those done."""
+        found: dict[str, int] = {}
+        for table in self.tables(self.failed, ["id", "attempt"]):
+            for id, attempt in zip(table.column("id").to_pylist(), table.column("attempt").to_pylist(), strict=True):
+                if id not in done:
+                    found[id] = max(found.get(id, 0), attempt)
+        return found
+
+    def tables(self, which: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
+        """Go through the parts of a folder.
+
+        Raises
+        ------
+        SpecError
+            If a part is damaged.
+        """
+        for part in self.check(which):
+            try:
+                found = _parquet(part).read(columns)
+            except (OSError, ValueError) as error:  # Arrow's own errors are ValueErrors
+                raise _damaged(part, error) from None
+            if missing := set(columns or ()) - set(found.column_names):
+                raise _damaged(part, f"it has no column {min(missing)}")
+            yield found
+
+    def check(self, which: Path) -> list[Path]:
+        """Return the parts of a folder, whose ends were read.
+
+        Raises
+        ------
+        SpecError
+            If a part is damaged.
+        """
+        parts = self.parts(which)
+        for part in parts:
+            try:
+                names = _parquet(part).schema_arrow.names
+            except (OSError, ValueError) as error:
+                raise _damaged(part, error) from None
+            if "id" not in names:
+                raise _damaged(part, "it has no column id")
+        return parts
 
     def parts(self, which: Path) -> list[Path]:
         """Return the parts of a folder, in order of their names."""
@@ -148,6 +215,7 @@ class Store:
 
     def write(self, which: Path, table: pa.Table, keys: Sequence[str], name: str, facts: Mapping[str, str]) -> None:
         """Write a table as parts, one for each combination of values of the keys."""
+        import pyarrow
         from pyarrow import compute, parquet
 
         metadata = {**(table.schema.metadata or {}), **{f"supernode.{k}": v for k, v in facts.items()}}
@@ -156,31 +224,50 @@ class Store:
         for key in keys:
             split = []
             for place, piece in pieces:
-                for value in sorted(compute.unique(piece.column(key)).to_pylist(), key=str):
-                    rows = piece.filter(compute.equal(piece.column(key), value))
-                    split.append((place / f"{key}={url_quote(str(value), safe='')}", rows))
+                values = piece.column(key)
+                for value in sorted(compute.unique(values).to_pylist(), key=str):
+                    same = (
+                        compute.is_null(values)
+                        if value is None
+                        else compute.equal(values, pyarrow.scalar(value, values.type))
+                    )
+                    folder = _NULL if value is None else url_quote(str(value), safe="")
+                    split.append((place / f"{key}={folder}", piece.filter(same)))
             pieces = split
         for place, piece in pieces:
             with atomic_path(place / name) as temporary:
                 parquet.write_table(piece, temporary)
 
-    def drop_failed(self, ids: set[str], shard: int) -> None:
-        """Forget failures in the parts of a shard whose points are done by now, or are tried again."""
-        import pyarrow as pa
-        from pyarrow import compute, parquet
 
-        for part in self.parts(self.failed):
-            if not part.name.startswith(f"part-{shard}-"):
-                continue
-            table = parquet.read_table(part, partitioning=None)
-            gone = compute.is_in(table.column("id"), value_set=pa.array(sorted(ids), pa.string()))
-            kept = table.filter(compute.invert(gone))
-            if kept.num_rows == 0:
-                with writing(part):
-                    part.unlink()
-            elif kept.num_rows < table.num_rows:
-                with atomic_path(part) as temporary:
-                    parquet.write_table(kept, temporary)
+def _parquet(path: Path) -> Any:
+    """Open a Parquet file."""
+    from pyarrow import parquet
+
+    return parquet.ParquetFile(path)
+
+
+def _damaged(part: Path, error: object) -> SpecError:
+    return SpecError(f"{part}: not a part of a sweep ({error}); remove it, and its points run again")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """Open a file for a lock that is held until the end."""
+    with writing(path):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _locked(handle: int, how: int) -> bool:
+    """Take a lock; return whether nobody else has it."""
+    try:
+        fcntl.flock(handle, how)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def provenance(digest: str, seed: int) -> dict[str, str]:
