@@ -3,10 +3,13 @@
 //! **Model.** Ranks start steps when the one before is complete, as in the engine; a message occupies its port class at the
 //! sender, travels, and occupies the port class at the receiver. Packets, credits and links in between do not exist.
 //!
+//! **Symmetry.** Where shifts take ranks into one another ([`crate::symmetry`]), one rank of each class is walked, and what would
+//! arrive at another arrives at the one that stands for it.
+//!
 //! **Invariant.** Events are taken in the order (time, sequence), so a prediction is deterministic.
 //!
-//! **Cost.** O(log events) a message; [`super::predict`] calls this only for schedules of few messages. **Limits.** Ports
-//! serve messages whole, in the order in which their steps begin.
+//! **Cost.** O(log events) per message of the ranks that are walked. **Limits.** Ports serve messages whole, in the order in which
+//! their steps begin.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -15,6 +18,7 @@ use super::leg::{Costs, Leg};
 use crate::collective::{Schedule, Target};
 use crate::control::{Control, filled};
 use crate::error::Result;
+use crate::radix::Radix;
 
 /// What a lane of a rank waits for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,7 +28,7 @@ struct State {
     latest: f64,
 }
 
-/// Something that happens at a rank.
+/// Something that happens at a rank that is walked, here and below counted by class.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     /// The latency of a step is over.
@@ -36,6 +40,10 @@ enum Event {
 struct Run<'a> {
     costs: &'a Costs<'a>,
     schedule: &'a dyn Schedule,
+    /// Shifts of the rank under which fabric and schedule stay the same.
+    group: &'a Radix,
+    /// How many ranks are walked: one of each class.
+    classes: u32,
     lanes: u32,
     states: Vec<State>,
     /// Messages that came before their step began: how many, and when the last.
@@ -56,15 +64,19 @@ struct Run<'a> {
     finish: f64,
 }
 
-/// Time from the end of launch until all ranks are through, if only the first `lanes` lanes run.
+/// Time from the end of launch until all ranks are through, if only the first `lanes` lanes run. `group` has the shifts of the
+/// rank under which fabric and schedule stay the same, none if that is not known.
 ///
 /// # Errors
 /// Those of [`Control::check`].
-pub fn forward(costs: &Costs, schedule: &dyn Schedule, lanes: u32, control: &Control) -> Result<f64> {
-    let (n, ports) = (schedule.ranks() as usize, costs.ports());
+pub fn forward(costs: &Costs, schedule: &dyn Schedule, group: &Radix, lanes: u32, control: &Control) -> Result<f64> {
+    let classes = (u64::from(schedule.ranks()) / group.order()) as u32;
+    let (n, ports) = (classes as usize, costs.ports());
     let mut run = Run {
         costs,
         schedule,
+        group,
+        classes,
         lanes,
         states: filled("states of ranks", n * lanes as usize, State::default())?,
         early: BTreeMap::new(),
@@ -79,7 +91,7 @@ pub fn forward(costs: &Costs, schedule: &dyn Schedule, lanes: u32, control: &Con
         memory_free: filled("memories of ranks", n, 0.0)?,
         finish: 0.0,
     };
-    for rank in 0..schedule.ranks() {
+    for rank in 0..classes {
         control.check()?;
         for lane in 0..lanes {
             run.begin(rank, lane, 0.0);
@@ -107,6 +119,11 @@ impl Run<'_> {
         self.order.push(Reverse((time.round() as u64, self.sequence, id)));
     }
 
+    /// The rank that is walked for a class.
+    fn name(&self, class: u32) -> u32 {
+        self.group.insert(class)
+    }
+
     fn state(&mut self, rank: u32, lane: u32) -> &mut State {
         &mut self.states[rank as usize * self.lanes as usize + lane as usize]
     }
@@ -114,13 +131,13 @@ impl Run<'_> {
     /// Begins the current step, and those after it as long as nothing keeps them.
     fn begin(&mut self, rank: u32, lane: u32, mut time: f64) {
         loop {
-            let step = self.state(rank, lane).step;
-            if step >= self.schedule.steps(rank, lane) {
+            let (name, step) = (self.name(rank), self.state(rank, lane).step);
+            if step >= self.schedule.steps(name, lane) {
                 self.finish = self.finish.max(time);
                 return;
             }
-            let sends = self.schedule.sends(rank, lane, step);
-            let mut left = i64::from(self.schedule.recvs(rank, lane, step).messages);
+            let sends = self.schedule.sends(name, lane, step);
+            let mut left = i64::from(self.schedule.recvs(name, lane, step).messages);
             let mut latest = time;
             if let Some((count, last)) = self.early.remove(&(rank, lane, step)) {
                 left -= count;
@@ -128,8 +145,8 @@ impl Run<'_> {
             }
             *self.state(rank, lane) = State { step, left, latest };
             if sends > 0 {
-                let first = self.schedule.send(rank, lane, step, 0);
-                let network = self.costs.leg(rank, &first).map_or(0, |leg| leg.network);
+                let first = self.schedule.send(name, lane, step, 0);
+                let network = self.costs.leg(name, &first).map_or(0, |leg| leg.network);
                 // counted as one more to wait for, until its messages have left
                 self.state(rank, lane).left += 1;
                 self.at(time + self.costs.step(network), Event::Start { rank, lane });
@@ -145,11 +162,11 @@ impl Run<'_> {
 
     /// Hands the messages of the current step to the ports.
     fn start(&mut self, rank: u32, lane: u32, time: f64) {
-        let step = self.state(rank, lane).step;
+        let (name, step) = (self.name(rank), self.state(rank, lane).step);
         let mut out = time;
-        for i in 0..self.schedule.sends(rank, lane, step) {
-            let message = self.schedule.send(rank, lane, step, i);
-            let Some(leg) = self.costs.leg(rank, &message) else {
+        for i in 0..self.schedule.sends(name, lane, step) {
+            let message = self.schedule.send(name, lane, step, i);
+            let Some(leg) = self.costs.leg(name, &message) else {
                 continue;
             };
             let (free, occupancy) = self.port(rank, &leg, true);
@@ -163,21 +180,27 @@ impl Run<'_> {
             let arrival = tail + leg.latency;
             let (step, bytes) = (message.recv_step, message.bytes);
             match message.to {
-                Target::Rank(rank) => self.at(arrival, Event::Arrival { rank, lane, step, bytes, leg }),
+                Target::Rank(peer) => {
+                    let rank = self.group.remove(peer);
+                    self.at(arrival, Event::Arrival { rank, lane, step, bytes, leg });
+                }
                 Target::SwitchReduce { root } => {
-                    if let Some(last) = self.contribute((Some(root), lane, step), arrival) {
-                        self.at(last, Event::Arrival { rank: root, lane, step, bytes, leg });
+                    // each rank that is walked adds to all roots of the class
+                    let (rank, all) = (self.group.remove(root), self.schedule.ranks());
+                    if let Some(last) = self.contribute((Some(rank), lane, step), all, arrival) {
+                        self.at(last, Event::Arrival { rank, lane, step, bytes, leg });
                     }
                 }
                 Target::SwitchAllReduce => {
-                    if let Some(last) = self.contribute((None, lane, step), arrival) {
-                        for rank in 0..self.schedule.ranks() {
+                    if let Some(last) = self.contribute((None, lane, step), self.classes, arrival) {
+                        for rank in 0..self.classes {
                             self.at(last, Event::Arrival { rank, lane, step, bytes, leg });
                         }
                     }
                 }
                 Target::SwitchMulticast => {
-                    for rank in 0..self.schedule.ranks() {
+                    for peer in 0..self.schedule.ranks() {
+                        let rank = self.group.remove(peer);
                         self.at(arrival, Event::Arrival { rank, lane, step, bytes, leg });
                     }
                 }
@@ -197,12 +220,12 @@ impl Run<'_> {
         (&mut list[rank as usize * self.costs.ports() + leg.port], leg.occupancy)
     }
 
-    /// Adds to a sum; when it is complete, gives the last contribution's arrival.
-    fn contribute(&mut self, key: (Option<u32>, u32, u32), arrival: f64) -> Option<f64> {
+    /// Adds to a sum of so many contributions; when it is complete, gives the last one's arrival.
+    fn contribute(&mut self, key: (Option<u32>, u32, u32), all: u32, arrival: f64) -> Option<f64> {
         let sum = self.sums.entry(key).or_insert((0, 0.0));
         *sum = (sum.0 + 1, sum.1.max(arrival));
         let (count, last) = *sum;
-        if count < self.schedule.ranks() {
+        if count < all {
             return None;
         }
         self.sums.remove(&key);
@@ -214,7 +237,7 @@ impl Run<'_> {
         let (free, occupancy) = self.port(peer, leg, false);
         let tail = arrival.max(*free + occupancy);
         *free = tail;
-        let reduce = self.schedule.recvs(peer, lane, step).reduce;
+        let reduce = self.schedule.recvs(self.name(peer), lane, step).reduce;
         let memory = &mut self.memory_free[peer as usize];
         let took = self.costs.take(bytes as f64, reduce);
         // what arrived before the last packets is stored on the way, if the memory keeps pace

@@ -28,12 +28,13 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::fabric::Fabric;
 use crate::flow::Loads;
+use crate::radix::Radix;
 use crate::spec::ProtocolSpec;
 use crate::units::{Fs, MAX_TIME_FS};
 
 /// Message by message up to this many messages in all.
 const FEW: f64 = 10_000.0;
-/// What the chain of steps takes is found up to this many messages in all.
+/// What the chain of steps takes is found up to this many messages of the ranks that are walked.
 const CHAIN: u64 = 20_000;
 /// Message by message for the first lane up to this many messages a rank.
 const TREE: f64 = 4.5;
@@ -115,9 +116,11 @@ pub fn predict(scene: Scene<'_>) -> Result<Prediction> {
     let time = if s.messages <= FEW {
         // the chain knows ports only; where all walk in step, the tiers and dimensions of each step are known too
         let in_step = if s.even && lanes == 1 { walk } else { 0.0 };
-        forward::forward(&costs, schedule, lanes, control)?.max(resource).max(in_step)
+        forward::forward(&costs, schedule, &Radix::default(), lanes, control)?.max(resource).max(in_step)
     } else if s.lane_messages <= TREE * f64::from(schedule.ranks()) {
-        (forward::forward(&costs, schedule, 1, control)? + s.busiest * (1.0 - 1.0 / f64::from(lanes))).max(resource)
+        (forward::forward(&costs, schedule, &Radix::default(), 1, control)?
+            + s.busiest * (1.0 - 1.0 / f64::from(lanes)))
+        .max(resource)
     } else {
         // sums that the switches form and what they replicate use the ports one after the other
         let after = if s.in_network { s.software + s.latency } else { s.farthest };
@@ -150,17 +153,17 @@ pub struct Chain {
 }
 
 /// Divides the longest chain of steps by what its time goes to; `None` where there are too many messages. (A [`Prediction`]
-/// has the software and propagation of the mean rank.)
+/// has the software and propagation of the mean rank.) `group` has the symmetries of the run: one rank of each class is walked.
 ///
 /// # Errors
 /// Those of [`Control::check`].
-pub fn chain(scene: Scene<'_>, prediction: &Prediction) -> Result<Option<Chain>> {
+pub fn chain(scene: Scene<'_>, group: &Radix, prediction: &Prediction) -> Result<Option<Chain>> {
     let Scene { fabric, schedule, placement, protocol, control, .. } = scene;
-    if prediction.messages > CHAIN {
+    if prediction.messages / group.order() > CHAIN {
         return Ok(None);
     }
     let costs = || leg::Costs::new(fabric, placement, protocol);
-    let time = |costs: leg::Costs| forward::forward(&costs, schedule, schedule.lanes(), control);
+    let time = |costs: leg::Costs| forward::forward(&costs, schedule, group, schedule.lanes(), control);
     let [software, constant, all] = [time(costs().bare(false))?, time(costs().bare(true))?, time(costs())?];
     let more = |than: f64, time: f64| (time - than).max(0.0).round() as Fs;
     Ok(Some(Chain {

@@ -3,6 +3,7 @@ use super::*;
 use crate::collective::{Algorithm, Collective, Params, build};
 use crate::control::Control;
 use crate::spec::SystemSpec;
+use crate::symmetry::Folding;
 
 const ALPHA: f64 = 1e9; // 400 + 200 + 400 ns
 const BETA: f64 = 1e4; // 100 GB/s: 10 ps a byte
@@ -192,4 +193,49 @@ fn a_twist_shortens_the_ways_of_a_torus() {
     let (plain, twisted) = (torus(""), torus(r#", "twist": [[0, 1]]"#));
     assert!((plain / (36.0 * 65536.0 * BETA) - 1.0).abs() < 1e-3, "{plain}");
     assert!(twisted < 0.95 * plain, "{twisted} with a twist, {plain} without");
+}
+
+#[test]
+fn one_rank_of_each_class_takes_the_time_of_all() {
+    // units of 8 below a network of 4 of them; sums are formed inside
+    let adds = star(8).replace("200000000}", "200000000, \"in_network_reduce\": true}");
+    let machines = [
+        fabric(32, &format!("{}, {}", star(8), star(32).replace("\"sw\"", "\"out\""))),
+        fabric(8, &adds),
+        fabric(
+            8,
+            r#"{"name": "mesh", "span": 8, "topology": {"kind": "full_mesh", "dims": [8]}, "planes": [1],
+            "links": [{"rate": 800000000000, "latency_fs": 1000000000}], "switches": [{"latency_fs": 0}], "payload": 4096, "overhead": 0}"#,
+        ),
+    ];
+    let protocol = ProtocolSpec {
+        name: "raw".into(),
+        step_fs: vec![1_000_000; 2],
+        wire_num: 1,
+        wire_den: 1,
+        ..ProtocolSpec::default()
+    };
+    let control = Control::default();
+    let mut folded = 0;
+    for f in &machines {
+        let placement: Vec<u32> = (0..f.accelerators()).collect();
+        let costs = leg::Costs::new(f, &placement, &protocol);
+        for (collective, algorithm) in
+            Collective::ALL.into_iter().flat_map(|c| Algorithm::ALL.into_iter().map(move |a| (c, a)))
+        {
+            let params = Params { levels: vec![8, 4], ..Params::new(collective, algorithm, f.accelerators(), 1 << 20) };
+            let Ok(schedule) = build(&params) else { continue };
+            let folding = Folding::new(f, &*schedule, &placement, false, &control).unwrap();
+            if !folding.symmetric() {
+                continue;
+            }
+            folded += 1;
+            let time = |group: &Radix| forward::forward(&costs, &*schedule, group, schedule.lanes(), &control).unwrap();
+            let what = format!("{collective} {algorithm} over {}", f.accelerators());
+            // lanes that come to a port at the same instant may go in another order
+            let tolerance = if schedule.lanes() > 1 { 0.01 } else { 1e-12 };
+            near(time(folding.group()), time(&Radix::default()), tolerance, &what);
+        }
+    }
+    assert!(folded > 20, "{folded} schedules were symmetric");
 }

@@ -96,7 +96,7 @@ impl Plan {
             seed: self.effective.seed,
             control,
         };
-        chain(scene, &self.prediction)
+        chain(scene, self.folding.group(), &self.prediction)
     }
 
     /// What sends longest in all: links of a level, or a memory.
