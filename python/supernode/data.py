@@ -27,10 +27,15 @@ T = TypeVar("T")
 @cache
 def list_names(folder: str) -> tuple[str, ...]:
     """List the names of the files in a data folder of the package."""
-    root = resources.files("supernode") / folder
+    root = _folder(folder)
     if not root.is_dir():
         return ()
     return tuple(sorted(f.name.removesuffix(".toml") for f in root.iterdir() if f.name.endswith(".toml")))
+
+
+@cache
+def _folder(name: str) -> Traversable:
+    return resources.files("supernode") / name
 
 
 def locate(folder: str, kind: str, name: str) -> Traversable:
@@ -50,7 +55,7 @@ def locate(folder: str, kind: str, name: str) -> Traversable:
         return Path(name)
     if isinstance(name, str) and "/" in name and is_folder(Path(name)):
         raise SpecError(f"{kind} {quote(name)} is a directory; give a name or the path of a .toml file")
-    return resources.files("supernode") / folder / f"{canonical(kind, name, list_names(folder))}.toml"
+    return _folder(folder) / f"{canonical(kind, name, list_names(folder))}.toml"
 
 
 def load_raw(path: Traversable, kind: str = "system file") -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from supernode.errors import SpecError, SupernodeError
 from supernode.quoting import quote
@@ -11,9 +12,20 @@ from supernode.quoting import quote
 __all__ = ["canonical", "choose", "fold", "plain_text", "unknown"]
 
 
+#: Longer names are not kept.
+_LONG = 64
+
+
 def fold(name: str) -> str:
     """Reduce a name to its lower-case letters and digits, the form in which spellings are compared."""
+    return _folded(name) if len(name) <= _LONG else _fold(name)
+
+
+def _fold(name: str) -> str:
     return "".join(c for c in name.lower() if c.isalnum())
+
+
+_folded = lru_cache(maxsize=4096)(_fold)
 
 
 def plain_text(value: object, what: str, error: type[SupernodeError] = SpecError) -> str:

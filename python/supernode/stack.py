@@ -78,6 +78,10 @@ class Stack:
     """
 
     file: StackFile = field(repr=False)
+    #: What :meth:`to_spec` found.
+    _fitted: dict[tuple[str, ...], tuple[StackSpec, tuple[str, ...]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def name(self) -> str:
@@ -103,6 +107,12 @@ class Stack:
         """
         names = [p.name for p in self.file.protocol]
         chosen = "auto" if protocol is None else canonical("protocol", protocol, ["auto", *names])
+        key = (chosen, *kinds)
+        if key not in self._fitted:
+            self._fitted[key] = self._fit(kinds, chosen)
+        return self._fitted[key]
+
+    def _fit(self, kinds: Sequence[str], chosen: str) -> tuple[StackSpec, tuple[str, ...]]:
         notes: dict[str, None] = {}
         specs = []
         # An empty list means every algorithm that no entry of the file names.
@@ -153,6 +163,8 @@ class Stack:
         SpecError
             If a name is unknown; the message has the nearest one.
         """
+        if not overrides:
+            return self
         known = dict(self.values())
         for name in overrides:
             if name not in known:

@@ -301,14 +301,18 @@ fn lookup<T: Copy>(
     let letters: String = given.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
     let bare = LIBRARIES.iter().find_map(|p| letters.strip_prefix(p));
     let spellings = [letters.as_str(), bare.unwrap_or(&letters)];
+    let canonical = |item: T| -> String { name(item).chars().filter(|&c| c != '_').collect() };
+    for &item in all {
+        let known = canonical(item);
+        if spellings.iter().any(|&s| s == known || aliases(item).contains(&s)) {
+            return Ok(item);
+        }
+    }
     let mut nearest: Option<(usize, T)> = None;
     for &item in all {
-        let canonical: String = name(item).chars().filter(|&c| c != '_').collect();
+        let canonical = canonical(item);
         for known in aliases(item).iter().copied().chain([canonical.as_str()]) {
             for spelling in spellings {
-                if spelling == known {
-                    return Ok(item);
-                }
                 let far = distance(spelling, known);
                 if far <= 2 && far < known.len() / 2 && nearest.is_none_or(|(best, _)| far < best) {
                     nearest = Some((far, item));
