@@ -11,6 +11,7 @@ from typing import Annotated, Optional
 import typer
 
 from supernode.sweep import Sweep, SweepStatus
+from supernode.sweep.dask import connected
 from supernode.sweep.engine import Progress
 
 __all__ = ["merge", "retry", "run", "status"]
@@ -29,22 +30,27 @@ Shard = Annotated[
     typer.Option("--shard", metavar="I/N", help="Every N-th point from I [default: of the Slurm array].",
                  show_default=False),
 ]  # fmt: skip
+Dask = Annotated[
+    Optional[str],  # noqa: UP045 - typer's spelling
+    typer.Option("--dask", metavar="ADDRESS", help="Run on the workers of a Dask scheduler: its address or file.",
+                 show_default=False),
+]  # fmt: skip
 
 
-def run(file: File, output: Output, workers: Workers = None, shard: Shard = None) -> None:
+def run(file: File, output: Output, workers: Workers = None, shard: Shard = None, dask: Dask = None) -> None:
     """Run the points of a sweep that are not in the folder yet.
 
     A run that was interrupted or killed goes on where it was. Example: supernode sweep run sweep.toml -o out/
     """
-    _run(file, output, workers, shard, again=False)
+    _run(file, output, workers, shard, dask, again=False)
 
 
-def retry(file: File, output: Output, workers: Workers = None, shard: Shard = None) -> None:
+def retry(file: File, output: Output, workers: Workers = None, shard: Shard = None, dask: Dask = None) -> None:
     """Run a sweep and try the points again that failed.
 
     Example: supernode sweep retry sweep.toml -o out/
     """
-    _run(file, output, workers, shard, again=True)
+    _run(file, output, workers, shard, dask, again=True)
 
 
 def status(folder: Folder) -> None:
@@ -73,10 +79,10 @@ def merge(
     sys.stderr.write(f"wrote {output}, {points} points\n")
 
 
-def _run(file: Path, output: Path, workers: int | None, shard: str | None, *, again: bool) -> None:
+def _run(file: Path, output: Path, workers: int | None, shard: str | None, dask: str | None, *, again: bool) -> None:
     sweep = Sweep.load(file)
-    with _bar() as show:
-        done = sweep.run(output, workers=workers, shard=shard, retry=again, progress=show)
+    with connected(dask) as client, _bar() as show:
+        done = sweep.run(output, executor=client, workers=workers, shard=shard, retry=again, progress=show)
     typer.echo(_text(done))
     if done.failed:
         raise typer.Exit(1)

@@ -22,7 +22,7 @@ from supernode.quoting import quote
 from supernode.sweep.axes import Axes, parse_sample
 from supernode.sweep.columns import base_units, column, column_type, identified
 from supernode.sweep.condition import Condition
-from supernode.sweep.engine import Progress, Runner, workers_of
+from supernode.sweep.engine import Progress, Runner, as_executor, workers_of
 from supernode.sweep.frame import merge_points, read_failures, scan_points
 from supernode.sweep.point import check_names
 from supernode.sweep.shard import parse_shard
@@ -183,7 +183,7 @@ class Sweep:
         self,
         out: str | Path,
         *,
-        executor: Executor | None = None,
+        executor: Executor | Any = None,
         workers: int | None = None,
         shard: str | tuple[int, int] | None = None,
         retry: bool = False,
@@ -196,10 +196,11 @@ class Sweep:
         out
             The folder: new, empty, or one of this sweep.
         executor
-            Who runs them; by default threads of this process.
+            Who runs them: a ``concurrent.futures.Executor`` or a ``distributed.Client``; by default threads of this
+            process.
         workers
-            How many at once; by default those of the executor, or one per core. Each run is one thread, unless the
-            sweep says otherwise.
+            How many batches at once; by default one per worker of the executor, or one per core. Each run is one
+            thread, unless the sweep says otherwise.
         shard
             ``"i/n"`` or ``(i, n)``: only every n-th point, from i (0 to n - 1). By default that of the Slurm array that
             the process belongs to, if any. Shards of one sweep may run at once, on several machines, into one folder.
@@ -224,11 +225,10 @@ class Sweep:
         """
         part, of = parse_shard(shard)
         again = parse_flag(retry, "retry")
-        if executor is not None and not callable(getattr(executor, "submit", None)):
-            raise SpecError(f"executor: {quote(executor)} is not valid; it must be a concurrent.futures.Executor")
+        engine = as_executor(executor)
         if progress is not None and not callable(progress):
             raise SpecError(f"progress: {quote(progress)} is not valid; it must be a function of done, failed and all")
-        at_once = workers_of(executor, None if workers is None else parse_whole(workers, "workers", low=1, high=4096))
+        at_once = workers_of(engine, None if workers is None else parse_whole(workers, "workers", low=1, high=4096))
         store = Store(as_path(out, "folder"))
         total = len(self)
         store.begin(self._written, self.digest, total)
@@ -247,7 +247,7 @@ class Sweep:
                 show=progress or (lambda *_: None),
                 total=len(range(part, total, of)),
             )
-            runner.run(mine, executor, at_once)
+            runner.run(mine, engine, at_once)
             if of == 1 and runner.total != store.read().points:
                 store.set_points(runner.total)
         return SweepStatus(runner.total, runner.done, runner.errors)

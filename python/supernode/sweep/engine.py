@@ -17,12 +17,12 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from supernode import core
-from supernode.errors import SupernodeError, WorkerError
+from supernode.errors import SpecError, SupernodeError, WorkerError
 from supernode.marks import AssumedValueWarning
 from supernode.quoting import quote
 from supernode.sweep.columns import as_array, base_units, column
@@ -33,7 +33,7 @@ from supernode.sweep.task import Answer, as_table, run_batch
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Progress", "Runner", "workers_of"]
+__all__ = ["Progress", "Runner", "as_executor", "workers_of"]
 
 #: Seconds between two parts, and rows after which one is written before.
 FLUSH_S, FLUSH_ROWS = 10.0, 20_000
@@ -44,12 +44,38 @@ BATCH_S, BATCH_POINTS = 1.0, 512
 Progress = Callable[[int, int, int], None]
 
 
+def as_executor(given: object) -> Executor | None:
+    """Return an executor: itself, or that of a ``distributed.Client``.
+
+    Raises
+    ------
+    SpecError
+        If it is neither.
+    """
+    if given is None:
+        return None
+    own = getattr(given, "get_executor", None)
+    found = own() if callable(own) else given
+    if not callable(getattr(found, "submit", None)):
+        raise SpecError(
+            f"executor: {quote(given)} is not valid; it must be a concurrent.futures.Executor or a distributed.Client"
+        )
+    return found  # type: ignore[return-value]
+
+
 def workers_of(executor: Executor | None, workers: int | None) -> int:
-    """Return how many batches run at once."""
+    """Return how many batches run at once: so many, or as the executor says, or one per core."""
     if workers is not None:
         return workers
-    own = getattr(executor, "_max_workers", None)
-    return own if isinstance(own, int) and own > 0 else len(os.sched_getaffinity(0))
+    for name in ("_max_workers", "num_workers"):  # of Python's own, and of MPI's
+        own = getattr(executor, name, None)
+        if isinstance(own, int) and own > 0:
+            return own
+    client = getattr(executor, "_client", None)  # of Dask's
+    if client is not None:
+        with suppress(Exception):  # what it raises, submit will raise, too
+            return max(1, sum(map(int, client.nthreads().values())))
+    return len(os.sched_getaffinity(0))
 
 
 @contextmanager
