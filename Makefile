@@ -41,6 +41,8 @@ endef
 help:
 	@echo "make demo   run the main job and write out/demo/"
 	@echo "make test   run every test, lint and type check"
+	@echo "make test-all"
+	@echo "            the same, and what takes longer: a sweep killed 200 times, and sweeps as arrays of a Slurm"
 	@echo "make fuzz   run CASES=1000 random cases of each fuzzer"
 	@echo "make bench  run the benchmarks (criterion and asv)"
 	@echo "make dist   build the wheel and the source distribution into target/wheels"
@@ -124,6 +126,16 @@ test-rust: $(VENV)/.deps target/.crates
 test-python: install
 	cd $(VENV) && ./bin/python -m mypy.stubtest supernode._core --mypy-config-file ../pyproject.toml
 	SUPERNODE_WHEEL="$$(ls $(abspath $(WHEELS))/*.whl)" $(BIN)/python -P -m pytest $(PYTEST_FLAGS)
+
+# What takes longer than make test may: a sweep that is killed 200 times, and sweeps as arrays of a Slurm, which is installed
+# where the system is a Debian and the user is root. Run before a release.
+.PHONY: test-all
+test-all: test
+	@if [ ! -x /usr/sbin/slurmctld ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		{ apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends slurm-wlm munge; } >/dev/null \
+		|| echo "Slurm could not be installed; its test is skipped"; fi
+	SUPERNODE_KILLS=200 $(BIN)/python -P -m pytest -rs tests/test_sweep.py -k kill_at_any_moment
+	$(BIN)/python -P -m pytest -rs tests/test_sweep_slurm.py
 
 # uv resolves for every Python and platform at once. It only writes files that are read in review, so it is not locked.
 UV := target/uv/bin/uv
