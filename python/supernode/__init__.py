@@ -60,7 +60,7 @@ from supernode.schedules import Schedule, ScheduleReport, schedule
 from supernode.schema import system_schema
 from supernode.sizes import sizes
 from supernode.stack import Stack, stacks
-from supernode.sweep import Sweep
+from supernode.sweep import Optimum, Sweep, optimise
 from supernode.system import System
 from supernode.units import parse_rate, parse_size, parse_time
 
@@ -89,6 +89,7 @@ __all__ = [
     "Inventory",
     "Level",
     "Mesh",
+    "Optimum",
     "PresetInfo",
     "Reduce",
     "ReduceScatter",
@@ -119,6 +120,7 @@ __all__ = [
     "explain",
     "gather",
     "inventory",
+    "optimise",
     "parse_rate",
     "parse_size",
     "parse_time",

@@ -62,6 +62,7 @@ for _name, _function in (
     ("status", sweep_commands.status),
     ("retry", sweep_commands.retry),
     ("merge", sweep_commands.merge),
+    ("pareto", sweep_commands.pareto),
 ):
     _sweep.command(_name, cls=OnceCommand)(_interruptible(_function))
 app.add_typer(_sweep, name="sweep")

@@ -11,10 +11,12 @@ from typing import Annotated, Optional
 import typer
 
 from supernode.sweep import Sweep, SweepStatus
+from supernode.sweep.columns import column
 from supernode.sweep.dask import connected
+from supernode.sweep.design import INVENTORY
 from supernode.sweep.engine import Progress
 
-__all__ = ["merge", "retry", "run", "status"]
+__all__ = ["merge", "pareto", "retry", "run", "status"]
 
 File = Annotated[Path, typer.Argument(metavar="SWEEP.TOML", help="The sweep file.", show_default=False)]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a sweep.", show_default=False)]
@@ -63,6 +65,30 @@ def status(folder: Folder) -> None:
     if failures.height:
         for error, count in failures.group_by("error").len().sort("error").iter_rows():
             typer.echo(f"  {count} {error}")
+
+
+def pareto(
+    file: File,
+    objectives: Annotated[
+        list[str], typer.Argument(metavar="COLUMN...", help="What should be small.", show_default=False)
+    ],
+    output: Output,
+    maximise: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer's spelling
+        typer.Option("--maximise", metavar="COLUMN", help="What should be large; may be repeated.", show_default=False),
+    ] = None,
+) -> None:
+    """List the points of a sweep that no other point beats, as CSV.
+
+    Columns are those of the frame, and of what the machines consist of: switches, links, optics, power_w. Example:
+    supernode sweep pareto sweep.toml -o out/ time_ns switches
+    """
+    sweep = Sweep.load(file)
+    found = sweep.pareto(output, *objectives, maximise=maximise or ())
+    # what tells the points apart, and what they were judged by
+    wanted = [c for c in found.columns if c in {"system", *map(column, sweep.varied), *objectives, *(maximise or ())}]
+    columns = list(dict.fromkeys([*wanted, "time_ns", *INVENTORY]))
+    typer.echo(found.select(columns).write_csv(), nl=False)
 
 
 def merge(

@@ -6,7 +6,6 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from supernode.data import load_raw
-from supernode.errors import SpecError
+from supernode.errors import SpecError, SupernodeError
 from supernode.filetext import as_path
 from supernode.names import unknown
 from supernode.options import listed, parse_flag, parse_whole
@@ -22,9 +21,10 @@ from supernode.quoting import quote
 from supernode.sweep.axes import Axes, parse_sample
 from supernode.sweep.columns import base_units, column, column_type, identified
 from supernode.sweep.condition import Condition
+from supernode.sweep.design import INVENTORY, facts, front
 from supernode.sweep.engine import Progress, Runner, as_executor, workers_of
-from supernode.sweep.frame import merge_points, read_failures, scan_points
-from supernode.sweep.point import check_names
+from supernode.sweep.frame import Kept, SweepStatus, scan_points
+from supernode.sweep.point import Machines, check_names
 from supernode.sweep.shard import parse_shard
 from supernode.sweep.store import Store, provenance
 
@@ -40,31 +40,7 @@ _MOST_FOLDERS = 256
 _KEYS = ("base", "grid", "zip", "sample", "seed", "where", "partition")
 
 
-@dataclass(frozen=True)
-class SweepStatus:
-    """How far a sweep is.
-
-    Parameters
-    ----------
-    points
-        Points that it has.
-    done
-        Points that ran.
-    failed
-        Points that did not, with an error in the folder.
-    """
-
-    points: int
-    done: int
-    failed: int
-
-    @property
-    def left(self) -> int:
-        """Points that were not tried."""
-        return max(0, self.points - self.done - self.failed)
-
-
-class Sweep:
+class Sweep(Kept):
     """Runs over combinations of parameters.
 
     A parameter is a keyword of :func:`supernode.simulate` (``system``, ``collective``, ``size``, ``algorithm``, ...) or
@@ -153,6 +129,11 @@ class Sweep:
     def __len__(self) -> int:
         """Return the number of points."""
         return len(self._axes) if self._where is None else sum(1 for _ in self.points())
+
+    @property
+    def varied(self) -> list[str]:
+        """Names of the parameters that are not the same everywhere."""
+        return list(self._axes.varied)
 
     def points(self) -> Iterator[dict[str, Any]]:
         """Go through the parameters of all points."""
@@ -252,66 +233,60 @@ class Sweep:
                 store.set_points(runner.total)
         return SweepStatus(runner.total, runner.done, runner.errors)
 
-    @staticmethod
-    def status(out: str | Path) -> SweepStatus:
-        """Tell how far the sweep of a folder is.
-
-        Raises
-        ------
-        SpecError
-            If it is none of a sweep, or a part is damaged.
-        """
-        store = Store(as_path(out, "folder"))
-        points = store.read().points
-        done = store.ids(store.points)
-        return SweepStatus(points, len(done), len(store.attempts(done)))
-
-    @staticmethod
-    def scan(out: str | Path) -> pl.LazyFrame:
-        """Return the frame of a folder, one row per point that ran.
-
-        The columns are ``id``, those of the table ``summary``, ``chosen_by``, ``folding_order``, and one per parameter
-        in base units; ``asked.algorithm``, ``asked.protocol`` and ``asked.fidelity`` are what was asked for.
-
-        Raises
-        ------
-        SpecError
-            If it is none of a sweep, nothing ran yet, or a part is damaged.
-        """
-        return scan_points(Store(as_path(out, "folder")))
-
-    @staticmethod
-    def failures(out: str | Path) -> pl.DataFrame:
-        """Return the points that failed and did not run since.
+    def inventory(self) -> pl.DataFrame:
+        """Return what the machines of the sweep consist of, one row per ``system_hash``.
 
         Returns
         -------
         polars.DataFrame
-            ``id``, the parameters, ``error`` (a class of :mod:`supernode.errors`), ``message`` and ``attempt`` (how
-            often the point was tried).
-
-        Raises
-        ------
-        SpecError
-            If the folder is none of a sweep, or a part is damaged.
+            ``system_hash``, ``accelerators``, ``switches``, ``links``, ``optics`` (ends of optical cables; null where
+            the medium of links is unknown), ``power_w`` (null where it is unknown), ``bisection_gbytes_s``,
+            ``injection_gbytes_s``. Machines that cannot be built are left out; their points fail.
         """
-        return read_failures(Store(as_path(out, "folder")))
+        import polars as pl
 
-    @staticmethod
-    def merge(out: str | Path, file: str | Path) -> int:
-        """Write the points of a folder into one Parquet file, sorted by id.
+        machines = Machines()
+        found: dict[str, dict[str, Any]] = {}
+        for point in self.points():
+            try:
+                machine = machines.get(point)
+            except SupernodeError:
+                continue
+            key = machines.columns(machine)["system_hash"]
+            if key not in found:
+                found[key] = {"system_hash": key, **facts(machine)}
+        return pl.DataFrame(list(found.values()), schema={"system_hash": str, **INVENTORY})
+
+    def pareto(self, out: str | Path, *objectives: str, maximise: Sequence[str] | str = ()) -> pl.DataFrame:
+        """Return the points of a folder that no other point beats.
+
+        Parameters
+        ----------
+        out
+            The folder of this sweep.
+        objectives
+            What should be small: columns of :meth:`scan` and :meth:`inventory`, or SQL expressions over them
+            (``"switches + 0.1 * optics"``).
+        maximise
+            What should be large.
 
         Returns
         -------
-        int
-            How many points it has.
+        polars.DataFrame
+            The points, with the columns of both, sorted by the first objective. Points without a value are left out; a
+            warning counts them.
 
         Raises
         ------
         SpecError
-            If the folder is none of a sweep, nothing ran yet, a part is damaged, or the file is inside the folder.
+            If the folder is not one of this sweep, nothing ran yet, or an objective is not a number for each point.
         """
-        return merge_points(Store(as_path(out, "folder")), as_path(file, "output"))
+        store = Store(as_path(out, "folder"))
+        if store.read().sha256 != self.digest:
+            raise SpecError(f"folder {quote(str(store.folder))} holds another sweep")
+        frame = scan_points(store).collect().join(self.inventory(), on="system_hash", how="left", maintain_order="left")
+        large = listed([maximise] if isinstance(maximise, str) else maximise, "maximise", "a list of columns")
+        return front(frame, objectives, large)
 
 
 def _parse_partition(partition: Sequence[str] | str | None, axes: Axes) -> list[str]:

@@ -1,19 +1,110 @@
-"""Reading a folder of a sweep as frames."""
+"""What a folder of a sweep holds, as frames. Nothing here needs the sweep itself."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from supernode.errors import SpecError
 from supernode.files import atomic_path, check_file
+from supernode.filetext import as_path
 from supernode.quoting import quote
 from supernode.sweep.store import Store
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["merge_points", "read_failures", "scan_points"]
+__all__ = ["Kept", "SweepStatus", "scan_points"]
+
+
+@dataclass(frozen=True)
+class SweepStatus:
+    """How far a sweep is.
+
+    Parameters
+    ----------
+    points
+        Points that it has.
+    done
+        Points that ran.
+    failed
+        Points that did not, with an error in the folder.
+    """
+
+    points: int
+    done: int
+    failed: int
+
+    @property
+    def left(self) -> int:
+        """Points that were not tried."""
+        return max(0, self.points - self.done - self.failed)
+
+
+class Kept:
+    """Questions to a folder."""
+
+    @staticmethod
+    def status(out: str | Path) -> SweepStatus:
+        """Tell how far the sweep of a folder is.
+
+        Raises
+        ------
+        SpecError
+            If it is none of a sweep, or a part is damaged.
+        """
+        store = Store(as_path(out, "folder"))
+        points = store.read().points
+        done = store.ids(store.points)
+        return SweepStatus(points, len(done), len(store.attempts(done)))
+
+    @staticmethod
+    def scan(out: str | Path) -> pl.LazyFrame:
+        """Return the frame of a folder, one row per point that ran.
+
+        The columns are ``id``, those of the table ``summary``, ``chosen_by``, ``folding_order``, and one per parameter
+        in base units; ``asked.algorithm``, ``asked.protocol`` and ``asked.fidelity`` are what was asked for.
+
+        Raises
+        ------
+        SpecError
+            If it is none of a sweep, nothing ran yet, or a part is damaged.
+        """
+        return scan_points(Store(as_path(out, "folder")))
+
+    @staticmethod
+    def failures(out: str | Path) -> pl.DataFrame:
+        """Return the points that failed and did not run since.
+
+        Returns
+        -------
+        polars.DataFrame
+            ``id``, the parameters, ``error`` (a class of :mod:`supernode.errors`), ``message`` and ``attempt`` (how
+            often the point was tried).
+
+        Raises
+        ------
+        SpecError
+            If the folder is none of a sweep, or a part is damaged.
+        """
+        return _read_failures(Store(as_path(out, "folder")))
+
+    @staticmethod
+    def merge(out: str | Path, file: str | Path) -> int:
+        """Write the points of a folder into one Parquet file, sorted by id.
+
+        Returns
+        -------
+        int
+            How many points it has.
+
+        Raises
+        ------
+        SpecError
+            If the folder is none of a sweep, nothing ran yet, a part is damaged, or the file is inside the folder.
+        """
+        return _merge_points(Store(as_path(out, "folder")), as_path(file, "output"))
 
 
 def scan_points(store: Store) -> pl.LazyFrame:
@@ -35,7 +126,7 @@ def scan_points(store: Store) -> pl.LazyFrame:
     return pl.scan_parquet(parts, hive_partitioning=False).unique("id", keep="first", maintain_order=True)
 
 
-def read_failures(store: Store) -> pl.DataFrame:
+def _read_failures(store: Store) -> pl.DataFrame:
     """Return the last attempt of each point that failed and did not run since.
 
     Raises
@@ -54,7 +145,7 @@ def read_failures(store: Store) -> pl.DataFrame:
     return found.unique("id", keep="first", maintain_order=True).join(done.to_frame(), on="id", how="anti").sort("id")
 
 
-def merge_points(store: Store, output: Path) -> int:
+def _merge_points(store: Store, output: Path) -> int:
     """Write the points into one Parquet file, sorted by id, and return how many they are.
 
     Raises
