@@ -16,7 +16,7 @@ from supernode.names import choose
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["compare", "schema"]
+__all__ = ["compare", "read_nccl_tests", "schema"]
 
 
 @cache
@@ -58,7 +58,7 @@ def compare(rows: Sequence[Mapping[str, Any]], path: Path, place: str = "out_of_
         Columns :func:`schema`, one row for each size that both have.
     """
     choose("place", place, ("out_of_place", "in_place"))
-    measured = _read(path, place)
+    measured = read_nccl_tests(path, place)
     joined = []
     for row in rows:
         found = measured.get(row["size_bytes"])
@@ -84,8 +84,14 @@ def compare(rows: Sequence[Mapping[str, Any]], path: Path, place: str = "out_of_
     return pa.Table.from_pylist(joined, schema=schema())
 
 
-def _read(path: Path, place: str) -> dict[int, tuple[float, float]]:
-    """Return time in ns and bus bandwidth in GB/s by size; where a size occurs twice, the last counts."""
+def read_nccl_tests(path: Path, place: str) -> dict[int, tuple[float, float]]:
+    """Return time in ns and bus bandwidth in GB/s by size; where a size occurs twice, the last counts.
+
+    Raises
+    ------
+    SpecError
+        If it is no ``-J`` file, or has no such times.
+    """
     text = read_text(path, "measurements file")
     try:
         results = msgspec.json.decode(text)["results"]

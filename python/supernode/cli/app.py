@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from supernode.cli import file_commands, inspect_commands, run_commands, sweep_commands
+from supernode.cli import compare_command, file_commands, inspect_commands, run_commands, sweep_commands
 from supernode.cli.once import OnceCommand
 from supernode.cli.words import in_cli_words
 from supernode.core import versions
@@ -50,8 +50,10 @@ _COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("run", run_commands.run),
     ("explain", inspect_commands.explain),
     ("check", inspect_commands.check),
+    ("compare", compare_command.compare),
     ("convert", file_commands.convert),
     ("schema", file_commands.schema),
+    ("doctor", inspect_commands.doctor),
 )
 for _name, _function in _COMMANDS:
     app.command(_name, cls=OnceCommand)(_interruptible(_function))

@@ -12,6 +12,7 @@ import typer
 from supernode import catalogue
 from supernode.cli.options import build_system, completing, overrides_of, with_run_options
 from supernode.collectives import BY_NAME
+from supernode.doctor import diagnose
 from supernode.errors import SpecError
 from supernode.explanation import IDLE as NO_EXPLAIN
 from supernode.explanation import explain as explain_collective
@@ -19,7 +20,7 @@ from supernode.report import system_rows, systems_text
 from supernode.schedules import IDLE as NO_SCHEDULE
 from supernode.schedules import schedule
 
-__all__ = ["check", "explain", "plot", "show", "systems"]
+__all__ = ["check", "doctor", "explain", "plot", "show", "systems"]
 
 System = Annotated[
     str,
@@ -91,3 +92,16 @@ def check(collective: Collective, system: System, options: Any, size: Size = Non
         f"{collective} by {found.algorithm}: correct; {found.messages} messages, {found.bytes} B, "
         f"{found.steps} steps, {found.lanes} lanes"
     )
+
+
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="Print an object instead of lines.")] = False,
+) -> None:
+    """Print versions, cores, memory and extras, and check the installation in a few seconds.
+
+    Ends with exit code 1 if a check fails. Example: supernode doctor
+    """
+    report = diagnose()
+    typer.echo(dumps(report.as_dict(), indent=2) if json else str(report))
+    if not report.healthy:
+        raise typer.Exit(1)
