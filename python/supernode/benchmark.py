@@ -254,6 +254,18 @@ class Bench:
             write_bytes(stage / MARK, msgspec.json.encode(meta) + b"\n")
         return [target / name for name in (*names, "nccl_tests.json", MARK)]
 
+    def to_html(self, path: str | Path) -> Path:
+        """Write a report as one HTML file that needs no network: figures, warnings, pictures, tables, configuration.
+
+        Raises
+        ------
+        MissingExtraError
+            If the extra ``report`` is not installed.
+        """
+        from supernode.page import write_report
+
+        return write_report(self, path)
+
     def _nccl_tests(self) -> bytes:
         if not self.rows:
             raise SpecError("to_nccl_tests: the bench has no rows")

@@ -1,4 +1,4 @@
-"""Pictures of benches: bus bandwidth against size, written as PNG and SVG without a browser.
+"""Pictures of benches: bus bandwidth or time against size, written as PNG and SVG without a browser.
 
 They need the extra ``plot``: ``pip install 'supernode[plot]'``.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import altair as alt
     import polars as pl
 
-__all__ = ["MARKERS", "busbw_chart", "dips", "save_chart"]
+__all__ = ["MARKERS", "busbw_chart", "dips", "save_chart", "time_chart"]
 
 # Sizes are labelled in binary units, as they are asked for.
 _SIZE_LABEL = (
@@ -63,20 +63,53 @@ def busbw_chart(benches: Bench | Sequence[Bench], title: str = "Bus bandwidth ag
     MissingExtraError
         If the extra ``plot`` is not installed.
     """
+    return _chart(benches, title, ("busbw_gbytes_s", "bound_busbw_gbytes_s", "busbw (GB/s)"))
+
+
+def time_chart(benches: Bench | Sequence[Bench], title: str = "Time against message size") -> alt.Chart:
+    """Draw time against size on logarithmic axes; as :func:`busbw_chart` otherwise.
+
+    Parameters
+    ----------
+    benches
+        One bench or several.
+    title
+        Title of the picture.
+
+    Returns
+    -------
+    altair.Chart
+        For :func:`save_chart`, or to be shown in a notebook.
+
+    Raises
+    ------
+    SpecError
+        If there is nothing to draw, or too much.
+    MissingExtraError
+        If the extra ``plot`` is not installed.
+    """
+    return _chart(benches, title, ("time_us", "bound_us", "time (us)"))
+
+
+def _chart(benches: Bench | Sequence[Bench], title: str, what: tuple[str, str, str]) -> alt.Chart:
+    """Draw a column and its bound; ``what`` is the two and the title of the axis."""
     with extra("plot", "a chart needs altair"):
         import altair as alt
     import polars as pl
     import pyarrow as pa
 
+    value, least, label = what
     group = [benches] if isinstance(benches, Bench) else list(benches)
     frame = pl.from_arrow(pa.concat_tables([b.summary for b in group])) if group else None
     if not isinstance(frame, pl.DataFrame) or frame.is_empty():
         raise SpecError("plot: there are no rows to draw")
     if len(frame) > MAX_POINTS:
         raise SpecError(f"plot: {len(frame)} rows are too many for one picture; at most {MAX_POINTS}")
-    frame = frame.filter(pl.col("busbw_gbytes_s") > 0).with_columns(
-        series=pl.col("system") + ", " + pl.col("requested")
-    )
+    frame = frame.with_columns(
+        series=pl.col("system") + ", " + pl.col("requested"),
+        time_us=pl.col("time_ns") / 1e3,
+        bound_us=pl.col("bound_ns") / 1e3,
+    ).filter(pl.col(value) > 0)
     frame = frame.with_columns(
         chosen=pl.when(
             pl.col("requested").is_in(CHOICES)
@@ -85,7 +118,7 @@ def busbw_chart(benches: Bench | Sequence[Bench], title: str = "Bus bandwidth ag
         .then(pl.col("algorithm"))
         .otherwise(pl.lit(""))
     )
-    columns = ("collective", "size_bytes", "busbw_gbytes_s", "bound_busbw_gbytes_s", "fidelity", "series", "chosen")
+    columns = ("collective", "size_bytes", value, least, "fidelity", "series", "chosen")
     low, high = int(frame["size_bytes"].min() or 1), int(frame["size_bytes"].max() or 1)  # type: ignore[arg-type]
     ticks = [2**k for k in range(0, 64, 3) if low <= 2**k <= high] or [low]
     x = alt.X(
@@ -98,7 +131,7 @@ def busbw_chart(benches: Bench | Sequence[Bench], title: str = "Bus bandwidth ag
     colour = alt.Color("series:N", title="system, algorithm", legend=alt.Legend(orient="bottom", labelLimit=400))
     scale = alt.Scale(type="log")
     axis = alt.Axis(values=decades, format="~g")
-    y = alt.Y("busbw_gbytes_s:Q", title="busbw (GB/s)", scale=scale, axis=axis)
+    y = alt.Y(f"{value}:Q", title=label, scale=scale, axis=axis)
     base = alt.Chart()
     line = base.mark_line(strokeWidth=2).encode(x=x, y=y, color=colour)
     points = base.mark_point(filled=True, size=40).encode(
@@ -116,14 +149,14 @@ def busbw_chart(benches: Bench | Sequence[Bench], title: str = "Bus bandwidth ag
         x=x, y=y, color=colour, text="chosen:N"
     )
     bound = base.mark_line(strokeDash=[5, 4], strokeWidth=1.2, opacity=0.8).encode(
-        x=x, y=alt.Y("bound_busbw_gbytes_s:Q", scale=scale, axis=axis), color=colour
+        x=x, y=alt.Y(f"{least}:Q", scale=scale, axis=axis), color=colour
     )
     values = alt.InlineData(values=frame.select(columns).to_dicts())
     layers: Any = alt.layer(line, bound, points, names, data=values)
     said = [
         f"supernode {core.versions()['supernode']}. Solid: simulated. A name marks where the chosen algorithm changes.",
         "Dashed: bound, from links and cuts of the fabric, latency, memory, and the least launch cost of the stack.",
-        *dips(frame),
+        *(dips(frame) if value == "busbw_gbytes_s" else ()),
     ]
     chart: alt.Chart = (
         layers.properties(width=420, height=320)

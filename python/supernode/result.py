@@ -367,6 +367,18 @@ class Result:
             write_bytes(stage / MARK, msgspec.json.format(msgspec.json.encode(self.meta), indent=2) + b"\n")
         return [target / name for name in (*names, MARK)]
 
+    def to_html(self, path: str | Path) -> Path:
+        """Write a report as one HTML file that needs no network: figures, warnings, pictures, tables, configuration.
+
+        Raises
+        ------
+        MissingExtraError
+            If the extra ``report`` is not installed.
+        """
+        from supernode.page import write_report
+
+        return write_report(self, path)
+
     def explain(self) -> Explanation:
         """Compare every algorithm and protocol for this run.
 

@@ -52,6 +52,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("check", inspect_commands.check),
     ("compare", compare_command.compare),
     ("convert", file_commands.convert),
+    ("report", file_commands.report),
     ("schema", file_commands.schema),
     ("doctor", inspect_commands.doctor),
 )

@@ -13,6 +13,7 @@ import typer
 
 from supernode.cli.words import in_cli_words
 from supernode.errors import SpecError
+from supernode.page import write_report
 from supernode.schema import system_schema
 from supernode.system import System
 from supernode.terminal import print_warnings
@@ -21,7 +22,7 @@ from supernode.units import Quantity
 if TYPE_CHECKING:
     from supernode.io.found import ImportOptions
 
-__all__ = ["convert", "schema"]
+__all__ = ["convert", "report", "schema"]
 
 
 def _option(name: str, metavar: str, help: str) -> Any:
@@ -91,3 +92,18 @@ def _by_name(values: Sequence[str] | None, option: str) -> Quantity | dict[str, 
         twice = next(name for name, times in Counter(name.strip() for name, *_ in pairs).items() if times > 1)
         raise SpecError(f"{option} {twice} is given twice")
     return found
+
+
+def report(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of a result, a bench or a sweep.", show_default=False)
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="File that ends in .html.", show_default=False)
+    ],
+) -> None:
+    """Write a report as one HTML file that needs no network.
+
+    Example: supernode report res/ -o report.html
+    """
+    sys.stderr.write(f"wrote {write_report(folder, output)}\n")

@@ -6,18 +6,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from supernode import core
 from supernode.errors import SpecError
 from supernode.extras import extra
 from supernode.files import check_file, write_bytes
 from supernode.filetext import as_path
-from supernode.picture.build import picture_of
+from supernode.picture.build import compose, picture_of
 from supernode.picture.layout import render
+from supernode.picture.style import busy
 from supernode.quoting import quote
+from supernode.spec import encode
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from supernode.spec import SystemSpec
     from supernode.system import System
 
-__all__ = ["FORMATS", "Figure", "draw"]
+__all__ = ["FORMATS", "Figure", "draw", "draw_busy"]
 
 #: Formats of files, by extension.
 FORMATS = (".svg", ".png")
@@ -114,5 +122,34 @@ def draw(system: System) -> Figure:
         The system.
     """
     picture = picture_of(system)
+    svg, width, height = render(picture)
+    return Figure(svg=svg, title=picture.title, width=width, height=height)
+
+
+def draw_busy(spec: SystemSpec, shares: Mapping[tuple[str, int], float]) -> Figure:
+    """Draw a system with its links by how busy they were.
+
+    Parameters
+    ----------
+    spec
+        The system.
+    shares
+        Part of the time that links of a level were sending, by name of the network and number of the level from 1;
+        levels that are not there were idle.
+    """
+    networks = [
+        msgspec.structs.replace(
+            net,
+            links=[
+                msgspec.structs.replace(link, medium=busy(shares.get((net.name, tier), 0.0)))
+                for tier, link in enumerate(net.links, 1)
+            ],
+        )
+        for net in spec.networks
+    ]
+    shown = msgspec.structs.replace(spec, networks=networks)
+    counts = msgspec.json.decode(core.describe(encode(shown)))
+    notes = ("Drawn by supernode. Links by the busiest of their level and direction.",)
+    picture = compose(shown, counts, "", notes)
     svg, width, height = render(picture)
     return Figure(svg=svg, title=picture.title, width=width, height=height)
