@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import supernode as sn
-from supernode import api, errors
+from supernode import api, core, errors
 from supernode.benchmark import schema
 from supernode.options import RunOptions
 
@@ -19,8 +19,18 @@ ROOT = Path(__file__).parent.parent
 
 def test_types_and_data_are_packaged() -> None:
     root = resources.files("supernode")
-    for name in ("py.typed", "_core.pyi", "presets/nvl72.toml", "stacks/nccl.toml"):
+    for name in ("py.typed", "_core.pyi", "page/page.html", "presets/nvl72.toml", "stacks/nccl.toml"):
         assert (root / name).is_file(), name
+
+
+def test_the_citation_is_of_this_version() -> None:
+    assert f"\nversion: {sn.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_a_debug_build_warns() -> None:
+    with pytest.warns(RuntimeWarning, match="debug build"):
+        core.warn_if_slow({"profile": "debug"})
+    core.warn_if_slow({"profile": "release"})
 
 
 def test_public_names_exist_and_are_documented() -> None:

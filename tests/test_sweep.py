@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -394,3 +395,17 @@ def test_shards_of_slurm_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SLURM_ARRAY_TASK_ID", bad)
         with pytest.raises(SpecError, match="SLURM_ARRAY_TASK_ID: "):
             parse_shard(None)
+
+
+def test_the_large_sweep_of_the_documentation_in_small(tmp_path: Path) -> None:
+    place = Path(__file__).parents[1] / "docs" / "large_sweep.py"
+    command = [sys.executable, "-W", "ignore", str(place), str(tmp_path / "out"), "--points", "12"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert printed.startswith("SweepStatus(points=12, done=12, failed=0)")
+    spec = importlib.util.spec_from_file_location("large_sweep", place)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert len(module.sweep()) == 20_016
+    module.save_chart(module.chart(frame(tmp_path / "out")), tmp_path / "chart.svg")
+    assert "oversubscription" in (tmp_path / "chart.svg").read_text()

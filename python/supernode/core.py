@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import warnings
 from functools import cache
 from typing import TypedDict
 
@@ -44,6 +45,7 @@ __all__ = [
     "validate",
     "versions",
     "vocabulary",
+    "warn_if_slow",
 ]
 
 
@@ -97,3 +99,17 @@ def algorithms() -> tuple[str, ...]:
 def versions() -> dict[str, str]:
     """Return the versions that a result depends on."""
     return {"supernode": _core.__version__, **_core.version_info(), "python": platform.python_version()}
+
+
+def warn_if_slow(found: dict[str, str]) -> None:
+    """Warn if the core was built without optimisation: it is tens of times slower."""
+    if found.get("profile") == "debug":
+        warnings.warn(
+            "supernode's core is a debug build, tens of times slower; build it with 'maturin develop --release', or "
+            "install a wheel",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
+warn_if_slow(versions())
