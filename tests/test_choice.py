@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import supernode as sn
-from supernode.benchmark import budgets
+from supernode.curve import budgets
 from supernode.nccl_tests import change_line
 from supernode.system import System
 

@@ -19,7 +19,7 @@ from supernode.api import (
     send_recv,
     simulate,
 )
-from supernode.benchmark import Bench, bench
+from supernode.benchmark import Bench
 from supernode.catalogue import PresetInfo, show, systems
 from supernode.collectives import (
     AllGather,
@@ -35,6 +35,7 @@ from supernode.collectives import (
     SendRecv,
 )
 from supernode.core import algorithms, collectives, versions
+from supernode.curve import bench
 from supernode.device import Device
 from supernode.errors import SupernodeError
 from supernode.explanation import Explanation, explain

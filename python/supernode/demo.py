@@ -11,7 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from supernode.benchmark import Bench, bench
+from supernode.benchmark import Bench
+from supernode.curve import bench
 from supernode.plot import busbw_chart, save_chart
 from supernode.terminal import print_warnings, use_plain_warnings
 

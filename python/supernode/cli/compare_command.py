@@ -8,8 +8,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from supernode.benchmark import bench
 from supernode.cli.options import build_system
+from supernode.curve import bench
 from supernode.errors import SpecError
 from supernode.filetext import is_there
 from supernode.sidebyside import Side, load_side, points, points_text, side_of

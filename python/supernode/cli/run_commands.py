@@ -11,12 +11,12 @@ import typer
 
 from supernode import nccl_tests
 from supernode.api import simulate
-from supernode.benchmark import bench as run_bench
 from supernode.cli import nccl_options
 from supernode.cli.inspect_commands import Collective, Settings, System
 from supernode.cli.options import build_system, overrides_of, split_options, with_run_options
 from supernode.cli.words import in_cli_words
 from supernode.collectives import Barrier, parse_name
+from supernode.curve import bench as run_bench
 from supernode.errors import SpecError
 from supernode.files import check_file, check_folder, check_format
 from supernode.job import load_job
