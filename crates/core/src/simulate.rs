@@ -13,17 +13,22 @@
 mod attempt;
 mod cause;
 mod memory;
+mod outcome;
 mod remarks;
+mod stage;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+pub use outcome::Outcome;
+
 use attempt::Attempt;
+use stage::Stage;
 
 use crate::analytic::Prediction;
 use crate::bound::describe::{Description, describe};
 use crate::bound::edges;
-use crate::bound::{Bound, Demand, lower_bound};
+use crate::bound::{Demand, lower_bound};
 use crate::collective::{Algorithm, Collective, Params, Schedule, check_within};
 use crate::control::{Control, Phase};
 use crate::engine::{Job, run_within};
@@ -35,51 +40,12 @@ use crate::record::Record;
 use crate::spec::{Fidelity, Pick, ProtocolSpec, RunSpec, Selection, SystemSpec, Table, validate, validate_system};
 use crate::stack::{Basis, Candidate, Purse, Task};
 use crate::symmetry::Folding;
-use crate::units::{Fs, MAX_TIME_FS};
+use crate::units::MAX_TIME_FS;
 
 /// Of an outcome that had nothing to choose.
 const NO_CHOICE: &str = "no choice";
 /// Settling the choice may use this part of the budget.
 const SETTLING: u64 = 8;
-
-/// Everything that a run gives.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// From the call until the last rank has finished.
-    pub time_fs: Fs,
-    /// Algorithm that ran.
-    pub algorithm: Algorithm,
-    /// Protocol that ran.
-    pub protocol: String,
-    /// How closely it was looked at.
-    pub fidelity: Fidelity,
-    /// Kind of fabric that joins the ranks, by which errors of fidelities were measured.
-    pub kind: String,
-    /// Number of ranks.
-    pub ranks: u32,
-    /// Size after nccl-tests' rounding.
-    pub bytes_effective: u64,
-    /// Size over time, in 1e9 bytes a second.
-    pub algbw_gbytes_s: f64,
-    /// That times nccl-tests' factor.
-    pub busbw_gbytes_s: f64,
-    /// What no schedule can beat.
-    pub bound: Bound,
-    /// What kept this run from being faster.
-    pub bottleneck: String,
-    /// Options without effect, and other remarks.
-    pub warnings: Vec<String>,
-    /// How the price that decided for algorithm, protocol and lanes was found; `no choice` if there was nothing to choose.
-    pub chosen_by: String,
-    /// What packets or flows left behind.
-    pub record: Option<Record>,
-    /// The specification with every choice made.
-    pub effective: RunSpec,
-    /// The machine, for names.
-    pub fabric: Fabric,
-    /// Symmetries of the run, and whether only one of each class was simulated.
-    pub folding: Folding,
-}
 
 /// A run that is ready to start.
 #[derive(Debug)]
@@ -208,49 +174,6 @@ fn json<T: serde::Serialize>(value: &T) -> Result<String> {
 fn purse(spec: &RunSpec) -> Purse {
     let finest = spec.fidelity.named().unwrap_or(Fidelity::Packet);
     Purse { left_ns: spec.budget_ns / SETTLING, finest, fold: spec.fold, skip: spec.skip }
-}
-
-/// What is known before anything is chosen.
-struct Stage {
-    fabric: Fabric,
-    collective: Collective,
-    placement: Vec<u32>,
-    bytes: u64,
-}
-
-impl Stage {
-    fn new(spec: &RunSpec, control: &Control) -> Result<Self> {
-        control.begin(Phase::Building)?;
-        let fabric = Fabric::new(&spec.system, control)?;
-        let collective = spec.collective;
-        let ranks = spec.ranks.unwrap_or(spec.system.accelerators);
-        let placement: Vec<u32> = spec.placement.clone().unwrap_or_else(|| (0..ranks).collect());
-        let home = placement.first().copied().unwrap_or(0);
-        if let Some(&stray) = placement.iter().find(|&&a| fabric.network_between(home, a).is_none()) {
-            let tried: Vec<_> =
-                fabric.networks.iter().map(|n| format!("{} joins {} at a time", n.spec.name, n.span)).collect();
-            return Err(Error::Unroutable { from: home.into(), to: stray.into(), why: tried.join(", ") });
-        }
-        let bytes = collective.rounded_bytes(spec.bytes, ranks, spec.element_bytes);
-        Ok(Stage { fabric, collective, placement, bytes })
-    }
-
-    fn task<'a>(&'a self, spec: &'a RunSpec, control: &'a Control) -> Task<'a> {
-        Task {
-            fabric: &self.fabric,
-            placement: &self.placement,
-            collective: self.collective,
-            bytes: self.bytes,
-            element: spec.element_bytes,
-            root: spec.root,
-            lanes: spec.lanes,
-            chunks: spec.chunks,
-            hierarchy: spec.levels.as_deref(),
-            seed: spec.seed,
-            stack: &spec.stack,
-            control,
-        }
-    }
 }
 
 impl Plan {
