@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import supernode as sn
-from supernode.errors import MissingExtraError, SpecError
+from supernode.errors import MissingExtraError, SimulationTimeout, SpecError
 from supernode.sweep.design import front
 
 
@@ -185,6 +185,10 @@ def test_presets_and_parameters_of_runs_are_chosen_too() -> None:
         ({"choose": {"size": [1]}}, "size: given twice"),
         ({"choose": 3}, "choose: 3 is not valid"),
         ({"cost": "dollars"}, "cost: there is no column 'dollars'"),
+        ({"cost": "switches > 3"}, "cost: 'switches > 3' is not a number"),
+        ({"choose": {"links": [1]}}, "choose: 'links' is a column of the result"),
+        ({"choose": {"host": [64]}}, r"the function takes .*hosts.*, and choose has host for it"),
+        ({"choose": {"hosts": "64"}}, "hosts must be a list of values"),
         ({"within": 3}, "within"),
         ({"trials": 0}, "trials: 0 is not valid"),
         ({"base": {**BASE, "system": "hgx-h100"}, "choose": {"oversubscription": [1]}}, "unknown parameter"),
@@ -209,5 +213,37 @@ def test_machines_that_cannot_be_are_rows() -> None:
     found = sn.optimise({**BASE, "system": tree}, {"radix": [3, 64], "hosts": [64]}, within="1 s", cost="switches")
     assert found.best is not None and found.best["radix"] == 64
     assert found.frame.filter(pl.col("state") == "failed")["error"].str.contains("radix").to_list() == [True]
-    with pytest.raises(SpecError, match="it must return a System"):
+    with pytest.raises(TypeError, match="it must return a System"):
         sn.optimise({**BASE, "system": lambda x: x}, {"x": [1]}, within="1 s")
+
+
+def test_what_was_not_decided_is_not_proven(monkeypatch: pytest.MonkeyPatch) -> None:
+    base = {**BASE, "system": tree}
+
+    def hurried(machine: sn.System, *arguments: Any, **keywords: Any) -> sn.Result:
+        if machine.label == "tree 4 2":
+            raise SimulationTimeout("no time")
+        return sn.simulate(machine, *arguments, **keywords)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("supernode.sweep.search.simulate", hurried)
+        found = sn.optimise(base, {"oversubscription": [1, 4]}, within="1 s", cost="switches")
+        nothing = sn.optimise(base, {"oversubscription": [1, 4]}, within="1 ns", cost="switches")
+    assert found.best is not None and found.best["oversubscription"] == 1
+    assert not found.proven and "the cheapest that was found" in str(found)
+    assert not nothing.proven and "others could" in str(nothing)
+    cost = "CASE WHEN oversubscription = 4 THEN NULL ELSE switches END"
+    with pytest.warns(UserWarning, match="1 of 2 combinations have no"):
+        unpriced = sn.optimise(base, {"oversubscription": [1, 4]}, within="1 s", cost=cost)
+    assert unpriced.best is not None and unpriced.best["oversubscription"] == 1
+    assert not unpriced.proven and "the cheapest that was found" in str(unpriced)
+
+
+def test_an_argument_may_be_named_as_a_keyword_of_a_run() -> None:
+    def machine(ranks: int, lanes: int | None = None) -> sn.System:
+        return tree(hosts=ranks)
+
+    base = {name: value for name, value in BASE.items() if name != "algorithm"}
+    choose: dict[str, list[Any]] = {"ranks": [32, 64], "algorithm": [None]}
+    found = sn.optimise({**base, "system": machine}, choose, within="1 s", cost="accelerators")
+    assert found.best is not None and found.best["accelerators"] == 32

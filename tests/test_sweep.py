@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -139,6 +140,8 @@ def test_a_kill_at_any_moment_loses_and_doubles_nothing(tmp_path: Path) -> None:
         if (tmp_path / "out" / "points").exists():
             found = frame(tmp_path / "out")
             assert found["id"].n_unique() == found.height
+            # what was being written is not among the points
+            assert pl.scan_parquet(tmp_path / "out" / "points").collect().height == found.height
     assert kills > 0
     for folder in ("out", "whole"):
         subprocess.run([sys.executable, "-W", "ignore", "-c", SLOW, str(tmp_path / folder)], check=True)
@@ -232,6 +235,7 @@ def test_a_folder_has_one_sweep_and_a_shard_one_writer(tmp_path: Path) -> None:
         ({"grid": {3: [1]}}, "3 is not the name of a parameter"),
         ({"grid": {"size": [1], "timeout": [1, 2]}}, "timeout: it has no effect on the result"),
         ({"zip": {"size": [1, 1], "seed": [2, 2]}}, r"zip: size, seed has the value \(1, 2\) twice"),
+        ({"grid": {"system": {"link_latency": ["1 us"]}}}, r'quotes: "system\.link_latency"'),
         ({"grid": {"size": [1]}, "partition": 3}, "partition: 3 is not valid"),
         ({"grid": {"size": [1]}, "partition": [3]}, "unknown parameter of partition 3"),
         ({"grid": {"size": range(1, 400)}, "partition": "size"}, "size make 399 folders; at most 256"),
@@ -244,7 +248,14 @@ def test_a_sweep_that_cannot_be_is_refused(keywords: dict[str, Any], message: st
 
 @pytest.mark.parametrize(
     ("where", "kept"),
-    [("size > 1", [2]), ("TRUE", [1, 2]), ("1 = 2", []), ("lanes IS NULL AND size = 1", [1]), ("lanes > 1", [])],
+    [
+        ("size > 1", [2]),
+        ("TRUE", [1, 2]),
+        ("1 = 2", []),
+        ("lanes IS NULL AND size = 1", [1]),
+        ("system <> 'Len'", [1, 2]),
+        ("lanes > 1", []),
+    ],
 )
 def test_conditions_see_one_point(where: str, kept: list[int]) -> None:
     sweep = sn.Sweep(base={**BASE, "system": "nvl72", "lanes": None}, grid={"size": [1, 2]}, where=where)
@@ -309,6 +320,120 @@ def test_points_that_come_down_to_the_same_run_count_once(tmp_path: Path) -> Non
     assert sn.Sweep.status(tmp_path) == done == sweep.run(tmp_path)
 
 
+def test_points_of_one_run_are_one_point_for_shards_too(tmp_path: Path) -> None:
+    grid: dict[str, Any] = {"dtype": ["float16", "f32", "float32"], "seed": [0, 1]}
+    sweep = sn.Sweep(base={**BASE, "system": "hgx-h100", "size": 1024}, grid=grid)
+    sweep.run(tmp_path / "whole")
+    for shard in ("1/2", "0/2"):
+        sweep.run(tmp_path / "shards", shard=shard)
+    assert sn.Sweep.status(tmp_path / "shards") == sn.Sweep.status(tmp_path / "whole")
+    assert sn.Sweep.status(tmp_path / "whole").points == 4
+    assert_frame_equal(frame(tmp_path / "shards"), frame(tmp_path / "whole"))
+    assert set(frame(tmp_path / "whole")["dtype"]) == {"float16", "f32"}
+
+
+RACE = """
+import sys, time
+import supernode as sn
+from supernode.errors import SpecError
+folder, shard, seed, start = sys.argv[1:]
+sweep = sn.Sweep(base={"collective": "all_reduce", "system": "hgx-h100", "algorithm": "ring", "fidelity": "analytic",
+                       "seed": int(seed)}, grid={"size": [1, 2, 3, 4, 5, 6]})
+list(sweep.points())
+for k in range(6):
+    while time.time() < float(start) + 0.4 * k:
+        pass
+    try:
+        print(sweep.run(f"{folder}/{k}", shard=shard).done)
+    except SpecError as error:
+        print("another" if "holds another sweep" in str(error) else error)
+"""
+
+
+def test_processes_that_begin_at_once(tmp_path: Path) -> None:
+    def race(name: str, seeds: list[int]) -> list[list[str]]:
+        start = str(time.time() + 4)
+        words = [[str(tmp_path / name), f"{i}/3", str(seed), start] for i, seed in enumerate(seeds)]
+        command = [sys.executable, "-W", "ignore", "-c", RACE]
+        running = [subprocess.Popen([*command, *w], stdout=subprocess.PIPE, text=True) for w in words]
+        return [process.communicate()[0].split("\n")[:-1] for process in running]
+
+    # shards of one sweep: all of them run
+    assert race("same", [0, 0, 0]) == [["2"] * 6] * 3
+    assert [frame(tmp_path / "same" / str(k)).height for k in range(6)] == [6] * 6
+    # two sweeps: the folder is of one of them, and the other one is told so
+    for k, outcomes in enumerate(zip(*race("two", [1, 2, 1]), strict=True)):
+        assert sorted(outcomes) in (["2", "2", "another"], ["2", "another", "another"]), outcomes
+        assert frame(tmp_path / "two" / str(k))["seed"].n_unique() == 1
+
+
+def test_points_that_are_refused_are_written_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("supernode.sweep.engine.FLUSH_ROWS", 10)
+    seen = []
+    sweep = sn.Sweep(base={**BASE, "system": "hgx-h100", "size": 1, "lanes": 3.5}, grid={"seed": list(range(35))})
+    sweep.run(tmp_path, progress=lambda _, failed, __: seen.append((failed, len(list(tmp_path.rglob("part-*"))))))
+    assert seen[:3] == [(10, 1), (20, 2), (30, 3)]
+    assert sn.Sweep.status(tmp_path).failed == 35
+
+
+def test_an_interruption_in_the_middle_of_a_part_doubles_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pyarrow import parquet
+
+    real, calls = parquet.write_table, [0]
+
+    def write(*arguments: Any, **keywords: Any) -> None:
+        calls[0] += 1
+        if calls[0] == 2:
+            raise KeyboardInterrupt
+        real(*arguments, **keywords)
+
+    sweep = sn.Sweep(base=BASE, grid=GRID)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(parquet, "write_table", write)
+        sweep.run(tmp_path)
+    sweep.run(tmp_path)
+    assert pl.scan_parquet(tmp_path / "points").collect().height == frame(tmp_path).height == 12
+
+
+def test_a_folder_that_goes_away_is_an_error(tmp_path: Path) -> None:
+    sweep, folder = sn.Sweep(base=BASE, grid=GRID), tmp_path / "a"
+
+    def remove(*_: int) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+    for shard in ("0/1", "0/2"):
+        with pytest.raises(SpecError, match=r"has no sweep\.json"):
+            sweep.run(
+                tmp_path / "a", shard=shard, progress=lambda *_: shutil.rmtree(tmp_path / "a", ignore_errors=True)
+            )
+        assert not (folder / "points").exists()
+        remove()
+
+
+def test_another_timeout_is_the_same_sweep(tmp_path: Path) -> None:
+    base = {**BASE, "system": "nvl72", "size": "64 MiB", "fold": False, "fidelity": "packet"}
+    assert sn.Sweep(base={**base, "timeout": 1e-3}, grid={"seed": [0]}).run(tmp_path).failed == 1
+    assert sn.Sweep.failures(tmp_path)["error"].to_list() == ["SimulationTimeout"]
+    again = sn.Sweep(base={**base, "timeout": 100, "threads": 2}, grid={"seed": [0]}).run(tmp_path, retry=True)
+    assert (again.done, again.failed) == (1, 0)
+
+
+def test_names_of_folders_are_short(tmp_path: Path) -> None:
+    fabric = sn.Switched(bandwidth="1 GB/s", latency="1 us")
+    systems = [sn.System("\u00e9" * 60 + end).scale_up(count=2, fabric=fabric) for end in "ab"]
+    sweep = sn.Sweep(base={**BASE, "size": 1024}, grid={"system": systems})
+    assert sweep.run(tmp_path).done == 2
+    assert sorted(frame(tmp_path)["system"]) == sorted(s.label for s in systems)
+
+
+def test_a_sample_of_more_points_than_memory_can_count() -> None:
+    grid = {"seed": range(1000), **{f"system.p{i}": range(1000) for i in range(7)}}
+    sweep = sn.Sweep(base={**BASE, "system": "nvl72", "size": 1}, grid=grid, sample=5)
+    assert len({tuple(point.values()) for point in sweep.points()}) == 5
+
+
 def test_objects_of_one_name_are_told_apart(tmp_path: Path) -> None:
     base = {"system": "hgx-h100", "algorithm": "ring"}
 
@@ -354,6 +479,11 @@ def test_a_part_that_is_damaged_is_named(tmp_path: Path) -> None:
     whole = part.read_bytes()
     calls: list[Any] = [sweep.run, sn.Sweep.status, sn.Sweep.scan, sn.Sweep.failures]
     calls.append(lambda folder: sn.Sweep.merge(folder, tmp_path / "m.parquet"))
+    for column in ({"id": [1, 2]}, {"id": ["a"], "attempt": ["x"]}):
+        pl.DataFrame(column).write_parquet(part)
+        for call in calls:
+            with pytest.raises(SpecError, match=r"its column (id|attempt) is of type"):
+                call(tmp_path / "a")
     for damage in (whole[:100], b"", whole[:200] + bytes(200) + whole[400:]):
         part.write_bytes(damage)
         for call in calls if len(damage) < len(whole) else calls[-1:]:

@@ -116,13 +116,15 @@ def plain_mode(mode: int) -> int:
 
 
 @contextmanager
-def atomic_path(target: Path) -> Iterator[Path]:
+def atomic_path(target: Path, beside: Path | None = None) -> Iterator[Path]:
     """Give a temporary path beside ``target`` and rename it there at the end, if nothing was raised.
 
     Parameters
     ----------
     target
         Path of the file to write. Its folder is made if it does not exist.
+    beside
+        Folder of the temporary path, on the same file system; by default that of ``target``.
 
     Raises
     ------
@@ -130,8 +132,10 @@ def atomic_path(target: Path) -> Iterator[Path]:
         If it cannot be written; what was there stays.
     """
     with writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+        folder = target.parent if beside is None else beside
+        for place in (target.parent, folder):
+            place.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=folder)
         os.close(handle)
         temporary = Path(name)
         try:

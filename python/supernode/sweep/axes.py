@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from supernode.errors import SpecError
 from supernode.options import listed, parse_whole
 from supernode.quoting import quote
 
-__all__ = ["MAX_POINTS", "Axes"]
+__all__ = ["MAX_POINTS", "Axes", "value_list"]
 
 #: More points than this in one sweep are taken for a mistake.
 MAX_POINTS = 10_000_000
@@ -51,8 +52,8 @@ class Axes:
         seed: int,
     ) -> None:
         self.base = dict(base)
-        self.grid = {name: _values(name, values, "grid") for name, values in grid.items()}
-        self.zipped = {name: _values(name, values, "zip") for name, values in zipped.items()}
+        self.grid = {name: value_list(name, values, "grid") for name, values in grid.items()}
+        self.zipped = {name: value_list(name, values, "zip") for name, values in zipped.items()}
         lengths = {name: len(values) for name, values in self.zipped.items()}
         if len(set(lengths.values())) > 1:
             text = ", ".join(f"{name} {count}" for name, count in lengths.items())
@@ -74,7 +75,7 @@ class Axes:
             )
         self._sample: list[int] | None = None
         if sample is not None and sample < self.total:
-            self._sample = sorted(random.Random(seed).sample(range(self.total), sample))  # noqa: S311 - no secret
+            self._sample = sorted(_drawn(self.total, sample, random.Random(seed)))  # noqa: S311 - no secret
 
     @property
     def names(self) -> list[str]:
@@ -111,7 +112,27 @@ class Axes:
         return found
 
 
-def _values(name: str, values: object, where: str) -> list[Any]:
+def _drawn(total: int, count: int, generator: random.Random) -> Collection[int]:
+    """Draw different numbers below a total of any size."""
+    if total <= sys.maxsize:
+        return generator.sample(range(total), count)
+    found: set[int] = set()
+    while len(found) < count:
+        found.add(generator.randrange(total))
+    return found
+
+
+def value_list(name: str, values: object, where: str) -> list[Any]:
+    """Return the values of a parameter.
+
+    Raises
+    ------
+    SpecError
+        If it is no list, or empty.
+    """
+    if isinstance(values, Mapping) and name == "system":
+        inner = next(iter(values), "NAME")
+        raise SpecError(f'{where}: system is a table; put the name of its parameter into quotes: "system.{inner}"')
     if isinstance(values, str | bytes | Mapping):
         raise SpecError(f"{where}: {name} must be a list of values, not {quote(values)}")
     found = listed(values, f"{where}: {name}", "a list of values")

@@ -47,6 +47,8 @@ def base_units(name: str, value: Any) -> Any:
     UnitError
         If a size is none. Other values that are not valid stay as they are, and whatever takes them will say so.
     """
+    if type(value) is int and 0 < value < 2**63:
+        return value  # the most frequent kind, in any unit
     if hasattr(value, "dtype") and hasattr(value, "tolist"):  # of NumPy, which is not imported for this
         value = value.tolist()
     if value is None or isinstance(value, bool):
@@ -67,6 +69,8 @@ def base_units(name: str, value: Any) -> Any:
 
 def identified(name: str, value: Any) -> Any:
     """Return a value so that no other value looks the same: of objects, name and content."""
+    if type(value) is int:
+        return base_units(name, value)
     if isinstance(value, System):
         return f"{value.label} {digest(encode(value.to_spec()))}"
     if isinstance(value, Collective):

@@ -76,7 +76,8 @@ def _words(tree: Any) -> set[str]:
         node = left.pop()
         if isinstance(node, dict):
             found.update(node)
-            left.extend(node.values())
+            # what the user wrote is no word of Polars
+            left.extend(value for word, value in node.items() if word not in ("Literal", "Column"))
         elif isinstance(node, list):
             left.extend(node)
         elif node == "Len":

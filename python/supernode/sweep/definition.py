@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,12 +22,14 @@ from supernode.sweep.columns import base_units, column, column_type, identified
 from supernode.sweep.condition import Condition
 from supernode.sweep.design import INVENTORY, facts, front
 from supernode.sweep.engine import Progress, Runner, as_executor, workers_of
-from supernode.sweep.frame import Kept, SweepStatus, scan_points
-from supernode.sweep.point import Machines, check_names
+from supernode.sweep.frame import Kept, SweepStatus, collect_points
+from supernode.sweep.point import SAME, Machines, check_names
 from supernode.sweep.shard import parse_shard
 from supernode.sweep.store import Store, provenance
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     import polars as pl
 
 __all__ = ["Sweep", "SweepStatus"]
@@ -157,8 +158,9 @@ class Sweep(Kept):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the sweep, as hexadecimal text."""
-        return hashlib.sha256(msgspec.json.encode(self._written, order="deterministic")).hexdigest()
+        """SHA-256 of the sweep without ``threads`` and ``timeout``, as hexadecimal text."""
+        base = {name: value for name, value in self._written["base"].items() if name not in SAME}
+        return hashlib.sha256(msgspec.json.encode(self._written | {"base": base}, order="deterministic")).hexdigest()
 
     def run(
         self,
@@ -215,7 +217,7 @@ class Sweep(Kept):
         store.begin(self._written, self.digest, total)
         with store.lock(part, of):
             done = store.ids(store.points)
-            mine = (point for i, (_, point) in enumerate(self._numbered()) if i % of == part)
+            mine = (numbered for i, numbered in enumerate(self._numbered()) if i % of == part)
             runner = Runner(
                 store=store,
                 shard=part,
@@ -229,8 +231,7 @@ class Sweep(Kept):
                 total=len(range(part, total, of)),
             )
             runner.run(mine, engine, at_once)
-            if of == 1 and runner.total != store.read().points:
-                store.set_points(runner.total)
+            store.finish(part, of)
         return SweepStatus(runner.total, runner.done, runner.errors)
 
     def inventory(self) -> pl.DataFrame:
@@ -284,7 +285,7 @@ class Sweep(Kept):
         store = Store(as_path(out, "folder"))
         if store.read().sha256 != self.digest:
             raise SpecError(f"folder {quote(str(store.folder))} holds another sweep")
-        frame = scan_points(store).collect().join(self.inventory(), on="system_hash", how="left", maintain_order="left")
+        frame = collect_points(store).join(self.inventory(), on="system_hash", how="left", maintain_order="left")
         large = listed([maximise] if isinstance(maximise, str) else maximise, "maximise", "a list of columns")
         return front(frame, objectives, large)
 

@@ -16,7 +16,6 @@ import resource
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -31,6 +30,8 @@ from supernode.sweep.store import Store
 from supernode.sweep.task import Answer, as_table, run_batch
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
+
     import pyarrow as pa
 
 __all__ = ["Progress", "Runner", "as_executor", "workers_of"]
@@ -84,6 +85,8 @@ def pool(executor: Executor | None, workers: int) -> Iterator[tuple[Executor, co
     if executor is not None:
         yield executor, None
         return
+    from concurrent.futures import ThreadPoolExecutor  # takes as long to import as much of this package
+
     threads, token = ThreadPoolExecutor(workers, thread_name_prefix="sweep"), core.CancelToken()
     try:
         yield threads, token
@@ -150,8 +153,10 @@ class Runner:
     _start: float = field(default_factory=time.monotonic)
     _written: float = field(default_factory=time.monotonic)
     _part: int = 0
+    #: That wait to be written.
+    _rows: int = 0
 
-    def run(self, points: Iterator[dict[str, Any]], executor: Executor | None, workers: int) -> None:
+    def run(self, points: Iterator[tuple[int, dict[str, Any]]], executor: Executor | None, workers: int) -> None:
         """Run all points.
 
         Raises
@@ -159,6 +164,8 @@ class Runner:
         WorkerError
             If the executor or a worker breaks; what came before is written.
         """
+        from concurrent.futures import Future
+
         self._part = self.store.next_part(self.shard)
         under_way: dict[Future[Answer], list[Point]] = {}
         try:
@@ -179,11 +186,11 @@ class Runner:
                 future.cancel()
             self._flush()
 
-    def _batches(self, points: Iterator[dict[str, Any]]) -> Iterator[list[Point]]:
+    def _batches(self, points: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[list[Point]]:
         """Put points together that are about a second of work."""
         machines, batch = Machines(), []
         told: set[str] = set()
-        for parameters in points:
+        for number, parameters in points:
             try:
                 with warnings.catch_warnings():
                     # what is assumed of a preset is said once, not for each of its variants
@@ -193,12 +200,13 @@ class Runner:
                     machine = machines.get(parameters)
                     job = make_job(parameters, machine)
             except SupernodeError as error:
-                self._refused(parameters, error)
+                self._refused(number, parameters, error)
+                self._tick()
                 continue
             if self._seen(job.id):
                 continue
             columns = {name: base_units(name, value) for name, value in parameters.items()}
-            batch.append(Point(job, columns | machines.columns(machine)))
+            batch.append(Point(job, {"point": number} | columns | machines.columns(machine)))
             if len(batch) >= min(BATCH_POINTS, max(1, int(BATCH_S / self._pace))):
                 yield batch
                 batch = []
@@ -219,24 +227,27 @@ class Runner:
             return False
         return True
 
-    def _refused(self, parameters: Mapping[str, Any], error: SupernodeError) -> None:
+    def _refused(self, number: int, parameters: Mapping[str, Any], error: SupernodeError) -> None:
         """Note a point whose parameters do not go together."""
         import pyarrow as pa
 
         id = failed_id(parameters)
         if not self._seen(id):
             name, message = reason(error)
-            columns: dict[str, Any] = {}
+            columns: dict[str, Any] = {"point": number}
             for parameter, value in parameters.items():
                 try:
                     columns[parameter] = base_units(parameter, value)
                 except SupernodeError:
                     columns[parameter] = None
+            self._rows += 1
             row = pa.table({"id": [id], "error": [name], "message": [message]})
             self._note_failed(row, [columns | {"system": str(columns["system"]), "system_hash": None}])
 
     def _collect(self, under_way: dict[Future[Answer], list[Point]]) -> None:
         """Wait for a batch, and write a part if it is time."""
+        from concurrent.futures import FIRST_COMPLETED, wait
+
         finished, _ = wait(under_way, timeout=FLUSH_S, return_when=FIRST_COMPLETED)
         for future in finished:
             batch = {point.job.id: point.columns for point in under_way.pop(future)}
@@ -252,10 +263,15 @@ class Runner:
             if lost is not None:
                 self._note_failed(lost, [batch[id] for id in lost.column("id").to_pylist()])
             self._pace += 0.3 * (max(seconds / len(batch), 1e-4) - self._pace)
+            self._rows += len(batch)
         self.show(self.done, self.errors, self.total)
-        rows = sum(table.num_rows for table in (*self._done, *self._failed))
-        if time.monotonic() - self._written >= FLUSH_S or rows >= FLUSH_ROWS:
+        self._tick()
+
+    def _tick(self) -> None:
+        """Write a part if it is time, or if many rows wait."""
+        if time.monotonic() - self._written >= FLUSH_S or self._rows >= FLUSH_ROWS:
             self._flush()
+            self.show(self.done, self.errors, self.total)
 
     def _note_failed(self, table: pa.Table, columns: Sequence[Mapping[str, Any]]) -> None:
         import pyarrow as pa
@@ -267,7 +283,7 @@ class Runner:
 
     def _beside(self, table: pa.Table, columns: Sequence[Mapping[str, Any]]) -> pa.Table:
         """Put the parameters before the columns of a result; where both have a name, the result's says what ran."""
-        types = {**self.types, "system": "string", "system_hash": "string"}
+        types = {"point": "int64", **self.types, "system": "string", "system_hash": "string"}
         place = 1
         for name, kind in types.items():
             if column(name) not in table.column_names:
@@ -289,14 +305,17 @@ class Runner:
             ) from error
 
     def _flush(self) -> None:
-        """Write what came since the last part."""
+        """Write what came since the last part.
+
+        If that fails, or is interrupted between two folders, the next call writes the same part again.
+        """
         import pyarrow as pa
 
         self._written = time.monotonic()
         if not self._done and not self._failed:
             return
+        self.store.read()  # the folder is still that of the sweep
         name = f"part-{self.shard}-{self._part}.parquet"
-        self._part += 1
         facts = {
             **self.facts,
             "wall_s": f"{self._written - self._start:.3f}",
@@ -308,4 +327,5 @@ class Runner:
         ):
             if tables:
                 self.store.write(where, pa.concat_tables(tables), keys, name, facts)
-                tables.clear()
+        self._done, self._failed, self._rows = [], [], 0
+        self._part += 1

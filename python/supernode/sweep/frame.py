@@ -15,7 +15,7 @@ from supernode.sweep.store import Store
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Kept", "SweepStatus", "scan_points"]
+__all__ = ["Kept", "SweepStatus", "collect_points", "scan_points"]
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,9 @@ class Kept:
     def scan(out: str | Path) -> pl.LazyFrame:
         """Return the frame of a folder, one row per point that ran.
 
-        The columns are ``id``, those of the table ``summary``, ``chosen_by``, ``folding_order``, and one per parameter
-        in base units; ``asked.algorithm``, ``asked.protocol`` and ``asked.fidelity`` are what was asked for.
+        The columns are ``id``, ``point`` (its number in the sweep), one per parameter in base units, ``system_hash``,
+        those of the table ``summary``, ``chosen_by`` and ``folding_order``. ``asked.algorithm``, ``asked.protocol`` and
+        ``asked.fidelity`` are what was asked for.
 
         Raises
         ------
@@ -123,7 +124,27 @@ def scan_points(store: Store) -> pl.LazyFrame:
     parts = store.check(store.points)
     if not parts:
         raise SpecError(f"folder {quote(str(store.folder))} has no points yet")
-    return pl.scan_parquet(parts, hive_partitioning=False).unique("id", keep="first", maintain_order=True)
+    frame = pl.scan_parquet(parts, hive_partitioning=False)
+    if store.rows(parts) == len(store.ids(store.points)):
+        return frame
+    # whoever was quicker: the first of the sweep stands for both
+    return frame.sort("point").unique("id", keep="first", maintain_order=True)
+
+
+def collect_points(store: Store) -> pl.DataFrame:
+    """Return the points that ran as a frame in memory.
+
+    Raises
+    ------
+    SpecError
+        If nothing ran yet, or a part is damaged.
+    """
+    import polars as pl
+
+    try:
+        return scan_points(store).collect()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise SpecError(f"folder {quote(str(store.folder))}: a part cannot be read: {error}") from None
 
 
 def _read_failures(store: Store) -> pl.DataFrame:
@@ -153,17 +174,12 @@ def _merge_points(store: Store, output: Path) -> int:
     SpecError
         If nothing ran yet, a part is damaged, or the file would be inside the folder of the sweep.
     """
-    import polars as pl
-
     if output.suffix != ".parquet":
         raise SpecError(f"output {quote(str(output))} must end in .parquet")
     check_file(output)
     if output.resolve().is_relative_to(store.folder.resolve()):
         raise SpecError(f"output {quote(str(output))} is inside the folder of the sweep, whose files are its parts")
-    try:
-        frame = scan_points(store).sort("id").collect()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise SpecError(f"folder {quote(str(store.folder))}: a part cannot be read: {error}") from None
+    frame = collect_points(store).sort("id")
     with atomic_path(output) as temporary:
         frame.write_parquet(temporary)
     return frame.height

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Job", "Machines", "check_names", "failed_id", "make_job", "reason"]
+__all__ = ["SAME", "Job", "Machines", "check_names", "failed_id", "make_job", "reason"]
 
 #: Keywords of a run that a sweep decides itself.
 _OWN = ("progress", "record", "self_check")
 #: Keywords that are no part of a point, so they cannot tell two points apart.
-_SAME = ("threads", "timeout")
+SAME = ("threads", "timeout")
 _RUN = tuple(name for name in RunOptions.__annotations__ if name not in _OWN)
 
 
@@ -106,7 +106,7 @@ def check_names(values: Mapping[str, list[Any]]) -> None:
             raise SpecError(f"{quote(name)} is not the name of a parameter; it must be text")
         if name in _OWN:
             raise SpecError(f"{name}: it has no effect on the points of a sweep, so it is not a parameter of one")
-        if name in _SAME and len(given) > 1:
+        if name in SAME and len(given) > 1:
             raise SpecError(f"{name}: it has no effect on the result of a point, so it has one value; give it in base")
         if name not in valid and not (name.startswith("system.") and len(name) > len("system.")):
             raise unknown("parameter of the sweep", name, [*valid, "system.PARAMETER"])
@@ -144,7 +144,7 @@ def failed_id(parameters: Mapping[str, Any]) -> str:
     """Return the id of a point that has no specification, because its parameters do not go together."""
     said = {}
     for name, value in parameters.items():
-        if name not in _SAME:
+        if name not in SAME:
             try:
                 said[name] = identified(name, value)
             except SupernodeError:  # a size that is none

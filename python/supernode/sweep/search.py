@@ -13,6 +13,7 @@ proposes them, and combinations that cost more than the best one so far are not 
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 import warnings
@@ -21,11 +22,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from supernode.api import simulate
-from supernode.errors import SpecError, SupernodeError
+from supernode.errors import MemoryLimitError, SimulationTimeout, SpecError, SupernodeError
 from supernode.extras import extra
-from supernode.options import RunOptions, listed, parse_whole
+from supernode.options import RunOptions, parse_whole
 from supernode.quoting import quote
 from supernode.result import Result
+from supernode.sweep.axes import value_list
 from supernode.sweep.columns import base_units, column_type
 from supernode.sweep.design import INVENTORY, expression, facts, values
 from supernode.sweep.point import Machines, check_names
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Optimum", "optimise"]
 
+#: Columns of the result that are no parameters.
+_OWN = (*INVENTORY, "cost", "time_ns", "state", "error")
 #: More combinations than this are taken for a mistake.
 _MOST = 10**9
 
@@ -50,7 +54,8 @@ class Optimum:
     best
         The row of the cheapest machine that meets the time, of several the fastest, or ``None``.
     proven
-        True if no other combination is cheaper and meets the time, or if none at all does.
+        True if no other combination is cheaper and meets the time, or if none at all does. False if some were not
+        looked at, have no cost, or ran into a limit of time or memory, as far as they could have been the best.
     frame
         A row per combination that was looked at: the parameters that were chosen, what the machine consists of,
         ``cost``, ``time_ns`` and ``state``: ``"met"``, ``"too slow"``, ``"costs more"`` (not simulated, because a
@@ -70,7 +75,7 @@ class Optimum:
             f"{count} {state}" for state, count in self.frame["state"].value_counts(sort=True).iter_rows()
         )
         if self.best is None:
-            end = "" if self.proven else "; there are more combinations: raise trials"
+            end = "" if self.proven else "; others could: some were not tried, have no cost or ran into a limit"
             return f"none of {self.frame.height} combinations meets the time ({counts}){end}"
         chosen = ", ".join(
             f"{name} = {value}" for name, value in self.best.items() if name in self.frame.columns[: self._n]
@@ -98,9 +103,11 @@ def optimise(
     ----------
     base
         Parameters that stay: keywords of :func:`simulate` and ``system.NAME``, as in a :class:`Sweep`. ``system`` may
-        also be a function that makes a :class:`System` of parameters to choose.
+        also be a function that makes a :class:`System` of parameters to choose. What it raises ends the search, unless
+        it is a :class:`SupernodeError`, as of a fabric that cannot be built.
     choose
-        The values of each parameter to choose. Names that are no parameters of a run are arguments of the function.
+        The values of each parameter to choose. Names that the function takes, and names that are no parameters of a
+        run, are its arguments.
     within
         The longest time, as ``"2 ms"``.
     cost
@@ -145,10 +152,6 @@ def optimise(
     return search.optimum()
 
 
-class _NoSystemError(SpecError):
-    """The function made something else: no fault of a combination."""
-
-
 class _Search:
     """The combinations that were looked at."""
 
@@ -157,47 +160,65 @@ class _Search:
             if not isinstance(given, Mapping):
                 raise SpecError(f"{name}: {quote(given)} is not valid; it must be a table of parameters")
         self.base = dict(base)
-        self.choose = {name: listed(v, f"choose: {name}", "a list of values") for name, v in choose.items()}
-        for name, options in self.choose.items():
-            if not options:
-                raise SpecError(f"choose: {name} has no values")
+        self.choose = {name: value_list(name, values, "choose") for name, values in choose.items()}
+        for name in self.choose:
             if name in self.base:
                 raise SpecError(f"{name}: given twice, in base and in choose")
+            if name in _OWN:
+                raise SpecError(f"choose: {quote(name)} is a column of the result; give the argument another name")
         system = self.base.get("system")
-        self.make: Callable[..., System] | None = system if callable(system) else None
+        self.make: Callable[..., object] | None = system if callable(system) else None
+        self.arguments = self._arguments()
         valid = {name: [v] for name, v in self.base.items()} | self.choose
         if self.make is not None:
-            valid = {name: v for name, v in valid.items() if name == "system" or not self._argument(name)}
+            valid = {name: v for name, v in valid.items() if name not in self.arguments}
         check_names(valid)
         self.combinations = math.prod(map(len, self.choose.values()))
         if self.combinations > _MOST:
             raise SpecError(f"choose: it has {self.combinations} combinations; at most {_MOST} are valid")
         self.within, self.cost = within, cost
         self.columns = {name: [base_units(name, v) for v in options] for name, options in self.choose.items()}
+        # a cost that is no number is an error here, not of each combination
         expression(cost, [*INVENTORY, *self.columns], "cost")
+        self._priced({name: found[0] for name, found in self.columns.items()} | dict.fromkeys(INVENTORY, 1))
         self.machines = Machines()
         self.rows: dict[tuple[int, ...], dict[str, Any]] = {}
         self.best: tuple[float, tuple[int, ...], Result] | None = None
-        #: True once no combination is left that could be better.
-        self.proven = False
+        #: Costs of combinations that ran into a limit.
+        self.undecided: list[float] = []
 
-    def _argument(self, name: str) -> bool:
-        """Tell whether a parameter is one of the function that makes the system."""
-        return name in self.choose and name not in RunOptions.__annotations__ and name not in ("collective", "size")
+    def _arguments(self) -> list[str]:
+        """Return the parameters that are arguments of the function: all that it takes, and all that no run takes.
+
+        Raises
+        ------
+        SpecError
+            If the function does not take them, or takes more.
+        """
+        if self.make is None:
+            return []
+        signature = inspect.signature(self.make)
+        run = {*RunOptions.__annotations__, "collective", "size"}
+        names = [name for name in self.choose if name in signature.parameters or name not in run]
+        try:
+            signature.bind(**dict.fromkeys(names))
+        except TypeError as error:
+            given = ", ".join(names) or "nothing"
+            raise SpecError(f"system: the function takes {signature}, and choose has {given} for it: {error}") from None
+        return names
 
     def machine(self, place: tuple[int, ...]) -> tuple[System, dict[str, Any]]:
         """Return the machine of a combination, and the keywords of its run."""
         chosen = {name: options[i] for (name, options), i in zip(self.choose.items(), place, strict=True)}
         point = self.base | chosen
         if self.make is not None:
-            arguments = {name: value for name, value in chosen.items() if self._argument(name)}
-            point = {name: value for name, value in point.items() if name not in arguments}
-            found = self.make(**arguments)
+            point = {name: value for name, value in point.items() if name not in self.arguments}
+            found = self.make(**{name: chosen[name] for name in self.arguments})
             if not isinstance(found, System):
-                raise _NoSystemError(f"system: the function returned {quote(found)}; it must return a System")
+                raise TypeError(f"system: the function returned {quote(found)}; it must return a System")
             point["system"] = found
-        options = {name: v for name, v in point.items() if name != "system" and not name.startswith("system.")}
-        return self.machines.get(point), options
+        rest = {name: v for name, v in point.items() if name != "system" and not name.startswith("system.")}
+        return self.machines.get(point), {name: v for name, v in rest.items() if v is not None}
 
     def look(self, place: tuple[int, ...]) -> dict[str, Any]:
         """Count what a combination consists of and costs; no run yet."""
@@ -208,8 +229,6 @@ class _Search:
                 row |= facts(self.machine(place)[0])
                 row["cost"] = self._priced(row)
                 row["state"] = "no cost" if row["cost"] is None else ""
-            except _NoSystemError:
-                raise
             except SupernodeError as error:
                 row |= {"state": "failed", "error": f"{type(error).__name__}: {error}"}
             self.rows[place] = row
@@ -235,6 +254,8 @@ class _Search:
             result = simulate(machine, options.pop("collective"), **options)
         except SupernodeError as error:
             row |= {"state": "failed", "error": f"{type(error).__name__}: {error}"}
+            if isinstance(error, SimulationTimeout | MemoryLimitError):
+                self.undecided.append(row["cost"])
             return
         row |= {"time_ns": result.time_ns, "state": "met" if result.time_ns <= self.within else "too slow"}
         better = self.best is None or (row["cost"], result.time_ns) < (self.best[0], self.best[2].time_ns)
@@ -247,7 +268,6 @@ class _Search:
         price = {place: self.look(place)["cost"] for place in places}
         for place in sorted(places, key=lambda place: (price[place] is None, price[place] or 0.0, place)):
             self.run(place)
-        self.proven = True
 
     def propose(self, trials: int, seed: int) -> None:
         """Look at combinations that Optuna proposes."""
@@ -283,7 +303,13 @@ class _Search:
                         break
         finally:
             optuna.logging.set_verbosity(before)
-        self.proven = len(self.rows) == self.combinations
+
+    @property
+    def proven(self) -> bool:
+        """Whether nothing that was not decided could be better."""
+        unpriced = any(row["state"] == "no cost" for row in self.rows.values())
+        least = math.inf if self.best is None else self.best[0]
+        return len(self.rows) == self.combinations and not unpriced and not any(c <= least for c in self.undecided)
 
     def _ran(self) -> int:
         return sum(row["time_ns"] is not None for row in self.rows.values())

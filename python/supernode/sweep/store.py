@@ -36,6 +36,7 @@ from supernode.errors import SpecError
 from supernode.files import atomic_path, check_folder, write_bytes, writing
 from supernode.filetext import is_there, read_bytes
 from supernode.quoting import quote
+from supernode.sweep.columns import digest as digest_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,6 +45,12 @@ __all__ = ["Mark", "Store", "provenance"]
 
 _SWEEP = "sweep.json"
 _PART = re.compile(r"part-(\d+)-(\d+)\.parquet")
+#: Types of the columns that are read here.
+_TYPES = {"id": "string", "attempt": "int32"}
+#: Where parts are written before they are renamed, so that only whole ones are among the points.
+_WRITING = ".writing"
+#: Characters of a folder's name; longer values are told apart by a hash.
+_LONGEST = 100
 #: The folder of rows without a value, by Hive's convention.
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 
@@ -80,13 +87,19 @@ class Store:
         SpecError
             If it holds another sweep, or one of another version, or something else.
         """
-        mark = self.folder / _SWEEP
-        if not is_there(mark):
-            check_folder(self.folder)
-            if self.folder.is_dir() and any(entry.name[0] != "." for entry in self.folder.iterdir()):
-                raise SpecError(f"folder {quote(str(self.folder))} holds other files; give a new or empty one")
-            self._write(Mark("sweep", digest, points, core.versions(), dict(definition)))
-            return
+        check_folder(self.folder)
+        with writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            strange = any(entry.name[0] != "." for entry in self.folder.iterdir())
+        # a mark that appeared meanwhile is of a process that began at the same time
+        if strange and not is_there(self.folder / _SWEEP):
+            raise SpecError(f"folder {quote(str(self.folder))} holds other files; give a new or empty one")
+        with _opened(self.folder / ".begin.lock") as lock:
+            with writing(self.folder / ".begin.lock"):
+                _locked(lock, fcntl.LOCK_EX)
+            if not is_there(self.folder / _SWEEP):
+                self._write(Mark("sweep", digest, points, core.versions(), dict(definition)))
+                return
         found = self.read()
         if found.versions.get("supernode") != core.versions()["supernode"]:
             raise SpecError(
@@ -115,9 +128,17 @@ class Store:
             raise SpecError(f"{mark}: it does not describe a sweep")
         return found
 
-    def set_points(self, points: int) -> None:
-        """Note how many points there are, now that those are known that come down to the same run."""
-        self._write(msgspec.structs.replace(self.read(), points=points))
+    def finish(self, shard: int, of: int) -> None:
+        """Note that all points of a shard are in the folder, or failed; after the last shard, how many there are.
+
+        Points that come down to the same run are one point, which is known once all of them were looked at.
+        """
+        write_bytes(self.folder / f".complete-{shard}-of-{of}", b"")
+        if all(is_there(self.folder / f".complete-{i}-of-{of}") for i in range(of)):
+            found = self.read()
+            points = len(self.ids(self.points) | self.ids(self.failed))
+            if points != found.points:
+                self._write(msgspec.structs.replace(found, points=points))
 
     def _write(self, mark: Mark) -> None:
         write_bytes(self.folder / _SWEEP, msgspec.json.format(msgspec.json.encode(mark), indent=2))
@@ -135,7 +156,9 @@ class Store:
             layout = stack.enter_context(_opened(self.folder / ".shards.lock"))
             with writing(self.folder / ".shards.lock"):
                 if _locked(layout, fcntl.LOCK_EX | fcntl.LOCK_NB):
-                    # nobody runs: from now on the count is this one
+                    # nobody runs: from now on the count is this one, and what a killed process left is no part
+                    for left in (self.folder / _WRITING).glob(".part-*"):
+                        left.unlink(missing_ok=True)
                     os.truncate(layout, 0)
                     os.pwrite(layout, str(of).encode(), 0)
                 _locked(layout, fcntl.LOCK_SH)
@@ -197,12 +220,19 @@ class Store:
         parts = self.parts(which)
         for part in parts:
             try:
-                names = _parquet(part).schema_arrow.names
+                schema = _parquet(part).schema_arrow
             except (OSError, ValueError) as error:
                 raise _damaged(part, error) from None
-            if "id" not in names:
+            for name, kind in _TYPES.items():
+                if name in schema.names and str(schema.field(name).type) != kind:
+                    raise _damaged(part, f"its column {name} is of type {schema.field(name).type}, not {kind}")
+            if "id" not in schema.names:
                 raise _damaged(part, "it has no column id")
         return parts
+
+    def rows(self, parts: Sequence[Path]) -> int:
+        """Count the rows of parts."""
+        return sum(_parquet(part).metadata.num_rows for part in parts)
 
     def parts(self, which: Path) -> list[Path]:
         """Return the parts of a folder, in order of their names."""
@@ -231,12 +261,17 @@ class Store:
                         if value is None
                         else compute.equal(values, pyarrow.scalar(value, values.type))
                     )
-                    folder = _NULL if value is None else url_quote(str(value), safe="")
+                    folder = _NULL if value is None else _folder_name(str(value))
                     split.append((place / f"{key}={folder}", piece.filter(same)))
             pieces = split
         for place, piece in pieces:
-            with atomic_path(place / name) as temporary:
+            with atomic_path(place / name, beside=self.folder / _WRITING) as temporary:
                 parquet.write_table(piece, temporary)
+
+
+def _folder_name(value: str) -> str:
+    name = url_quote(value, safe="")
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 17]}-{digest_of(value)}"
 
 
 def _parquet(path: Path) -> Any:
