@@ -1,5 +1,7 @@
 """Sums in the network from Python: over one tier of switches and over trees of them."""
 
+from typing import Any
+
 import polars as pl
 import pytest
 
@@ -86,3 +88,28 @@ def test_a_preset_whose_switches_add() -> None:
     assert as_text.to_spec().networks == system.to_spec().networks
     with pytest.raises(SpecError, match="true or false"):
         sn.System.preset("atlas950-supercluster", superpods=2, nic_switch_reduce="perhaps")
+
+
+@pytest.mark.parametrize("collective", ["all_reduce", "broadcast", "reduce", "all_gather", "reduce_scatter", "barrier"])
+def test_inside_one_unit_of_a_machine_whose_outer_switches_add(collective: str) -> None:
+    inner = sn.Switched(bandwidth="1 GB/s", latency="10 us")
+    outer = sn.Switched(bandwidth="100 GB/s", latency="1 ns", in_network_reduce=True)
+    machine = sn.System("s").scale_up(count=4, fabric=inner).scale_out(outer).replicate(2)
+    size = None if collective == "barrier" else 1 << 20
+    options: dict[str, Any] = {"size": size, "stack": "none"}
+    asked = sn.simulate(machine, collective, ranks=4, algorithm="in_network", **options)
+    # messages and sums take the innermost network that joins the ranks; it does not add, so the choice is that of auto
+    auto = sn.simulate(machine, collective, ranks=4, algorithm="auto", **options)
+    assert (asked.algorithm, asked.time_fs) == (auto.algorithm, auto.time_fs)
+    assert asked.algorithm != "in_network"
+    assert asked.time_ns >= asked.bound
+    said = "algorithm in_network: the 4 ranks are inside one scale_up, whose switches do not add"
+    assert [w for w in asked.warnings if w.startswith(said)]
+    assert not [w for w in auto.warnings if w.startswith(said)]
+    # over two units the outer switches add
+    assert sn.simulate(machine, collective, algorithm="in_network", **options).algorithm == "in_network"
+
+
+def test_inner_switches_that_add_do_not_help_between_units() -> None:
+    with pytest.raises(AlgorithmError, match="innermost network that joins all ranks"):
+        sn.all_reduce("hgx-h100:2", size="1 MiB", algorithm="in_network")

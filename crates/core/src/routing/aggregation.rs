@@ -29,13 +29,12 @@ impl Aggregation {
     /// The innermost network that joins these accelerators, if it can sum. An outer one is never taken instead: two
     /// accelerators talk over the innermost network that joins them, and sums follow the same rule.
     pub fn find(fabric: &Fabric, placement: &[u32]) -> Option<Self> {
-        let home = placement.first().copied().unwrap_or(0);
-        let joins = |net: &Network| placement.iter().all(|a| a / net.span == home / net.span);
         // the cheap half first: most machines do not sum at all
         if !fabric.networks.iter().any(|net| net.switch(0).in_network_reduce) {
             return None;
         }
-        let network = fabric.networks.iter().position(joins)?;
+        let home = placement.first().copied().unwrap_or(0);
+        let network = innermost(fabric, placement)?;
         let net = &fabric.networks[network];
         let Shape::Clos(tree) = &net.planes[0].shape else {
             return None;
@@ -45,4 +44,19 @@ impl Aggregation {
         let sums = (0..=top).all(|tier| net.switch(tier).in_network_reduce);
         sums.then_some(Self { network, top, tree: tree.tiers().len() > 1 })
     }
+
+    /// True if a network further out than the innermost that joins these accelerators can sum, and that one cannot.
+    pub fn outside(fabric: &Fabric, placement: &[u32]) -> bool {
+        let adds = |net: &Network| net.is_tree() && net.switch(0).in_network_reduce;
+        let Some(inner) = innermost(fabric, placement) else {
+            return false;
+        };
+        fabric.networks[inner + 1..].iter().any(adds) && Self::find(fabric, placement).is_none()
+    }
+}
+
+/// The innermost network that joins these accelerators.
+pub fn innermost(fabric: &Fabric, placement: &[u32]) -> Option<usize> {
+    let home = placement.first().copied().unwrap_or(0);
+    fabric.networks.iter().position(|net| placement.iter().all(|a| a / net.span == home / net.span))
 }

@@ -3,11 +3,12 @@
 //! **Invariant.** An option that was given and changed nothing is named, with the reason. **Cost.** O(networks).
 
 use super::{NO_CHOICE, Plan};
-use crate::collective::Collective;
+use crate::collective::{Algorithm, Collective};
 use crate::fabric::Network;
 use crate::fabric::credit::slowdown;
 use crate::measured;
-use crate::spec::{RoutingSpec, Selection};
+use crate::routing::aggregation::innermost;
+use crate::spec::{Pick, RoutingSpec, Selection};
 
 impl Plan {
     /// Remarks on options without effect.
@@ -19,6 +20,16 @@ impl Plan {
                 self.warnings.push(text);
             }
         };
+        let inside = spec.algorithm == Pick::Only(Algorithm::InNetwork) && self.algorithm != Algorithm::InNetwork;
+        if let Some(network) = innermost(&self.fabric, &self.placement).filter(|_| inside) {
+            let (ranks, name, run) = (self.placement.len(), &self.fabric.networks[network].spec.name, self.algorithm);
+            say(
+                true,
+                format!(
+                    "algorithm in_network: the {ranks} ranks are inside one {name}, whose switches do not add; {run} runs instead, as auto chooses"
+                ),
+            );
+        }
         let barrier = self.collective == Collective::Barrier;
         let idle = |option: &str, why: &str| format!("{option} has no effect: {why}");
         say(barrier && spec.bytes > 0, idle("bytes", "a barrier has no data"));
@@ -28,7 +39,7 @@ impl Plan {
         let why = if barrier { "a barrier has no data" } else { "one rank alone moves nothing" };
         say(whole && spec.lanes.is_some(), idle("lanes", why));
         say(whole && spec.chunks.is_some(), idle("chunks", why));
-        let flat = self.algorithm != crate::collective::Algorithm::Hierarchical;
+        let flat = self.algorithm != Algorithm::Hierarchical;
         say(spec.levels.is_some() && flat, idle("levels", &format!("the algorithm is {}", self.algorithm)));
         say(spec.root != 0 && !self.collective.rooted(), idle("root", &format!("{} has none", self.collective)));
         say(in_order && spec.placement.is_some(), idle("placement", "it is the default, rank i on accelerator i"));

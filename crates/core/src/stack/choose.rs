@@ -2,7 +2,8 @@
 //!
 //! **Model.** An offer is an algorithm that can run the collective on these ranks with a protocol that admits it. `auto` chooses among
 //! the stack's own algorithms, or all of them where the stack has none that can run; `best` among all of them, each with its usual
-//! number of lanes and with [`LANES`]. An algorithm or protocol that is named restricts the choice to it. Offers are priced by
+//! number of lanes and with [`LANES`]. An algorithm or protocol that is named restricts the choice to it; `in_network` on ranks inside
+//! one unit whose switches do not add, of a machine whose outer switches do, is `auto`. Offers are priced by
 //! [`settle`], the least price wins.
 //!
 //! **Invariant.** The choice depends on the specification only. **Cost.** A prediction per offer, and what settling may spend.
@@ -185,6 +186,8 @@ impl<'a> Task<'a> {
     pub fn choose(&self, pick: Pick, purse: &mut Purse) -> Result<Choice> {
         self.control.begin(Phase::Choosing)?;
         let own = match pick {
+            // what switches of an outer network add are sums of units; inside one unit there is nothing for them to do
+            Pick::Only(Algorithm::InNetwork) if self.adds_outside() => self.own(),
             Pick::Only(algorithm) => return self.choose_among(&[algorithm], false, purse),
             Pick::Best => return self.choose_among(&Algorithm::ALL, true, purse),
             Pick::Auto => self.own(),

@@ -175,6 +175,11 @@ impl<'a> Task<'a> {
         self.aggregation().is_some()
     }
 
+    /// True if switches can combine, but none that joins these ranks.
+    fn adds_outside(&self) -> bool {
+        self.ranks() > 1 && Aggregation::outside(self.fabric, self.placement)
+    }
+
     fn aggregation(&self) -> Option<Aggregation> {
         Aggregation::find(self.fabric, self.placement)
     }
