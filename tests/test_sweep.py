@@ -539,3 +539,13 @@ def test_the_large_sweep_of_the_documentation_in_small(tmp_path: Path) -> None:
     assert len(module.sweep()) == 20_016
     module.save_chart(module.chart(frame(tmp_path / "out")), tmp_path / "chart.svg")
     assert "oversubscription" in (tmp_path / "chart.svg").read_text()
+
+
+def test_errors_name_the_sweep_file(tmp_path: Path) -> None:
+    file = tmp_path / "s.toml"
+    file.write_text('[base]\ncollective = "all_reduce"\nsystem = "nvl72"\nsize = nan\n')
+    with pytest.raises(SpecError, match=r"^sweep s\.toml: size: nan"):
+        sn.Sweep.load(file)
+    command = [sys.executable, "-m", "supernode", "sweep", "run", str(file), "-o", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith("error: sweep s.toml: size: nan")

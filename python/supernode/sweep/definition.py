@@ -125,7 +125,12 @@ class Sweep(Kept):
         for key in raw:
             if key not in _KEYS:
                 raise unknown(f"key of sweep {place.name}", key, _KEYS)
-        return cls(**raw)
+        try:
+            return cls(**raw)
+        except SupernodeError as error:
+            # the file is where to look, not an option of the command line
+            error.args = (f"sweep {place.name}: {error}",)
+            raise
 
     def __len__(self) -> int:
         """Return the number of points."""
