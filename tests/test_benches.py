@@ -84,3 +84,9 @@ def test_the_cost_of_a_system_is_measured(monkeypatch: pytest.MonkeyPatch) -> No
     found = scale.Scale().setup_cache()
     assert scale.Scale().track_seconds(found, "board", "build") > 0
     assert scale.Scale().track_bytes(found, "board", "build") >= 0
+
+
+def test_points_of_sweeps_and_calls_are_measured_in_small() -> None:
+    sweeps = load("sweeps")
+    assert 0 < sweeps.marginal(lambda count: sweeps.sweep("in_network", count), 2, 12) < 1000
+    assert 0 < sweeps.marginal(sweeps.calls, 2, 12) < 1000
