@@ -38,6 +38,11 @@ def _folder(name: str) -> Traversable:
     return resources.files("supernode") / name
 
 
+def packaged_text(folder: str, file: str) -> str:
+    """Return the text of a file of the package."""
+    return (_folder(folder) / file).read_text(encoding="utf-8")
+
+
 def locate(folder: str, kind: str, name: str) -> Traversable:
     """Find the file of a name.
 

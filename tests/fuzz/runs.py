@@ -10,7 +10,14 @@ import supernode as sn
 from fuzz.machines import Machine, number
 from supernode import core
 from supernode.collectives import BY_NAME
-from supernode.errors import AlgorithmError, FabricError, InternalError, SpecError, SupernodeError
+from supernode.errors import (
+    AlgorithmError,
+    FabricError,
+    InternalError,
+    SimulationTimeout,
+    SpecError,
+    SupernodeError,
+)
 from supernode.result import Result
 
 __all__ = ["DRAWN", "TABLES", "Case", "Finding", "Refused", "build", "draw_case", "equal", "require", "run"]
@@ -73,6 +80,8 @@ def run(case: Case, **more: Any) -> Result:
     try:
         return sn.simulate(case.system, case.collective, **options)
     except (SupernodeError, MemoryError) as error:
+        if isinstance(error, SimulationTimeout) and "time_limit" in more and "wall-clock" not in str(error):
+            raise Refused(f"{type(error).__name__}: {error}") from None
         if isinstance(error, AlgorithmError | SpecError | FabricError) and not isinstance(error, InternalError):
             raise Refused(f"{type(error).__name__}: {error}") from None
         raise Finding(f"{more}: {type(error).__name__}: {error}") from None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from supernode.benchmark import Bench
+from supernode.data import packaged_text
 from supernode.errors import SpecError
 from supernode.extras import extra
 from supernode.files import check_file, write_bytes
@@ -69,7 +69,7 @@ def render(report: Report) -> str:
     with extra("report", "a report needs Jinja2"):
         from jinja2 import Environment, StrictUndefined
 
-    page = (resources.files("supernode.page") / "page.html").read_text(encoding="utf-8")
+    page = packaged_text("page", "page.html")
     made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     values: Mapping[str, Report] = {"report": report}
     return made.from_string(page).render(values)
