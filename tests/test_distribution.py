@@ -73,9 +73,8 @@ def test_the_metadata_lead_to_the_project(wheel: dict[str, bytes]) -> None:
     urls = dict(text.split(", ", 1) for text in metadata.get_all("Project-URL") or [])
     assert urls["Repository"] == cargo["repository"]
     assert all(url.startswith(cargo["repository"]) for url in urls.values())
-    assert {"dask", "graphs", "mpi", "optimise", "plot", "report", "yaml"} == set(
-        metadata.get_all("Provides-Extra") or []
-    )
+    extras = {"dask", "graphs", "mpi", "optimise", "plot", "report", "yaml"}
+    assert set(metadata.get_all("Provides-Extra") or []) == extras
 
 
 @pytest.mark.skipif(find_spec("maturin") is None, reason="maturin is not installed")

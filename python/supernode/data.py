@@ -19,7 +19,7 @@ from supernode.names import canonical
 from supernode.nesting import check_keys
 from supernode.quoting import quote, shortened
 
-__all__ = ["list_names", "load", "load_raw", "locate"]
+__all__ = ["list_names", "load", "load_raw", "locate", "packaged_text"]
 
 T = TypeVar("T")
 
