@@ -125,28 +125,33 @@ sweep.run(sys.argv[1])
 
 
 def test_a_kill_at_any_moment_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    kills = 0
-    for moment in range(int(os.environ.get("SUPERNODE_KILLS", "6"))):
-        process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", SLOW, str(tmp_path / "out")])
-        # from before the first part to the end of the sweep
+    wanted, kills, folders = int(os.environ.get("SUPERNODE_KILLS", "6")), 0, [tmp_path / "out0"]
+    while kills < wanted:
+        out = folders[-1]
+        process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", SLOW, str(out)])
+        before = len(list(out.rglob("part-*")))
         deadline = time.monotonic() + 30
-        while not list((tmp_path / "out").rglob("part-*")) and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.005)
-        time.sleep(0.013 * moment % 0.4)
+        while len(list(out.rglob("part-*"))) == before and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+        # from the first part on, at another moment each time
+        time.sleep(0.013 * kills % 0.1)
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             kills += 1
+        else:
+            # it came to its end: the next one is killed in a folder of its own
+            folders.append(tmp_path / f"out{len(folders)}")
         process.wait()
-        if (tmp_path / "out" / "points").exists():
-            found = frame(tmp_path / "out")
+        if (out / "points").exists():
+            found = frame(out)
             assert found["id"].n_unique() == found.height
             # what was being written is not among the points
-            assert pl.scan_parquet(tmp_path / "out" / "points").collect().height == found.height
-    assert kills > 0
-    for folder in ("out", "whole"):
-        subprocess.run([sys.executable, "-W", "ignore", "-c", SLOW, str(tmp_path / folder)], check=True)
-    assert frame(tmp_path / "whole").height == 240
-    assert_frame_equal(frame(tmp_path / "out"), frame(tmp_path / "whole"))
+            assert pl.scan_parquet(out / "points").collect().height == found.height
+    whole = tmp_path / "whole"
+    for folder in (*folders, whole):
+        subprocess.run([sys.executable, "-W", "ignore", "-c", SLOW, str(folder)], check=True)
+        assert frame(folder).height == 240
+        assert_frame_equal(frame(folder), frame(folders[0]))
 
 
 def die(jobs: Any) -> None:
