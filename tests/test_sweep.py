@@ -337,6 +337,20 @@ def test_points_of_one_run_are_one_point_for_shards_too(tmp_path: Path) -> None:
     assert set(frame(tmp_path / "whole")["dtype"]) == {"float16", "f32"}
 
 
+def test_a_part_that_was_removed_is_missed_whichever_shard_runs(tmp_path: Path) -> None:
+    sweep = sn.Sweep(base=BASE, grid=GRID)
+    for shard in ("0/2", "1/2"):
+        sweep.run(tmp_path, shard=shard)
+    assert sn.Sweep.status(tmp_path).left == 0
+    for part in (tmp_path / "points").rglob("part-1-*"):
+        part.unlink()
+    sweep.run(tmp_path, shard="0/2")
+    status = sn.Sweep.status(tmp_path)
+    assert (status.points, status.done, status.left) == (12, 6, 6)
+    sweep.run(tmp_path, shard="1/2")
+    assert sn.Sweep.status(tmp_path).left == 0
+
+
 RACE = """
 import sys, time
 import supernode as sn

@@ -192,7 +192,7 @@ def of_bench(bench: Bench) -> Report:
         warnings=bench.warnings,
         pictures=pictures,
         tables=[of_table("bench", bench.summary)],
-        blocks=[_configuration(first.effective)],
+        blocks=[_configuration(first.effective, " of the first row")],
         footer=_origin(first.versions),
     )
 
@@ -205,8 +205,8 @@ def _png(chart: alt.Chart) -> str:
     return b64encode(vl_convert.vegalite_to_png(chart.to_json(), scale=2)).decode()
 
 
-def _configuration(effective: Mapping[str, Any]) -> Block:
-    return Block("Effective configuration", json.dumps(effective, indent=2))
+def _configuration(effective: Mapping[str, Any], whose: str = "") -> Block:
+    return Block(f"Effective configuration{whose}", json.dumps(effective, indent=2))
 
 
 def _origin(versions: Mapping[str, str]) -> str:

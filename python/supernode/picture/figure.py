@@ -149,7 +149,7 @@ def draw_busy(spec: SystemSpec, shares: Mapping[tuple[str, int], float]) -> Figu
     ]
     shown = msgspec.structs.replace(spec, networks=networks)
     counts = msgspec.json.decode(core.describe(encode(shown)))
-    notes = ("Drawn by supernode. Links by the busiest of their level and direction.",)
+    notes = ("Drawn by supernode. Colour and width: the busiest link of each level, in the busier direction.",)
     picture = compose(shown, counts, "", notes)
     svg, width, height = render(picture)
     return Figure(svg=svg, title=picture.title, width=width, height=height)

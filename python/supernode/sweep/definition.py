@@ -22,7 +22,7 @@ from supernode.sweep.columns import base_units, column, column_type, identified
 from supernode.sweep.condition import Condition
 from supernode.sweep.design import INVENTORY, facts, front
 from supernode.sweep.engine import Progress, Runner, as_executor, workers_of
-from supernode.sweep.frame import Kept, SweepStatus, collect_points
+from supernode.sweep.frame import SweepReader, SweepStatus, collect_points
 from supernode.sweep.point import SAME, Machines, check_names
 from supernode.sweep.shard import parse_shard
 from supernode.sweep.store import Store, provenance
@@ -41,7 +41,7 @@ _MOST_FOLDERS = 256
 _KEYS = ("base", "grid", "zip", "sample", "seed", "where", "partition")
 
 
-class Sweep(Kept):
+class Sweep(SweepReader):
     """Runs over combinations of parameters.
 
     A parameter is a keyword of :func:`supernode.simulate` (``system``, ``collective``, ``size``, ``algorithm``, ...) or

@@ -85,7 +85,7 @@ def pool(executor: Executor | None, workers: int) -> Iterator[tuple[Executor, co
     if executor is not None:
         yield executor, None
         return
-    from concurrent.futures import ThreadPoolExecutor  # takes as long to import as much of this package
+    from concurrent.futures import ThreadPoolExecutor  # slow to import, and needed here only
 
     threads, token = ThreadPoolExecutor(workers, thread_name_prefix="sweep"), core.CancelToken()
     try:

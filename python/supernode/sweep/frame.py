@@ -15,7 +15,7 @@ from supernode.sweep.store import Store
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Kept", "SweepStatus", "collect_points", "scan_points"]
+__all__ = ["SweepReader", "SweepStatus", "collect_points", "scan_points"]
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class SweepStatus:
         return max(0, self.points - self.done - self.failed)
 
 
-class Kept:
-    """Questions to a folder."""
+class SweepReader:
+    """What can be read from a folder without the sweep that wrote it."""
 
     @staticmethod
     def status(out: str | Path) -> SweepStatus:

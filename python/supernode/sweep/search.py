@@ -5,7 +5,8 @@ of, which is counted without simulating. If there are at most ``trials`` combina
 until one meets the time, which is then the cheapest. If there are more, Optuna's tree-structured Parzen estimator
 proposes them, and combinations that cost more than the best one so far are not simulated.
 
-**Invariant.** The result depends on the arguments only: the sampler has a seed, and each combination runs once.
+**Invariant.** The result depends on the arguments only, unless a ``timeout`` is among them: the sampler has a seed, and
+each combination runs once.
 **Limits.** Of more than ``trials`` combinations the best one that was found need not be the cheapest of all.
 
 **Source.** Akiba et al., "Optuna: A Next-generation Hyperparameter Optimization Framework", KDD 2019.
@@ -279,28 +280,28 @@ class _Search:
         def violations(trial: Any) -> list[float]:
             return [float(trial.user_attrs.get("over", math.inf))]
 
+        with warnings.catch_warnings():
+            # by release, constraints are an experiment there, or on their way out
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            warnings.simplefilter("ignore", FutureWarning)
+            sampler = optuna.samplers.TPESampler(seed=seed, constraints_func=violations)
         before = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # constraints are marked experimental there
-                sampler = optuna.samplers.TPESampler(seed=seed, constraints_func=violations)
-                study = optuna.create_study(sampler=sampler, direction="minimize")
-                for _ in range(4 * trials):
-                    trial = study.ask()
-                    place = tuple(
-                        trial.suggest_categorical(name, list(range(len(self.choose[name])))) for name in names
-                    )
-                    self.run(place)
-                    row = self.rows[place]
-                    if row["time_ns"] is not None:
-                        # how far it is from the time, as a part of it
-                        trial.set_user_attr("over", row["time_ns"] / self.within - 1.0)
-                        study.tell(trial, row["cost"])
-                    else:
-                        study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-                    if len(self.rows) == self.combinations or self._ran() >= trials:
-                        break
+            study = optuna.create_study(sampler=sampler, direction="minimize")
+            for _ in range(4 * trials):
+                trial = study.ask()
+                place = tuple(trial.suggest_categorical(name, list(range(len(self.choose[name])))) for name in names)
+                self.run(place)
+                row = self.rows[place]
+                if row["time_ns"] is not None:
+                    # how far it is from the time, as a part of it
+                    trial.set_user_attr("over", row["time_ns"] / self.within - 1.0)
+                    study.tell(trial, row["cost"])
+                else:
+                    study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+                if len(self.rows) == self.combinations or self._ran() >= trials:
+                    break
         finally:
             optuna.logging.set_verbosity(before)
 

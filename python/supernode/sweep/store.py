@@ -6,8 +6,9 @@
     out/points/system=nvl72/part-<shard>-<n>.parquet   points that ran
     out/failed/part-<shard>-<n>.parquet           points that did not, with their error
 
-Parts are written beside their place and renamed, so a part is whole or absent, and a point is done once its part is
-there. A process that is killed loses what it had not written, which the next run computes again.
+Parts are written in ``.writing`` and renamed, so a part is whole or absent, and a point is done once its part is there.
+Other names that begin with a dot are locks, and notes of shards that came to their end. A process that is killed loses
+what it had not written, which the next run computes again.
 
 **Invariant.** No point is computed twice: a shard has one writer, shards that run at once are shares of one and the
 same count, and a writer asks for the ids that are done before it begins. Parts are never changed. A failure that is
@@ -131,14 +132,28 @@ class Store:
     def finish(self, shard: int, of: int) -> None:
         """Note that all points of a shard are in the folder, or failed; after the last shard, how many there are.
 
-        Points that come down to the same run are one point, which is known once all of them were looked at.
+        Points that come down to the same run are one point, which is known once all of them were looked at. The note
+        lists the parts of that moment, so that it does not count once one of them was removed.
         """
-        write_bytes(self.folder / f".complete-{shard}-of-{of}", b"")
-        if all(is_there(self.folder / f".complete-{i}-of-{of}") for i in range(of)):
+        parts = {str(p.relative_to(self.folder)) for which in (self.points, self.failed) for p in self.parts(which)}
+        write_bytes(self._note(shard, of), msgspec.json.encode(sorted(parts)))
+        if all(self._holds(self._note(i, of), parts) for i in range(of)):
             found = self.read()
             points = len(self.ids(self.points) | self.ids(self.failed))
             if points != found.points:
                 self._write(msgspec.structs.replace(found, points=points))
+
+    def _note(self, shard: int, of: int) -> Path:
+        return self.folder / f".complete-{shard}-of-{of}"
+
+    def _holds(self, note: Path, parts: set[str]) -> bool:
+        """Tell whether a shard came to its end and all parts of that moment are still there."""
+        if not is_there(note):
+            return False
+        try:
+            return set(msgspec.json.decode(read_bytes(note, "note of a shard"), type=list[str])) <= parts
+        except (msgspec.MsgspecError, ValueError):
+            return False
 
     def _write(self, mark: Mark) -> None:
         write_bytes(self.folder / _SWEEP, msgspec.json.format(msgspec.json.encode(mark), indent=2))
