@@ -7,6 +7,8 @@ import sys
 import threading
 import time
 
+from pathlib import Path
+
 import pytest
 
 import supernode as sn
@@ -46,7 +48,11 @@ def test_ctrl_c_on_the_command_line_is_130() -> None:
     command = [sys.executable, "-m", "supernode", "bench", "all_to_all", "cloudmatrix384", "--sizes", "16 GiB",
                "--fidelity", "packet", "--stack", "none", "--no-fold", "--no-skip"]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        time.sleep(3.0)
+        deadline = time.monotonic() + 60
+        # the thread of the run has this name (crates/python/src/door.rs)
+        while not any(p.read_text() == "supernode\n" for p in Path(f"/proc/{process.pid}/task").glob("*/comm")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         os.kill(process.pid, signal.SIGINT)
         _, messages = process.communicate(timeout=30)
     assert process.returncode == 130

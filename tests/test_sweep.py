@@ -116,8 +116,8 @@ def test_what_fails_is_kept_and_tried_again_if_asked(tmp_path: Path) -> None:
 SLOW = """
 import sys
 import supernode as sn
-from supernode.sweep import engine
-engine.FLUSH_S, engine.BATCH_S = 0.02, 0.005
+from supernode.sweep import batches, engine
+engine.FLUSH_S, batches.BATCH_S = 0.02, 0.005
 sweep = sn.Sweep(base={"collective": "all_reduce", "system": "nvl72", "algorithm": "ring"},
                  grid={"size": list(range(1 << 20, (1 << 20) + 120 * 1152, 1152)), "seed": [0, 1]})
 sweep.run(sys.argv[1])

@@ -79,7 +79,7 @@ def client(cluster: Cluster) -> Iterator[Any]:
 
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make batches so small that a kill comes in the middle."""
-    monkeypatch.setattr("supernode.sweep.engine.BATCH_POINTS", 5)
+    monkeypatch.setattr("supernode.sweep.batches.BATCH_POINTS", 5)
     monkeypatch.setattr("supernode.sweep.engine.FLUSH_S", 0.05)
 
 
@@ -153,7 +153,7 @@ MPI = """
 import os, signal, sys
 from pathlib import Path
 from mpi4py.futures import MPIPoolExecutor
-from supernode.sweep import engine, task
+from supernode.sweep import batches, engine, task
 sys.path.insert(0, TESTS)
 from test_sweep_engines import SWEEP
 
@@ -164,7 +164,7 @@ def die(jobs):
 
 if __name__ == "__main__":
     if DIE:
-        engine.run_batch, engine.BATCH_POINTS, engine.FLUSH_S = die, 5, 0.05
+        engine.run_batch, batches.BATCH_POINTS, engine.FLUSH_S = die, 5, 0.05
     with MPIPoolExecutor() as executor:
         print(SWEEP.run(OUT, executor=executor))
 """

@@ -127,8 +127,8 @@ def test_an_array_gives_the_frame_of_threads_also_after_it_was_cancelled(
     sn.Sweep.load(file).run(tmp_path / "threads")
     # parts are written at once, so that the array is cancelled in the middle
     wrapped = (
-        f"{sys.executable} -W ignore -c 'from supernode.sweep import engine; from supernode.cli import main; "
-        f"engine.FLUSH_S, engine.BATCH_POINTS = 0.01, 1; main()' sweep run {file} -o {out} -j 1"
+        f"{sys.executable} -W ignore -c 'from supernode.sweep import batches, engine; from supernode.cli import main; "
+        f"engine.FLUSH_S, batches.BATCH_POINTS = 0.01, 1; main()' sweep run {file} -o {out} -j 1"
     )
     submit = ["sbatch", "--array=1-5:2", f"--output={tmp_path}/%A-%a.log", "--export=ALL", "--wrap", wrapped]
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 __all__ = [
     "CancelToken",
+    "Fabrics",
     "Run",
     "__version__",
     "auto_buffer",
@@ -48,12 +49,21 @@ class CancelToken:
     def __new__(cls) -> CancelToken: ...
     def cancel(self) -> None: ...
 
+@final
+class Fabrics:
+    """Fabrics that runs share: of runs on one system that are given the same store, the first one builds it.
+
+    It keeps the ``most`` that were used last."""
+
+    def __new__(cls, most: int) -> Fabrics: ...
+
 def simulate(
     spec_json: str,
     placement: npt.NDArray[np.uint32] | None = None,
     progress: Callable[[int, int, int, str, float], None] | None = None,
     cancel: CancelToken | None = None,
     timeout_s: float | None = None,
+    fabrics: Fabrics | None = None,
 ) -> Run:
     """Runs one simulation. ``progress`` gets simulated nanoseconds, bytes delivered, bytes in all, the phase in
     words and the seconds that the run was predicted to take on the nominal core."""

@@ -18,6 +18,7 @@ except ImportError as error:  # a source tree on the path without the built exte
 
 from supernode._core import (
     CancelToken,
+    Fabrics,
     Run,
     auto_buffer,
     check_schedule,
@@ -31,6 +32,7 @@ from supernode._core import explain as explain_json
 
 __all__ = [
     "CancelToken",
+    "Fabrics",
     "Run",
     "Vocabulary",
     "algorithms",

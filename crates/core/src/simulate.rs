@@ -12,6 +12,7 @@
 
 mod attempt;
 mod cause;
+mod fabrics;
 mod memory;
 mod outcome;
 mod remarks;
@@ -20,6 +21,7 @@ mod stage;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+pub use fabrics::Fabrics;
 pub use outcome::Outcome;
 
 use attempt::Attempt;
@@ -50,7 +52,7 @@ const SETTLING: u64 = 8;
 /// A run that is ready to start.
 #[derive(Debug)]
 pub struct Plan {
-    fabric: Fabric,
+    fabric: Arc<Fabric>,
     asked: RunSpec,
     effective: RunSpec,
     /// Rank i sits on accelerator i.
@@ -91,7 +93,7 @@ pub fn simulate(spec: &RunSpec, control: &Control) -> Result<Outcome> {
 /// specification allows, and those of choosing.
 pub fn check_schedule(spec: &RunSpec, control: &Control) -> Result<String> {
     allow(spec, control);
-    let stage = Stage::new(spec, control)?;
+    let stage = Stage::new(spec, &Fabrics::new(0), control)?;
     let choice = stage.task(spec, control).choose(spec.algorithm, &mut purse(spec))?;
     let task = Task { lanes: choice.lanes, ..stage.task(spec, control) };
     // parts are counted in the order of the machine; the collective's root is a rank
@@ -109,8 +111,8 @@ pub fn check_schedule(spec: &RunSpec, control: &Control) -> Result<String> {
 /// Those of building the fabric, of simulating candidates, and of [`Control::check`].
 pub fn explain(spec: &RunSpec, control: &Control) -> Result<String> {
     allow(spec, control);
-    let candidates: Vec<Candidate> =
-        Stage::new(spec, control)?.task(spec, control).candidates(spec.algorithm, &mut purse(spec))?;
+    let stage = Stage::new(spec, &Fabrics::new(0), control)?;
+    let candidates: Vec<Candidate> = stage.task(spec, control).candidates(spec.algorithm, &mut purse(spec))?;
     json(&candidates)
 }
 
@@ -183,8 +185,16 @@ impl Plan {
     /// [`Error::Fabric`], [`Error::Unroutable`], [`Error::Algorithm`], [`Error::Spec`] for protocols that admit nothing,
     /// [`Error::Memory`], those of candidates if all fail in simulation, and those of [`Control::check`].
     pub fn new(spec: &RunSpec, control: &Control) -> Result<Self> {
+        Self::sharing(&Fabrics::new(0), spec, control)
+    }
+
+    /// As [`Plan::new`], with a fabric that was built before if there is one.
+    ///
+    /// # Errors
+    /// Those of [`Plan::new`].
+    pub fn sharing(fabrics: &Fabrics, spec: &RunSpec, control: &Control) -> Result<Self> {
         allow(spec, control);
-        let stage = Stage::new(spec, control)?;
+        let stage = Stage::new(spec, fabrics, control)?;
         let choice = stage.task(spec, control).choose(spec.algorithm, &mut purse(spec))?;
         let mut effective = spec.clone();
         effective.algorithm = Pick::Only(choice.algorithm);

@@ -118,9 +118,22 @@ impl CancelToken {
     }
 }
 
+/// Fabrics that runs share: of runs on one system that are given the same store, the first one builds it.
+#[pyclass(frozen, module = "supernode._core")]
+pub(crate) struct Fabrics(core::Fabrics);
+
+#[pymethods]
+impl Fabrics {
+    /// A store of at most so many.
+    #[new]
+    fn new(most: usize) -> Self {
+        Self(core::Fabrics::new(most))
+    }
+}
+
 /// Runs one simulation.
 #[pyfunction]
-#[pyo3(signature = (spec_json, placement=None, progress=None, cancel=None, timeout_s=None))]
+#[pyo3(signature = (spec_json, placement=None, progress=None, cancel=None, timeout_s=None, fabrics=None))]
 pub(crate) fn simulate(
     py: Python<'_>,
     spec_json: String,
@@ -128,12 +141,16 @@ pub(crate) fn simulate(
     progress: Option<Py<PyAny>>,
     cancel: Option<Py<CancelToken>>,
     timeout_s: Option<f64>,
+    fabrics: Option<Py<Fabrics>>,
 ) -> PyResult<Run> {
     let placement = owned(placement);
     let watch = Watch { progress: progress.as_ref(), cancel: cancel.as_ref().map(|c| &*c.get().flag), timeout_s };
     let (outcome, wall_s) = door::enter(py, &watch, move |control| {
         let spec = core::parse(&spec_json, placement)?;
-        let plan = Plan::new(&spec, control)?;
+        let plan = match &fabrics {
+            Some(fabrics) => Plan::sharing(&fabrics.get().0, &spec, control)?,
+            None => Plan::new(&spec, control)?,
+        };
         control.total_bytes.store(plan.expected_bytes(), Ordering::Relaxed);
         plan.run(control)
     })?;

@@ -24,8 +24,9 @@ from supernode import core
 from supernode.errors import SpecError, SupernodeError, WorkerError
 from supernode.marks import AssumedValueWarning
 from supernode.quoting import quote
+from supernode.sweep.batches import Batches, Pace, Point
 from supernode.sweep.columns import as_array, base_units, column
-from supernode.sweep.point import Job, Machines, failed_id, make_job, reason
+from supernode.sweep.point import Machines, failed_id, make_job, reason
 from supernode.sweep.store import Store
 from supernode.sweep.task import Answer, as_table, run_batch
 
@@ -38,8 +39,6 @@ __all__ = ["Progress", "Runner", "as_executor", "workers_of"]
 
 #: Seconds between two parts, and rows after which one is written before.
 FLUSH_S, FLUSH_ROWS = 10.0, 20_000
-#: Seconds of work that a batch should have, and points that it has at most.
-BATCH_S, BATCH_POINTS = 1.0, 512
 
 #: A function of points done, failed, and in all.
 Progress = Callable[[int, int, int], None]
@@ -97,14 +96,6 @@ def pool(executor: Executor | None, workers: int) -> Iterator[tuple[Executor, co
         threads.shutdown(wait=True, cancel_futures=True)
 
 
-@dataclass(frozen=True)
-class Point:
-    """A job and the parameters that stand beside its result."""
-
-    job: Job
-    columns: Mapping[str, Any]
-
-
 @dataclass
 class Runner:
     """One process's part of a sweep.
@@ -146,8 +137,7 @@ class Runner:
     done: int = 0
     errors: int = 0
     _mine: set[str] = field(default_factory=set)
-    #: Seconds of a point, as found so far.
-    _pace: float = BATCH_S
+    _pace: Pace = field(default_factory=Pace)
     _done: list[pa.Table] = field(default_factory=list)
     _failed: list[pa.Table] = field(default_factory=list)
     _start: float = field(default_factory=time.monotonic)
@@ -170,7 +160,8 @@ class Runner:
         under_way: dict[Future[Answer], list[Point]] = {}
         try:
             with pool(executor, workers) as (engine, token):
-                more = {} if token is None else {"cancel": token}
+                # threads share fabrics, too: each works on one machine, or goes over to the next
+                more: dict[str, Any] = {} if token is None else {"cancel": token, "fabrics": core.Fabrics(2 * workers)}
                 for batch in self._batches(points):
                     with self._working():
                         future = engine.submit(run_batch, [p.job for p in batch], **more)
@@ -187,8 +178,8 @@ class Runner:
             self._flush()
 
     def _batches(self, points: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[list[Point]]:
-        """Put points together that are about a second of work."""
-        machines, batch = Machines(), []
+        """Make the points that have to be run, in batches."""
+        machines, batches = Machines(), Batches(self._pace)
         told: set[str] = set()
         for number, parameters in points:
             try:
@@ -198,7 +189,7 @@ class Runner:
                         warnings.simplefilter("ignore", AssumedValueWarning)
                     told.add(name)
                     machine = machines.get(parameters)
-                    job = make_job(parameters, machine)
+                    job = make_job(parameters, machine, machines)
             except SupernodeError as error:
                 self._refused(number, parameters, error)
                 self._tick()
@@ -206,12 +197,8 @@ class Runner:
             if self._seen(job.id):
                 continue
             columns = {name: base_units(name, value) for name, value in parameters.items()}
-            batch.append(Point(job, {"point": number} | columns | machines.columns(machine)))
-            if len(batch) >= min(BATCH_POINTS, max(1, int(BATCH_S / self._pace))):
-                yield batch
-                batch = []
-        if batch:
-            yield batch
+            yield from batches.add(Point(job, {"point": number} | columns | machines.columns(machine)))
+        yield from batches.rest()
 
     def _seen(self, id: str) -> bool:
         """Count a point that needs no run."""
@@ -250,19 +237,20 @@ class Runner:
 
         finished, _ = wait(under_way, timeout=FLUSH_S, return_when=FIRST_COMPLETED)
         for future in finished:
-            batch = {point.job.id: point.columns for point in under_way.pop(future)}
+            points = under_way.pop(future)
+            batch = {point.job.id: point.columns for point in points}
             with self._working():
                 done, failed, seconds = future.result()
                 ran, lost = (as_table(data) if data else None for data in (done, failed))
                 found = [id for table in (ran, lost) if table is not None for id in table.column("id").to_pylist()]
                 if set(found) != set(batch) or len(found) != len(batch):
                     raise ValueError("its answer is about other points")
+                self._pace.learn(points, seconds)
             if ran is not None:
                 self.done += ran.num_rows
                 self._done.append(self._beside(ran, [batch[id] for id in ran.column("id").to_pylist()]))
             if lost is not None:
                 self._note_failed(lost, [batch[id] for id in lost.column("id").to_pylist()])
-            self._pace += 0.3 * (max(seconds / len(batch), 1e-4) - self._pace)
             self._rows += len(batch)
         self.show(self.done, self.errors, self.total)
         self._tick()

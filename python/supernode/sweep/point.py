@@ -19,7 +19,7 @@ from supernode.names import unknown
 from supernode.options import RunOptions
 from supernode.plan import make_plan
 from supernode.quoting import quote
-from supernode.spec import encode
+from supernode.spec import RunSpec, encode
 from supernode.sweep.columns import digest, identified
 from supernode.system import System
 
@@ -33,6 +33,8 @@ __all__ = ["SAME", "Job", "Machines", "check_names", "failed_id", "make_job", "r
 _OWN = ("progress", "record", "self_check")
 #: Keywords that are no part of a point, so they cannot tell two points apart.
 SAME = ("threads", "timeout")
+#: Machines whose specification is kept as text.
+_TEXTS = 64
 _RUN = tuple(name for name in RunOptions.__annotations__ if name not in _OWN)
 
 
@@ -44,8 +46,10 @@ class Job:
     ----------
     id
         See the module.
-    spec
-        The specification as JSON.
+    system
+        The machine as JSON; jobs of one machine share the text, so that a batch of them carries it once.
+    run
+        What follows it in the specification as JSON.
     placement
         Accelerator of each rank, or ``None``.
     timeout
@@ -53,9 +57,24 @@ class Job:
     """
 
     id: str
-    spec: str
+    system: str
+    run: str
     placement: npt.NDArray[np.uint32] | None
     timeout: float | None
+
+    @property
+    def spec(self) -> str:
+        """The whole specification."""
+        return _joined(self.system, self.run)
+
+
+def _joined(system: str, run: str) -> str:
+    return f'{{"system":{system},{run}'
+
+
+def _rest(run: RunSpec) -> str:
+    """Return what follows the system in the specification as JSON; it has ``null`` for it."""
+    return encode(run).removeprefix('{"system":null,')
 
 
 class Machines:
@@ -65,6 +84,7 @@ class Machines:
         self._built: dict[tuple[Any, ...], System] = {}
         #: By identity, with the system itself, so that no other one can have that identity.
         self._columns: dict[int, tuple[System, dict[str, str]]] = {}
+        self._texts: dict[str, str] = {}
 
     def get(self, parameters: Mapping[str, Any]) -> System:
         """Return the system of a point, with the parameters replaced that the point has."""
@@ -85,6 +105,14 @@ class Machines:
             found = {"system": replace(machine, overrides={}).label, "system_hash": digest(encode(machine.to_spec()))}
             self._columns[id(machine)] = (machine, found)
         return self._columns[id(machine)][1]
+
+    def shared(self, text: str) -> str:
+        """Return the same object for equal texts of the last machines."""
+        found = self._texts.pop(text, text)
+        self._texts[found] = found
+        if len(self._texts) > _TEXTS:
+            self._texts.pop(next(iter(self._texts)))
+        return found
 
 
 def check_names(values: Mapping[str, list[Any]]) -> None:
@@ -119,7 +147,7 @@ def check_names(values: Mapping[str, list[Any]]) -> None:
         raise SpecError(f"{changed}: only presets have parameters, and {quote(built.label)} was put together")
 
 
-def make_job(parameters: Mapping[str, Any], machine: System) -> Job:
+def make_job(parameters: Mapping[str, Any], machine: System, machines: Machines) -> Job:
     """Check the parameters of a point and put its specification together.
 
     Raises
@@ -133,11 +161,13 @@ def make_job(parameters: Mapping[str, Any], machine: System) -> Job:
     if "threads" not in options:
         # a worker is one thread, so that as many points run at once as there are workers
         spec = msgspec.structs.replace(spec, threads=1)
-    identity = hashlib.sha256(encode(msgspec.structs.replace(spec, threads=0)).encode())
+    system = machines.shared(encode(spec.system))
+    run = msgspec.structs.replace(spec, system=msgspec.Raw(b"null"))
+    identity = hashlib.sha256(_joined(system, _rest(msgspec.structs.replace(run, threads=0))).encode())
     if plan.placement is not None:
         identity.update(plan.placement.tobytes())
     identity.update(core.versions()["supernode"].encode())
-    return Job(identity.hexdigest(), encode(spec), plan.placement, plan.timeout)
+    return Job(identity.hexdigest(), system, _rest(run), plan.placement, plan.timeout)
 
 
 def failed_id(parameters: Mapping[str, Any]) -> str:

@@ -20,12 +20,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "as_table", "run_batch"]
 
-#: Arrow streams of what ran and of what did not, empty where nothing did, and seconds by the worker's clock.
-Answer = tuple[bytes, bytes, float]
+#: Arrow streams of what ran and of what did not, empty where nothing did, and seconds of each job.
+Answer = tuple[bytes, bytes, list[float]]
 
 
-def run_batch(jobs: Sequence[Job], cancel: core.CancelToken | None = None) -> Answer:
+def run_batch(
+    jobs: Sequence[Job], cancel: core.CancelToken | None = None, fabrics: core.Fabrics | None = None
+) -> Answer:
     """Run points one after the other.
+
+    Parameters
+    ----------
+    jobs
+        The points; those of one machine share a fabric.
+    cancel
+        Stops them from another thread of this process.
+    fabrics
+        Fabrics to share with other batches of this process.
 
     Returns
     -------
@@ -34,30 +45,38 @@ def run_batch(jobs: Sequence[Job], cancel: core.CancelToken | None = None) -> An
     failed
         A row per point that did not: ``id``, ``error``, ``message``.
     seconds
-        What it took.
+        What each job took, in their order.
     """
     import pyarrow as pa
 
-    start = time.monotonic()
+    fabrics = core.Fabrics(1) if fabrics is None else fabrics
+    seconds: list[float] = []
     done: list[pa.Table] = []
     failed: list[dict[str, str]] = []
     for job in jobs:
+        start = time.monotonic()
         try:
-            run = core.simulate(job.spec, placement=job.placement, cancel=cancel, timeout_s=job.timeout)
+            done.append(_row(job, cancel, fabrics))
         except SupernodeError as error:
             name, message = reason(error)
             failed.append({"id": job.id, "error": name, "message": message})
-            continue
-        meta = json.loads(run.meta_json)
-        row = run.table("summary").drop_columns(["system"])
-        for column, text in (("chosen_by", meta["chosen_by"]), ("folding_order", meta["folding"]["order"])):
-            row = row.append_column(column, pa.array([text]))
-        done.append(row.add_column(0, "id", pa.array([job.id])))
+        seconds.append(time.monotonic() - start)
     return (
         _as_bytes(pa.concat_tables(done)) if done else b"",
         _as_bytes(pa.Table.from_pylist(failed)) if failed else b"",
-        time.monotonic() - start,
+        seconds,
     )
+
+
+def _row(job: Job, cancel: core.CancelToken | None, fabrics: core.Fabrics) -> pa.Table:
+    import pyarrow as pa
+
+    run = core.simulate(job.spec, placement=job.placement, cancel=cancel, timeout_s=job.timeout, fabrics=fabrics)
+    meta = json.loads(run.meta_json)
+    row = run.table("summary").drop_columns(["system"])
+    for column, text in (("chosen_by", meta["chosen_by"]), ("folding_order", meta["folding"]["order"])):
+        row = row.append_column(column, pa.array([text]))
+    return row.add_column(0, "id", pa.array([job.id]))
 
 
 def as_table(data: bytes) -> pa.Table:

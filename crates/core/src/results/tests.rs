@@ -78,7 +78,7 @@ fn outcome(record: &[&str]) -> Outcome {
         warnings: vec![],
         record: Some(record),
         effective,
-        fabric,
+        fabric: fabric.into(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a run gives, whatever its fidelity.
 
+use std::sync::Arc;
+
 use crate::bound::Bound;
 use crate::fabric::Fabric;
 use crate::record::Record;
@@ -41,7 +43,7 @@ pub struct Outcome {
     /// The specification with every choice made.
     pub effective: RunSpec,
     /// The machine, for names.
-    pub fabric: Fabric,
+    pub fabric: Arc<Fabric>,
     /// Symmetries of the run, and whether only one of each class was simulated.
     pub folding: Folding,
 }

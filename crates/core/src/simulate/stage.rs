@@ -1,5 +1,8 @@
 //! The machine, the ranks and the size, before algorithm and protocol are chosen.
 
+use std::sync::Arc;
+
+use super::Fabrics;
 use crate::collective::Collective;
 use crate::control::{Control, Phase};
 use crate::error::{Error, Result};
@@ -9,16 +12,16 @@ use crate::stack::Task;
 
 /// What is known before anything is chosen.
 pub(super) struct Stage {
-    pub(super) fabric: Fabric,
+    pub(super) fabric: Arc<Fabric>,
     pub(super) collective: Collective,
     pub(super) placement: Vec<u32>,
     pub(super) bytes: u64,
 }
 
 impl Stage {
-    pub(super) fn new(spec: &RunSpec, control: &Control) -> Result<Self> {
+    pub(super) fn new(spec: &RunSpec, fabrics: &Fabrics, control: &Control) -> Result<Self> {
         control.begin(Phase::Building)?;
-        let fabric = Fabric::new(&spec.system, control)?;
+        let fabric = fabrics.get(&spec.system, control)?;
         let collective = spec.collective;
         let ranks = spec.ranks.unwrap_or(spec.system.accelerators);
         let placement: Vec<u32> = spec.placement.clone().unwrap_or_else(|| (0..ranks).collect());
