@@ -69,7 +69,7 @@ fn a_million_million_messages_are_refused_by_arithmetic() {
     // the same folded run of a million ranks, with as many messages of the one that is simulated
     let ranks = 1 << 20;
     let tree = network("tree", ranks, clos(&[128, 128, 64], &[1, 128, 128]), vec![1]);
-    o.fabric = Fabric::new(&system(ranks, vec![tree]), &Control::default()).unwrap();
+    o.fabric = Fabric::new(&system(ranks, vec![tree]), &Control::default()).unwrap().into();
     let params = Params {
         order: order(&o.fabric, &(0..ranks).collect::<Vec<_>>()),
         ..Params::new(Collective::AllToAll, Algorithm::Direct, ranks, 64 << 20)
