@@ -24,7 +24,7 @@ RUNS: list[tuple[sn.System | str, str, dict[str, Any]]] = [
     ("atlas950", "all_reduce", {"size": "1 MiB", "algorithm": "hierarchical"}),
     ("cloudmatrix384", "reduce_scatter", {"size": "6 MiB", "algorithm": "ring", "lanes": 2}),
     (MESH, "all_gather", {"size": "1 MiB", "algorithm": "direct"}),
-    ("hpn7", "send_recv", {"size": "8 MiB", "algorithm": "direct"}),
+    ("hpn7", "send_recv", {"size": "1 MiB", "algorithm": "direct"}),
     ("hgx-h100", "barrier", {}),
 ]
 
