@@ -20,5 +20,6 @@ pub mod routing;
 pub mod simulate;
 pub mod spec;
 pub mod stack;
+pub mod survey;
 pub mod symmetry;
 pub mod units;

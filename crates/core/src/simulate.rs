@@ -28,8 +28,6 @@ use attempt::Attempt;
 use stage::Stage;
 
 use crate::analytic::Prediction;
-use crate::bound::describe::{Description, describe};
-use crate::bound::edges;
 use crate::bound::{Demand, lower_bound};
 use crate::collective::{Algorithm, Collective, Params, Schedule, check_within};
 use crate::control::{Control, Phase};
@@ -41,6 +39,8 @@ use crate::measured;
 use crate::record::Record;
 use crate::spec::{Fidelity, Pick, ProtocolSpec, RunSpec, Selection, SystemSpec, Table, validate, validate_system};
 use crate::stack::{Basis, Candidate, Purse, Task};
+use crate::survey::describe::{Description, describe};
+use crate::survey::edges;
 use crate::symmetry::Folding;
 use crate::units::MAX_TIME_FS;
 

@@ -8,12 +8,12 @@ use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3_arrow::PyTable;
-use supernode_core::bound::edges::Edge;
 use supernode_core::control::Control;
 use supernode_core::error::{Error, Result};
 use supernode_core::record::Skipping;
 use supernode_core::results;
 use supernode_core::simulate::{self as core, Outcome, Plan};
+use supernode_core::survey::edges::Edge;
 
 use crate::door::{self, Watch};
 

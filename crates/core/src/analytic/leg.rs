@@ -13,7 +13,6 @@
 
 use std::cmp::Reverse;
 
-use crate::bound::path;
 use crate::collective::{Message, Target};
 use crate::fabric::credit::slowdown;
 use crate::fabric::direct::Dimension;
@@ -22,6 +21,7 @@ use crate::fabric::{Fabric, Network, Shape};
 use crate::routing::aggregation::Aggregation;
 use crate::routing::dimension_order;
 use crate::spec::{ProtocolSpec, RoutingSpec};
+use crate::survey::path;
 use crate::units::BitRate;
 
 /// Pairs of accelerators that the mean latency of detours is taken of.

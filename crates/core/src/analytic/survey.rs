@@ -15,7 +15,6 @@
 use std::collections::BTreeMap;
 
 use super::leg::{Costs, Leg};
-use crate::bound::path;
 use crate::collective::{Schedule, Target};
 use crate::control::Control;
 use crate::error::Result;
@@ -24,6 +23,7 @@ use crate::fabric::credit::slowdown;
 use crate::fabric::direct::Dimension;
 use crate::flow;
 use crate::routing::dimension_order;
+use crate::survey::path;
 
 /// Messages looked at, about.
 const BUDGET: u64 = 6000;

@@ -19,12 +19,7 @@
 //!
 //! **Cost.** O(ranks x tiers), or x parts of a graph, which are looked for once a fabric. **Limits.** Loads are those of whole cuts; hot links inside them are not seen.
 
-pub mod describe;
-pub mod edges;
-pub mod halves;
 pub mod needs;
-pub mod partition;
-pub mod path;
 mod permitted;
 
 use crate::collective::Collective;
@@ -35,6 +30,7 @@ use crate::fabric::graph::Graph;
 use crate::fabric::{Fabric, Network, Shape};
 use crate::routing::dimension_order;
 use crate::spec::{ProtocolSpec, RoutingSpec};
+use crate::survey::{describe, partition, path};
 use crate::units::Fs;
 use permitted::Both;
 

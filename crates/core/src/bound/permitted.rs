@@ -10,10 +10,10 @@
 //! for each dimension or tier; on graphs at most [`PAIRS`] pairs are looked at. **Limits.** Of links in the middle only their
 //! number is known, not which pairs share one. A twisted torus counts all its links.
 
-use super::path;
 use crate::fabric::direct::{Dim, Dimension, Direct};
 use crate::fabric::{Network, Shape};
 use crate::spec::RoutingSpec;
+use crate::survey::path;
 
 /// Pairs of ranks on a graph whose first links are looked up; with more, all links of a rank count.
 const PAIRS: usize = 1 << 16;

@@ -7,10 +7,10 @@
 //! message. **Limits.** Bytes are dealt, not packets: a link can carry a part of a packet.
 
 use super::resources::{Layout, Resources, tree};
-use crate::bound::path;
 use crate::engine::Job;
 use crate::fabric::Vertex;
 use crate::fabric::clos::Node;
+use crate::survey::path;
 
 /// See the module.
 pub(super) struct Deal {

@@ -14,12 +14,12 @@
 
 use super::resources::{Layout, Resources, groups, tree, up_links};
 use super::spreading;
-use crate::bound::path;
 use crate::engine::Job;
 use crate::fabric::clos::Node;
 use crate::fabric::{Network, Shape};
 use crate::routing::dimension_order;
 use crate::routing::policy::{Kind, Path, Spread};
+use crate::survey::path;
 use crate::units::{BitRate, Fs};
 
 /// No resource, or no node.

@@ -12,11 +12,11 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use crate::bound::path;
 use crate::collective::{Algorithm, Collective};
 use crate::fabric::direct::Dimension;
 use crate::fabric::{Fabric, Network, Shape};
 use crate::spec::{Fidelity, RoutingSpec};
+use crate::survey::path;
 
 /// Errors of flows up to this are not worth a warning.
 pub const FLOW: f64 = 0.05;

@@ -7,11 +7,11 @@
 
 use super::columns::{Column, Kind};
 use super::{SwitchRow, direction, tables};
-use crate::bound::describe::count;
 use crate::error::{Error, Result};
 use crate::fabric::{Fabric, Shape};
 use crate::record::{FlowRecord, LinkRecord, RankRecord, Record};
 use crate::simulate::Outcome;
+use crate::survey::describe::count;
 
 /// Refuses a table that needs more than is allowed; `expand` only if the run was folded.
 ///

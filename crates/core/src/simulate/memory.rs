@@ -8,13 +8,13 @@
 //! far queues fill is not known before a run: where they stay short, the estimate is up to two or three times too high.
 
 use super::Plan;
-use crate::bound::describe::{Counts, count};
 use crate::control::Control;
 use crate::engine::open_messages;
 use crate::error::{Error, Result};
 use crate::fabric::Network;
 use crate::spec::{Fidelity, Table};
 use crate::stack::fluid_bytes;
+use crate::survey::describe::{Counts, count};
 use crate::symmetry::Folding;
 
 /// Bytes that any run takes: threads, their arenas, and what is rounded up.

@@ -12,10 +12,10 @@
 //! per cent. Runs that wait for propagation cost more per packet-hop than full links do.
 
 use crate::analytic::Prediction;
-use crate::bound::describe;
 use crate::collective::Schedule;
 use crate::fabric::{Fabric, Network, Shape};
 use crate::flow::{self, Width};
+use crate::survey::describe;
 use crate::symmetry::Folding;
 
 /// Nanoseconds per packet-hop: trees of switches; direct topologies; graphs; graphs whose switches look at their queues.

@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["record", "spec"],
     &["collective", "fabric"],
     &["routing"],
-    &["symmetry"],
+    &["survey", "symmetry"],
     &["engine", "bound"],
     &["analytic", "flow"],
     &["measured"],

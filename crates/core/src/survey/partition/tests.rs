@@ -172,8 +172,8 @@ fn slow_links_are_cut_rather_than_many() {
 
 #[test]
 fn a_tree_written_out_is_the_tree() {
-    use crate::bound::{edges, halves};
     use crate::fabric::Fabric;
+    use crate::survey::{edges, halves};
     let machine = |span: u32, topology: &str, links: &str, switches: usize| {
         let switches = vec![r#"{"latency_fs": 1}"#; switches].join(",");
         let text = format!(
