@@ -1,6 +1,8 @@
 """The command line: exit codes, streams, files."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,12 +10,21 @@ from pathlib import Path
 import pytest
 
 import supernode as sn
+from supernode.cli import main
 from supernode.cli.options import check_complete
 
 
 def supernode(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "supernode", *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, timeout=120)
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Run a command in this process."""
+    with pytest.raises(SystemExit) as end:
+        main(list(arguments))
+    done = capsys.readouterr()
+    return int(end.value.code or 0), done.out, done.err
 
 
 def test_every_keyword_of_simulate_is_an_option() -> None:
@@ -227,6 +238,144 @@ def test_a_closed_pipe_is_silent() -> None:
     command = f"{sys.executable} -m supernode show cloudmatrix384 | head -n 1"
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False, timeout=60)
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["bench", "all_reduce", "hgx-h100", "-b", "x"], "-b: 'x' is not a number"),
+        (["bench", "all_reduce", "hgx-h100", "--minbytes=x"], "--minbytes: 'x' is not a number"),
+        (["bench", "all_reduce", "hgx-h100", "-ex"], "-e: 'x' is not a number"),
+        (["bench", "all_reduce", "hgx-h100", "-f", "1"], "-f: 1 is not valid"),
+        (["bench", "all_reduce", "hgx-h100", "-i", "x"], "-i: 'x' is not a number"),
+        (["bench", "all_reduce", "hgx-h100", "-e", "4"], "-e: the last size '4' is below the first"),
+        (["bench", "all_reduce", "hgx-h100", "--sizes", "8:4"], "--sizes: the last size '4' is below the first"),
+        (["bench", "all_reduce", "hgx-h100", "--algorithm", "rong"], "--algorithm: unknown algorithm 'rong'"),
+        (["bench", "all_reduce", "hgx-h100", "--algo", "rong"], "--algo: unknown algorithm 'rong'"),
+        (["bench", "all_reduce", "hgx-h100", "--record", "x"], "--record: unknown table 'x'"),
+        (["explain", "all_reduce", "hgx-h100", "-s", "big"], "-s: 'big' is not a number"),
+        (["explain", "all_reduce", "hgx-h100", "--size", "big"], "--size: 'big' is not a number"),
+        (["explain", "all_reduce", "hgx-h100", "-s", "8", "-d", "x"], "-d: unknown dtype 'x'"),
+        (
+            ["explain", "all_reduce", "hgx-h100", "-s", "8", "--flow-control", "x"],
+            "--flow-control: unknown flow control",
+        ),
+        (["show", "hgx-h100", "--set", "link_latency=3 parsec"], "--set link_latency: scale_up latency: unknown unit"),
+        (["bench", "all_reduce", "hgx-h100", "--set", "link_latency=x"], "--set link_latency: "),
+        (["sweep", "run", "sweep.toml", "-o", "out", "-j", "0"], "-j: 0 is not valid"),
+        (["sweep", "run", "sweep.toml", "-o", "out", "--workers", "0"], "--workers: 0 is not valid"),
+        (["sweep", "run", "sweep.toml", "-o", "out", "--shard", "5/3"], "--shard: 5 is not valid"),
+    ],
+)
+def test_a_wrong_value_names_the_option_as_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("sweep.toml").write_text("[base]\ncollective = 'all_reduce'\nsize = 8\nsystem = 'hgx-h100'\n")
+    code, out, err = call(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert f"error: {says}" in err
+    assert not Path("out").exists() or arguments[0] == "sweep"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("size = 'big'", "size: 'big' is not a number"),
+        ("size = 8\nalgorithm = 'rong'", "unknown algorithm 'rong'"),
+        ("size = 8\nthreads = 'x'", "threads: 'x' is not valid"),
+        ("size = 8\nflow_control = 'x'", "unknown flow control 'x'"),
+        ("size = 8\nsystem.link_latency = '3 parsec'", "link_latency: scale_up latency: unknown unit 'parsec'"),
+        ("size = 8\nplacement = [0, 0]", "placement: 0 is not valid"),
+        ("size = 1048576\nfidelity = 'packet'\ntime_limit = '1 ns'", "limit"),
+    ],
+)
+def test_an_error_of_a_file_names_its_key_and_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("job.toml").write_text(f"collective = 'all_reduce'\nsystem.preset = 'hgx-h100'\n{line}\n")
+    code, out, err = call(capsys, "run", "job.toml")
+    assert (code, out) == (1 if "limit" in line else 2, "")
+    assert err.startswith("error: job job.toml: ")
+    assert says in err
+    assert "--" not in err, "an option was named that nobody typed"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[base]\nsize = 'big'", "size: 'big' is not a number"),
+        ("[grid]\nsize = [8, 'big']", "size: 'big' is not a number"),
+        ("sample = 'x'\n[base]\nsize = 8", "sample: 'x' is not valid"),
+        ("partition = 'x'\n[base]\nsize = 8", "unknown parameter of partition 'x'"),
+    ],
+)
+def test_an_error_of_a_sweep_file_names_its_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    more = "[zip]\nsystem = ['hgx-h100']\ncollective = ['all_reduce']\n"
+    Path("sweep.toml").write_text(f"{text}\n{more}")
+    for command in ("run", "retry"):
+        code, out, err = call(capsys, "sweep", command, "sweep.toml", "-o", "out")
+        assert (code, out) == (2, "")
+        assert err.startswith("error: sweep sweep.toml: ")
+        assert says in err
+        assert "--" not in err
+
+
+def test_warnings_of_a_job_name_its_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("job.toml").write_text(
+        "system = 'hgx-h100'\ncollective = 'barrier'\nfidelity = 'analytic'\nthreads = 2\nself_check = true\n"
+    )
+    code, _, err = call(capsys, "run", "job.toml")
+    assert code == 0
+    assert "warning: threads has no effect" in err
+    assert "warning: self_check=True has no effect" in err
+    assert call(capsys, "run", "job.toml", "-o", "res", "--format", "csv")[2].startswith("error: format 'csv'")
+
+
+def test_a_reader_that_goes_away_ends_a_command_quietly() -> None:
+    for command in ("bench all_reduce hgx-h100 -e 64K", "show nvl72 --json", "systems", "bench --help"):
+        script = f"set -o pipefail; {sys.executable} -W ignore -m supernode {command} | head -n 1 >/dev/null"
+        done = subprocess.run(["/bin/bash", "-c", script], capture_output=True, text=True, check=False, timeout=60)
+        assert (done.returncode, done.stderr) == (0, ""), command
+
+
+def test_text_beyond_the_locale_is_escaped() -> None:
+    command = [sys.executable, "-W", "ignore", "-m", "supernode"]
+    env = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    for words in (["explain", "all_reduce", "hgx-h100", "--size", "1 \u03bcs"], ["show", "\u03bc"]):
+        done = subprocess.run([*command, *words], capture_output=True, check=False, timeout=60, env=env)
+        assert done.returncode == 2
+        assert b"\\u03bc" in done.stderr
+        assert b"Traceback" not in done.stderr
+
+
+def test_an_output_stream_that_is_closed_or_full() -> None:
+    run = f"{sys.executable} -W ignore -m supernode"
+    for redirect, code in ((">&-", 0), (">/dev/full", 1)):
+        command = f"{run} bench all_reduce hgx-h100 -e 16 {redirect}"
+        done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == code
+        assert "Traceback" not in done.stderr
+        assert ("No space left" in done.stderr) == (code == 1)
+
+
+def test_ctrl_c_is_exit_code_130() -> None:
+    slow = ["bench", "all_to_all", "nvl72", "--sizes", "4G", "--fidelity", "packet", "--no-fold", "--no-skip"]
+    command = [sys.executable, "-m", "supernode", *slow]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr
+    process.stderr.readline()  # the warning of assumed values: the run has begun
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.strip().splitlines()[-1] == "interrupted"
 
 
 def test_self_check_is_a_flag() -> None:

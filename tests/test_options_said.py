@@ -69,23 +69,23 @@ BENCH_ROWS: list[tuple[str, list[str], list[str], str]] = [
     ("flow_control", CROWD, ["--flow-control", "unlimited"], ""),
     ("record", BENCH, ["--record", "links"], ""),
     ("fold", BENCH, ["--no-fold"], ""),
-    ("threads", [*PLAIN, "--sizes", "64K"], ["--threads", "2"], "threads has no effect"),
+    ("threads", [*PLAIN, "--sizes", "64K"], ["--threads", "2"], "--threads has no effect"),
     ("seed", [*BENCH, "--routing", "ecmp"], ["--seed", "7"], ""),
-    ("seed", BENCH, ["--seed", "7"], "seed has no effect"),
+    ("seed", BENCH, ["--seed", "7"], "--seed has no effect"),
     ("ranks", BENCH, ["--ranks", "4"], ""),
     ("placement", TWO, ["--placement", "0,8,1,9"], ""),
-    ("placement", BENCH, ["--placement", "0,1,2,3,4,5,6,7"], "placement has no effect"),
+    ("placement", BENCH, ["--placement", "0,1,2,3,4,5,6,7"], "--placement has no effect"),
     ("root", ROOTED, ["--root", "3"], ""),
-    ("root", BENCH, ["--root", "3"], "root has no effect"),
+    ("root", BENCH, ["--root", "3"], "--root has no effect"),
     ("lanes", BENCH, ["--lanes", "2"], ""),
     ("chunks", BENCH, ["--chunks", "4"], ""),
     ("levels", GROUPS, ["--levels", "4,4"], ""),
-    ("levels", BENCH, ["--levels", "2,4"], "levels has no effect"),
+    ("levels", BENCH, ["--levels", "2,4"], "--levels has no effect"),
     ("dtype", BENCH, ["-d", "fp8"], ""),
     ("budget", DECIDE, ["--budget", "1 us"], ""),
-    ("budget", [*BENCH, "--protocol", "simple"], ["--budget", "1 s"], "budget has no effect"),
+    ("budget", [*BENCH, "--protocol", "simple"], ["--budget", "1 s"], "--budget has no effect"),
     ("time_limit", BENCH, ["--time-limit", "1 ns"], "limit"),
-    ("time_limit", PLAIN, ["--time-limit", "1 ns"], "time_limit has no effect"),
+    ("time_limit", PLAIN, ["--time-limit", "1 ns"], "--time-limit has no effect"),
     ("memory_limit", BENCH, ["--memory-limit", "1 KiB"], "1024"),
     ("skip", LONG, ["--no-skip"], ""),
     ("skip", PLAIN, ["--no-skip"], "--no-skip has no effect"),
@@ -153,6 +153,10 @@ OTHER_ROWS: list[tuple[str, str, list[str], list[str], str]] = [
     ("run", "output", ["run", "job.toml"], ["-o", "res"], ""),
     ("run", "format", ["run", "job.toml", "-o", "res"], ["--format", "arrow"], ""),
     ("run", "format", ["run", "job.toml"], ["--format", "arrow"], "--format arrow has no effect"),
+    ("show", "json", ["show", "nvl72"], ["--json"], ""),
+    ("run", "json", ["run", "job.toml"], ["--json"], ""),
+    ("explain", "json", ["explain", "barrier", "hgx-h100", "--fidelity", "analytic"], ["--json"], ""),
+    ("check", "json", ["check", "barrier", "hgx-h100"], ["--json"], ""),
 ]
 
 
@@ -199,7 +203,8 @@ CONVERT_ROWS: list[tuple[str, str, list[str], list[str], str]] = [
     ("switch_latency", NS3, [], ["--switch-latency", "9 ns"], ""),
     ("accelerators", GRAPH, ["--link-latency", "1 ns", "--accelerators", "a,b"], ["--forwarding"], ""),
     ("hints", NS3, [], ["--hints", "hints.json"], "warning: --hints has no effect"),
-    ("forwarding", NS3, [], ["--no-forwarding"], "warning: --forwarding has no effect"),
+    ("forwarding", NS3, [], ["--no-forwarding"], "warning: --no-forwarding has no effect"),
+    ("json", NS3, [], ["--json"], ""),
 ]
 
 
@@ -215,9 +220,9 @@ def test_convert(
     Path("hints.json").write_text("{}")
     seen = []
     for arguments in (base, [*base, *more]):
-        code, _, err = call(capsys, "convert", file, "out.toml", *arguments)
+        code, out, err = call(capsys, "convert", file, "out.toml", *arguments)
         assert "warning: --link-latency has no effect" not in err or "1 ns" not in base
-        seen.append(Path("out.toml").read_text() if code == 0 else err)
+        seen.append(out + Path("out.toml").read_text() if code == 0 else err)
     if says:
         assert says in err
     else:

@@ -185,6 +185,10 @@ class Bench:
         write_bytes(target, self._nccl_tests())
         return target
 
+    def nccl_tests_json(self) -> str:
+        """Return what :meth:`to_nccl_tests` writes."""
+        return self._nccl_tests().decode()
+
     def compare(self, path: str | Path, place: str = "out_of_place") -> pa.Table:
         """Join the rows with a measured ``-J`` file of nccl-tests, by size.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -100,6 +100,22 @@ class PresetInfo:
     def counts(self) -> dict[str, Any]:
         """Return the core's description: switches and links by level, bisection, injection, diameter."""
         return dict(self.inventory.counts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all of it as plain data; values are as the file has them, with their units."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "description": self.description,
+            "accelerators": self.system.accelerators,
+            "stack": self.system.stack,
+            "overrides": dict(self.system.overrides),
+            "inventory": self.inventory.as_dict(),
+            "parameters": [asdict(row) for row in self.parameters],
+            "stack_values": [asdict(row) for row in self.stack_values],
+            "conflicts": [{"topic": c.topic, "used": c.used, "other": c.other} for c in self.conflicts],
+            "not_modelled": list(self.not_modelled),
+        }
 
     def __str__(self) -> str:
         from supernode.report import info_text

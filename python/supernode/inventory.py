@@ -7,7 +7,7 @@ by port for checks and for other programs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -163,6 +163,32 @@ class Inventory:
         for medium, links in ((m, n) for level in self.levels for m, n in level.media.items()):
             found[medium] = found.get(medium, 0) + links
         return found
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all of it as plain data; units are in the names."""
+        levels = [
+            {
+                **{key: value for key, value in asdict(level).items() if key not in ("per_cable", "optical_one_in")},
+                "total_gbytes_s": level.total_gbytes_s,
+                "cables": level.cables,
+                "optical_ends": level.optical_ends,
+            }
+            for level in self.levels
+        ]
+        return {
+            "accelerators": self.accelerators,
+            "switches": self.switches,
+            "links": self.links,
+            "links_by_medium": self.by_medium(),
+            "optical_ends": self.optical_ends,
+            "power_w": self.power_watts,
+            "injection_gbytes_s": self.injection_gbytes_s,
+            "bisection_gbytes_s": self.bisection_gbytes_s,
+            "bisection_exact": self.bisection_exact,
+            "diameter_hops": self.diameter_hops,
+            "diameter_ns": self.diameter_ns,
+            "levels": levels,
+        }
 
     def __str__(self) -> str:
         from supernode.report import inventory_text

@@ -51,7 +51,7 @@ def sizes(first: Quantity, last: Quantity, *, x: int | None = None, step: Quanti
         return list(range(low, high + 1, distance))
     factor = 2 if x is None else as_integer(x)
     if factor is None or factor < 2:
-        raise SpecError(f"sizes: the factor must be a whole number of at least 2, not {quote(x)}")
+        raise SpecError(f"size factor: {quote(x)} is not valid; it must be a whole number of at least 2")
     points = []
     while low <= high:
         points.append(low)

@@ -19,6 +19,7 @@ from supernode.marks import assumed_text
 from supernode.names import plain_text
 from supernode.nics import Nics
 from supernode.options import parse_flag
+from supernode.overrides import naming_override
 from supernode.preset import Core, ScaleOut
 from supernode.presetload import load_preset, split_name
 from supernode.quoting import quote
@@ -104,7 +105,7 @@ class System:
         base, asked = split_name(name)
         file = load_preset(base)
         # parameters and networks of a file of users are errors of that file
-        with naming(Path(base).name if base.endswith(".toml") else ""):
+        with naming(Path(base).name if base.endswith(".toml") else ""), naming_override(overrides):
             return checked(of_file(cls, file, name, asked, overrides))
 
     @classmethod

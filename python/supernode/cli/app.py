@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
-from functools import wraps
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from supernode.cli import compare_command, file_commands, inspect_commands, run_commands, sweep_commands
-from supernode.cli.once import OnceCommand
-from supernode.cli.words import in_cli_words
+from supernode.cli import compare_command, file_commands, inspect_commands, plot_command, run_commands, sweep_commands
+from supernode.cli.command import Command
 from supernode.core import versions
-from supernode.errors import SupernodeError
 from supernode.terminal import use_plain_warnings
 
 __all__ = ["app", "main"]
@@ -25,27 +23,22 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    epilog="""
+"supernode COMMAND --help" describes a command, with examples.
+
+\b
+Exit codes:
+  0    success
+  1    a simulation or a check failed, or a file could not be written
+  2    wrong usage: an option, a name, a value or a file is not valid
+  130  interrupted
+""",
 )
-
-
-def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
-    """Let Ctrl-C end a command with exit code 130 and one word."""
-
-    @wraps(command)
-    def wrapped(**arguments: Any) -> None:
-        try:
-            command(**arguments)
-        except KeyboardInterrupt:
-            sys.stderr.write("interrupted\n")
-            raise typer.Exit(130) from None
-
-    return wrapped
-
 
 _COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("systems", inspect_commands.systems),
     ("show", inspect_commands.show),
-    ("plot", inspect_commands.plot),
+    ("plot", plot_command.plot),
     ("bench", run_commands.bench),
     ("run", run_commands.run),
     ("explain", inspect_commands.explain),
@@ -57,7 +50,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("doctor", inspect_commands.doctor),
 )
 for _name, _function in _COMMANDS:
-    app.command(_name, cls=OnceCommand)(_interruptible(_function))
+    app.command(_name, cls=Command)(_function)
 
 _sweep = typer.Typer(help="Run many points and keep them as one frame.", no_args_is_help=True, rich_markup_mode=None)
 for _name, _function in (
@@ -67,7 +60,7 @@ for _name, _function in (
     ("merge", sweep_commands.merge),
     ("pareto", sweep_commands.pareto),
 ):
-    _sweep.command(_name, cls=OnceCommand)(_interruptible(_function))
+    _sweep.command(_name, cls=Command)(_function)
 app.add_typer(_sweep, name="sweep")
 
 
@@ -86,14 +79,19 @@ def _top(
     del version  # its callback has done the work
 
 
+def _write_anything() -> None:
+    """Let text with letters that the locale has not, as in "µ", be written nevertheless: escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main(args: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     use_plain_warnings()
+    _write_anything()
     try:
-        app(args)
-    except SupernodeError as error:
-        sys.stderr.write(f"error: {in_cli_words(str(error))}\n")
-        sys.exit(error.exit_code)
+        app(args, prog_name="supernode")
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(130)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from json import dumps
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
-from supernode.cli.options import build_system
+from supernode.cli.inspect_commands import complete_systems
+from supernode.cli.options import build_system, completing
+from supernode.cli.output import Json, print_json
+from supernode.collectives import BY_NAME
 from supernode.curve import bench
 from supernode.errors import SpecError
 from supernode.filetext import is_there
@@ -23,24 +25,48 @@ _SAVED = "a folder of a result or a bench, or a -J file of nccl-tests"
 
 
 def compare(
-    a: Annotated[str, typer.Argument(metavar="A", help=f"A system, {_SAVED}.", show_default=False)],
-    b: Annotated[str, typer.Argument(metavar="B", help="The same.", show_default=False)],
+    a: Annotated[
+        str,
+        typer.Argument(metavar="A", help=f"A system, {_SAVED}.", show_default=False, autocompletion=complete_systems),
+    ],
+    b: Annotated[
+        str, typer.Argument(metavar="B", help="The same.", show_default=False, autocompletion=complete_systems)
+    ],
     collective: Annotated[
         Optional[str],  # noqa: UP045 - typer's spelling
-        typer.Option("--collective", help="What systems run [default: all_reduce].", show_default=False),
+        typer.Option(
+            "--collective",
+            metavar="COLLECTIVE",
+            help="What systems run [default: all_reduce].",
+            show_default=False,
+            autocompletion=completing(lambda: list(BY_NAME)),
+        ),
     ] = None,
     sizes: Annotated[
         Optional[str],  # noqa: UP045 - typer's spelling
         typer.Option(
-            "--sizes", help=f"Of systems [default: those of the other side, or {_SIZES}].", show_default=False
+            "--sizes",
+            metavar="SIZES",
+            help=f"Of systems [default: those of the other side, or {_SIZES}].",
+            show_default=False,
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print a list of objects instead of a table.")] = False,
+    json: Json = False,
 ) -> None:
-    """Put two results, or two systems, side by side, point by point.
+    """Put two systems, results or measurements side by side.
 
-    A system is simulated, at the sizes of the other side if that is a file or folder. Examples: supernode compare nvl72
-    hgx-h100:9; supernode compare hgx-h100 measured.json; supernode compare before/ after/
+    A and B are systems, folders that run -o or bench -o wrote, or -J files of nccl-tests. A system is simulated, at the
+    sizes of the other side if that is a file or folder. Prints a line per point and the median of the ratios.
+
+    Examples
+    --------
+    supernode compare hgx-a100 hgx-h100 --sizes '1MiB:256MiB:x16'
+    supernode compare hgx-h100 sim.json
+    supernode compare bench/ bench/ --json
+
+    Exit codes
+    ----------
+    a simulation failed
     """
     saved = {name: load_side(name) for name in (a, b) if _is_saved(name)}
     if len(saved) == len({a, b}) and (collective is not None or sizes is not None):
@@ -51,7 +77,10 @@ def compare(
         found[i] = found[i] or _simulated(name, found[1 - i], collective, sizes)
     left, right = (side for side in found if side is not None)
     table = points(left, right)
-    typer.echo(dumps(table.to_pylist(), indent=2) if json else points_text(table, left.name, right.name))
+    if json:
+        print_json(table.to_pylist())
+    else:
+        typer.echo(points_text(table, left.name, right.name))
 
 
 def _is_saved(name: str) -> bool:

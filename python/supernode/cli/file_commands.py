@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from supernode.cli.headings import FORMATS, SUPPLIED
+from supernode.cli.options import completing
+from supernode.cli.output import Json, print_json
 from supernode.cli.words import in_cli_words
 from supernode.errors import SpecError
 from supernode.page import write_report
@@ -25,15 +27,33 @@ if TYPE_CHECKING:
 __all__ = ["convert", "report", "schema"]
 
 
-def _option(name: str, metavar: str, help: str) -> Any:
-    return typer.Option(name, metavar=metavar, help=help, show_default=False)
+def _option(name: str, metavar: str, help: str, panel: str = SUPPLIED, **more: Any) -> Any:
+    return typer.Option(name, metavar=metavar, help=help, show_default=False, rich_help_panel=panel, **more)
+
+
+def _readable() -> list[str]:
+    from supernode.io import registry
+
+    return [name for name, each in registry.FORMATS.items() if each.read is not None or name == "toml"]
+
+
+def _writable() -> list[str]:
+    from supernode.io import registry
+
+    return [name for name, each in registry.FORMATS.items() if each.write is not None]
 
 
 def convert(
     source: Annotated[Path, typer.Argument(metavar="IN", help="File of any known format.", show_default=False)],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="File to write.", show_default=False)],
-    from_format: Annotated[Optional[str], _option("--from", "FORMAT", "Format of IN.")] = None,  # noqa: UP045
-    to_format: Annotated[Optional[str], _option("--to", "FORMAT", "Format of OUT.")] = None,  # noqa: UP045
+    from_format: Annotated[
+        Optional[str],  # noqa: UP045
+        _option("--from", "FORMAT", "Format of IN.", FORMATS, autocompletion=completing(_readable)),
+    ] = None,
+    to_format: Annotated[
+        Optional[str],  # noqa: UP045
+        _option("--to", "FORMAT", "Format of OUT.", FORMATS, autocompletion=completing(_writable)),
+    ] = None,
     name: Annotated[Optional[str], _option("--name", "NAME", "Name of the system.")] = None,  # noqa: UP045
     link_rate: Annotated[
         Optional[list[str]],  # noqa: UP045
@@ -54,10 +74,25 @@ def convert(
     hints: Annotated[Optional[Path], _option("--hints", "FILE", "ASTRA-sim's system.json.")] = None,  # noqa: UP045
     forwarding: Annotated[
         Optional[bool],  # noqa: UP045
-        typer.Option("--forwarding/--no-forwarding", help="Whether accelerators pass on packets of others."),
+        typer.Option(
+            "--forwarding/--no-forwarding",
+            help="Whether accelerators forward packets of others.",
+            rich_help_panel=SUPPLIED,
+        ),
     ] = None,
+    json: Json = False,
 ) -> None:
-    """Convert a system from one format into another; what is left out goes to stderr."""
+    """Convert a system from one format into another.
+
+    The format of IN follows from its content, that of OUT from its extension. What OUT cannot hold is a warning.
+    Options supply what IN does not say.
+
+    Examples
+    --------
+    supernode convert topo.xml node.toml --link-rate '25 GB/s' --link-latency 1us
+    supernode convert node.toml node.graphml
+    supernode convert node.toml node.dot --json
+    """
     options: ImportOptions = {
         "name": name,
         "link_rate": _by_name(link_rate, "--link-rate"),
@@ -69,13 +104,24 @@ def convert(
     }
     system = System.from_file(source, from_format, **options)
     left_out = system.save(target, to_format)
-    print_warnings(in_cli_words(text) for text in (*system.notes(), *left_out))
+    notes = [in_cli_words(text) for text in system.notes()]
+    if json:
+        found = {"file": str(target), "system": system.label, "accelerators": system.accelerators}
+        print_json({**found, "notes": notes, "left_out": list(left_out)})
+    print_warnings((*notes, *left_out))
     sys.stderr.write(f"wrote {target}\n")
 
 
 def schema() -> None:
-    """Print the JSON Schema of system files."""
-    typer.echo(json.dumps(system_schema(), indent=2))
+    """Print the JSON Schema of system files.
+
+    Editors that know it complete and check system files while you write them.
+
+    Examples
+    --------
+    supernode schema > system.schema.json
+    """
+    print_json(system_schema())
 
 
 def _by_name(values: Sequence[str] | None, option: str) -> Quantity | dict[str, Quantity] | None:
@@ -102,8 +148,13 @@ def report(
         Path, typer.Option("--output", "-o", metavar="FILE", help="File that ends in .html.", show_default=False)
     ],
 ) -> None:
-    """Write a report as one HTML file that needs no network.
+    """Write a report as one HTML file.
 
-    Example: supernode report res/ -o report.html
+    It has key figures, warnings, pictures, tables that sort and filter, and the configuration. It needs no network and
+    no other files. The extra 'report' has to be installed: pip install 'supernode[report]'.
+
+    Examples
+    --------
+    supernode report res/ -o report.html
     """
     sys.stderr.write(f"wrote {write_report(folder, output)}\n")

@@ -2,106 +2,192 @@
 
 from __future__ import annotations
 
-import sys
-from json import dumps
-from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
 
 from supernode import catalogue
+from supernode.cli.headings import FABRIC, SIZES
 from supernode.cli.options import build_system, completing, overrides_of, with_run_options
+from supernode.cli.output import Json, print_json
 from supernode.collectives import BY_NAME
 from supernode.doctor import diagnose
-from supernode.errors import SpecError
 from supernode.explanation import IDLE as NO_EXPLAIN
 from supernode.explanation import explain as explain_collective
 from supernode.report import system_rows, systems_text
 from supernode.schedules import IDLE as NO_SCHEDULE
 from supernode.schedules import schedule
 
-__all__ = ["check", "doctor", "explain", "plot", "show", "systems"]
+__all__ = ["check", "complete_systems", "doctor", "explain", "show", "systems"]
+
+#: Completes the name of a system. Where nothing begins so, the shell completes files.
+complete_systems = completing(catalogue.systems)
 
 System = Annotated[
     str,
     typer.Argument(
-        help="Preset, NAME:n, or a preset file.", show_default=False, autocompletion=completing(catalogue.systems)
+        metavar="SYSTEM",
+        help="A preset, NAME:n for n of its units, or a system file.",
+        show_default=False,
+        autocompletion=complete_systems,
     ),
 ]
 Collective = Annotated[
     str,
     typer.Argument(
-        help="Collective, e.g. all_reduce.", show_default=False, autocompletion=completing(lambda: list(BY_NAME))
+        metavar="COLLECTIVE",
+        help="The collective, e.g. all_reduce.",
+        show_default=False,
+        autocompletion=completing(lambda: list(BY_NAME)),
     ),
 ]
 Settings = Annotated[
     Optional[list[str]],  # noqa: UP045 - typer's spelling
-    typer.Option("--set", metavar="NAME=VALUE", help="Override a parameter; repeatable.", show_default=False),
-]
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="Override a parameter; repeatable.", show_default=False,
+        rich_help_panel=FABRIC,
+    ),
+]  # fmt: skip
 Size = Annotated[
     Optional[str],  # noqa: UP045 - typer's spelling
-    typer.Option("--size", "-s", help="Bytes, e.g. 1MiB.", show_default=False),
-]
-
-Output = Annotated[
-    Optional[Path],  # noqa: UP045 - typer's spelling
-    typer.Option("--output", "-o", help="File that ends in .svg or .png.", show_default=False),
-]
-Scale = Annotated[
-    Optional[float],  # noqa: UP045 - typer's spelling
-    typer.Option("--scale", help="Pixels of a PNG for each unit of the SVG [default: 2].", show_default=False),
-]
+    typer.Option(
+        "--size", "-s", metavar="SIZE", help="Size as nccl-tests counts it, e.g. 1MiB.", show_default=False,
+        rich_help_panel=SIZES,
+    ),
+]  # fmt: skip
 
 
-def systems(
-    json: Annotated[bool, typer.Option("--json", help="Print a list of objects instead of a table.")] = False,
-) -> None:
-    """List the systems that are known by name."""
+def systems(json: Json = False) -> None:
+    """List the systems that are known by name.
+
+    Prints name, accelerators, software stack and title of each.
+
+    Examples
+    --------
+    supernode systems
+    supernode systems --json
+    """
     rows = system_rows(catalogue.systems())
-    typer.echo(dumps(rows, indent=2) if json else systems_text(rows))
-
-
-def show(system: System, settings: Settings = None) -> None:
-    """Print a system: every number with its mark, source and range."""
-    typer.echo(str(catalogue.show(system, **overrides_of(settings))))
-
-
-def plot(system: System, output: Output = None, scale: Scale = None, settings: Settings = None) -> None:
-    """Draw a system of any size, as SVG or PNG; to stdout as SVG without -o."""
-    if scale is not None and (output is None or output.suffix.lower() != ".png"):
-        raise SpecError("--scale has no effect: it is for PNG files; give -o FILE.png, or leave it out")
-    figure = build_system(system, settings).plot()
-    if output is None:
-        typer.echo(figure.svg, nl=False)
+    if json:
+        print_json(rows)
     else:
-        figure.save(output, scale=2.0 if scale is None else scale)
-        sys.stderr.write(f"wrote {output}\n")
+        typer.echo(systems_text(rows))
+
+
+def show(system: System, settings: Settings = None, json: Json = False) -> None:
+    """Print a system: every number with its source.
+
+    Prints the networks, what the machine consists of, every parameter with its mark, source and range, the software
+    stack, where sources disagree, and what is not modelled.
+
+    Examples
+    --------
+    supernode show nvl72
+    supernode show nvl72:4 --set link_latency='300 ns'
+    supernode show cloudmatrix384 --json
+    """
+    overrides = overrides_of(settings)
+    build_system(system, settings)  # its errors name --set
+    found = catalogue.show(system, **overrides)
+    if json:
+        print_json(found.as_dict())
+    else:
+        typer.echo(str(found))
 
 
 @with_run_options(idle=NO_EXPLAIN)
-def explain(collective: Collective, system: System, options: Any, size: Size = None, settings: Settings = None) -> None:
-    """Compare every algorithm and protocol for a collective, without running it."""
-    typer.echo(str(explain_collective(build_system(system, settings), collective, size=size, **options)))
+def explain(
+    collective: Collective,
+    system: System,
+    options: Any,
+    size: Size = None,
+    settings: Settings = None,
+    json: Json = False,
+) -> None:
+    """Compare every algorithm and protocol by its price.
+
+    Prints what each would cost, how the price was found, and why it cannot run where it cannot. Those that may be the
+    fastest are simulated, as --algo auto does.
+
+    Examples
+    --------
+    supernode explain all_reduce hgx-h100:4 --size 1MiB
+    supernode explain all_to_all nvl72 --size 64KiB --json
+
+    Exit codes
+    ----------
+    a simulation failed
+    """
+    machine = build_system(system, settings)
+    found = explain_collective(machine, collective, size=size, **options)
+    if json:
+        spec = found.plan.spec
+        print_json(
+            {
+                "system": machine.label,
+                "collective": spec.collective,
+                "size_bytes": spec.bytes,
+                "ranks": found.plan.ranks,
+                "candidates": found.table.to_pylist(),
+            }
+        )
+    else:
+        typer.echo(str(found))
 
 
 @with_run_options(idle=NO_SCHEDULE)
-def check(collective: Collective, system: System, options: Any, size: Size = None, settings: Settings = None) -> None:
-    """Execute a schedule symbolically and prove that every rank gets the right data."""
-    found = schedule(collective, system=build_system(system, settings), size=size, **options).check()
-    typer.echo(
-        f"{collective} by {found.algorithm}: correct; {found.messages} messages, {found.bytes} B, "
-        f"{found.steps} steps, {found.lanes} lanes"
-    )
-
-
-def doctor(
-    json: Annotated[bool, typer.Option("--json", help="Print an object instead of lines.")] = False,
+def check(
+    collective: Collective,
+    system: System,
+    options: Any,
+    size: Size = None,
+    settings: Settings = None,
+    json: Json = False,
 ) -> None:
-    """Print versions, cores, memory and extras, and check the installation in a few seconds.
+    """Prove that a schedule gives every rank the right data.
 
-    Ends with exit code 1 if a check fails. Example: supernode doctor
+    Executes the schedule symbolically, the same one that is simulated. Prints the number of messages, bytes, steps and
+    lanes. A schedule that is wrong is an error that says where.
+
+    Examples
+    --------
+    supernode check all_reduce hgx-h100 --size 1MiB --algo ring
+    supernode check all_to_all hgx-h100:2 --size 4KiB --json
+
+    Exit codes
+    ----------
+    the schedule is wrong, or the check needs more than it may take
+    """
+    machine = build_system(system, settings)
+    found = schedule(collective, system=machine, size=size, **options).check()
+    if json:
+        counts = {"messages": found.messages, "bytes": found.bytes, "steps": found.steps, "lanes": found.lanes}
+        print_json({"system": machine.label, "collective": collective, "algorithm": found.algorithm, **counts})
+    else:
+        typer.echo(
+            f"{collective} by {found.algorithm}: correct; {found.messages} messages, {found.bytes} B, "
+            f"{found.steps} steps, {found.lanes} lanes"
+        )
+
+
+def doctor(json: Json = False) -> None:
+    """Check the installation in a few seconds.
+
+    Prints versions, cores, memory, and what extras are installed, and simulates a few small cases whose results are
+    known.
+
+    Examples
+    --------
+    supernode doctor
+
+    Exit codes
+    ----------
+    a check failed
     """
     report = diagnose()
-    typer.echo(dumps(report.as_dict(), indent=2) if json else str(report))
+    if json:
+        print_json(report.as_dict())
+    else:
+        typer.echo(str(report))
     if not report.healthy:
         raise typer.Exit(1)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
+from supernode.cli.headings import RANKS
 from supernode.errors import SpecError
 
 __all__ = ["IDLE", "check_operation", "parameters", "ranks_of", "remarks"]
@@ -41,8 +42,8 @@ _OPERATIONS = ("sum", "prod", "min", "max", "avg", "mulsum", "all")
 def parameters() -> list[inspect.Parameter]:
     """Return the options, for the signature of a command."""
     counts = (
-        ("ngpus", ("-g", "--ngpus"), "Ranks of a thread, as in nccl-tests; -t times -g is --ranks."),
-        ("nthreads", ("-t", "--nthreads"), "Threads of nccl-tests; -t times -g is --ranks."),
+        ("ngpus", ("-g", "--ngpus"), "GPUs per thread, as in nccl-tests; -t times -g is --ranks."),
+        ("nthreads", ("-t", "--nthreads"), "Threads per process, as in nccl-tests."),
     )
     found = [_parameter(name, int, flags, text, hidden=False) for name, flags, text in counts]
     return found + [_parameter(name, str, flags, "", hidden=True) for name, flags, _ in IDLE]
@@ -54,7 +55,10 @@ def _parameter(name: str, kind: type, flags: tuple[str, ...], text: str, *, hidd
         inspect.Parameter.KEYWORD_ONLY,
         default=None,
         # typer reads the annotation at run time and wants this spelling of "or None"
-        annotation=Annotated[Optional[kind], typer.Option(*flags, help=text, show_default=False, hidden=hidden)],  # noqa: UP045
+        annotation=Annotated[
+            kind | None,
+            typer.Option(*flags, metavar="N", rich_help_panel=RANKS, help=text, show_default=False, hidden=hidden),
+        ],
     )
 
 

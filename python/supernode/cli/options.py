@@ -7,12 +7,12 @@ from collections.abc import Callable, Collection, Sequence
 from functools import wraps
 from typing import Annotated, Any, Optional
 
-import numpy as np
 import typer
 
 from supernode import core
+from supernode.cli.headings import CHOICE, FABRIC, OUTPUT, RANKS, SPEED
 from supernode.dtypes import DTYPES
-from supernode.errors import SpecError
+from supernode.errors import SpecError, SupernodeError
 from supernode.fabric.base import ROUTINGS
 from supernode.options import FIDELITIES, FLOW_CONTROLS, RECORDS, RunOptions
 from supernode.quoting import quote
@@ -22,43 +22,53 @@ from supernode.units import Quantity
 
 __all__ = ["build_system", "completing", "overrides_of", "with_run_options"]
 
-# (keyword of simulate, type, flags, help)
-_TABLE: tuple[tuple[str, Any, tuple[str, ...], str], ...] = (
-    ("algorithm", str, ("--algorithm", "--algo"), "Algorithm; bench takes several, with commas."),
-    ("fidelity", str, ("--fidelity",), "auto, packet, flow or analytic."),
-    ("stack", str, ("--stack",), "Software stack; 'none' costs nothing."),
-    ("protocol", str, ("--protocol",), "Protocol of the stack."),
-    (
-        "routing",
-        str,
-        ("--routing",),
-        "d_mod_k, s_mod_k, ecmp, spray_round_robin, spray_random; graphs: adaptive, valiant, ugal.",
-    ),
-    ("flow_control", str, ("--flow-control",), "credit or unlimited."),
-    ("record", str, ("--record",), "Tables to keep, with commas: ranks,levels,links,switches,flows."),
-    ("fold", bool, ("--fold/--no-fold",), "Simulate one of each class where the run has a symmetry."),
-    ("threads", int, ("--threads",), "Worker threads; 0 chooses."),
-    ("seed", int, ("--seed",), "Seed of every random choice."),
-    ("ranks", int, ("--ranks",), "Ranks taking part."),
-    ("placement", str, ("--placement",), "Accelerator of each rank, with commas."),
-    ("root", int, ("--root", "-r"), "Root of rooted collectives."),
-    ("lanes", int, ("--lanes",), "Parallel channels."),
-    ("chunks", int, ("--chunks",), "Pipelined chunks of a lane."),
-    ("levels", str, ("--levels",), "Group sizes of the hierarchical algorithm, with commas, innermost first."),
-    ("dtype", str, ("--dtype", "--datatype", "-d"), "Element type."),
-    ("budget", str, ("--budget",), "Nominal processor time that auto and best may take; by default '30 s'."),
-    ("time_limit", str, ("--time-limit",), "Simulated time at which to stop, e.g. '1 s'."),
-    ("memory_limit", str, ("--memory-limit",), "Memory that a run may take; by default 80 % of what is free."),
-    ("skip", bool, ("--skip/--no-skip",), "Jump over periods that repeat; exact."),
-    ("self_check", bool, ("--self-check/--no-self-check",), "Compare a small case with the same in full."),
-    ("timeout", str, ("--timeout", "-T"), "Wall-clock time at which to stop: seconds, or '2 s'."),
-    ("progress", bool, ("--progress/--no-progress",), "Progress bar on stderr."),
-)
+# (keyword of simulate, type, flags, what stands for the value, heading, help)
+_TABLE: tuple[tuple[str, Any, tuple[str, ...], str | None, str, str], ...] = (
+    ("algorithm", str, ("--algo", "--algorithm"), "NAME", CHOICE,
+     "Algorithm [default: auto, the fastest by simulation]; bench takes several, with commas."),
+    ("stack", str, ("--stack",), "NAME", CHOICE, "Software stack: nccl, hccl, or none, which costs nothing."),
+    ("protocol", str, ("--protocol",), "NAME", CHOICE, "Protocol of the stack [default: auto]."),
+    ("lanes", int, ("--lanes",), "N", CHOICE, "Parallel channels."),
+    ("chunks", int, ("--chunks",), "N", CHOICE, "Pipelined chunks of a lane."),
+    ("levels", str, ("--levels",), "N,N...", CHOICE, "Group sizes of the hierarchical algorithm, innermost first."),
+    ("budget", str, ("--budget",), "TIME", CHOICE, "Processor time that auto and best may take [default: 30 s]."),
+    ("ranks", int, ("--ranks",), "N", RANKS, "Ranks taking part [default: one per accelerator]."),
+    ("placement", str, ("--placement",), "N,N...", RANKS, "Accelerator of each rank."),
+    ("root", int, ("--root", "-r"), "RANK", RANKS, "Root of rooted collectives [default: 0]."),
+    ("dtype", str, ("--dtype", "--datatype", "-d"), "TYPE", RANKS, "Element type [default: float32]."),
+    ("routing", str, ("--routing",), "NAME", FABRIC,
+     "d_mod_k, s_mod_k, ecmp, spray_round_robin, spray_random; graphs: adaptive, valiant, ugal."),
+    ("flow_control", str, ("--flow-control",), "NAME", FABRIC, "credit or unlimited."),
+    ("fidelity", str, ("--fidelity",), "NAME", SPEED, "auto, packet, flow or analytic [default: auto]."),
+    ("fold", bool, ("--fold/--no-fold",), None, SPEED, "Simulate one of each class where the run has a symmetry."),
+    ("skip", bool, ("--skip/--no-skip",), None, SPEED, "Jump over periods that repeat; exact."),
+    ("self_check", bool, ("--self-check/--no-self-check",), None, SPEED, "Compare a small case with the same in full."),
+    ("threads", int, ("--threads",), "N", SPEED, "Worker threads; 0 chooses [default: 0]."),
+    ("seed", int, ("--seed",), "N", SPEED, "Seed of every random choice [default: 0]."),
+    ("time_limit", str, ("--time-limit",), "TIME", SPEED, "Simulated time at which to stop, e.g. '1 s'."),
+    ("timeout", str, ("--timeout", "-T"), "TIME", SPEED, "Wall-clock time at which to stop: seconds, or '2 s'."),
+    ("memory_limit", str, ("--memory-limit",), "SIZE", SPEED, "Memory of a run [default: 80 % of what is free]."),
+    ("progress", bool, ("--progress/--no-progress",), None, SPEED, "Progress bar on stderr."),
+    ("record", str, ("--record",), "NAMES", OUTPUT, "Tables to keep, with commas: ranks,levels,links,switches,flows."),
+)  # fmt: skip
 
 
-def completing(names: Callable[[], Sequence[str]]) -> Callable[[str], list[str]]:
-    """Return what completes a word in a shell: the names that begin with it."""
-    return lambda incomplete: [name for name in names() if name.startswith(incomplete)]
+def completing(names: Callable[[], Sequence[str]], *, commas: bool = False) -> Callable[[str], list[str]]:
+    """Return what completes a word in a shell: the names that begin with it.
+
+    Parameters
+    ----------
+    names
+        The names.
+    commas
+        Whether a word may have several, with commas: then its last one is completed.
+    """
+
+    def found(incomplete: str) -> list[str]:
+        before, comma, word = incomplete.rpartition(",") if commas else ("", "", incomplete)
+        return [f"{before}{comma}{name}" for name in names() if name.startswith(word)]
+
+    return found
 
 
 def with_run_options(
@@ -80,7 +90,7 @@ def with_run_options(
 
 def _with_options(
     command: Callable[..., None],
-    table: Sequence[tuple[str, Any, tuple[str, ...], str]],
+    table: Sequence[tuple[str, Any, tuple[str, ...], str | None, str, str]],
     more: Sequence[inspect.Parameter],
 ) -> Callable[..., None]:
     @wraps(command)
@@ -103,9 +113,12 @@ def _with_options(
             inspect.Parameter.KEYWORD_ONLY,
             default=None,
             # typer reads the annotation at run time and wants this spelling of "or None"
-            annotation=Annotated[Optional[kind], typer.Option(*flags, help=text, **_complete(name))],  # noqa: UP045
+            annotation=Annotated[
+                Optional[kind],  # noqa: UP045
+                typer.Option(*flags, metavar=metavar, rich_help_panel=panel, help=text, **_complete(name)),
+            ],
         )
-        for name, kind, flags, text in table
+        for name, kind, flags, metavar, panel, text in table
     ]
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + shared + list(more)
     setattr(wrapped, "__signature__", inspect.Signature(parameters))  # noqa: B010
@@ -124,7 +137,8 @@ def _complete(name: str) -> dict[str, Any]:
         "routing": lambda: ROUTINGS,
         "stack": stacks,
     }
-    more = {"autocompletion": completing(values[name])} if name in values else {}
+    several = name in ("algorithm", "record")
+    more = {"autocompletion": completing(values[name], commas=several)} if name in values else {}
     return {"show_default": False, **more}
 
 
@@ -148,7 +162,14 @@ def overrides_of(settings: Sequence[str] | None) -> dict[str, Quantity | bool]:
 
 def build_system(name: str, settings: Sequence[str] | None) -> System:
     """Load a preset with the overrides of ``--set``."""
-    return System.preset(name, **overrides_of(settings))
+    overrides = overrides_of(settings)
+    try:
+        return System.preset(name, **overrides)
+    except SupernodeError as error:
+        # the library names the override; who typed it has to find the option
+        if any(str(error).startswith(f"{name}: ") for name in overrides):
+            raise type(error)(f"--set {error}") from None
+        raise
 
 
 def _value(text: str) -> Quantity | bool:
@@ -161,6 +182,8 @@ def _value(text: str) -> Quantity | bool:
 
 
 def _placement(text: str) -> Any:
+    import numpy as np  # it takes longer to import than a shell may wait for names
+
     try:
         return np.array([int(part) for part in text.split(",")], dtype=np.int64)
     except (ValueError, OverflowError):

@@ -12,14 +12,18 @@ import typer
 from supernode import nccl_tests
 from supernode.api import simulate
 from supernode.cli import nccl_options
+from supernode.cli.headings import OUTPUT, SIZES
 from supernode.cli.inspect_commands import Collective, Settings, System
-from supernode.cli.options import build_system, overrides_of, split_options, with_run_options
+from supernode.cli.options import build_system, completing, overrides_of, split_options, with_run_options
+from supernode.cli.output import Json, print_json
 from supernode.cli.words import in_cli_words
 from supernode.collectives import Barrier, parse_name
 from supernode.curve import bench as run_bench
 from supernode.errors import SpecError
-from supernode.files import check_file, check_folder, check_format
+from supernode.files import TABLE_FORMATS, check_file, check_folder, check_format
+from supernode.filetext import naming
 from supernode.job import load_job
+from supernode.result import Result
 from supernode.sizes import parse_sizes, sizes
 from supernode.terminal import print_warnings
 
@@ -27,15 +31,27 @@ __all__ = ["bench", "run"]
 
 #: Format of tables, where none is asked for.
 DEFAULT_FORMAT = "parquet"
+#: As a file: the output stream.
+STDOUT = Path("-")
 
 Output = Annotated[
     Optional[Path],  # noqa: UP045 - typer's spelling
-    typer.Option("--output", "-o", metavar="DIR", help="Write tables and metadata there.", show_default=False),
-]
+    typer.Option(
+        "--output", "-o", metavar="DIR", help="Write tables and metadata there.", show_default=False,
+        rich_help_panel=OUTPUT,
+    ),
+]  # fmt: skip
 Format = Annotated[
     Optional[str],  # noqa: UP045 - typer's spelling
-    typer.Option("--format", help="Format of tables: parquet or arrow [default: parquet].", show_default=False),
-]
+    typer.Option(
+        "--format", metavar="FORMAT", help="Of tables: parquet or arrow [default: parquet].", show_default=False,
+        rich_help_panel=OUTPUT, autocompletion=completing(lambda: list(TABLE_FORMATS)),
+    ),
+]  # fmt: skip
+
+
+def _size_option(flags: tuple[str, ...], metavar: str, text: str) -> Any:
+    return typer.Option(*flags, metavar=metavar, help=text, show_default=False, rich_help_panel=SIZES)
 
 
 @with_run_options(more=nccl_options.parameters())
@@ -46,35 +62,54 @@ def bench(
     more: Any,
     minbytes: Annotated[
         Optional[str],  # noqa: UP045 - typer's spelling
-        typer.Option("--minbytes", "-b", help="Smallest size [default: 8].", show_default=False),
+        _size_option(("--minbytes", "-b"), "SIZE", "Smallest size [default: 8]."),
     ] = None,
     maxbytes: Annotated[
         Optional[str],  # noqa: UP045 - typer's spelling
-        typer.Option("--maxbytes", "-e", help="Largest size [default: 8G].", show_default=False),
+        _size_option(("--maxbytes", "-e"), "SIZE", "Largest size [default: 8G]."),
     ] = None,
     stepfactor: Annotated[
         Optional[int],  # noqa: UP045 - typer's spelling
-        typer.Option("--stepfactor", "-f", help="Factor between sizes [default: 2].", show_default=False),
+        _size_option(("--stepfactor", "-f"), "N", "Factor between sizes [default: 2]."),
     ] = None,
     stepbytes: Annotated[
         Optional[str],  # noqa: UP045 - typer's spelling
-        typer.Option("--stepbytes", "-i", help="Difference between sizes, instead of -f.", show_default=False),
+        _size_option(("--stepbytes", "-i"), "SIZE", "Difference between sizes, instead of -f."),
     ] = None,
     sizes_text: Annotated[
         Optional[str],  # noqa: UP045 - typer's spelling
-        typer.Option("--sizes", help="Sizes instead of -b, -e, -f and -i, e.g. '8:8G:x4'.", show_default=False),
+        _size_option(("--sizes",), "SIZES", "Instead of -b, -e, -f and -i, e.g. '8:8G:x4' or '1K,1MiB'."),
     ] = None,
     json: Annotated[
         Optional[Path],  # noqa: UP045 - typer's spelling
-        typer.Option("--json", "-J", metavar="FILE", help="Write nccl-tests' JSON.", show_default=False),
+        typer.Option(
+            "--json",
+            "-J",
+            metavar="FILE",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+            help="Write nccl-tests' JSON; '-' prints it instead of the table.",
+        ),
     ] = None,
     output: Output = None,
     format: Format = None,
     settings: Settings = None,
 ) -> None:
-    """Run a collective over sizes and print the table of nccl-tests.
+    """Run a collective over sizes; print nccl-tests' table.
 
-    Options are those of nccl-tests where both have them.
+    Options are those of nccl-tests where both have them. Each row has the lower bound, the algorithm and fidelity that
+    ran, and the bottleneck. A row is printed once it is known. Files are written at the end.
+
+    Examples
+    --------
+    supernode bench all_reduce nvl72 -b 1M -e 64M -f 8
+    supernode bench all_gather hgx-h100:2 --sizes '64K:4M:x8' --algo ring,auto
+    supernode bench all_to_all hgx-h100 -b 1M -e 1M --record levels -o bench/
+    supernode bench all_reduce hgx-h100 -b 8 -e 64K -f 8 -J - > sim.json
+
+    Exit codes
+    ----------
+    a simulation failed, or a file could not be written
     """
     points = _points(collective, minbytes, maxbytes, stepfactor, stepbytes, sizes_text)
     rest, algorithms = split_options(options)
@@ -85,7 +120,8 @@ def bench(
         rest["ranks"] = ranks
     nccl_options.check_operation(output)
     machine = build_system(system, settings)
-    if json is not None:
+    printed = json == STDOUT
+    if json is not None and not printed:
         check_file(json)
     _check_output(output, format)
     print_warnings(nccl_options.remarks(more))
@@ -101,11 +137,14 @@ def bench(
         typer.echo(nccl_tests.row_line(row))
         before = row
 
-    done = run_bench(collective, machine, sizes=points, algorithms=algorithms, on_row=show, **rest)
-    mean = sum(row["busbw_gbytes_s"] for row in done.rows) / len(done.rows)
-    typer.echo(f"# Avg bus bandwidth    : {mean:g}")
+    done = run_bench(collective, machine, sizes=points, algorithms=algorithms, on_row=None if printed else show, **rest)
+    if printed:
+        typer.echo(done.nccl_tests_json(), nl=False)
+    else:
+        mean = sum(row["busbw_gbytes_s"] for row in done.rows) / len(done.rows)
+        typer.echo(f"# Avg bus bandwidth    : {mean:g}")
     _warn(done.warnings)
-    written = [] if json is None else [done.to_nccl_tests(json)]
+    written = [] if json is None or printed else [done.to_nccl_tests(json)]
     if output is not None:
         written += done.save(output, format or DEFAULT_FORMAT)
     elif set(done.tables()) - {"summary"}:
@@ -143,16 +182,52 @@ def _warn(texts: Iterable[str]) -> None:
 
 
 def run(
-    job: Annotated[Path, typer.Argument(help="TOML file with the keywords of simulate.", show_default=False)],
+    job: Annotated[
+        Path,
+        typer.Argument(metavar="JOB.TOML", help="A file with the keywords of simulate.", show_default=False),
+    ],
     output: Output = None,
     format: Format = None,
     settings: Settings = None,
+    json: Json = False,
 ) -> None:
-    """Run one collective as a job file describes it."""
-    system, collective, options = load_job(job, overrides_of(settings))
+    """Run one collective as a job file describes it.
+
+    The keys of the file are the keywords of simulate, with system, collective and size. Prints time, bandwidths, bound
+    and bottleneck. Tables that the file records go to -o.
+
+    Examples
+    --------
+    supernode run job.toml
+    supernode run job.toml --set link_latency='1 us' --json
+    supernode run job.toml -o res/
+
+    Exit codes
+    ----------
+    a simulation failed, or a file could not be written
+    """
+    overrides = overrides_of(settings)
+    # the keys of the file are what the user wrote, so errors name the file and leave its keys as they are
+    with naming(f"job {job.name}"):
+        system, collective, options = load_job(job, overrides)
     _check_output(output, format)
-    result = simulate(system, collective, **options)
-    typer.echo(
+    with naming(f"job {job.name}"):
+        result = simulate(system, collective, **options)
+    written = [] if output is None else result.save(output, format or DEFAULT_FORMAT)
+    if json:
+        row = {**result.row, "chosen_by": result.chosen_by, "overrides": result.overrides}
+        print_json({**row, "warnings": result.warnings, "files": [str(path) for path in written]})
+    else:
+        typer.echo(_summary(result))
+    _warn(result.warnings)
+    for path in written:
+        sys.stderr.write(f"wrote {path}\n")
+    if output is None and set(result.tables()) - {"summary"}:
+        _warn([f"record: {', '.join(result.tables()[1:])} were recorded and not written; give -o DIR"])
+
+
+def _summary(result: Result) -> str:
+    return (
         f"{result.collective} of {result.size_bytes} B on {result.system}, {result.n_ranks} ranks\n"
         f"time       {result.time_ns / 1e3:.3f} us (bound {result.bound / 1e3:.3f} us, {result.bound_kind})\n"
         f"algbw      {result.algbw_gbytes_s:.3f} GB/s\n"
@@ -160,9 +235,3 @@ def run(
         f"algorithm  {result.algorithm}, protocol {result.protocol}, fidelity {result.fidelity}\n"
         f"bottleneck {result.bottleneck}"
     )
-    _warn(result.warnings)
-    if output is not None:
-        for path in result.save(output, format or DEFAULT_FORMAT):
-            sys.stderr.write(f"wrote {path}\n")
-    elif set(result.tables()) - {"summary"}:
-        _warn([f"record: {', '.join(result.tables()[1:])} were recorded and not written; give -o DIR"])

@@ -6,10 +6,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
+from supernode.cli.output import Json, print_json
 from supernode.sweep import Sweep, SweepStatus
 from supernode.sweep.columns import column
 from supernode.sweep.dask import connected
@@ -25,7 +26,7 @@ Output = Annotated[
 ]
 Workers = Annotated[
     Optional[int],  # noqa: UP045 - typer's spelling
-    typer.Option("--workers", "-j", help="Runs at once [default: one per core].", show_default=False),
+    typer.Option("--workers", "-j", metavar="N", help="Runs at once [default: one per core].", show_default=False),
 ]
 Shard = Annotated[
     Optional[str],  # noqa: UP045 - typer's spelling
@@ -39,32 +40,65 @@ Dask = Annotated[
 ]  # fmt: skip
 
 
-def run(file: File, output: Output, workers: Workers = None, shard: Shard = None, dask: Dask = None) -> None:
-    """Run the points of a sweep that are not in the folder yet.
+def run(
+    file: File, output: Output, workers: Workers = None, shard: Shard = None, dask: Dask = None, json: Json = False
+) -> None:
+    """Run the points of a sweep that are not there yet.
 
-    A run that was interrupted or killed goes on where it was. Example: supernode sweep run sweep.toml -o out/
+    A run that was interrupted or killed goes on where it was. Prints how many points ran, failed and are left.
+
+    Examples
+    --------
+    supernode sweep run sweep.toml -o out/
+    supernode sweep run sweep.toml -o out/ --shard 0/4 --json
+
+    Exit codes
+    ----------
+    a point failed, or a file could not be written
     """
-    _run(file, output, workers, shard, dask, again=False)
+    _run(file, output, workers, shard, dask, json, again=False)
 
 
-def retry(file: File, output: Output, workers: Workers = None, shard: Shard = None, dask: Dask = None) -> None:
-    """Run a sweep and try the points again that failed.
+def retry(
+    file: File, output: Output, workers: Workers = None, shard: Shard = None, dask: Dask = None, json: Json = False
+) -> None:
+    """Run a sweep and try failed points again.
 
-    Example: supernode sweep retry sweep.toml -o out/
+    Examples
+    --------
+    supernode sweep retry sweep.toml -o out/
+
+    Exit codes
+    ----------
+    a point failed, or a file could not be written
     """
-    _run(file, output, workers, shard, dask, again=True)
+    _run(file, output, workers, shard, dask, json, again=True)
 
 
-def status(folder: Folder) -> None:
-    """Tell how many points of a sweep ran, failed and are left.
+def status(folder: Folder, json: Json = False) -> None:
+    """Tell how many points ran, failed and are left.
 
-    Example: supernode sweep status out/
+    Each kind of failure has a line, with the first point that failed so.
+
+    Examples
+    --------
+    supernode sweep status out/
+    supernode sweep status out/ --json
     """
-    typer.echo(_text(Sweep.status(folder)))
+    found = Sweep.status(folder)
     failures = Sweep.failures(folder)
+    kinds: list[dict[str, Any]] = []
     if failures.height:
-        for error, count in failures.group_by("error").len().sort("error").iter_rows():
-            typer.echo(f"  {count} {error}")
+        import polars as pl
+
+        grouped = failures.sort("error", "id").group_by("error", maintain_order=True)
+        kinds = grouped.agg(pl.len().alias("points"), pl.col("message").first()).to_dicts()
+    if json:
+        print_json({**_counts(found), "failures": kinds})
+        return
+    typer.echo(_text(found))
+    for kind in kinds:
+        typer.echo(f"  {kind['points']} {kind['error']}, as: {kind['message']}")
 
 
 def pareto(
@@ -77,18 +111,28 @@ def pareto(
         Optional[list[str]],  # noqa: UP045 - typer's spelling
         typer.Option("--maximise", metavar="COLUMN", help="What should be large; may be repeated.", show_default=False),
     ] = None,
+    json: Json = False,
 ) -> None:
-    """List the points of a sweep that no other point beats, as CSV.
+    """List the points that no other point beats, as CSV.
 
-    Columns are those of the frame, and of what the machines consist of: switches, links, optics, power_w. Example:
+    A COLUMN is one of the frame, or of what the machines consist of (switches, links, optics, power_w), or an SQL
+    expression over these.
+
+    Examples
+    --------
     supernode sweep pareto sweep.toml -o out/ time_ns switches
+    supernode sweep pareto sweep.toml -o out/ switches --maximise busbw_gbytes_s
+    supernode sweep pareto sweep.toml -o out/ time_ns 'switches + 0.1 * links'
     """
     sweep = Sweep.load(file)
     found = sweep.pareto(output, *objectives, maximise=maximise or ())
     # what tells the points apart, and what they were judged by
     wanted = [c for c in found.columns if c in {"system", *map(column, sweep.varied), *objectives, *(maximise or ())}]
-    columns = list(dict.fromkeys([*wanted, "time_ns", *INVENTORY]))
-    typer.echo(found.select(columns).write_csv(), nl=False)
+    shown = found.select(list(dict.fromkeys([*wanted, "time_ns", *INVENTORY])))
+    if json:
+        print_json(shown.to_dicts())
+    else:
+        typer.echo(shown.write_csv(), nl=False)
 
 
 def merge(
@@ -96,22 +140,43 @@ def merge(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Parquet file to write.", show_default=False)
     ],
+    json: Json = False,
 ) -> None:
-    """Write the points of a sweep into one Parquet file, sorted by id.
+    """Write the points into one Parquet file, sorted by id.
 
-    Example: supernode sweep merge out/ -o points.parquet
+    Examples
+    --------
+    supernode sweep merge out/ -o points.parquet
     """
     points = Sweep.merge(folder, output)
+    if json:
+        print_json({"file": str(output), "points": points})
     sys.stderr.write(f"wrote {output}, {points} points\n")
 
 
-def _run(file: Path, output: Path, workers: int | None, shard: str | None, dask: str | None, *, again: bool) -> None:
+def _run(
+    file: Path,
+    output: Path,
+    workers: int | None,
+    shard: str | None,
+    dask: str | None,
+    json: bool,
+    *,
+    again: bool,
+) -> None:
     sweep = Sweep.load(file)
     with connected(dask) as client, _bar() as show:
         done = sweep.run(output, executor=client, workers=workers, shard=shard, retry=again, progress=show)
-    typer.echo(_text(done))
+    if json:
+        print_json(_counts(done))
+    else:
+        typer.echo(_text(done))
     if done.failed:
         raise typer.Exit(1)
+
+
+def _counts(status: SweepStatus) -> dict[str, int]:
+    return {"points": status.points, "done": status.done, "failed": status.failed, "left": status.left}
 
 
 def _text(status: SweepStatus) -> str:
