@@ -11,7 +11,7 @@ import pytest
 from supernode.cli.app import app
 
 #: What takes long to import; a shell waits for the answer at every press of the key.
-HEAVY = ("numpy", "polars", "pyarrow", "altair", "rich", "vl_convert")
+HEAVY = ("numpy", "polars", "pyarrow", "altair", "vl_convert")
 
 
 def completed(
@@ -49,6 +49,7 @@ def completed(
         ("bench all_reduce nvl72 -d", "bf", ["bfloat16"]),
         ("bench all_reduce nvl72 --format", "", ["parquet", "arrow"]),
         ("bench all_reduce nvl72", "--minb", ["--minbytes"]),
+        ("plot res --chart", "links", ["links", "links-by-number"]),
         ("explain all_reduce nvl72 --fidelity", "f", ["flow"]),
         ("convert a b --from", "infra", ["infragraph", "infragraph-json"]),
         ("convert a b --to", "gra", ["graphml"]),

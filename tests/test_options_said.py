@@ -149,6 +149,7 @@ OTHER_ROWS: list[tuple[str, str, list[str], list[str], str]] = [
     ("plot", "output", ["plot", "nvl72"], ["-o", "x.svg"], ""),
     ("plot", "scale", ["plot", "nvl72"], ["--scale", "3"], "--scale has no effect"),
     ("plot", "scale", ["plot", "nvl72", "-o", "x.svg"], ["--scale", "3"], "--scale has no effect"),
+    ("plot", "chart", ["plot", "nvl72"], ["--chart", "links"], "--chart links is of results, and 'nvl72' is no folder"),
     ("run", "settings", ["run", "job.toml"], ["--set", "link_latency=1 us"], ""),
     ("run", "output", ["run", "job.toml"], ["-o", "res"], ""),
     ("run", "format", ["run", "job.toml", "-o", "res"], ["--format", "arrow"], ""),

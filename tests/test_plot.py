@@ -1,15 +1,36 @@
 """Pictures are made without a browser."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
 
+import numpy as np
 import polars as pl
 import pytest
 
 import supernode as sn
 from conftest import star
 from supernode import demo
-from supernode.errors import SpecError
-from supernode.plot import MARKERS, busbw_chart, dips, save_chart
+from supernode.cli import main
+from supernode.errors import NotRecordedError, SpecError
+from supernode.plot import (
+    MARKERS,
+    busbw_chart,
+    chart_png,
+    chart_svg,
+    dips,
+    latency_chart,
+    link_chart,
+    pareto_chart,
+    save_chart,
+    scaling_chart,
+    time_chart,
+)
+from supernode.plot.front import _spread, _thinned
+from supernode.plot.heat import _cells
+from supernode.plot.style import is_log, parameter_text, steps, time_unit
 
 
 def test_a_chart_as_png_and_svg(tmp_path: Path) -> None:
@@ -79,3 +100,337 @@ def test_the_demonstration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "bottleneck" in printed
     assert (tmp_path / "busbw.png").is_file()
     assert (tmp_path / "busbw.svg").is_file()
+
+
+def words(chart: Any) -> str:
+    """Return all text of a chart as SVG, which has to be well-formed."""
+    root = ET.fromstring(chart_svg(chart))  # noqa: S314 - our own
+    return "\n".join(text for element in root.iter() if (text := (element.text or "").strip()))
+
+
+def rows_of(chart: Any) -> list[list[dict[str, Any]]]:
+    """Return the data of a chart, one list for each of its parts."""
+    found: Any = chart.to_dict()
+    return [data for data in found["datasets"].values() if isinstance(data, list)]
+
+
+def linear(ranks: int) -> sn.Bench:
+    return sn.bench("all_reduce", star(ranks), sizes="1 MiB", algorithms=["ring"], fidelity="analytic")
+
+
+def links(**columns: Any) -> pl.DataFrame:
+    """Return a table of links; by default one level of as many as there are utilisations."""
+    count = len(columns["utilisation"])
+    usual = {
+        "link": range(count), "network": ["net"] * count, "level": [1] * count, "direction": ["up"] * count,
+        "multiplicity": [1] * count,
+    }  # fmt: skip
+    return pl.DataFrame({**usual, **columns})
+
+
+def test_a_latency_chart_has_small_sizes_and_an_axis_from_zero() -> None:
+    bench = sn.bench("all_reduce", star(8), sizes="1K:1M:x8", algorithms=["ring"])
+    chart = latency_chart(bench, up_to="64 KiB").to_dict()
+    [rows] = chart["datasets"].values()
+    assert [r["size_bytes"] for r in rows] == [1024, 8192, 65536]
+    y = chart["spec"]["layer"][0]["encoding"]["y"]
+    assert (y["title"], y["scale"]) == ("time (us)", {"zero": True})
+    # the usual chart of time has all sizes on decades
+    assert time_chart(bench).to_dict()["spec"]["layer"][0]["encoding"]["y"]["scale"] == {"type": "log"}
+    with pytest.raises(SpecError, match="no size is at most 512 B; the smallest is 1024 B"):
+        latency_chart(bench, up_to=512)
+
+
+def test_scaling_shows_times_and_the_bound_over_them() -> None:
+    benches = [linear(n) for n in (2, 4, 8)]
+    chart = scaling_chart(benches)
+    [rows] = rows_of(chart)
+    assert [r["ranks"] for r in rows] == [2, 4, 8]
+    for row, bench in zip(rows, benches, strict=True):
+        (want,) = bench.rows
+        assert row["value"] == pytest.approx(want["time_ns"] / 1e3)
+        assert row["bound"] == pytest.approx(want["bound_ns"] / 1e3)
+        assert row["percent"] == pytest.approx(100 * want["bound_ns"] / want["time_ns"])
+    text = words(chart)
+    for said in (
+        "time (us)",
+        "efficiency (% of bound)",
+        "ranks (accelerators taking part)",
+        "star, all_reduce, 1 MiB, ring",
+    ):
+        assert said in text
+    assert "8 ranks: " in text, "the description has the last point"
+    [rows] = rows_of(scaling_chart(benches, "busbw"))
+    assert [r["value"] for r in rows] == pytest.approx([b.rows[0]["busbw_gbytes_s"] for b in benches])
+
+
+def test_scaling_of_a_sweep_names_what_differs(tmp_path: Path) -> None:
+    sweep = sn.Sweep(
+        base={"collective": "all_reduce", "size": "64 KiB", "fidelity": "analytic"},
+        grid={"system": ["hgx-h100", "hgx-h100:2"], "algorithm": ["ring", "double_binary_tree"],
+              "system.link_latency": ["300 ns", "1 us"]},
+    )  # fmt: skip
+    sweep.run(tmp_path / "out")
+    frame = sweep.scan(tmp_path / "out").collect()
+    [rows] = rows_of(scaling_chart(frame))
+    assert {r["series"] for r in rows} == {
+        f"{algorithm}, link_latency {latency} ns"
+        for algorithm in ("ring", "double_binary_tree") for latency in ("300", "1,000")
+    }  # fmt: skip
+    assert "hgx-h100, all_reduce, 64 KiB" in words(scaling_chart(frame))
+    # results of the same are one series
+    results = [sn.all_reduce(name, size=1024, algorithm="ring") for name in ("hgx-h100", "hgx-h100:2")]
+    assert {r["series"] for r in rows_of(scaling_chart(results))[0]} == {"hgx-h100, all_reduce, 1 KiB, ring"}
+
+
+def test_scaling_refuses_what_it_cannot_draw() -> None:
+    one = linear(4)
+    with pytest.raises(SpecError, match="no rows to draw"):
+        scaling_chart([])
+    with pytest.raises(SpecError, match="all rows have 4 ranks; at least two"):
+        scaling_chart([one])
+    with pytest.raises(SpecError, match="2 rows of star, all_reduce, 1 MiB, ring have 4 ranks"):
+        scaling_chart([one, one, linear(8)])
+    with pytest.raises(SpecError, match="column 'ranks' is missing; a bench, a result and the frame of a sweep has it"):
+        scaling_chart(one.to_polars().drop("ranks"))
+    with pytest.raises(SpecError, match="a str is not valid"):
+        scaling_chart(["nvl72"])
+    with pytest.raises(SpecError, match="unknown value 'latency'"):
+        scaling_chart([one], "latency")
+    many = pl.concat([one.to_polars().with_columns(size_bytes=pl.lit(4 + k, pl.UInt64), ranks=pl.lit(k % 2, pl.UInt32))
+                      for k in range(30)])  # fmt: skip
+    with pytest.raises(SpecError, match="30 curves are too many"):
+        scaling_chart(many)
+
+
+def test_cells_keep_the_busiest_link_of_any_number() -> None:
+    # 1,000 links, of which one is full: ten links a cell, and one cell is full
+    used = np.zeros(1000)
+    used[17] = 1.0
+    assert _cells(used, np.ones(1000, dtype=np.int64)) == [(0, 1, 0), (1, 2, 1), (2, 100, 0)]
+    # four links: a quarter each; equal neighbours are one cell
+    assert _cells(np.array([0.5, 0.5, 0.0, 1.0]), np.ones(4, dtype=np.int64)) == [
+        (0, 50, 0.5),
+        (50, 75, 0),
+        (75, 100, 1),
+    ]
+    # a row that stands for three links takes three quarters
+    assert _cells(np.array([0.9, 0.1]), np.array([3, 1])) == [(0, 75, 0.9), (75, 100, 0.1)]
+
+
+def test_links_in_either_order() -> None:
+    table = links(utilisation=[0.0, 1.0, 0.5, 0.0])
+    cells = rows_of(link_chart(table, order="index"))[0]
+    assert [(c["start"], c["end"], c["utilisation"]) for c in cells] == [
+        (0, 25, 0),
+        (25, 50, 1),
+        (50, 75, 0.5),
+        (75, 100, 0),
+    ]
+    cells = rows_of(link_chart(table))[0]
+    assert [(c["start"], c["end"], c["utilisation"]) for c in cells] == [(0, 25, 1), (25, 50, 0.5), (50, 100, 0)]
+    text = words(link_chart(table))
+    assert "net, level 1, up" in text
+    # mean: (0 + 1 + 0.5 + 0) / 4 = 37.5 %, rounded to even
+    assert "4 links, most 100 %, mean 38 %" in text
+
+
+def test_a_folded_run_and_the_same_in_full_make_one_picture() -> None:
+    system = sn.System("pod").scale_up(count=16, fabric=sn.Switched(bandwidth="50 GB/s", latency="250 ns"))
+    charts = []
+    for fold in (True, False):
+        result = sn.all_to_all(system, size="64 KiB", record=["links"], fidelity="packet", fold=fold)
+        assert result.folding["applied"] == fold
+        charts.append([rows_of(link_chart(result, order=order)) for order in ("busiest", "index")])
+    assert charts[0] == charts[1]
+
+
+def test_100000_links_are_gathered() -> None:
+    used = np.linspace(0, 1, 100_000)
+    chart = link_chart(links(utilisation=used))
+    assert len(rows_of(chart)[0]) == 100
+    assert "A cell is the busiest of up to 1,000 links" in words(chart)
+
+
+def test_links_that_were_not_recorded_are_said_so(tmp_path: Path) -> None:
+    result = sn.all_reduce(star(4), size=1024, record=["levels"], fidelity="packet")
+    with pytest.raises(NotRecordedError, match=r"record=\['links'\]"):
+        link_chart(result)
+    with pytest.raises(SpecError, match=r"column 'utilisation' is missing; .* record=\['links'\] has it"):
+        link_chart(links(utilisation=[1.0]).drop("utilisation"))
+    with pytest.raises(SpecError, match="no rows to draw"):
+        link_chart(links(utilisation=[1.0]).clear())
+    with pytest.raises(SpecError, match="unknown order 'size'"):
+        link_chart(links(utilisation=[1.0]), order="size")
+    with pytest.raises(SpecError, match="give order='busiest'"):
+        link_chart(links(utilisation=[1.0], multiplicity=[4]), order="index")
+    with pytest.raises(SpecError, match="a dict is not valid"):
+        link_chart({})  # type: ignore[arg-type]
+
+
+POINTS = pl.DataFrame(
+    {"system": ["a", "b", "c", "d", "e"], "time_ns": [1e5, 2e5, 3e5, 2e5, 4e5], "switches": [9, 4, 4, 8, 1]}
+)
+
+
+def test_a_front_marks_what_none_beats() -> None:
+    chart = pareto_chart(POINTS, "time_ns", "switches")
+    beaten, best, key = rows_of(chart)
+    # b beats c (sooner, as many switches) and d (as soon, fewer)
+    assert [row["text"] for row in key] == ["1  a", "2  b", "3  e"]
+    assert [(row["x"], row["y"], row["number"]) for row in best] == [(100, 9, "1"), (200, 4, "2"), (400, 1, "3")]
+    assert [(row["x"], row["y"]) for row in beaten] == [(300, 4), (200, 8)]
+    text = words(chart)
+    for said in ("time (us), smaller is better", "switches, smaller is better", "3 of 5 points", "the other 2"):
+        assert said in text
+    _, best, key = rows_of(pareto_chart(POINTS, "time_ns", maximise="switches"))
+    assert [row["text"] for row in key] == ["1  a"]
+    assert "switches, larger is better" in words(pareto_chart(POINTS, "time_ns", maximise="switches"))
+
+
+def test_points_at_the_same_place_have_one_mark() -> None:
+    twins = pl.DataFrame({"system": list("abcde"), "x": [1, 1, 1, 1, 2], "y": [2, 2, 2, 2, 1]})
+    _, best, key = rows_of(pareto_chart(twins, "x", "y"))
+    assert [row["number"] for row in best] == ["1, 2, 3, ...", "5"]
+    assert len(key) == 5
+
+
+def test_many_points_are_thinned_and_some_of_the_front_are_named() -> None:
+    count = 6000
+    x = np.arange(1, count + 1, dtype=float)
+    front = pl.DataFrame({"system": [f"s{i}" for i in range(count)], "x": x, "y": 1e9 / x})
+    _, best, key = rows_of(pareto_chart(front, "x", "y"))
+    assert (len(best), len(key)) == (count, 24)
+    assert [key[0]["text"], key[-1]["text"]] == ["1  s0", f"24  s{count - 1}"]
+    assert _spread(3) == [0, 1, 2]
+    rng = np.random.default_rng(1)
+    xs, ys = 10 ** rng.uniform(0, 3, count), rng.uniform(0, 1, count)
+    kept = _thinned(list(range(count)), xs, ys)
+    assert 0 < len(kept) <= 60 * 60
+    assert {int(np.argmin(xs)), int(np.argmax(xs))} <= set(kept) or len(kept) > 1000
+
+
+def test_a_front_refuses_what_it_cannot_draw() -> None:
+    with pytest.raises(SpecError, match="1 objectives make no picture; give two"):
+        pareto_chart(POINTS, "time_ns")
+    with pytest.raises(SpecError, match=r"there is no column 'optics'; there are .*switches"):
+        pareto_chart(POINTS, "time_ns", "optics")
+    with pytest.raises(SpecError, match="no rows to draw"):
+        pareto_chart(POINTS.clear(), "time_ns", "switches")
+    with pytest.raises(SpecError, match="column 'name' is missing"):
+        pareto_chart(POINTS, "time_ns", "switches", label="name")
+    with pytest.raises(SpecError, match="'system' is not a number for each point"):
+        pareto_chart(POINTS, "time_ns", "system")
+    unknown = POINTS.with_columns(power_w=pl.lit(None, pl.Int64))
+    with (
+        pytest.warns(UserWarning, match="5 of 5 points have no power_w"),
+        pytest.raises(SpecError, match="no point has"),
+    ):
+        pareto_chart(unknown, "time_ns", "power_w")
+
+
+def test_axes_and_words() -> None:
+    assert is_log([1, 100]) and not is_log([1, 5]) and not is_log([0, 100]) and not is_log([])
+    assert {1.0, 2.0, 5.0, 10.0} <= set(steps(1, 10))
+    assert set(steps(1, 1e6)) >= {1.0, 1e3, 1e6} and 2.0 not in steps(1, 1e6)
+    assert [time_unit(ns) for ns in (9999, 10_000, 1e7, 1e10)] == [(1.0, "ns"), (1e3, "us"), (1e6, "ms"), (1e9, "s")]
+    assert parameter_text("system.link_latency", 300.0) == "link_latency 300 ns"
+    assert parameter_text("system.nic_rate", 4e11) == "nic_rate 400 Gbit/s"
+    assert parameter_text("size", 1 << 20) == "1 MiB"
+    assert parameter_text("asked.algorithm", "ring") == "ring"
+    assert parameter_text("lanes", None) == "lanes None"
+
+
+def test_pictures_are_the_same_each_time_and_say_what_they_show() -> None:
+    charts: list[Callable[[], Any]] = [
+        lambda: link_chart(links(utilisation=[0.5, 1.0])), lambda: pareto_chart(POINTS, "time_ns", "switches"),
+        lambda: scaling_chart([linear(2), linear(4)]),
+    ]  # fmt: skip
+    for make in charts:
+        first, second = (chart_svg(make()) for _ in range(2))
+        assert first == second
+        described = re.search(r'<svg [^>]*role="img"><desc>([^<]+)</desc>', first)
+        assert described
+        assert len(described[1]) > 60
+        assert chart_png(make(), scale=1).startswith(b"\x89PNG")
+    with pytest.raises(SpecError, match=r"from 0\.1 to 10"):
+        chart_png(charts[0](), scale=0)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("folders")
+    for ranks in (4, 8):
+        linear(ranks).save(place / f"bench{ranks}")
+    sn.all_to_all(star(4), size=1024, record=["links"], fidelity="packet", fold=False).save(place / "res")
+    sn.all_to_all(star(4), size=1024).save(place / "bare")
+    (place / "sweep.toml").write_text(
+        "[base]\ncollective = 'all_reduce'\nsize = 4096\nfidelity = 'analytic'\nalgorithm = 'ring'\n"
+        "[grid]\nsystem = ['hgx-h100', 'hgx-h100:2', 'hgx-a100:2']\n"
+    )
+    sn.Sweep.load(place / "sweep.toml").run(place / "out")
+    return place
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["plot", "bench4"], "busbw (GB/s)"),
+        (["plot", "bench4", "bench8", "--chart", "scaling"], "efficiency (% of bound)"),
+        (["plot", "bench4", "bench8", "--chart", "scaling-busbw"], "bus bandwidth (GB/s)"),
+        (["plot", "bench4", "--chart", "time"], "time (us)"),
+        (["plot", "bench4", "--chart", "latency"], "no size is at most 65536 B; the smallest is 1048576 B"),
+        (["plot", "res"], "links of the level, the busiest first (%)"),
+        (["plot", "res", "--chart", "links-by-number"], "links of the level by number (%)"),
+        (["plot", "out"], "efficiency (% of bound)"),
+        (["plot", "bench4", "nvl72"], "'nvl72' is no folder, and others are"),
+        (["plot", "nvl72", "hgx-h100"], "2 systems do not fit one picture"),
+        (["plot", "nvl72", "--chart", "links"], "--chart links is of results"),
+        (["plot", "res", "--chart", "busbw"], "a busbw chart is of bench, and this is a result"),
+        (["plot", "res", "--chart", "pie"], "unknown chart 'pie'"),
+        (["plot", "res", "res"], "2 results do not fit one picture"),
+        (["plot", "res", "--set", "x=1"], "--set x=1 has no effect"),
+        (["plot", "bare"], "record=['links']"),
+        (["plot", "."], "it is no folder of results"),
+        (["plot", "res", "-o", "x.pdf"], ".svg, .png"),
+        (["sweep", "pareto", "sweep.toml", "-o", "out", "time_ns", "--plot", "f.svg"], "1 objectives make no picture"),
+        (["sweep", "pareto", "sweep.toml", "-o", "out", "time_ns", "links", "--plot", "f.pdf"], ".svg, .png"),
+    ],
+)  # fmt: skip
+def test_the_command_line_draws(
+    folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], says: str
+) -> None:
+    monkeypatch.chdir(folders)
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    done = capsys.readouterr()
+    if end.value.code:
+        assert end.value.code == 2
+        assert says in done.err
+        assert done.out == ""
+        assert not Path("f.svg").exists()
+    else:
+        assert done.out.startswith("<svg ")
+        assert says in done.out
+
+
+def test_the_command_line_draws_a_front(
+    folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(folders)
+    for name in ("front.svg", "front.png"):
+        with pytest.raises(SystemExit) as end:
+            main(["sweep", "pareto", "sweep.toml", "-o", "out", "time_ns", "links", "--plot", str(tmp_path / name)])
+        done = capsys.readouterr()
+        assert not end.value.code, done.err
+        assert done.out.startswith("system,"), "the table is printed as without a picture"
+        assert f"wrote {tmp_path / name}" in done.err
+    assert "smaller is better" in (tmp_path / "front.svg").read_text()
+
+
+def test_the_pictures_of_the_page_are_there_and_described() -> None:
+    docs = Path(__file__).parents[1] / "docs"
+    named = re.findall(r"!\[.+\]\((pictures/\w+\.svg)\)", (docs / "pictures.md").read_text().split("\n## Charts")[1])
+    assert len(named) == 5
+    for name in named:
+        assert 'role="img"><desc>' in (docs / name).read_text(), f"docs/chart_pictures.py writes {name}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -19,9 +20,8 @@ from supernode.cli.output import Json, print_json
 from supernode.cli.words import in_cli_words
 from supernode.collectives import Barrier, parse_name
 from supernode.curve import bench as run_bench
-from supernode.errors import SpecError
+from supernode.errors import SpecError, SupernodeError
 from supernode.files import TABLE_FORMATS, check_file, check_folder, check_format
-from supernode.filetext import naming
 from supernode.job import load_job
 from supernode.result import Result
 from supernode.sizes import parse_sizes, sizes
@@ -208,10 +208,10 @@ def run(
     """
     overrides = overrides_of(settings)
     # the keys of the file are what the user wrote, so errors name the file and leave its keys as they are
-    with naming(f"job {job.name}"):
+    with _naming(job):
         system, collective, options = load_job(job, overrides)
     _check_output(output, format)
-    with naming(f"job {job.name}"):
+    with _naming(job):
         result = simulate(system, collective, **options)
     written = [] if output is None else result.save(output, format or DEFAULT_FORMAT)
     if json:
@@ -224,6 +224,17 @@ def run(
         sys.stderr.write(f"wrote {path}\n")
     if output is None and set(result.tables()) - {"summary"}:
         _warn([f"record: {', '.join(result.tables()[1:])} were recorded and not written; give -o DIR"])
+
+
+@contextmanager
+def _naming(job: Path) -> Iterator[None]:
+    """Name the job in every error that does not, such as that of a file that does not exist."""
+    try:
+        yield
+    except SupernodeError as error:
+        if job.name in str(error):
+            raise
+        raise type(error)(f"job {job.name}: {error}") from None
 
 
 def _summary(result: Result) -> str:

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Optional
 import typer
 
 from supernode.cli.output import Json, print_json
+from supernode.cli.plot_command import check_picture
+from supernode.plot import pareto_chart, save_chart
 from supernode.sweep import Sweep, SweepStatus
 from supernode.sweep.columns import column
 from supernode.sweep.dask import connected
@@ -111,6 +113,12 @@ def pareto(
         Optional[list[str]],  # noqa: UP045 - typer's spelling
         typer.Option("--maximise", metavar="COLUMN", help="What should be large; may be repeated.", show_default=False),
     ] = None,
+    picture: Annotated[
+        Optional[Path],  # noqa: UP045 - typer's spelling
+        typer.Option(
+            "--plot", metavar="FILE", help="Draw all points, too: a file that ends in .svg or .png.", show_default=False
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """List the points that no other point beats, as CSV.
@@ -120,12 +128,16 @@ def pareto(
 
     Examples
     --------
-    supernode sweep pareto sweep.toml -o out/ time_ns switches
+    supernode sweep pareto sweep.toml -o out/ time_ns switches --plot front.svg
     supernode sweep pareto sweep.toml -o out/ switches --maximise busbw_gbytes_s
     supernode sweep pareto sweep.toml -o out/ time_ns 'switches + 0.1 * links'
     """
+    if picture is not None:
+        check_picture(picture)
     sweep = Sweep.load(file)
     found = sweep.pareto(output, *objectives, maximise=maximise or ())
+    if picture is not None:
+        save_chart(pareto_chart(sweep.collect(output), *objectives, maximise=maximise or ()), picture)
     # what tells the points apart, and what they were judged by
     wanted = [c for c in found.columns if c in {"system", *map(column, sweep.varied), *objectives, *(maximise or ())}]
     shown = found.select(list(dict.fromkeys([*wanted, "time_ns", *INVENTORY])))
@@ -133,6 +145,8 @@ def pareto(
         print_json(shown.to_dicts())
     else:
         typer.echo(shown.write_csv(), nl=False)
+    if picture is not None:
+        sys.stderr.write(f"wrote {picture}\n")
 
 
 def merge(

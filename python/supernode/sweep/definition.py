@@ -287,12 +287,31 @@ class Sweep(SweepReader):
         SpecError
             If the folder is not one of this sweep, nothing ran yet, or an objective is not a number for each point.
         """
+        large = listed([maximise] if isinstance(maximise, str) else maximise, "maximise", "a list of columns")
+        return front(self.collect(out), objectives, large)
+
+    def collect(self, out: str | Path) -> pl.DataFrame:
+        """Return the points of a folder that ran, each with what its machine consists of.
+
+        Parameters
+        ----------
+        out
+            The folder of this sweep.
+
+        Returns
+        -------
+        polars.DataFrame
+            The columns of :meth:`scan` and :meth:`inventory`.
+
+        Raises
+        ------
+        SpecError
+            If the folder is not one of this sweep, or nothing ran yet.
+        """
         store = Store(as_path(out, "folder"))
         if store.read().sha256 != self.digest:
             raise SpecError(f"folder {quote(str(store.folder))} holds another sweep")
-        frame = collect_points(store).join(self.inventory(), on="system_hash", how="left", maintain_order="left")
-        large = listed([maximise] if isinstance(maximise, str) else maximise, "maximise", "a list of columns")
-        return front(frame, objectives, large)
+        return collect_points(store).join(self.inventory(), on="system_hash", how="left", maintain_order="left")
 
 
 def _parse_partition(partition: Sequence[str] | str | None, axes: Axes) -> list[str]:

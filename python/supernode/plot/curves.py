@@ -1,37 +1,23 @@
-"""Pictures of benches: bus bandwidth or time against size, written as PNG and SVG without a browser.
-
-They need the extra ``plot``: ``pip install 'supernode[plot]'``.
-"""
+"""Pictures of benches: bus bandwidth, time or latency against size."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from supernode import core
 from supernode.benchmark import Bench
 from supernode.errors import SpecError
 from supernode.extras import extra
-from supernode.files import atomic_path
+from supernode.plot.style import MARKERS, MAX_POINTS, SIZE_LABEL, colour_scale, configured, origin, size_text
+from supernode.units import Quantity, parse_size
 
 if TYPE_CHECKING:
     import altair as alt
     import polars as pl
 
-__all__ = ["MARKERS", "busbw_chart", "dips", "save_chart", "time_chart"]
+__all__ = ["busbw_chart", "dips", "latency_chart", "time_chart"]
 
-# Sizes are labelled in binary units, as they are asked for.
-_SIZE_LABEL = (
-    "datum.value >= 1073741824 ? datum.value / 1073741824 + ' GiB' : "
-    "datum.value >= 1048576 ? datum.value / 1048576 + ' MiB' : "
-    "datum.value >= 1024 ? datum.value / 1024 + ' KiB' : datum.value + ' B'"
-)
-#: The most points that a chart takes.
-MAX_POINTS = 5000
-#: Marker of each fidelity, the same in every chart.
-MARKERS = {"packet": "circle", "flow": "triangle-up", "analytic": "diamond"}
 #: Values of ``algorithm`` that leave the choice to the simulator.
 CHOICES = ("auto", "best")
 #: The most dips that a chart explains.
@@ -91,8 +77,41 @@ def time_chart(benches: Bench | Sequence[Bench], title: str = "Time against mess
     return _chart(benches, title, ("time_us", "bound_us", "time (us)"))
 
 
-def _chart(benches: Bench | Sequence[Bench], title: str, what: tuple[str, str, str]) -> alt.Chart:
-    """Draw a column and its bound; ``what`` is the two and the title of the axis."""
+def latency_chart(
+    benches: Bench | Sequence[Bench], title: str = "Latency of small messages", up_to: Quantity = "64 KiB"
+) -> alt.Chart:
+    """Draw time against size for small messages, on a linear axis of time that begins at zero.
+
+    There differences of a microsecond can be seen, which the logarithmic axes of :func:`time_chart` hide.
+
+    Parameters
+    ----------
+    benches
+        One bench or several.
+    title
+        Title of the picture.
+    up_to
+        The largest size to draw.
+
+    Returns
+    -------
+    altair.Chart
+        For :func:`save_chart`, or to be shown in a notebook.
+
+    Raises
+    ------
+    SpecError
+        If there is nothing to draw up to that size, or too much.
+    MissingExtraError
+        If the extra ``plot`` is not installed.
+    """
+    return _chart(benches, title, ("time_us", "bound_us", "time (us)"), most=parse_size(up_to, "up_to"))
+
+
+def _chart(
+    benches: Bench | Sequence[Bench], title: str, what: tuple[str, str, str], most: int | None = None
+) -> alt.Chart:
+    """Draw a column and its bound; ``what`` is the two and the title of the axis, ``most`` the largest size."""
     with extra("plot", "a chart needs altair"):
         import altair as alt
     import polars as pl
@@ -103,6 +122,11 @@ def _chart(benches: Bench | Sequence[Bench], title: str, what: tuple[str, str, s
     frame = pl.from_arrow(pa.concat_tables([b.summary for b in group])) if group else None
     if not isinstance(frame, pl.DataFrame) or frame.is_empty():
         raise SpecError("plot: there are no rows to draw")
+    if most is not None:
+        smallest = int(frame["size_bytes"].to_numpy().min())
+        frame = frame.filter(pl.col("size_bytes") <= most)
+        if frame.is_empty():
+            raise SpecError(f"plot: no size is at most {most} B; the smallest is {smallest} B")
     if len(frame) > MAX_POINTS:
         raise SpecError(f"plot: {len(frame)} rows are too many for one picture; at most {MAX_POINTS}")
     frame = frame.with_columns(
@@ -125,12 +149,18 @@ def _chart(benches: Bench | Sequence[Bench], title: str, what: tuple[str, str, s
         "size_bytes:Q",
         title="message size",
         scale=alt.Scale(type="log", base=2, nice=False),
-        axis=alt.Axis(values=ticks, labelExpr=_SIZE_LABEL, labelAngle=-45),
+        axis=alt.Axis(values=ticks, labelExpr=SIZE_LABEL, labelAngle=-45),
     )
     decades = [10.0**k for k in range(-6, 7)]
-    colour = alt.Color("series:N", title="system, algorithm", legend=alt.Legend(orient="bottom", labelLimit=400))
-    scale = alt.Scale(type="log")
-    axis = alt.Axis(values=decades, format="~g")
+    names_of = frame["series"].unique(maintain_order=True).to_list()
+    colour = alt.Color(
+        "series:N",
+        title="system, algorithm",
+        scale=colour_scale(names_of),
+        legend=alt.Legend(orient="bottom", columns=2),
+    )
+    scale = alt.Scale(type="log") if most is None else alt.Scale(zero=True)
+    axis = alt.Axis(values=decades, format="~g") if most is None else alt.Axis(format="~g")
     y = alt.Y(f"{value}:Q", title=label, scale=scale, axis=axis)
     base = alt.Chart()
     line = base.mark_line(strokeWidth=2).encode(x=x, y=y, color=colour)
@@ -154,19 +184,22 @@ def _chart(benches: Bench | Sequence[Bench], title: str, what: tuple[str, str, s
     values = alt.InlineData(values=frame.select(columns).to_dicts())
     layers: Any = alt.layer(line, bound, points, names, data=values)
     said = [
-        f"supernode {core.versions()['supernode']}. Solid: simulated. A name marks where the chosen algorithm changes.",
+        f"{origin()}. Solid: simulated. A name marks where the chosen algorithm changes.",
         "Dashed: bound, from links and cuts of the fabric, latency, memory, and the least launch cost of the stack.",
         *(dips(frame) if value == "busbw_gbytes_s" else ()),
     ]
-    chart: alt.Chart = (
+    systems = ", ".join(frame["system"].unique(maintain_order=True).to_list())
+    chart = (
         layers.properties(width=420, height=320)
         .facet(column=alt.Column("collective:N", title=None, header=alt.Header(labelFontSize=14)))
         .resolve_scale(y="independent")
-        .properties(title=alt.TitleParams(title, subtitle=said))
-        .configure_axis(labelFontSize=12, titleFontSize=13)
-        .configure_legend(labelFontSize=12, titleFontSize=12)
+        .properties(
+            title=alt.TitleParams(title, subtitle=said),
+            description=f"{title}: {label} against message size of {systems}, with the bound. {' '.join(said[2:])}",
+        )
     )
-    return chart
+    found: alt.Chart = configured(chart)
+    return found
 
 
 def dips(frame: pl.DataFrame) -> list[str]:
@@ -186,7 +219,7 @@ def dips(frame: pl.DataFrame) -> list[str]:
     for (collective, series), group in frame.group_by("collective", "series", maintain_order=True):
         rows = group.sort("size_bytes").to_dicts()
         for before, after in itertools.pairwise(rows):
-            size = f"{_size_text(before['size_bytes'])} to {_size_text(after['size_bytes'])}"
+            size = f"{size_text(before['size_bytes'])} to {size_text(after['size_bytes'])}"
             if after["busbw_gbytes_s"] < 0.99 * before["busbw_gbytes_s"]:
                 kinds = ("fidelity", "algorithm", "protocol")
                 changed = [f"{before[k]} becomes {after[k]}" for k in kinds if before[k] != after[k]]
@@ -199,50 +232,3 @@ def dips(frame: pl.DataFrame) -> list[str]:
                 )
     rest = len(found) - MAX_DIPS
     return [*found[:MAX_DIPS], *([f"{rest} more dips are not listed."] if rest > 0 else [])]
-
-
-def _size_text(size: int) -> str:
-    """Word a size as the axis does."""
-    for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
-        if size >= unit:
-            return f"{size / unit:.4g} {name}"
-    return f"{size} B"
-
-
-def save_chart(chart: alt.Chart, path: str | Path) -> list[Path]:
-    """Write a chart as PNG and as SVG, each whole or not at all.
-
-    Parameters
-    ----------
-    chart
-        The chart.
-    path
-        Path without extension, or with one of ``.png`` and ``.svg``, and then only that is written.
-
-    Returns
-    -------
-    list of Path
-        The files.
-
-    Raises
-    ------
-    MissingExtraError
-        If the extra ``plot`` is not installed.
-    """
-    with extra("plot", "a picture of a chart needs vl-convert-python"):
-        import vl_convert
-
-    target = Path(path)
-    kinds = [target.suffix] if target.suffix in (".png", ".svg") else [".png", ".svg"]
-    stem = target.with_suffix("") if target.suffix in (".png", ".svg") else target
-    spec = chart.to_json()
-    written = []
-    for kind in kinds:
-        data = (
-            vl_convert.vegalite_to_png(spec, scale=2) if kind == ".png" else vl_convert.vegalite_to_svg(spec).encode()
-        )
-        out = stem.with_name(stem.name + kind)
-        with atomic_path(out) as temporary:
-            temporary.write_bytes(data)
-        written.append(out)
-    return written
