@@ -42,8 +42,10 @@ help:
 	@echo "make demo   run the main job and write out/demo/"
 	@echo "make test   run every test, lint and type check"
 	@echo "make test-all"
-	@echo "            the same, and what takes longer: a sweep killed 200 times, and sweeps as arrays of a Slurm"
+	@echo "            the same, and what takes longer: the site with its tutorials run, a sweep killed 200 times, and sweeps"
+	@echo "            as arrays of a Slurm"
 	@echo "make fuzz   run CASES=1000 random cases of each fuzzer"
+	@echo "make docs   build the documentation site into docs/_build; EXECUTE=off leaves the tutorials unrun, which is quicker"
 	@echo "make bench  run the benchmarks (criterion and asv)"
 	@echo "make dist   build the wheel and the source distribution into target/wheels"
 	@echo "make lock   renew the exact versions of all dependencies, Python and Rust"
@@ -136,13 +138,14 @@ test-python: install
 	cd $(VENV) && ./bin/python -m mypy.stubtest supernode._core --mypy-config-file ../pyproject.toml
 	SUPERNODE_WHEEL="$$(ls $(abspath $(WHEELS))/*.whl)" $(BIN)/python -P -m pytest $(PYTEST_FLAGS)
 
-# What takes longer than make test may: a sweep that is killed 200 times, and sweeps as arrays of a Slurm, which is installed
-# where the system is a Debian and the user is root. Run before a release.
+# What takes longer than make test may: the site, a sweep that is killed 200 times, and sweeps as arrays of a Slurm, which is
+# installed where the system is a Debian and the user is root. Run before a release.
 .PHONY: test-all
-test-all: test
+test-all: test docs
 	@if [ ! -x /usr/sbin/slurmctld ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		{ apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends slurm-wlm munge; } >/dev/null \
 		|| echo "Slurm could not be installed; its test is skipped"; fi
+	SUPERNODE_SLOW=1 $(BIN)/python -P -m pytest -rs tests/test_site.py
 	SUPERNODE_KILLS=200 $(BIN)/python -P -m pytest -rs tests/test_sweep.py -k kill_at_any_moment
 	$(BIN)/python -P -m pytest -rs tests/test_sweep_slurm.py
 
@@ -154,10 +157,35 @@ $(UV): | tools
 	$(PYTHON) -m venv --clear target/uv
 	@$(call retry,download of uv,target/uv/bin/python -m pip install --quiet uv)
 
+# The site, in an environment of its own: exact versions with hashes, and the wheel. Warnings are errors. From nothing it takes
+# about 40 s of processor time without the tutorials and 90 s with them, so it is part of make test-all and not of make test.
+DOCS := target/docs
+DOCS_LOCK := requirements/docs.lock
+EXECUTE ?= on
+
+$(DOCS)/.deps: $(DOCS_LOCK) | $(UV)
+	$(UV) venv $(UV_FLAGS) --clear --python $(PYTHON) $(DOCS)
+	@$(call retry,download of the packages of the site,$(UV) pip install $(UV_FLAGS) --python $(DOCS)/bin/python \
+		--require-hashes --requirements $(DOCS_LOCK))
+	@touch $@
+
+.PHONY: docs
+docs: install $(DOCS)/.deps
+	$(UV) pip install $(UV_FLAGS) --python $(DOCS)/bin/python --no-deps --reinstall $(WHEELS)/supernode-*.whl
+	rm -rf docs/_build
+	SUPERNODE_EXECUTE=$(EXECUTE) $(DOCS)/bin/python -P -m sphinx -W --keep-going --quiet -b html -d docs/_build/doctrees \
+		docs docs/_build/html
+	@! grep -rlE '<(script|img|iframe)[^>]* src="https?:|<link[^>]* href="https?:' docs/_build/html --include='*.html' \
+		|| { echo "error: these pages fetch something from a network" >&2; exit 1; }
+	@echo "docs/_build/html/index.html"
+
 .PHONY: lock
 lock: $(UV)
 	$(UV) pip compile $(UV_FLAGS) --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --no-emit-find-links --all-extras --group dev pyproject.toml --output-file $(LOCK)
+	$(UV) pip compile $(UV_FLAGS) --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links --extra dask --extra plot --extra report --group docs pyproject.toml \
+		--output-file $(DOCS_LOCK)
 	cargo update
 	$(PYTHON) tools/notices.py
 
@@ -203,4 +231,4 @@ matrix: install
 
 .PHONY: clean
 clean:
-	rm -rf $(VENV) target out .pytest_cache .mypy_cache .ruff_cache .hypothesis .asv
+	rm -rf $(VENV) target out docs/_build docs/tutorials/out .pytest_cache .mypy_cache .ruff_cache .hypothesis .asv

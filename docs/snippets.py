@@ -1,11 +1,13 @@
 """Run the snippets of the documentation, and hold their output to what is printed.
 
 ``python docs/snippets.py`` checks README.md and every page of docs/; ``--write`` puts the new outputs into the pages.
+Tutorials are notebooks, whose outputs are not in the page: ``tests/test_site.py`` runs them.
 
 A page is run from top to bottom in one namespace and one folder, which holds an NCCL topology file, topo.xml:
 
 - A ``python`` block runs. A ``text`` block right after it is what it prints.
 - Each line ``$ supernode ...`` of a ``console`` block runs. The lines up to the next ``$`` are what it prints.
+- A ``toml`` block that begins with a comment of a file's name, ``# own.toml``, is that file.
 - Other blocks are not run. A line of three dots in an expected output stands for any lines.
 """
 
@@ -27,9 +29,13 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md")))
+#: Folders of docs/ that hold no such pages.
+_OTHER = ("_build", "tutorials")
+_FOUND = sorted(p.relative_to(ROOT) for p in (ROOT / "docs").rglob("*.md"))
+PAGES = ("README.md", *(str(p) for p in _FOUND if p.parts[1] not in _OTHER))
 _TOPOLOGY = ROOT / "tests" / "data" / "nvswitch.xml"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```\n", flags=re.MULTILINE | re.DOTALL)
+_NAMED = re.compile(r"# ([\w-]+\.toml)\n")
 _OUTPUT = re.compile(r"\n*```text\n(.*?)^```\n", flags=re.MULTILINE | re.DOTALL)
 
 
@@ -62,6 +68,8 @@ def run_page(page: str) -> str:
             elif language == "console":
                 parts.append(f"```console\n{_console(code)}```\n")
             else:
+                if language == "toml" and (named := _NAMED.match(code)):
+                    Path(named.group(1)).write_text(code)
                 parts.append(found.group())
     return "".join([*parts, text[end:]])
 

@@ -68,4 +68,5 @@ def _folded(warnings: Sequence[str]) -> str:
     if not warnings:
         return ""
     notes = "".join(f"<li>{escape(text)}</li>" for text in warnings)
-    return f"<details><summary>{len(warnings)} warnings</summary><ul>{notes}</ul></details>"
+    count = "1 warning" if len(warnings) == 1 else f"{len(warnings)} warnings"
+    return f"<details><summary>{count}</summary><ul>{notes}</ul></details>"
