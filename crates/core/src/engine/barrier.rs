@@ -3,7 +3,8 @@
 //! `std::sync::Barrier` sleeps at once, which costs more than most windows last; spinning alone would starve a machine
 //! with more threads than cores. Sense reversal by a generation counter (Mellor-Crummey & Scott, TOCS 9(1) 1991).
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use super::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use super::sync::{spin_loop, yield_now};
 
 /// Reusable for any number of rounds, each of as many threads as all that wait in it say.
 #[derive(Debug)]
@@ -14,7 +15,8 @@ pub(super) struct Barrier {
     broken: AtomicBool,
 }
 
-const SPINS: u32 = 4000;
+/// Under loom every look is a turn for others: spinning and yielding are the same to it.
+const SPINS: u32 = if cfg!(loom) { 0 } else { 4000 };
 
 impl Barrier {
     pub(super) fn new() -> Self {
@@ -41,9 +43,9 @@ impl Barrier {
             }
             if spins < SPINS {
                 spins += 1;
-                std::hint::spin_loop();
+                spin_loop();
             } else {
-                std::thread::yield_now();
+                yield_now();
             }
         }
     }

@@ -12,8 +12,8 @@
 use std::time::{Duration, Instant};
 
 /// A trial lasts so long, and so many windows at least; the first, with cold caches, does not count.
-const TRIAL: Duration = Duration::from_millis(2);
-const WINDOWS: u32 = 4;
+const TRIAL: Duration = if cfg!(loom) { Duration::ZERO } else { Duration::from_millis(2) };
+const WINDOWS: u32 = if cfg!(loom) { 1 } else { 4 };
 /// A number that was found is kept for so many times a trial at first, and then twice as long each time it is found again.
 const KEPT: u32 = 16;
 const LONGEST: u32 = 512;
@@ -25,8 +25,15 @@ const CHANGED: f64 = 2.0;
 /// The time by the wall.
 #[allow(clippy::disallowed_methods)] // it decides who works, and no result depends on that
 pub(super) fn clock() -> Instant {
-    Instant::now()
+    #[cfg(not(loom))]
+    return Instant::now();
+    // no time passes, so that an execution can be repeated: the numbers of threads are tried by turns
+    #[cfg(loom)]
+    return *std::sync::OnceLock::get_or_init(&STILL, Instant::now);
 }
+
+#[cfg(loom)]
+static STILL: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
 
 /// See the module.
 #[derive(Debug)]
@@ -52,7 +59,11 @@ impl Gain {
     /// For at most so many threads.
     pub(super) fn new(threads: usize) -> Self {
         let doubled = std::iter::successors(Some(1), |n| Some(2 * n)).take_while(|&n| n < threads);
-        let levels: Vec<usize> = doubled.chain([threads]).collect();
+        Self::over(doubled.chain([threads]).collect())
+    }
+
+    /// For these numbers of threads.
+    pub(super) fn over(levels: Vec<usize>) -> Self {
         Self {
             pace: vec![f64::INFINITY; levels.len()],
             tries: if levels.len() > 1 { vec![1] } else { vec![] },

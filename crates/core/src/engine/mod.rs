@@ -16,6 +16,8 @@ mod endpoint;
 mod gain;
 mod in_network;
 mod injection;
+#[cfg(all(test, loom))]
+mod interleavings;
 mod layout;
 mod mail;
 mod packet;
@@ -29,6 +31,7 @@ mod shard;
 mod skip;
 mod sums;
 mod switch;
+mod sync;
 mod tables;
 mod team;
 mod wake;

@@ -26,11 +26,7 @@ pub(super) fn run(job: &Job, control: &Control, cap: Cap) -> Result<Option<Recor
     let seats = cut::seats(job, &layout);
     layout.cuts = cut::cuts(job, &layout, &seats, cut::shards(&layout, threads));
     let limit = job.time_limit_fs.unwrap_or(MAX_TIME_FS).min(MAX_TIME_FS);
-    let make = |id: usize| {
-        let shard = seated(Shard::new(job, &layout, &paths, id, control)?, &seats, control)?;
-        let skipper = Skipper::new(job, &shard, id, layout.window, limit);
-        Ok(Member::new(shard, skipper, id))
-    };
+    let make = |id: usize| member(job, &layout, &paths, &seats, (id, limit), control);
     let members: Vec<Member> = side_by_side(layout.cuts.len() - 1, threads, make).into_iter().collect::<Result<_>>()?;
     control.begin(Phase::Simulating)?;
     let team = Team::new(members, threads, (layout.window, limit, cap), control);
@@ -105,6 +101,20 @@ fn threads(job: &Job) -> usize {
         n => n as usize,
     };
     wanted.clamp(1, lps.max(1) as usize)
+}
+
+/// Makes the shard of a number, ready to be simulated up to a time.
+pub(super) fn member<'a>(
+    job: &'a Job,
+    layout: &'a Layout,
+    paths: &'a Paths,
+    seats: &[Seat],
+    (id, limit): (usize, Fs),
+    control: &Control,
+) -> Result<Member<'a>> {
+    let shard = seated(Shard::new(job, layout, paths, id, control)?, seats, control)?;
+    let skipper = Skipper::new(job, &shard, id, layout.window, limit);
+    Ok(Member::new(shard, skipper, id))
 }
 
 /// Puts each rank of a shard on its accelerator.

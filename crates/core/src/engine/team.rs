@@ -15,8 +15,6 @@
 //! but state is first touched by the thread that has it at the start.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard};
 
 use super::Cap;
 use super::barrier::Barrier;
@@ -25,6 +23,8 @@ use super::gain::{self, Gain};
 use super::mail::Letter;
 use super::shard::Shard;
 use super::skip::{Meeting, Notice, Skipper};
+use super::sync::atomic::{AtomicU64, Ordering};
+use super::sync::{Condvar, Mutex, MutexGuard};
 use crate::control::Control;
 use crate::error::Error;
 use crate::units::{Fs, NEVER};
@@ -126,19 +126,28 @@ impl<'a> Team<'a> {
     /// Runs to the end. Returns how it ended, and the number of windows.
     pub(super) fn run(&self) -> (End, u64) {
         std::thread::scope(|scope| {
-            let start = |thread| {
-                std::thread::Builder::new().spawn_scoped(scope, move || self.guarded(|| self.follow(thread))).ok()
-            };
+            let start = |thread| std::thread::Builder::new().spawn_scoped(scope, move || self.help(thread)).ok();
             // where a thread cannot be started, those that could do the same work
             let others: Vec<_> = (1..self.threads).map_while(start).collect();
-            let ended = self.guarded(|| self.lead(1 + others.len()));
-            self.ring(Call { over: true, ..Call::default() });
+            let ended = self.head(Gain::new(1 + others.len()));
             for other in others {
                 // a panic there is a panic here, as it is when a scope ends
                 other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             }
             ended
         })
+    }
+
+    /// The first thread's part of a run.
+    pub(super) fn head(&self, gain: Gain) -> (End, u64) {
+        let ended = self.guarded(|| self.lead(gain));
+        self.ring(Call { over: true, ..Call::default() });
+        ended
+    }
+
+    /// Any other thread's part of a run.
+    pub(super) fn help(&self, thread: usize) {
+        self.guarded(|| self.follow(thread));
     }
 
     /// Runs a thread's part. If it ends early, for lack of memory or by a defect, so do the others, instead of waiting for it.
@@ -154,8 +163,8 @@ impl<'a> Team<'a> {
     }
 
     /// The first thread: takes part in every window, and says how many others do.
-    fn lead(&self, threads: usize) -> (End, u64) {
-        let (mut gain, mut windows) = (Gain::new(threads), 0);
+    fn lead(&self, mut gain: Gain) -> (End, u64) {
+        let mut windows = 0;
         loop {
             let active = gain.threads();
             self.ring(Call { window: windows, active, over: false });

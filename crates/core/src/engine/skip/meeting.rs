@@ -3,10 +3,9 @@
 //! **Invariant.** Notices are written before the barrier that ends a window and read after it; verdicts are written and read
 //! on the two sides of a barrier of their own, which all threads know of. So all shards see the same and act alike.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
-
 use super::compare::Verdict;
+use crate::engine::sync::atomic::{AtomicU64, Ordering};
+use crate::engine::sync::{Mutex, MutexGuard};
 
 /// What a shard reports after each window: totals since the start.
 #[derive(Clone, Copy, Debug, Default)]
