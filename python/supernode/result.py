@@ -21,7 +21,7 @@ from supernode.noeffect import merge
 from supernode.options import RECORDS
 from supernode.plan import Plan
 from supernode.quoting import quote
-from supernode.saved import is_folded, read_meta
+from supernode.saved import check_summary, is_folded, read_meta
 from supernode.tables import FILES, KeptTables, RunTables, Tables, read_table
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ class Result:
         tables = {name: table for name, table in found.items() if table is not None}
         if "summary" not in tables:
             raise SpecError(f"{place}: summary is missing; this is no folder of a result")
+        check_summary(place, tables["summary"])
         return cls(meta, KeptTables(tables, folded=is_folded(meta)))
 
     @property

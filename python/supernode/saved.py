@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -13,13 +13,56 @@ from supernode.files import MARK
 from supernode.filetext import as_path, is_folder, is_there, read_bytes
 from supernode.quoting import quote
 
-__all__ = ["is_folded", "read_kind", "read_meta"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["check_summary", "is_folded", "read_kind", "read_meta"]
 
 #: What each kind of folder is read by.
 _READERS = {"result": "Result.load", "bench": "Bench.load"}
 
-#: What the description of a run has at least.
-_KEYS = ("system", "collective", "n_ranks", "time_fs", "bound_fs", "effective", "folding", "warnings", "wall_s")
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class _Skipping(msgspec.Struct):
+    """What was jumped over."""
+
+    jumps: _Count
+    periods: _Count
+    time_fs: _Count
+    packet_hops: _Count
+    reason: str | None
+
+
+class _Run(msgspec.Struct):
+    """What the description of a run has at least, and of which types."""
+
+    system: str
+    collective: str
+    n_ranks: _Count
+    time_fs: _Count
+    bound_fs: _Count
+    bound_kind: str
+    algorithm: str
+    protocol: str
+    fidelity: str
+    chosen_by: str
+    bottleneck: str
+    effective: dict[str, Any]
+    folding: dict[str, Any]
+    skipping: _Skipping
+    overrides: dict[str, Any]
+    versions: dict[str, str]
+    warnings: list[str]
+    seed: _Count
+    wall_s: float
+    self_check: dict[str, Any] | None = None
+
+
+_REQUIRED = [field.name for field in msgspec.structs.fields(_Run) if field.required]
+
+#: Columns of the summary that a result is asked for by name.
+_NUMBERS = ("size_bytes", "algbw_gbytes_s", "busbw_gbytes_s")
 
 
 def read_meta(folder: str | Path, kind: str) -> tuple[Path, dict[str, Any]]:
@@ -42,11 +85,37 @@ def read_meta(folder: str | Path, kind: str) -> tuple[Path, dict[str, Any]]:
     if found != kind:
         reader = f"; {_READERS[found]} reads it" if isinstance(found, str) and found in _READERS else ""
         raise SpecError(f"{place / MARK}: it is of kind {quote(found)}, not {kind!r}{reader}")
-    for run in meta.get("runs", ()) if kind == "bench" else (meta,):
-        missing = [key for key in _KEYS if not isinstance(run, dict) or key not in run]
+    runs = meta.get("runs", []) if kind == "bench" else [meta]
+    if not isinstance(runs, list):
+        raise SpecError(f"{place / MARK}: runs must be a list, not {quote(runs)}")
+    for run in runs:
+        missing = [key for key in _REQUIRED if not isinstance(run, dict) or key not in run]
         if missing:
             raise SpecError(f"{place / MARK}: {missing[0]} is missing")
+        try:
+            msgspec.convert(run, _Run)
+        except (msgspec.ValidationError, OverflowError) as error:
+            raise SpecError(f"{place / MARK}: {error}") from None
     return place, meta
+
+
+def check_summary(place: Path, table: pa.Table) -> None:
+    """Refuse a summary that is not the one row of numbers of a run.
+
+    Raises
+    ------
+    SpecError
+        Naming the column.
+    """
+    import pyarrow as pa
+
+    if table.num_rows != 1:
+        raise SpecError(f"{place}: summary has {table.num_rows} rows; a run has one")
+    for name in _NUMBERS:
+        kind = table.schema.field(name).type if name in table.column_names else None
+        number = kind is not None and (pa.types.is_integer(kind) or pa.types.is_floating(kind))
+        if not number or table[name].null_count:
+            raise SpecError(f"{place}: column {name} of summary is missing, or no number")
 
 
 def read_kind(folder: str | Path) -> str:

@@ -11,7 +11,7 @@ from supernode.units import Quantity, as_integer, parse_size
 
 __all__ = ["MAX_POINTS", "parse_sizes", "sizes"]
 
-#: More points than this in one range are taken for a mistake.
+#: More points than this in one text are taken for a mistake.
 MAX_POINTS = 100_000
 
 
@@ -74,7 +74,12 @@ def parse_sizes(value: Quantity | Iterable[Quantity]) -> list[int]:
         Sizes in bytes, in the order given.
     """
     if isinstance(value, str):
-        return [size for part in value.split(",") for size in _parse_range(part)]
+        found: list[int] = []
+        for part in value.split(","):
+            found += _parse_range(part)
+            if len(found) > MAX_POINTS:
+                raise SpecError(f"sizes: {quote(value)} has more than {MAX_POINTS} points")
+        return found
     if isinstance(value, Iterable) and as_integer(value) is None:
         points = [parse_size(v) for v in listed(value, "sizes", "a size, a list of sizes, or text such as '8:8G:x2'")]
         if not points:

@@ -6,18 +6,21 @@ file or a pickle holds.
 
 from __future__ import annotations
 
+import os
+import resource
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from supernode import core
-from supernode.errors import NotRecordedError, SpecError
+from supernode.errors import NotRecordedError, SizeOverflowError, SpecError, SupernodeError
 from supernode.files import TABLE_FORMATS
-from supernode.filetext import is_there
+from supernode.filetext import is_there, size_of
 from supernode.options import RECORDS
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyarrow import parquet as pq
 
 __all__ = ["FILES", "KeptTables", "RunTables", "Tables", "read_table"]
 
@@ -117,7 +120,9 @@ def read_table(folder: Path, name: str) -> pa.Table | None:
     Raises
     ------
     SpecError
-        If the file is not valid.
+        If the file is not valid, or no regular file.
+    SizeOverflowError
+        If it is small and says that it becomes larger than the machine's memory.
     """
     import pyarrow as pa
     import pyarrow.feather
@@ -127,11 +132,43 @@ def read_table(folder: Path, name: str) -> pa.Table | None:
         path = folder / f"{name}.{extension}"
         if not is_there(path):
             continue
+        size_of(path, "table")
         try:
             # both read the whole file into memory, so that the folder can be replaced later
             if extension == "parquet":
+                _check_fits(pyarrow.parquet.ParquetFile(path), path)
                 return pyarrow.parquet.read_table(path)
             return pyarrow.feather.read_table(str(path), memory_map=False)
+        except SupernodeError:
+            raise
         except (pa.ArrowException, OSError, ValueError) as error:
             raise SpecError(f"{path.name} in {folder} cannot be read as a table: {error}") from None
     return None
+
+
+def _check_fits(file: pq.ParquetFile, path: Path) -> None:
+    """Refuse a Parquet file whose rows would not fit into memory: equal values take no place in it.
+
+    Texts count as four bytes each, however long they are.
+    """
+    rows, width = file.metadata.num_rows, sum(_bits(field.type) for field in file.schema_arrow) // 8
+    most = _memory()
+    if rows * width > most:
+        raise SizeOverflowError(
+            f"{path.name}: {rows} rows of {width} bytes are too many; this process can have {most} bytes of memory"
+        )
+
+
+def _bits(kind: pa.DataType) -> int:
+    """Return the bits that a value takes, for texts and lists those of their place."""
+    try:
+        return int(kind.bit_width)
+    except ValueError:
+        return 32
+
+
+def _memory() -> int:
+    """Return the bytes of memory that this process can have at most."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return machine if limit == resource.RLIM_INFINITY else min(machine, limit)

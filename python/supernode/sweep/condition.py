@@ -13,7 +13,7 @@ from supernode.errors import SpecError
 from supernode.quoting import quote
 from supernode.sweep.columns import as_array
 
-__all__ = ["Condition"]
+__all__ = ["Condition", "check_expression"]
 
 #: What looks at more than one row, as Polars names it in an expression.
 _ACROSS = frozenset({"Agg", "Len", "Over", "Window", "Rank"})
@@ -38,6 +38,7 @@ class Condition:
     def __init__(self, text: object, types: Mapping[str, str]) -> None:
         if not isinstance(text, str):
             raise SpecError(f"where: {quote(text)} is not valid; it must be an SQL expression over {', '.join(types)}")
+        check_expression(text, "where")
         self.text = text
         self._types = types
         self.keep([])
@@ -59,12 +60,34 @@ class Condition:
             kept = frame.with_row_index(_ROW).filter(expression.over(_ROW)).get_column(_ROW)
         except pl.exceptions.PolarsError as error:
             raise SpecError(f"where: {quote(self.text)} is not valid: {error}") from None
+        except RecursionError:
+            raise SpecError(f"where: {quote(self.text)} is not valid: it has too many parts") from None
         found = [False] * len(rows)
         for place in kept:
             found[place] = True
         return found
 
 
+def check_expression(text: str, what: str) -> None:
+    """Refuse a text that Polars' parser of SQL cannot take, or would take minutes for: its time grows with the square.
+
+    Raises
+    ------
+    SpecError
+        Naming what is too long or no text.
+    """
+    if len(text) > _LONGEST:
+        raise SpecError(
+            f"{what}: {quote(text)} is not valid; it has {len(text)} characters, at most {_LONGEST} are read"
+        )
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise SpecError(f"{what}: {quote(text)} is not valid; it has characters that are no text") from None
+
+
+#: Characters of an expression.
+_LONGEST = 10_000
 _ROW = "number of the point"
 
 

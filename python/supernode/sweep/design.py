@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from supernode.errors import SpecError
 from supernode.inventory import inventory
 from supernode.quoting import quote
+from supernode.sweep.condition import check_expression
 from supernode.system import System
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def expression(text: object, names: Iterable[str], what: str) -> pl.Expr:
     # a name with dots is a column before it is anything else
     if text in known:
         return pl.col(text)
+    check_expression(text, what)
     try:
         found = pl.sql_expr(text)
         missing = [name for name in found.meta.root_names() if name not in known]

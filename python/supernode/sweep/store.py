@@ -35,7 +35,7 @@ import msgspec
 from supernode import core
 from supernode.errors import SpecError
 from supernode.files import atomic_path, check_folder, write_bytes, writing
-from supernode.filetext import is_there, read_bytes
+from supernode.filetext import is_there, read_bytes, size_of
 from supernode.quoting import quote
 from supernode.sweep.columns import digest as digest_of
 
@@ -293,6 +293,7 @@ def _parquet(path: Path) -> Any:
     """Open a Parquet file."""
     from pyarrow import parquet
 
+    size_of(path, "part")
     return parquet.ParquetFile(path)
 
 
