@@ -43,7 +43,7 @@ help:
 	@echo "make test   run every test, lint and type check"
 	@echo "make test-all"
 	@echo "            the same, and what takes longer: the site with its tutorials run, a sweep killed 200 times, sweeps as"
-	@echo "            arrays of a Slurm, loom and audit"
+	@echo "            arrays of a Slurm, loom, audit, instructions counted, and a dry run of a release"
 	@echo "make fuzz   run CASES=1000 random cases of each fuzzer"
 	@echo "make docs   build the documentation site into docs/_build; EXECUTE=off leaves the tutorials unrun, which is quicker"
 	@echo "make bench  run the benchmarks (criterion and asv)"
@@ -51,7 +51,13 @@ help:
 	@echo "make audit  check licences, versions and sources of the crates, and advisories where there is a network"
 	@echo "make fuzz-corpus MINUTES=15"
 	@echo "            extend the stored inputs of every parser, guided by coverage"
+	@echo "make bench-compare REV=HEAD~20"
+	@echo "            time this tree and another revision by turns, and count instructions"
+	@echo "make bench-instructions, make bench-baseline"
+	@echo "            count instructions and compare with the stored baseline; measure a new baseline"
 	@echo "make dist   build the wheel and the source distribution into target/wheels"
+	@echo "make release-dry-run, make release"
+	@echo "            check what would be released, and whether it may be; neither tags nor uploads"
 	@echo "make lock   renew the exact versions of all dependencies, Python and Rust"
 	@echo "make test-oldest, make test-newest"
 	@echo "            the Python tests with the oldest and the newest dependencies that pyproject.toml allows"
@@ -104,6 +110,14 @@ install: $(VENV)/.installed
 dist: install
 	$(BIN)/maturin sdist --out $(WHEELS)
 
+# What tools/release.py checks. It neither tags nor uploads; it prints the commands for that.
+.PHONY: release release-dry-run
+release: dist
+	$(BIN)/python -P tools/release.py
+
+release-dry-run: dist
+	$(BIN)/python -P tools/release.py --dry-run
+
 .PHONY: demo
 demo: install
 	cd $(VENV) && ./bin/python -m supernode.demo --output $(abspath out/demo)
@@ -142,8 +156,9 @@ test-python: install
 	cd $(VENV) && ./bin/python -m mypy.stubtest supernode._core --mypy-config-file ../pyproject.toml
 	SUPERNODE_WHEEL="$$(ls $(abspath $(WHEELS))/*.whl)" $(BIN)/python -P -m pytest $(PYTEST_FLAGS)
 
-# What takes longer than make test may: the site, a sweep that is killed 200 times, and sweeps as arrays of a Slurm, which is
-# installed where the system is a Debian and the user is root. Run before a release.
+# What takes longer than make test may: the site, a sweep that is killed 200 times, sweeps as arrays of a Slurm, which is
+# installed where the system is a Debian and the user is root, loom, audit, instructions counted, and a dry run of a release.
+# Run before a release.
 .PHONY: test-all
 test-all: test docs
 	@if [ ! -x /usr/sbin/slurmctld ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -152,7 +167,7 @@ test-all: test docs
 	SUPERNODE_SLOW=1 $(BIN)/python -P -m pytest -rs tests/test_site.py
 	SUPERNODE_KILLS=200 $(BIN)/python -P -m pytest -rs tests/test_sweep.py -k kill_at_any_moment
 	$(BIN)/python -P -m pytest -rs tests/test_sweep_slurm.py
-	$(MAKE) loom audit
+	$(MAKE) loom audit bench-instructions release-dry-run
 
 # Every interleaving of small runs of the engine: its barrier, its team of threads and its mail, compiled with loom's types.
 # Loom itself is optimised, because it is what takes the time.
@@ -263,6 +278,24 @@ bench: install
 	$(BIN)/asv machine --yes --config benches/asv.conf.json
 	$(BIN)/asv run --config benches/asv.conf.json --environment existing:$(abspath $(BIN)/python) --quick \
 		--set-commit-hash $$(git rev-parse HEAD)
+
+# Instructions per packet-hop and the like, against benches/baseline.json; skipped without valgrind.
+.PHONY: bench-instructions
+bench-instructions: install
+	PYTHONPATH=$(CURDIR) $(BIN)/python -P -m benches.instructions
+
+# Costs, memory, errors and instructions of the installed wheel, into benches/baseline.json and docs/performance.md.
+.PHONY: bench-baseline
+bench-baseline: install
+	PYTHONPATH=$(CURDIR) $(BIN)/python -P -m benches.baseline
+
+# This tree against another revision, both built here: REV=HEAD~20, and if wanted FAIL_ABOVE=1.05, ROUNDS=9, QUICK=1.
+REV ?=
+.PHONY: bench-compare
+bench-compare: $(VENV)/.deps target/.crates
+	@if [ -z "$(REV)" ]; then echo "error: say what to compare with: make bench-compare REV=HEAD~20" >&2; exit 2; fi
+	PYTHONPATH=$(CURDIR) $(BIN)/python -P -m benches.compare "$(REV)" $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(FAIL_ABOVE),--fail-above $(FAIL_ABOVE)) $(if $(filter 1,$(QUICK)),--quick)
 
 # How closely every preset is looked at, into docs/performance.md, and its choices against all candidates; up to an hour.
 .PHONY: matrix

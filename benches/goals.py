@@ -174,7 +174,7 @@ class Full:
         """Seconds of the job. Goal: 60 s.
 
         ``full_all_reduce``: hierarchical, 1 MiB over 16 superpods of 8,192 accelerators, one thread.
-        ``full_all_to_all``: 8 KiB a pair over 4,096 hosts (radix 64, three tiers), two threads.
+        ``full_all_to_all``: 8 KiB per pair over 4,096 hosts (radix 64, three tiers), two threads.
         """
         return found[job][0]
 
@@ -192,7 +192,7 @@ class Seconds:
     timeout = 900
 
     def track_all_to_all_1m(self) -> float:
-        """All-to-all of 64 B a pair over 1,048,576 hosts, three tiers of radix 256, 400 Gbit/s, folded. Goal: 5 s."""
+        """All-to-all of 64 B per pair over 1,048,576 hosts, three tiers of radix 256, 400 Gbit/s, folded. Goal: 5 s."""
         return measure("folded_all_to_all")[0]
 
     def track_all_to_all_1m_oversubscribed(self) -> float:

@@ -1,7 +1,5 @@
 """Time of whole jobs, as users run them."""
 
-import subprocess
-import sys
 from typing import Any
 
 import supernode as sn
@@ -19,16 +17,12 @@ class Jobs:
         sn.bench("all_reduce", "nvl72", sizes="8:8G:x2", progress=False)
 
     def time_all_to_all_1024(self) -> None:
-        """All-to-all of 8 KiB a pair over 1,024 hosts, every packet."""
+        """All-to-all of 8 KiB per pair over 1,024 hosts, every packet."""
         tree = sn.FatTree(
             radix=64, link="400 Gbit/s", link_latency="500 ns", trunk_latency="500 ns", switch_latency="300 ns"
         )
         system = sn.System("clos").scale_out(tree, count=1024)
         sn.all_to_all(system, size="8 MiB", algorithm="direct", **EVERY_PACKET)
-
-    def time_import(self) -> None:
-        """A new interpreter that imports supernode."""
-        subprocess.run([sys.executable, "-c", "import supernode"], check=True)
 
     def time_first_packet_2048(self) -> None:
         """A two-tier Clos of 2,048 hosts: build it and send one packet each."""

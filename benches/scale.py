@@ -1,4 +1,4 @@
-"""What it costs to have a system: seconds a 100,000 accelerators and bytes an accelerator, for the largest presets.
+"""What it costs to have a system: seconds per 100,000 accelerators and bytes per accelerator, for the largest presets.
 
 *Build* is the preset, its specification, the fabric and its counts: arithmetic, whatever the size. *Plan* is all that
 comes before the first packet of an all-reduce by ``algorithm="auto"``: every algorithm and protocol priced over all
@@ -55,7 +55,7 @@ def measure(label: str, step: str) -> dict[str, float]:
 
 
 class Scale:
-    """Goals: 1 s a 100,000 accelerators, 4,096 bytes an accelerator."""
+    """Goals: 1 s per 100,000 accelerators, 4,096 bytes per accelerator."""
 
     params = (list(LARGEST), ["build", "plan"])
     param_names = ("system", "step")
@@ -68,12 +68,12 @@ class Scale:
     setup_cache.timeout = 1800  # type: ignore[attr-defined]
 
     def track_seconds(self, found: dict[str, dict[str, float]], system: str, step: str) -> float:
-        """Seconds a 100,000 accelerators. Goal: 1 s."""
+        """Seconds per 100,000 accelerators. Goal: 1 s."""
         one = found[f"{system} {step}"]
         return one["seconds"] / one["accelerators"] * 1e5
 
     def track_bytes(self, found: dict[str, dict[str, float]], system: str, step: str) -> float:
-        """Bytes an accelerator, at the peak. Goal: 4096 B."""
+        """Bytes per accelerator, at the peak. Goal: 4096 B."""
         one = found[f"{system} {step}"]
         return one["bytes"] / one["accelerators"]
 

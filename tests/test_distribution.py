@@ -4,6 +4,7 @@ The wheel is the one that ``make`` has built, named by ``SUPERNODE_WHEEL``. A wh
 alone may hold its paths.
 """
 
+import importlib
 import json
 import os
 import re
@@ -57,6 +58,15 @@ def test_the_wheel_has_licences_notices_and_a_bill_of_materials(wheel: dict[str,
     assert {"arrow-array", "pyo3", "serde_json"} <= {c["name"] for c in components}
     notices = (ROOT / "THIRD-PARTY-NOTICES.txt").read_text()
     assert all(f"{c['name']} {c['version']}: " in notices for c in components)
+
+
+def test_the_wheel_passes_the_checks_of_a_release(wheel: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    del wheel  # skips
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    distribution = importlib.import_module("distribution")
+    version = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
+    path = Path(os.environ["SUPERNODE_WHEEL"])
+    assert distribution.wheel_findings(path, version, ROOT, [*PATHS, b"registry/src"]) == []
 
 
 def test_the_bill_of_materials_has_the_versions_of_the_lock() -> None:
