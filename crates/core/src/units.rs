@@ -45,8 +45,9 @@ impl BitRate {
 
 /// Turns bytes into femtoseconds at a fixed rate with one multiplication.
 ///
-/// The reciprocal is kept as a 32.32 fixed-point number rounded up; for packets up to 64 KiB its error is below
-/// 2^-16 fs, so results equal [`BitRate::time`] but for exact multiples that round up by one.
+/// The reciprocal is kept as a 32.32 fixed-point number that is rounded down, and the product is rounded up. For packets of up to
+/// 64 KiB the reciprocal takes less than 2^-16 fs away, so results equal [`BitRate::time`], or are 1 fs less where the exact time is
+/// that little above a whole femtosecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Serializer {
     fs_per_byte_q32: u128,
@@ -64,7 +65,7 @@ impl Serializer {
         Self { fs_per_byte_q32: 0 }
     }
 
-    /// Femtoseconds that `bytes` take, rounded up.
+    /// Femtoseconds that `bytes` take, rounded up but for the reciprocal's error.
     #[inline(always)]
     pub fn fs(self, bytes: u32) -> Fs {
         // The reciprocal was rounded down, so adding just under one before the shift rounds the product up.

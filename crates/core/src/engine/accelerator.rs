@@ -16,7 +16,7 @@ use super::packet::Packet;
 use super::paths::Paths;
 use super::prefetch::prefetch;
 use super::shard::Shard;
-use crate::routing::router::{Came, Onward};
+use crate::routing::router::{Arrival, NextHop};
 use crate::units::{Fs, NEVER};
 use std::cmp::Reverse;
 use std::collections::binary_heap::PeekMut;
@@ -42,7 +42,7 @@ impl Shard<'_> {
             let number = |p: &Packet| paths.number(p.selector(), u32::from(p.in_port()).wrapping_sub(first));
             let key = |p: &Packet| (number(p), p.in_port());
             deliveries.sort_unstable_by(|(t, p), (u, q)| {
-                (t, p.tag(), p.label()).cmp(&(u, q.tag(), q.label())).then_with(|| key(p).cmp(&key(q)))
+                (t, p.tag(), p.message_class()).cmp(&(u, q.tag(), q.message_class())).then_with(|| key(p).cmp(&key(q)))
             });
         }
         // what departs next, the earliest first; an entry whose time is no longer its port's is void
@@ -63,7 +63,7 @@ impl Shard<'_> {
 
         let mut arrivals = std::mem::take(&mut self.scratch.arrivals);
         if arrivals.len() > 1 {
-            arrivals.sort_unstable_by_key(|p| (p.time, p.tag(), p.label(), p.selector(), p.dst(), p.in_port()));
+            arrivals.sort_unstable_by_key(|p| (p.time, p.tag(), p.message_class(), p.selector(), p.dst(), p.in_port()));
         }
         let (mut delivered, mut arrived) = (0, 0);
         loop {
@@ -155,7 +155,7 @@ impl Shard<'_> {
                 }
             }
         }
-        self.announce(base, Freed::InTime);
+        self.return_credits(base, Freed::InTime);
         debug_assert_eq!(arrived, arrivals.len());
         arrivals.clear();
         self.scratch.arrivals = arrivals;
@@ -242,12 +242,12 @@ impl Shard<'_> {
                 let passes = router.is_some_and(|router| !router.there(here.at, packet.dst()));
                 return packet.time + if passes { 0 } else { class.fs(packet.wire()) };
             }
-            let onward = paths.routers[here.network].as_ref().and_then(|router| match net.looks {
+            let next_hop = paths.routers[here.network].as_ref().and_then(|router| match net.adaptive {
                 // which way depends on what waits when it comes: later, in order of time
-                true => (!router.there(here.at, packet.dst())).then_some(Onward::LATER),
-                false => router.step(here.at, came(packet, q - here.first_port)),
+                true => (!router.there(here.at, packet.dst())).then_some(NextHop::LATER),
+                false => router.step(here.at, arrival(packet, q - here.first_port)),
             });
-            let Some(onward) = onward else {
+            let Some(next_hop) = next_hop else {
                 // whatever follows on this wire is later still
                 let tail = packet.time + class.fs(packet.wire());
                 if tail >= end {
@@ -259,17 +259,17 @@ impl Shard<'_> {
                 fifos[fifo].flying -= 1;
                 continue;
             };
-            if net.looks {
+            if net.adaptive {
                 scratch.arrivals.push(packet.arrived(q as u16, packet.time));
                 packets.skip(&mut ring);
             } else {
-                let p = here.first_port + onward.port;
+                let p = here.first_port + next_hop.port;
                 let port = &ports[(base + p) as usize];
                 let channels = u32::from(layout.classes[port.class as usize].channels);
-                let passed = packet.passed(q as u16, packet.time + net.kinds[here.kind].0, &onward);
+                let passed = packet.passed(q as u16, packet.time + net.kinds[here.kind].0, &next_hop);
                 packets.skip(&mut ring);
                 // without flow control there is one channel
-                let channel = onward.channel.min(channels - 1);
+                let channel = next_hop.channel.min(channels - 1);
                 let wait = port.fifo + channels + channel;
                 scratch.fresh(p * scratch.channels + channel, wait);
                 packets.push(&mut fifos[wait as usize].ring, passed);
@@ -292,15 +292,15 @@ impl Shard<'_> {
             let waiting = self.stats[(base + first_port + p) as usize].waiting;
             port.free_at.saturating_sub(now) + u64::from(waiting) * class.full_fs
         };
-        let onward = paths.routers[network].as_ref()?.adapt(
+        let next_hop = paths.routers[network].as_ref()?.adapt(
             at,
-            came(&packet, u32::from(packet.in_port()) - first_port),
+            arrival(&packet, u32::from(packet.in_port()) - first_port),
             load,
         )?;
-        let p = first_port + onward.port;
+        let p = first_port + next_hop.port;
         let channels = u32::from(class(p).channels);
-        let packet = packet.passed(packet.in_port(), now + paths.networks[network].kinds[kind].0, &onward);
-        let channel = onward.channel.min(channels - 1);
+        let packet = packet.passed(packet.in_port(), now + paths.networks[network].kinds[kind].0, &next_hop);
+        let channel = next_hop.channel.min(channels - 1);
         let wait = self.ports[(base + p) as usize].fifo + channels + channel;
         self.ports[(base + p) as usize].queued |= 1 << channel;
         self.packets.push(&mut self.fifos[wait as usize].ring, packet);
@@ -331,11 +331,11 @@ fn here_of(layout: &Layout, paths: &Paths, lp: u32, network: usize) -> Here {
 }
 
 /// A packet as its router sees it, which came by one of the network's ports.
-fn came(packet: &Packet, from: u32) -> Came {
-    Came {
+fn arrival(packet: &Packet, from: u32) -> Arrival {
+    Arrival {
         way: packet.dst(),
         selector: packet.selector(),
-        course: packet.turn(),
+        phase: packet.turn(),
         from,
         channel: packet.channel().into(),
     }

@@ -45,7 +45,7 @@ impl Shard<'_> {
     ///
     /// Freed bytes are added up in the order of the events that freed them, and whenever a quantum has come together a
     /// credit leaves. Events of a window come after those of the windows before, so the cuts do not depend on windows.
-    pub(super) fn announce(&mut self, base: u32, order: Freed) {
+    pub(super) fn return_credits(&mut self, base: u32, order: Freed) {
         let mut places = std::mem::take(&mut self.scratch.freed_at);
         let channels = self.scratch.channels;
         for place in places.drain(..) {
@@ -55,8 +55,8 @@ impl Shard<'_> {
             let port = &mut self.ports[at];
             let class = &self.layout.classes[port.class as usize];
             let (peer, shard, local) = (port.peer, port.peer_shard, port.peer_lp != UNPLUGGED);
-            if class.buffer.is_some() && port.owed[channel as usize] + total < class.quantum {
-                port.owed[channel as usize] += total;
+            if class.buffer.is_some() && port.unreturned[channel as usize] + total < class.quantum {
+                port.unreturned[channel as usize] += total;
             } else if class.buffer.is_some() {
                 match order {
                     Freed::InTime => {}
@@ -65,23 +65,23 @@ impl Shard<'_> {
                     Freed::ByPort if freed.is_sorted_by_key(|f| f.0) => {}
                     Freed::ByPort => freed.sort_by_key(|f| f.0),
                 }
-                let mut owed = port.owed[channel as usize];
+                let mut unreturned = port.unreturned[channel as usize];
                 for i in 0..freed.len() {
                     let (time, bytes) = freed[i];
-                    owed += bytes;
-                    if owed < class.quantum
+                    unreturned += bytes;
+                    if unreturned < class.quantum
                         || order == Freed::Together && freed.get(i + 1).is_some_and(|next| next.0 == time)
                     {
                         continue;
                     }
-                    let credit = Credit { time: time + class.latency, bytes: std::mem::take(&mut owed), channel };
+                    let credit = Credit { time: time + class.latency, bytes: std::mem::take(&mut unreturned), channel };
                     if local {
                         self.credit(peer - self.first_port, credit);
                     } else {
                         self.outbox.credit(shard, peer, credit);
                     }
                 }
-                self.ports[at].owed[channel as usize] = owed;
+                self.ports[at].unreturned[channel as usize] = unreturned;
             }
             freed.clear();
             self.scratch.freed[place as usize] = freed;

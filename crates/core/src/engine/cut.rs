@@ -16,7 +16,7 @@ use crate::fabric::{Place, Shape};
 
 /// Shards a thread where there are several threads.
 const PIECES: usize = 4;
-/// Shards at most, unless there are more threads: letters go from each to each.
+/// Shards at most, unless there are more threads: mailbags go from each to each.
 const MOST: usize = 512;
 /// What one port weighs; an LP that carries nothing weighs one.
 const PORT: u64 = 64;

@@ -62,7 +62,7 @@ fn lost_credit(layout: &Layout, shards: &[Shard], shard: &Shard) -> Option<Error
             let fifo = &shard.fifos[(port.fifo + channel) as usize];
             let returning: u64 =
                 (0..fifo.credits.len()).map(|i| u64::from(shard.credits.get(&fifo.credits, i).bytes)).sum();
-            let home = fifo.available + returning + u64::from(far.owed[channel as usize]);
+            let home = fifo.available + returning + u64::from(far.unreturned[channel as usize]);
             if home != buffer {
                 let problem = format!("{home} of {buffer} buffer bytes came home at port {p} channel {channel}");
                 return Some(Error::Internal(problem));

@@ -267,8 +267,8 @@ impl Endpoint {
         // missed here are merged when the tables are made.
         let (src, dst) = match job.folding.applied() {
             // as its source's representative knows it
-            true => job.folding.ends(packet.label()),
-            false => (job.folding.source(packet.label(), self.rank), self.rank),
+            true => job.folding.ends(packet.message_class()),
+            false => (job.folding.source(packet.message_class(), self.rank), self.rank),
         };
         let row = FlowRecord { src, dst, lane, step, bytes: u64::from(packet.payload()), start_fs: 0, end_fs: done };
         let same = |f: &&mut FlowRecord| (f.src, f.dst, f.lane, f.step) == (src, dst, lane, step);

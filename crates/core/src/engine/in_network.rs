@@ -1,7 +1,7 @@
 //! In-network operations: what a switch adds up and replicates.
 //!
 //! **Model.** A contribution leaves its input buffer when it arrives and is added; the switch forwards the sum when one has
-//! come from every rank beneath a lone tier, or from every child with ranks beneath in a tree ([`Beneath`]). Below the top
+//! come from every rank beneath a lone tier, or from every child with ranks beneath in a tree ([`Contributors`]). Below the top
 //! of a tree the sum goes on up, the way that all its contributions go; there it is complete, and goes down to
 //! its root or, replicated by every switch on the way, to all ranks. A multicast climbs to the top and comes down alike.
 //!
@@ -22,7 +22,7 @@ pub(super) const SHARED: u32 = 0;
 
 /// Which children of a tree's switches have ranks beneath, by tier.
 #[derive(Debug, Default)]
-pub(super) struct Beneath {
+pub(super) struct Contributors {
     tiers: Vec<Tier>,
 }
 
@@ -34,7 +34,7 @@ struct Tier {
     children: Vec<u32>,
 }
 
-impl Beneath {
+impl Contributors {
     /// From the subtree of the lowest tier that each member stands under, and the children of a switch of each tier above.
     pub(super) fn new(leaves: &[u32], downs: &[u32]) -> Self {
         let mut tiers = vec![Tier::new(leaves, 1)];
@@ -89,8 +89,8 @@ impl Shard<'_> {
         packet.set_flags(packet.flags() | FREE);
         let net = &self.paths.networks[kind.network as usize];
         debug_assert_eq!(copy, net.group_copy);
-        match &net.beneath {
-            Some(beneath) => self.in_tree((lp, base), kind, first, from, packet, net, beneath),
+        match &net.contributors {
+            Some(contributors) => self.in_tree((lp, base), kind, first, from, packet, net, contributors),
             None => self.in_star((lp, base), kind, first, from, packet, net),
         }
     }
@@ -129,14 +129,14 @@ impl Shard<'_> {
         }
         packet.set_flags(packet.flags() & (LAST | FREE));
         let links = net.plane_links[kind.plane as usize];
-        let owner = packet.label();
+        let owner = packet.message_class();
         // which of an accelerator's links it takes: that by which it came, turned as far as the receiver is from the owner
         let turns = self.job.folding.turns(kind.network.into());
         let link = from % links + links;
         for member in &net.group {
             let link = if turns { link - member.turned } else { link } % links;
             packet.set_dst(member.slot * links + link);
-            packet.set_label(self.job.folding.label(owner, member.rank));
+            packet.set_message_class(self.job.folding.message_class(owner, member.rank));
             self.emit(lp, base, kind, first, packet);
         }
     }
@@ -151,10 +151,10 @@ impl Shard<'_> {
         from: u32,
         packet: Packet,
         net: &PathNet,
-        beneath: &Beneath,
+        contributors: &Contributors,
     ) {
         let (tier, subtree) = (kind.route.tier(), kind.route.subtree(first));
-        let below = beneath.of(tier, subtree);
+        let below = contributors.of(tier, subtree);
         let complete = match packet.flags() & REDUCE != 0 {
             true => self.add(lp, packet, below.len() as u32),
             false => Some(packet),
@@ -174,8 +174,8 @@ impl Shard<'_> {
         }
         packet.set_flags(packet.flags() & !REDUCE);
         // going up it stood for the sum or its owner
-        let (link, owner) = (packet.dst() % links, packet.label());
-        for &child in &beneath.tiers[tier].children[below] {
+        let (link, owner) = (packet.dst() % links, packet.message_class());
+        for &child in &contributors.tiers[tier].children[below] {
             if tier > 0 {
                 packet.set_dst(child * kind.route.below() + link);
             } else {
@@ -183,7 +183,7 @@ impl Shard<'_> {
                 packet.set_dst(member.slot * links + link);
                 packet.set_flags(packet.flags() & !MULTICAST);
                 let source = if self.paths.shared { member.rank } else { owner };
-                packet.set_label(self.job.folding.label(source, member.rank));
+                packet.set_message_class(self.job.folding.message_class(source, member.rank));
             }
             self.emit(lp, base, kind, first, packet);
         }
@@ -210,8 +210,9 @@ mod tests {
     #[test]
     fn only_children_with_ranks_count() {
         // members under leaves 0, 0, 3 and 5; four leaves a pod, two pods
-        let beneath = Beneath::new(&[0, 0, 3, 5], &[4, 2]);
-        let children = |tier: usize, subtree: u32| beneath.tiers[tier].children[beneath.of(tier, subtree)].to_vec();
+        let contributors = Contributors::new(&[0, 0, 3, 5], &[4, 2]);
+        let children =
+            |tier: usize, subtree: u32| contributors.tiers[tier].children[contributors.of(tier, subtree)].to_vec();
         assert_eq!((children(0, 0), children(0, 1), children(0, 3)), (vec![0, 1], vec![], vec![2]));
         assert_eq!((children(1, 0), children(1, 1)), (vec![0, 3], vec![5]));
         assert_eq!(children(2, 0), [0, 1]);

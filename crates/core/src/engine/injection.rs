@@ -17,7 +17,7 @@ use super::{Job, Paths};
 use crate::collective::Target;
 use crate::record::FlowRecord;
 use crate::routing::policy::{Kind, Path, Spread};
-use crate::routing::router::Onward;
+use crate::routing::router::NextHop;
 use crate::units::Fs;
 
 /// Messages of a rank that can be under way at once, as a library's and a NIC's queues bound them: 256, or two for each of its
@@ -69,7 +69,7 @@ pub(super) struct Message {
     pub(super) packets: u32,
     pub(super) left: u32,
     pub(super) tag: u32,
-    pub(super) label: u32,
+    pub(super) message_class: u32,
     pub(super) lane: u32,
     pub(super) network: u8,
     pub(super) flags: u8,
@@ -119,10 +119,12 @@ impl Endpoint {
         let packets = message.bytes.div_ceil(u64::from(net.payload)).max(1) as u32;
         let tag = tag(lane, message.recv_step);
         let folding = job.folding;
-        let (target, label, flags, to) = match message.to {
-            Target::Rank(peer) => (job.placement[peer as usize], folding.label(self.rank, peer), 0, peer),
-            Target::SwitchReduce { root } => (job.placement[root as usize], folding.label(root, root), REDUCE, root),
-            // each copy gets its own label where it is made
+        let (target, message_class, flags, to) = match message.to {
+            Target::Rank(peer) => (job.placement[peer as usize], folding.message_class(self.rank, peer), 0, peer),
+            Target::SwitchReduce { root } => {
+                (job.placement[root as usize], folding.message_class(root, root), REDUCE, root)
+            }
+            // each copy gets its own class where it is made
             Target::SwitchMulticast => (self.accelerator, self.rank, MULTICAST, self.rank),
             Target::SwitchAllReduce => (self.accelerator, SHARED, REDUCE | MULTICAST, self.rank),
         };
@@ -131,7 +133,7 @@ impl Endpoint {
         let place = folding.stands_for(target) % net.places;
         let router = paths.routers[network].as_ref();
         let available = net.whole.as_ref().map_or(net.ports, |whole| whole.choices(here, there));
-        let climbs = net.beneath.is_some();
+        let climbs = net.contributors.is_some();
         let sums = |owner: u32, lane: u32| Spread::in_network(available, owner, lane, packets, climbs);
         let plugged = net.whole.is_none();
         let mut spread = match message.to {
@@ -151,7 +153,7 @@ impl Endpoint {
             hops.clear();
             hops.extend((0..available).map(|hop| match router {
                 None => hop,
-                Some(router) => router.first(simulated, way, hop).map_or(0, |onward| onward.port),
+                Some(router) => router.first(simulated, way, hop).map_or(0, |next_hop| next_hop.port),
             }));
             let payload = u64::from(net.payload);
             let short = (message.bytes % payload) as u32;
@@ -178,12 +180,12 @@ impl Endpoint {
             packets,
             left: packets,
             tag,
-            label,
+            message_class,
             lane,
             network: network as u8,
             flags: flags
                 | turn(match &net.whole {
-                    Some(_) => net.course,
+                    Some(_) => net.phase,
                     None if flags != 0 && climbs => net.top,
                     None => net.turn(from, towards),
                 }),
@@ -207,7 +209,7 @@ impl Endpoint {
             let (port, channel, order, way) = match router {
                 None => (net.first_port + hop, 0, 0, 0),
                 Some(router) => match router.first(simulated, way, hop) {
-                    Some(Onward { port, channel, left, .. }) => {
+                    Some(NextHop { port, channel, left, .. }) => {
                         (net.first_port + port, channel as u8, router.order(simulated, way, hop), left)
                     }
                     None => continue,
@@ -315,8 +317,16 @@ impl Endpoint {
         };
         let last = if number + 1 == message.packets { LAST } else { 0 };
         let wire = job.protocol.wire_bytes(payload, net.overhead);
-        offer.packet =
-            Packet::new(dst, selector, message.label, message.tag, payload, wire, share.channel, message.flags | last);
+        offer.packet = Packet::new(
+            dst,
+            selector,
+            message.message_class,
+            message.tag,
+            payload,
+            wire,
+            share.channel,
+            message.flags | last,
+        );
         offer.ready = queue.ready;
         true
     }

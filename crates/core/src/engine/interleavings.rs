@@ -9,7 +9,7 @@
 //! have gone on; switches at waits are free. With three threads there are switches at waits only, because two threads that spin
 //! while the third is interrupted take turns for ever. Numbers of threads change by turns, since no time passes ([`super::gain`]).
 //!
-//! **Why they suffice.** A letter, a shard and a call have one giver and one taker, so two threads show every error of order
+//! **Why they suffice.** A mailbag, a shard and a call have one giver and one taker, so two threads show every error of order
 //! between them, and one such error needs one or two interruptions. In a round of the barrier each thread does the same three
 //! steps; the third thread shows that whoever comes last, all go on. A run of 12 windows has each change of the number of
 //! threads twice, so both parities of all boxes are used before and after it.

@@ -62,7 +62,7 @@ pub(super) enum Node {
     /// Switch: its kind and the first position beneath it.
     Switch { kind: u32, first: u32, copy: u32 },
     /// Switch of a graph: its kind among the network's switches, its vertex in the graph, and whether it looks at its queues.
-    Router { kind: u16, at: u32, looks: bool },
+    Router { kind: u16, at: u32, adaptive: bool },
 }
 
 /// See the module.
@@ -145,7 +145,7 @@ impl Layout {
                             let key = copy * net.span + if graph.near(at) > 0 { first } else { index % net.span };
                             let kind = net.kind_of(index);
                             order.push((u64::from(key) << 20 | 1, vertex));
-                            place_nodes.push(Node::Router { kind, at, looks: net.spec.routing.looks() });
+                            place_nodes.push(Node::Router { kind, at, adaptive: net.spec.routing.adaptive() });
                             continue;
                         }
                         Shape::Direct(_) => continue,

@@ -1,12 +1,12 @@
 //! What shards send each other.
 //!
-//! **Model.** A letter is what one shard sends another in one window: packets in runs that came by one wire and channel,
+//! **Model.** A mailbag is what one shard sends another in one window: packets in runs that came by one wire and channel,
 //! and credits. A run costs one look at its port and queue on either side, however long it is.
 //!
-//! **Invariant.** A letter is taken in before the next window begins; everything in it has a time at or after the end of the
+//! **Invariant.** A mailbag is taken in before the next window begins; everything in it has a time at or after the end of the
 //! window that it was written in. Packets of one wire and channel keep their order, because one shard writes them all.
 //!
-//! **Cost.** 32 bytes a packet, 8 a run and 24 a credit, copied twice: into the letter, and out of it into a queue.
+//! **Cost.** 32 bytes per packet, 8 per run and 24 per credit, copied twice: into the mailbag, and out of it into a queue.
 
 use super::packet::{Credit, Packet};
 use super::prefetch::prefetch;
@@ -15,7 +15,7 @@ use crate::units::{Fs, NEVER};
 
 /// From one shard to another.
 #[derive(Debug, Default)]
-pub(super) struct Letter {
+pub(super) struct Mailbag {
     /// Port that packets come in by, and how many of those below.
     runs: Vec<(u32, u32)>,
     packets: Vec<Packet>,
@@ -23,7 +23,7 @@ pub(super) struct Letter {
     credits: Vec<(u32, Credit)>,
 }
 
-impl Letter {
+impl Mailbag {
     pub(super) fn is_empty(&self) -> bool {
         self.runs.is_empty() && self.credits.is_empty()
     }
@@ -39,44 +39,44 @@ impl Letter {
 /// What leaves for other shards.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    /// One letter a shard.
-    pub(super) letters: Vec<Letter>,
+    /// One mailbag per shard.
+    pub(super) mailbags: Vec<Mailbag>,
     /// Earliest time in any of them.
     pub(super) earliest: Fs,
 }
 
 impl Outbox {
     pub(super) fn new(shards: usize) -> Self {
-        Self { letters: (0..shards).map(|_| Letter::default()).collect(), earliest: NEVER }
+        Self { mailbags: (0..shards).map(|_| Mailbag::default()).collect(), earliest: NEVER }
     }
 
     /// Packets of one channel leave in order for another shard's `port`; they lie in two pieces at most.
     #[inline]
     pub(super) fn packets(&mut self, shard: u16, port: u32, (first, rest): (&[Packet], &[Packet])) {
-        let letter = &mut self.letters[usize::from(shard)];
+        let mailbag = &mut self.mailbags[usize::from(shard)];
         let Some(head) = first.first() else {
             return;
         };
-        letter.runs.push((port, (first.len() + rest.len()) as u32));
-        letter.packets.extend_from_slice(first);
-        letter.packets.extend_from_slice(rest);
+        mailbag.runs.push((port, (first.len() + rest.len()) as u32));
+        mailbag.packets.extend_from_slice(first);
+        mailbag.packets.extend_from_slice(rest);
         self.earliest = self.earliest.min(head.time);
     }
 
     /// A credit leaves for another shard's `port`.
     #[inline]
     pub(super) fn credit(&mut self, shard: u16, port: u32, credit: Credit) {
-        self.letters[usize::from(shard)].credits.push((port, credit));
+        self.mailbags[usize::from(shard)].credits.push((port, credit));
         self.earliest = self.earliest.min(credit.time);
     }
 }
 
 impl Shard<'_> {
     /// Takes in what another shard sent.
-    pub(super) fn receive(&mut self, letter: &Letter) {
+    pub(super) fn receive(&mut self, mailbag: &Mailbag) {
         /// Items between asking for a port, for its queue, for the end of that, and the use of all.
         const AHEAD: usize = 6;
-        let Letter { runs, packets, credits } = letter;
+        let Mailbag { runs, packets, credits } = mailbag;
         let mut first = 0;
         for (i, &(port, count)) in runs.iter().enumerate() {
             if let Some(&(far, _)) = runs.get(i + 3 * AHEAD) {
@@ -111,9 +111,9 @@ impl Shard<'_> {
         }
     }
 
-    /// Hands the outbox over; the caller swaps each letter into the receiver's mailbox.
-    pub(super) fn take_outbox(&mut self) -> &mut [Letter] {
+    /// Hands the outbox over; the caller swaps each mailbag into the receiver's mailbox.
+    pub(super) fn take_outbox(&mut self) -> &mut [Mailbag] {
         self.outbox.earliest = NEVER;
-        &mut self.outbox.letters
+        &mut self.outbox.mailbags
     }
 }

@@ -4,10 +4,10 @@
 //! that are ready at the same time is [`Packet::after`]: step, lane, kind of message, packet selector: labels of the schedule,
 //! never addresses, threads or port numbers, so that a symmetry of the run cannot change a result.
 //!
-//! **Cost.** 32 bytes a packet and 16 a credit. DESIGN asks for 16 to 24; the label and the wire
+//! **Cost.** 32 bytes a packet and 16 a credit. DESIGN asks for 16 to 24; the class of the message and the wire
 //! length are worth the difference, because without them every hop would look up the message.
 
-use crate::routing::router::Onward;
+use crate::routing::router::NextHop;
 use crate::units::Fs;
 
 /// Input port of a packet that was injected here.
@@ -21,7 +21,7 @@ pub(super) struct Packet {
     /// Destination position in the plane (on a direct network the way left), and above it the selector.
     pub(super) route: u64,
     /// Kind of message, and above it the tag.
-    pub(super) label: u64,
+    pub(super) message_class: u64,
     /// Payload bytes, wire bytes, input port, channel, flags and above them the tier where it turns.
     pub(super) meta: u64,
 }
@@ -51,7 +51,7 @@ pub(super) fn turn_of(flags: u8) -> u8 {
 
 impl Packet {
     /// No packet.
-    pub(super) const EMPTY: Self = Self { time: 0, route: 0, label: 0, meta: 0 };
+    pub(super) const EMPTY: Self = Self { time: 0, route: 0, message_class: 0, meta: 0 };
 
     /// A packet as its source makes it: see the accessors for the fields.
     #[inline(always)]
@@ -59,7 +59,7 @@ impl Packet {
     pub(super) fn new(
         dst: u32,
         selector: u32,
-        label: u32,
+        message_class: u32,
         tag: u32,
         payload: u32,
         wire: u32,
@@ -74,7 +74,7 @@ impl Packet {
         Self {
             time: 0,
             route: u64::from(dst) | u64::from(selector) << 32,
-            label: u64::from(label) | u64::from(tag) << 32,
+            message_class: u64::from(message_class) | u64::from(tag) << 32,
             meta,
         }
     }
@@ -93,14 +93,14 @@ impl Packet {
 
     /// Kind of message, see [`crate::symmetry::Folding::label`]; that of the root to itself for contributions to a sum.
     #[inline(always)]
-    pub(super) fn label(&self) -> u32 {
-        self.label as u32
+    pub(super) fn message_class(&self) -> u32 {
+        self.message_class as u32
     }
 
     /// Receiving step and lane, see [`tag`].
     #[inline(always)]
     pub(super) fn tag(&self) -> u32 {
-        (self.label >> 32) as u32
+        (self.message_class >> 32) as u32
     }
 
     /// Payload bytes.
@@ -147,20 +147,20 @@ impl Packet {
         Self {
             time,
             route: self.route,
-            label: self.label,
+            message_class: self.message_class,
             meta: self.meta & !(0xFFFF << 32 | u64::from(FREE) << 56) | u64::from(in_port) << 32,
         }
     }
 
     /// The packet as its router passes it on: as [`Packet::arrived`], with what it carries and how it goes from here.
     #[inline(always)]
-    pub(super) fn passed(&self, in_port: u16, time: Fs, onward: &Onward) -> Self {
+    pub(super) fn passed(&self, in_port: u16, time: Fs, next_hop: &NextHop) -> Self {
         let kept = !(0xFFFF << 32 | u64::from(FREE) << 56 | 0xF << (56 + TURN));
         Self {
             time,
-            route: u64::from(onward.selector) << 32 | u64::from(onward.left),
-            label: self.label,
-            meta: self.meta & kept | u64::from(in_port) << 32 | u64::from(onward.course) << (56 + TURN),
+            route: u64::from(next_hop.selector) << 32 | u64::from(next_hop.left),
+            message_class: self.message_class,
+            meta: self.meta & kept | u64::from(in_port) << 32 | u64::from(next_hop.phase) << (56 + TURN),
         }
     }
 
@@ -168,7 +168,7 @@ impl Packet {
     #[inline(always)]
     pub(super) fn departed(&self, time: Fs, channel: u8) -> Self {
         let meta = self.meta & !(0xFF << 48) | u64::from(channel) << 48;
-        Self { time, route: self.route, label: self.label, meta }
+        Self { time, route: self.route, message_class: self.message_class, meta }
     }
 
     /// True if it holds a buffer at the port it came in by.
@@ -188,8 +188,8 @@ impl Packet {
     }
 
     #[inline(always)]
-    pub(super) fn set_label(&mut self, label: u32) {
-        self.label = self.label & !0xFFFF_FFFF | u64::from(label);
+    pub(super) fn set_message_class(&mut self, message_class: u32) {
+        self.message_class = self.message_class & !0xFFFF_FFFF | u64::from(message_class);
     }
 
     #[inline(always)]
@@ -202,7 +202,8 @@ impl Packet {
     pub(super) fn after(&self, other: &Self) -> bool {
         self.time > other.time
             || self.time == other.time
-                && (self.label, self.selector(), self.dst()) > (other.label, other.selector(), other.dst())
+                && (self.message_class, self.selector(), self.dst())
+                    > (other.message_class, other.selector(), other.dst())
     }
 
     /// What it counts towards its step: payload bytes, and one for the message's end.

@@ -4,7 +4,7 @@
 //! ranks. Both are checked here, before the run.
 
 use super::Job;
-use super::in_network::Beneath;
+use super::in_network::Contributors;
 use super::injection::open_messages;
 use crate::collective::{SwitchUse, Target};
 use crate::error::{Error, Result};
@@ -54,11 +54,11 @@ pub(super) struct PathNet {
     /// All ranks, where switches combine and replicate.
     pub(super) group: Vec<Member>,
     /// Where in the tree they are, if sums climb one.
-    pub(super) beneath: Option<Beneath>,
+    pub(super) contributors: Option<Contributors>,
     pub(super) group_copy: u32,
     /// Course of packets at their start, and whether routers look at their queues.
-    pub(super) course: u8,
-    pub(super) looks: bool,
+    pub(super) phase: u8,
+    pub(super) adaptive: bool,
     /// Latency of routers and whether they cut through, by kind.
     pub(super) kinds: Vec<(Fs, bool)>,
     /// That of the routers inside accelerators.
@@ -194,10 +194,10 @@ impl PathNet {
             port_links,
             plane_links: simulated.planes.iter().map(|p| p.links).collect(),
             group: vec![],
-            beneath: None,
+            contributors: None,
             group_copy: job.placement.first().map_or(0, |a| a / net.span),
-            course: whole.as_ref().map_or(STRAIGHT, Router::course),
-            looks: net.spec.routing.looks(),
+            phase: whole.as_ref().map_or(STRAIGHT, Router::phase),
+            adaptive: net.spec.routing.adaptive(),
             kinds: net.spec.switches.iter().map(|s| (s.latency_fs, s.cut_through)).collect(),
             router_kind: net.router_kind().into(),
             whole,
@@ -234,7 +234,7 @@ impl PathNet {
         let hosts = tree.tiers()[0].down / simulated.planes[0].links;
         let leaves: Vec<u32> = self.group.iter().map(|m| m.slot / hosts).collect();
         let downs: Vec<u32> = tree.tiers()[1..=at.top].iter().map(|t| t.down).collect();
-        self.beneath = Some(Beneath::new(&leaves, &downs));
+        self.contributors = Some(Contributors::new(&leaves, &downs));
         self.top = at.top as u8;
     }
 

@@ -33,7 +33,7 @@ impl Shard<'_> {
                 }
             }
         }
-        self.announce(base, Freed::ByPort);
+        self.return_credits(base, Freed::ByPort);
         next
     }
 

@@ -53,7 +53,7 @@ impl Scratch {
         first
     }
 
-    /// Notes that a packet's buffer at input `q` is free at `time`; `Shard::announce` tells the sender.
+    /// Notes that a packet's buffer at input `q` is free at `time`; `Shard::return_credits` tells the sender.
     #[inline(always)]
     pub(super) fn free_buffer(&mut self, q: u32, channel: u8, wire: u32, time: Fs) {
         let place = q * self.channels + u32::from(channel);

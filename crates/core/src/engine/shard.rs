@@ -56,7 +56,7 @@ pub(super) struct Port {
     /// Channels in which something passes through and waits, as bits.
     pub(super) queued: u8,
     /// Bytes freed behind the wire that comes in here and not announced yet, by channel.
-    pub(super) owed: [u32; CHANNELS as usize],
+    pub(super) unreturned: [u32; CHANNELS as usize],
 }
 
 const _: () = assert!(size_of::<Port>() == 64);
@@ -213,7 +213,7 @@ impl<'a> Shard<'a> {
                     class: self.layout.class[port as usize],
                     blocked: false,
                     queued: 0,
-                    owed: [0; CHANNELS as usize],
+                    unreturned: [0; CHANNELS as usize],
                 });
             }
         }
@@ -292,8 +292,8 @@ impl<'a> Shard<'a> {
                     self.reach(due[i + AHEAD]);
                 }
                 let next = match self.layout.nodes[(self.first_lp + lp) as usize] {
-                    Node::Accelerator | Node::Router { looks: true, .. } => self.accelerator(lp, start, end),
-                    Node::Router { looks: false, .. } => self.router(lp, end),
+                    Node::Accelerator | Node::Router { adaptive: true, .. } => self.accelerator(lp, start, end),
+                    Node::Router { adaptive: false, .. } => self.router(lp, end),
                     Node::Switch { kind, first, copy } => self.switch(lp, kind, first, copy, end),
                 };
                 self.wake.lower(lp, next);

@@ -28,7 +28,7 @@ impl Shard<'_> {
         }
         self.settle_queues();
         let next = self.serve(lp, base, ports, kind, end);
-        self.announce(base, Freed::Together);
+        self.return_credits(base, Freed::Together);
         left.min(next)
     }
 

@@ -1,17 +1,17 @@
-//! The window loop of each thread: jump to the next event, simulate one window on all shards, exchange letters, repeat.
+//! The window loop of each thread: jump to the next event, simulate one window on all shards, exchange mailbags, repeat.
 //!
 //! **Model.** Shards are dealt out to threads anew in every window by the work of the last one ([`super::deal`]), and a thread
 //! that is through takes over shards that others have not begun. How many of the threads take part is measured
 //! ([`super::gain`]): the first thread says at the beginning of a window how many do in the next one, and those that do not sleep.
 //!
 //! **Invariant.** The windows are the same for any number of shards: the next one starts at the earliest event anywhere
-//! and lasts the smallest link latency. Letters of one window are taken in before the next, in the order of sending shards;
+//! and lasts the smallest link latency. Mailbags of one window are taken in before the next, in the order of sending shards;
 //! nothing depends on that order, because wires are single-writer and credits are sorted. Nor does anything depend on which
 //! thread simulates a shard: one thread at a time holds it. That takes a lock for the compiler's sake, and no one waits for it
 //! while a shard is simulated: what another thread holds is passed by.
 //!
 //! **Cost.** One barrier per window, and a look at the box of each pair of shards. Empty windows cost nothing. **Limits.** Taking
-//! in letters and looking at the state are not taken over from others; nothing ties threads to cores or memory to threads,
+//! in mailbags and looking at the state are not taken over from others; nothing ties threads to cores or memory to threads,
 //! but state is first touched by the thread that has it at the start.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -20,7 +20,7 @@ use super::Cap;
 use super::barrier::Barrier;
 use super::deal::Deal;
 use super::gain::{self, Gain};
-use super::mail::Letter;
+use super::mail::Mailbag;
 use super::shard::Shard;
 use super::skip::{Meeting, Notice, Skipper};
 use super::sync::atomic::{AtomicU64, Ordering};
@@ -79,7 +79,7 @@ pub(super) struct Team<'a> {
     call: Mutex<Call>,
     bell: Condvar,
     /// `mailbox[parity][to][from]`.
-    mailbox: [Vec<Vec<Mutex<Letter>>>; 2],
+    mailbox: [Vec<Vec<Mutex<Mailbag>>>; 2],
     /// `next[parity][shard]`: earliest event of each shard.
     next: [Vec<AtomicU64>; 2],
     /// `work[parity][shard]`: what each did in the window before.
@@ -305,11 +305,11 @@ impl<'a> Team<'a> {
 
     /// Takes in what others sent. True if the threads must meet before the window begins; all shards say the same.
     fn take_in(&self, member: &mut Member, parity: usize, now: Fs, all: &Notice) -> bool {
-        for (from, letter) in self.mailbox[parity][member.id].iter().enumerate() {
+        for (from, mailbag) in self.mailbox[parity][member.id].iter().enumerate() {
             if from != member.id {
-                let mut letter = hold(letter);
-                member.shard.receive(&letter);
-                letter.clear();
+                let mut mailbag = hold(mailbag);
+                member.shard.receive(&mailbag);
+                mailbag.clear();
             }
         }
         let Member { shard, skipper, .. } = member;
@@ -335,10 +335,10 @@ impl<'a> Team<'a> {
         self.control.now_fs.fetch_max(now, Ordering::Relaxed);
 
         let next = if cancelled() { CANCELLED } else { shard.next() };
-        for (to, letter) in shard.take_outbox().iter_mut().enumerate() {
-            if !letter.is_empty() {
+        for (to, mailbag) in shard.take_outbox().iter_mut().enumerate() {
+            if !mailbag.is_empty() {
                 // the box was emptied two windows ago: its memory comes back to be filled again
-                std::mem::swap(&mut *hold(&self.mailbox[parity][to][*id]), letter);
+                std::mem::swap(&mut *hold(&self.mailbox[parity][to][*id]), mailbag);
             }
         }
         if let Some(skipper) = skipper {

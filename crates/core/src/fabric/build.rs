@@ -44,7 +44,7 @@ pub(super) fn build(
     if links > MOST_PORTS {
         return Err(wrong(net, format!("{links} links an accelerator"), format!("at most {MOST_PORTS}")));
     }
-    if (net.routing.detours() || net.routing.looks()) && !matches!(net.topology, TopologySpec::Graph { .. }) {
+    if (net.routing.detours() || net.routing.adaptive()) && !matches!(net.topology, TopologySpec::Graph { .. }) {
         let expected = "d_mod_k, s_mod_k, ecmp, spray_round_robin or spray_random; adaptive, valiant and ugal are for explicit graphs";
         return Err(wrong(net, format!("routing {}", net.routing.name()), expected));
     }

@@ -1,14 +1,14 @@
 //! Resources of an explicit graph: its links, those together that are loaded alike.
 //!
-//! **Model.** Under a single-path policy every directed link is a resource and every port of an accelerator a gate. Under a
-//! policy that spreads packets, a resource is the parallel links of a class from a vertex to the same neighbour, and a gate
-//! those ports of an accelerator that are nearer to the same destinations: any message uses all of a set or gate, evenly, or
+//! **Model.** Under a single-path policy every directed link is a resource and every port of an accelerator an injection queue. Under a
+//! policy that spreads packets, a resource is the parallel links of a class from a vertex to the same neighbour, and a queue
+//! those ports of an accelerator that are nearer to the same destinations: any message uses all of a set or queue, evenly, or
 //! nothing.
 //!
 //! **Invariant.** Every link of every copy belongs to one set; its capacity is that of its links.
 //!
-//! **Cost.** Three words a port. Finding the gates of accelerators with several neighbours: O(kinds of accelerators^2 x ports),
-//! where a kind are those with the same neighbours; with more than [`MOST_KINDS`] each neighbour is a gate, which is as right, but
+//! **Cost.** Three words a port. Finding the queues of accelerators with several neighbours: O(kinds of accelerators^2 x ports),
+//! where a kind are those with the same neighbours; with more than [`MOST_KINDS`] each neighbour is a queue, which is as right, but
 //! makes more flows.
 
 use std::collections::BTreeMap;
@@ -31,8 +31,8 @@ pub(super) struct GraphSets {
     pub(super) router: Router,
     /// First resource of the links that leave accelerators, and of those that leave switches.
     first: [u32; 2],
-    /// Gate of each set of an accelerator.
-    gates: Vec<u32>,
+    /// Queue of each set of an accelerator.
+    queues: Vec<u32>,
     /// By slot: set, and place within it.
     of: Vec<(u32, u32)>,
     /// Links and capacity of each set.
@@ -50,7 +50,7 @@ impl GraphSets {
             graph: graph.clone(),
             router: Router::Graph(graph.clone(), STRAIGHT),
             first: [0; 2],
-            gates: vec![],
+            queues: vec![],
             of: vec![(0, 0); graph.slot(vertices, 0) as usize],
             sets: vec![],
             detours: vec![],
@@ -58,22 +58,22 @@ impl GraphSets {
         let mut alike = Alike::new(graph);
         for vertex in 0..vertices {
             let own = vertex < graph.accelerators();
-            let gates = match spread && own {
+            let queues = match spread && own {
                 false => (0..graph.ports(vertex)).collect(),
                 true => alike.ports(vertex),
             };
             let sets = match (spread, own) {
-                (false, _) => gates.clone(),
+                (false, _) => queues.clone(),
                 (true, false) => numbered(ends(graph, vertex)),
-                (true, true) => numbered(gates.iter().zip(ends(graph, vertex))),
+                (true, true) => numbered(queues.iter().zip(ends(graph, vertex))),
             };
             let first = found.sets.len();
-            for (port, (set, gate)) in sets.into_iter().zip(gates).enumerate() {
+            for (port, (set, queue)) in sets.into_iter().zip(queues).enumerate() {
                 let set = first + set as usize;
                 if set == found.sets.len() {
                     found.sets.push((0, 0.0));
                     if own {
-                        found.gates.push(gate);
+                        found.queues.push(queue);
                     }
                 }
                 let (links, capacity) = &mut found.sets[set];
@@ -103,17 +103,17 @@ impl GraphSets {
 
     /// Sets of accelerators.
     fn own(&self) -> u32 {
-        self.gates.len() as u32
+        self.queues.len() as u32
     }
 
-    /// Most gates of an accelerator.
-    pub(super) fn most_gates(&self) -> u32 {
-        self.gates.iter().max().map_or(0, |last| last + 1)
+    /// Most queues of an accelerator.
+    pub(super) fn most_queues(&self) -> u32 {
+        self.queues.iter().max().map_or(0, |last| last + 1)
     }
 
-    /// Gate of a port of an accelerator.
-    pub(super) fn gate(&self, accelerator: u32, port: u32) -> u32 {
-        self.gates[self.of[self.graph.slot(accelerator, port) as usize].0 as usize]
+    /// Queue of a port of an accelerator.
+    pub(super) fn queue(&self, accelerator: u32, port: u32) -> u32 {
+        self.queues[self.of[self.graph.slot(accelerator, port) as usize].0 as usize]
     }
 
     /// The resource of a port, which of its links it is, and how many those are.
@@ -204,7 +204,7 @@ mod tests {
     use crate::fabric::graph::Edge;
 
     #[test]
-    fn gates_are_ports_that_are_always_used_together() {
+    fn queues_are_ports_that_are_always_used_together() {
         // accelerator 0: two links to 1, two to switch 4, one each to 5 and 6. 1 is at 4 and 5; 2 at 4 and 5; 3 at 6
         let edges = [[0, 1, 2], [0, 4, 2], [0, 5, 1], [0, 6, 1], [1, 4, 1], [1, 5, 1], [2, 4, 1], [2, 5, 1], [3, 6, 1]];
         let mut edges: Vec<Edge> = edges.map(|[a, b, count]| Edge { a, b, class: 0, count }).into();

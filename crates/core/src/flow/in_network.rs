@@ -11,8 +11,8 @@
 
 use std::collections::VecDeque;
 
-use super::gates::{Message, MessageKind, Place};
-use super::run::{Run, What};
+use super::injection::{Message, MessageKind, Place};
+use super::run::{Event, Run};
 use super::tables::Carried;
 use super::timing::timing;
 use crate::units::{Fs, NEVER};
@@ -89,7 +89,7 @@ impl Run<'_> {
     fn ahead_arrive(&mut self, id: u32) {
         let latency = self.messages[id as usize].latency;
         for rank in std::mem::take(&mut self.messages[id as usize].ahead) {
-            self.at(self.now.saturating_add(latency), What::Arrival { message: id, rank });
+            self.at(self.now.saturating_add(latency), Event::Arrival { message: id, rank });
         }
     }
 
@@ -128,7 +128,7 @@ impl Run<'_> {
         let message = &mut self.messages[id as usize];
         if message.sent {
             let time = self.now.saturating_add(message.latency);
-            self.at(time, What::Arrival { message: id, rank });
+            self.at(time, Event::Arrival { message: id, rank });
         } else {
             message.ahead.push(rank);
         }

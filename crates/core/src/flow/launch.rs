@@ -7,9 +7,9 @@
 //! **Invariant.** What links carry is booked once a message, when it begins. **Cost.** O(resources of the path).
 
 use super::fair::Use;
-use super::gates::{Message, MessageKind, Part, Place, Stage};
+use super::injection::{Message, MessageKind, Part, Place, Stage};
 use super::routes::{Hop, NOWHERE, Route};
-use super::run::{Run, What};
+use super::run::{Event, Run};
 use super::tables::Carried;
 use super::timing::{Timing, accesses, timing};
 use crate::control::push;
@@ -39,7 +39,7 @@ impl Run<'_> {
         let message = &mut self.messages[id as usize];
         message.latency = message.latency.max(latency);
         message.tail = message.tail.max(t.tail);
-        let state = &mut self.gates[index];
+        let state = &mut self.queues[index];
         state.busy = true;
         let mut free_at = NEVER;
         // switches take in-network traffic whatever happens behind them
@@ -50,7 +50,7 @@ impl Run<'_> {
             free_at = state.busy_until.ceil() as Fs;
         }
         let links = route.stages.first().map_or(1, |s| s.width);
-        self.flow(id, Place::Gate { index, links, first: route.first }, &mut uses, &t, free_at);
+        self.flow(id, Place::Queue { index, links, first: route.first }, &mut uses, &t, free_at);
         if kind.contributes() {
             self.contribution_begins(id);
         } else if kind == MessageKind::Multicast {
@@ -71,7 +71,7 @@ impl Run<'_> {
         if t.wire == 0 {
             // nothing to send: it has left at once, whatever its rate
             let version = self.parts[id as usize].version;
-            self.at(self.now, What::End { part: id, version });
+            self.at(self.now, Event::End { part: id, version });
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! **Model.** A flow that is held back further on (several senders to one receiver, a narrow tier) goes at its fair rate,
 //! but its sender's links go on at theirs until the buffer behind them is full, as with credits. So a message counts as
-//! sent, and the gate turns to the next one, when the links alone would be through with everything given to them so far
+//! sent, and the queue turns to the next one, when the links alone would be through with everything given to them so far
 //! *and* what the network has not carried yet fits into that buffer beside what earlier messages left there. From then on
 //! the flow uses the links further on only (where routers pass other traffic over the first links, those too); it arrives
 //! when the network is through with it.
@@ -11,18 +11,18 @@
 //! part. Packets do part: credits come back in eighths of the buffer, at another time for each sender, and who is ahead
 //! gains with every message. So up to an eighth of the buffer, another part for each kind of sender, counts as not announced.
 //!
-//! Short messages that have left wait their turn behind [`MOST`] others of their gate, as packets wait in the queue of an output; a buffer
+//! Short messages that have left wait their turn behind [`MOST`] others of their queue, as packets wait in the queue of an output; a buffer
 //! can hold thousands of them, and all would share every link with all.
 //!
 //! **Invariant.** What has been sent never exceeds what the links could send. Memory stays occupied to the end.
 //!
 //! **Cost.** Two more events, only for flows that are held back. **Limits.** Buffers further on add nothing.
 
-use super::gates::{Message, MessageKind, Part, Place, Stage};
-use super::run::{Run, What};
+use super::injection::{Message, MessageKind, Part, Place, Stage};
+use super::run::{Event, Run};
 use crate::fabric::credit::CREDIT_UPDATES;
 
-/// Flows of a gate that go on from the buffer at once before short ones wait.
+/// Flows of a queue that go on from the buffer at once before short ones wait.
 const MOST: usize = 4;
 /// Multiples of this fill the interval from 0 to 1 evenly, whatever their number.
 const GOLDEN: f64 = 0.618_033_988_749_895;
@@ -56,7 +56,7 @@ impl Run<'_> {
 
     /// Bytes that the buffer behind the first links of a flow can take.
     fn room_behind(&self, part: &Part) -> f64 {
-        let Place::Gate { index, links, .. } = part.place else {
+        let Place::Queue { index, links, .. } = part.place else {
             return 0.0;
         };
         let network = &self.job.fabric.networks[self.messages[part.message as usize].network];
@@ -64,7 +64,7 @@ impl Run<'_> {
         // what comes back is announced in parts, and not for all senders at once
         let phase = (f64::from(self.kind(self.messages[part.message as usize].rank)) * GOLDEN).fract();
         let buffer = buffer * (1.0 - phase / CREDIT_UPDATES as f64);
-        (buffer - self.gates[index].stored).max(0.0)
+        (buffer - self.queues[index].stored).max(0.0)
     }
 
     /// All of a flow has left its sender, the network carries on.
@@ -73,24 +73,24 @@ impl Run<'_> {
         part.rest = (part.rest - part.rate * (self.now - part.since) as f64).max(0.0);
         (part.since, part.until, part.stage) = (self.now, 0.0, Stage::Stored { bytes: part.rest });
         let Part { message, place, rest, .. } = *part;
-        let Place::Gate { index, first, .. } = place else {
+        let Place::Queue { index, first, .. } = place else {
             return;
         };
         if !self.job.fabric.networks[self.messages[message as usize].network].passes() {
             self.fair.release_first(id, first);
         }
-        let gate = &mut self.gates[index];
-        gate.stored += rest;
-        if gate.going_on < MOST || !self.parts[id as usize].short {
-            gate.going_on += 1;
+        let queue = &mut self.queues[index];
+        queue.stored += rest;
+        if queue.going_on < MOST || !self.parts[id as usize].short {
+            queue.going_on += 1;
             self.plan(id);
         } else {
             let part = &mut self.parts[id as usize];
             part.version = part.version.wrapping_add(1);
-            gate.parked.push_back((*part, self.fair.uses(id)));
+            queue.parked.push_back((*part, self.fair.uses(id)));
             self.fair.finish(id);
         }
-        self.free_gate(index, message);
+        self.free_queue(index, message);
     }
 
     /// The last byte of a flow is through.
@@ -100,32 +100,32 @@ impl Run<'_> {
         self.fair.finish(id);
         match place {
             Place::Downlink(rank) => self.downlink_through(message, rank),
-            Place::Gate { index, .. } => {
+            Place::Queue { index, .. } => {
                 self.branch_through(message);
                 if let Stage::Stored { bytes } = stage {
-                    let gate = &mut self.gates[index];
-                    gate.stored = (gate.stored - bytes).max(0.0);
-                    gate.going_on -= 1;
-                    if gate.going_on < MOST
-                        && let Some((part, uses)) = gate.parked.pop_front()
+                    let queue = &mut self.queues[index];
+                    queue.stored = (queue.stored - bytes).max(0.0);
+                    queue.going_on -= 1;
+                    if queue.going_on < MOST
+                        && let Some((part, uses)) = queue.parked.pop_front()
                     {
-                        gate.going_on += 1;
+                        queue.going_on += 1;
                         self.go(part, &uses);
                     }
                 } else {
-                    self.free_gate(index, message);
+                    self.free_queue(index, message);
                 }
             }
         }
     }
 
-    /// A gate is through with a flow and takes the next.
-    fn free_gate(&mut self, index: usize, message: u32) {
-        self.gates[index].busy = false;
+    /// A queue is through with a flow and takes the next.
+    fn free_queue(&mut self, index: usize, message: u32) {
+        self.queues[index].busy = false;
         self.branch_left(message);
         self.pump(index);
-        let gates = self.resources.gates as usize;
-        self.refill((index / gates) as u32, (index % gates) as u32);
+        let queues = self.resources.queues as usize;
+        self.refill((index / queues) as u32, (index % queues) as u32);
     }
 
     /// The network is through with a branch; with the last one the message arrives.
@@ -135,7 +135,7 @@ impl Run<'_> {
         let (under_way, kind, latency) = (message.under_way, message.kind, message.latency);
         if let (0, MessageKind::Unicast { to }) = (under_way, kind) {
             let rank = self.job.folding.stands_for(to);
-            self.at(self.now.saturating_add(latency), What::Arrival { message: id, rank });
+            self.at(self.now.saturating_add(latency), Event::Arrival { message: id, rank });
         }
     }
 
@@ -163,7 +163,7 @@ impl Run<'_> {
         state.sends_left -= 1;
         state.latest = state.latest.max(left);
         self.settle(rank, lane);
-        // a place among the open messages is free: any idle gate may have waited for it
+        // a place among the open messages is free: any idle queue may have waited for it
         self.refill_all(rank);
     }
 }

@@ -164,7 +164,7 @@ struct Survey<'a> {
     /// Femtoseconds by resource: all, and those of the turn under way.
     busy: Vec<f64>,
     turn: Vec<f64>,
-    /// What the messages of a step put on links, by turn: the n-th message that a gate of its sender sends.
+    /// What the messages of a step put on links, by turn: the n-th message that a queue of its sender sends.
     turns: Vec<Vec<Put>>,
     /// See [`Loads`].
     fill: f64,
@@ -198,7 +198,7 @@ impl<'a> Survey<'a> {
                 let mut turns = std::mem::take(&mut self.turns);
                 let queued = turns.iter().filter(|turn| !turn.is_empty()).count() > 1;
                 loads.queued |= queued;
-                // gates into one network do not wait for those into another
+                // queues into one network do not wait for those into another
                 let mut here = vec![[0.0; 2]; self.job.fabric.networks.len()];
                 for turn in &mut turns {
                     turn.sort_by_key(|put| put.network);
@@ -258,7 +258,7 @@ impl<'a> Survey<'a> {
             return;
         }
         let here = job.placement[rank as usize];
-        // messages that each gate has sent
+        // messages that each queue has sent
         let mut sent: BTreeMap<u32, usize> = BTreeMap::new();
         let mut routes = vec![];
         for i in 0..s.sends(rank, lane, step) {
@@ -273,7 +273,7 @@ impl<'a> Survey<'a> {
             self.resources.unicast(job, here, there, tag, &mut routes);
             let all = routes.last().map_or(1, |last| last.to).max(1);
             for route in &routes {
-                let nth = sent.entry(route.gate).or_default();
+                let nth = sent.entry(route.queue).or_default();
                 if self.turns.len() <= *nth {
                     self.turns.push(vec![]);
                 }

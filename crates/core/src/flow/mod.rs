@@ -7,7 +7,7 @@
 //! protocol leave, and the memory, copy and reduce channels of accelerators.
 //!
 //! **Order at a port.** A port sends one message after the other, in the order in which they are opened: earlier lanes
-//! first, nothing that has begun is overtaken ([`gates`]). This is the packet engine's order, and its head-of-line
+//! first, nothing that has begun is overtaken ([`injection`]). This is the packet engine's order, and its head-of-line
 //! blocking. In the network no lane goes before another: flows share fairly.
 //!
 //! **Invariant.** Payload and wire bytes of all links together are those of a packet run; no link passes its rate; results
@@ -26,9 +26,9 @@ mod classes;
 mod dealing;
 mod detours;
 pub mod fair;
-mod gates;
 mod graph;
 mod in_network;
+mod injection;
 mod launch;
 mod leaving;
 mod loads;

@@ -1,7 +1,7 @@
 //! A rank: the state machine that runs its part of the schedule, with messages as the smallest unit.
 //!
 //! For each lane the rank walks through its steps. A step begins when the one before is complete; after the stack's step
-//! latency its messages are handed to the gates, and it is complete when all of them have left and all that it must
+//! latency its messages are handed to the queues, and it is complete when all of them have left and all that it must
 //! receive has arrived and been stored or reduced. What arrives for a later step is remembered.
 //!
 //! **Invariant.** The rules are those of the packet engine's endpoint; a step counts payload bytes and messages down to
@@ -10,8 +10,8 @@
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
-use super::gates::MessageKind;
-use super::run::{Run, What};
+use super::injection::MessageKind;
+use super::run::{Event, Run};
 use crate::collective::{Recv, Target};
 use crate::control::push;
 use crate::error::Error;
@@ -44,7 +44,7 @@ pub(super) struct Lane {
     pub(super) latest: Fs,
 }
 
-/// A step whose messages are being handed to the gates.
+/// A step whose messages are being handed to the queues.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Program {
     pub(super) lane: u32,
@@ -104,7 +104,7 @@ impl Run<'_> {
             if sends > 0 {
                 let network = self.network_of(name, s.send(name, lane, step, 0).to);
                 let latency = self.job.protocol.step_fs.get(network).copied().unwrap_or(0);
-                self.at(time.saturating_add(latency), What::Start { rank, lane });
+                self.at(time.saturating_add(latency), Event::Start { rank, lane });
                 return;
             }
             if left != 0 {
@@ -138,7 +138,7 @@ impl Run<'_> {
         }
     }
 
-    /// The step whose latency is over hands its messages to the gates.
+    /// The step whose latency is over hands its messages to the queues.
     pub(super) fn start(&mut self, rank: u32, lane: u32) {
         let Lane { step, sends_left: sends, .. } = *self.lane(rank, lane);
         let programs = &mut self.ranks[rank as usize].programs;

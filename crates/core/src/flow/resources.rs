@@ -51,7 +51,7 @@ pub(super) enum Layout {
 #[derive(Clone, Debug)]
 pub(super) struct Net {
     pub(super) layout: Layout,
-    pub(super) first_gate: u32,
+    pub(super) first_queue: u32,
     pub(super) first_switch: Vertex,
 }
 
@@ -64,7 +64,7 @@ pub(super) struct Resources {
     /// Resources from here on are shared by many.
     pub(super) first_shared: u32,
     /// Sets of first hops of an accelerator, each of which sends one message after the other.
-    pub(super) gates: u32,
+    pub(super) queues: u32,
     /// First memory, copy and reduce server, by accelerator; `None` where they are no limit.
     pub(super) servers: [Option<u32>; 3],
     /// Network of in-network operations.
@@ -113,10 +113,10 @@ impl Resources {
         let switch_network = checked(job)?;
         let accelerators = u64::from(fabric.accelerators());
         let mut numbers = Numbering { capacity: vec![] };
-        let (mut nets, mut gates) = (vec![], 0);
+        let (mut nets, mut queues) = (vec![], 0);
         let mut switch = fabric.accelerators();
         for (n, net) in fabric.networks.iter().enumerate() {
-            let first_gate = gates;
+            let first_queue = queues;
             let link = speed(net.link(0).rate);
             let layout = match &net.planes[0].shape {
                 Shape::Direct(d) => {
@@ -128,7 +128,7 @@ impl Resources {
                         let all = numbers.capacity[first as usize..].iter_mut().skip(set as usize);
                         all.step_by(sets as usize).for_each(|c| *c = rate * f64::from(bundle));
                     }
-                    gates += sets;
+                    queues += sets;
                     Layout::Direct { first, bundle }
                 }
                 Shape::Graph(graph) => {
@@ -136,23 +136,23 @@ impl Resources {
                     if net.spec.routing.detours() {
                         sets.detours = detours(net, graph, job.placement, control)?;
                     }
-                    gates += sets.most_gates();
+                    queues += sets.most_queues();
                     Layout::Graph(Box::new(sets))
                 }
                 Shape::Clos(_) if sprays(net) => {
-                    gates += 1;
+                    queues += 1;
                     let all = link * f64::from(net.ports);
                     let up = numbers.take(accelerators, all)?;
                     let down = numbers.take(accelerators, all)?;
                     Layout::Sets { up, down, bundles: vec![], tiers: tier_routes(net), climbs: climbs(job, n) }
                 }
                 Shape::Clos(_) => {
-                    gates += net.ports;
+                    queues += net.ports;
                     let first = numbers.take(accelerators * u64::from(net.ports), link)?;
                     Layout::Links { first, switch_ports: vec![], tiers: tier_routes(net), climbs: climbs(job, n) }
                 }
             };
-            nets.push(Net { layout, first_gate, first_switch: switch });
+            nets.push(Net { layout, first_queue, first_switch: switch });
             let switches = |shape: &Shape| match shape {
                 Shape::Clos(tree) => tree.switches(),
                 Shape::Direct(_) => 0,
@@ -177,7 +177,7 @@ impl Resources {
                 Layout::Graph(sets) => sets.number_switches(net, &mut numbers)?,
             }
         }
-        Ok(Self { nets, capacity: numbers.capacity, first_shared, gates, servers, switch_network })
+        Ok(Self { nets, capacity: numbers.capacity, first_shared, queues, servers, switch_network })
     }
 
     /// The resource of a port's outgoing link, which of the links of that resource it is, and how many those are.

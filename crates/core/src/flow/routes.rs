@@ -68,8 +68,8 @@ pub(super) struct Stage {
 /// Where a message goes, or one branch of it.
 #[derive(Clone, Debug)]
 pub(super) struct Route {
-    /// Set of first hops: an index into the sender's gates.
-    pub(super) gate: u32,
+    /// Set of first hops: an index into the sender's queues.
+    pub(super) queue: u32,
     /// Its part of the packets, in the units in which the last branch of the message ends.
     pub(super) from: u32,
     pub(super) to: u32,
@@ -85,7 +85,7 @@ pub(super) struct Route {
 
 impl Default for Route {
     fn default() -> Self {
-        Self { gate: 0, from: 0, to: 1, hops: vec![], first: 1, stages: vec![], latency: 0, ways: vec![] }
+        Self { queue: 0, from: 0, to: 1, hops: vec![], first: 1, stages: vec![], latency: 0, ways: vec![] }
     }
 }
 
@@ -136,7 +136,7 @@ impl Resources {
                     while let Some((port, _)) = dimension_order::next(d, at, y, selector) {
                         let set = port / bundle;
                         if route.hops.is_empty() {
-                            route.gate = mine.first_gate + set;
+                            route.queue = mine.first_queue + set;
                         }
                         let sets = d.ports() / bundle;
                         route.hops.push(whole(first + (copy * net.span + at) * sets + set));
@@ -149,7 +149,7 @@ impl Resources {
                 }
             }
             (Shape::Clos(tree), Layout::Sets { up, down, bundles, .. }) => {
-                let mut route = Route { gate: mine.first_gate, latency: way.latency_fs, ..Route::default() };
+                let mut route = Route { queue: mine.first_queue, latency: way.latency_fs, ..Route::default() };
                 route.hops.push(whole(up + here));
                 for b in bundles {
                     for tier in 1..=way.meet {
@@ -173,7 +173,8 @@ impl Resources {
                 let spread = spread(net.ports);
                 // a branch for each of the accelerator's links
                 for port in 0..net.ports {
-                    let mut route = Route { gate: mine.first_gate + port, latency: way.latency_fs, ..Route::default() };
+                    let mut route =
+                        Route { queue: mine.first_queue + port, latency: way.latency_fs, ..Route::default() };
                     (route.from, route.to) = (port, port + 1);
                     route.hops.push(whole(first + here * net.ports + port));
                     let (plane, link) = net.plane_of(port);
@@ -209,7 +210,7 @@ impl Resources {
                 } else {
                     routes.push(spreading::path(net, sets, copy, x, y, tag, job.seed));
                 }
-                routes.iter_mut().for_each(|route| route.gate += mine.first_gate);
+                routes.iter_mut().for_each(|route| route.queue += mine.first_queue);
             }
             _ => {}
         }
@@ -228,7 +229,7 @@ impl Resources {
         };
         let mut stages_ = vec![];
         stages(net, 0, &mut stages_, |_| net.ports);
-        Route { gate: mine.first_gate, hops, stages: stages_, latency: path::climb(net, 0).1, ..Route::default() }
+        Route { queue: mine.first_queue, hops, stages: stages_, latency: path::climb(net, 0).1, ..Route::default() }
     }
 
     /// From those switches to an accelerator.

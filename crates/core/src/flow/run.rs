@@ -17,8 +17,8 @@ use std::sync::atomic::Ordering;
 
 use super::classes::Classes;
 use super::fair::{Change, Fair};
-use super::gates::{Gate, Message, Part, Place, Stage};
 use super::in_network::Downlink;
+use super::injection::{InjectionQueue, Message, Part, Place, Stage};
 use super::ranks::{Lane, Rank, unfinished};
 use super::resources::Resources;
 use super::routes::Route;
@@ -41,7 +41,7 @@ const CROWDED: usize = 8;
 
 /// What happens, by order within an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum What {
+pub(super) enum Event {
     /// A message has arrived and is stored. Ranks in events are seats: places among the ranks that are simulated.
     Arrival { message: u32, rank: u32 },
     /// The latency of a lane's step is over.
@@ -62,10 +62,10 @@ pub(super) struct Run<'a> {
     pub(super) now: Fs,
     /// How long rates may wait where flows are many.
     patience: Fs,
-    events: BinaryHeap<Reverse<(Fs, What)>>,
+    events: BinaryHeap<Reverse<(Fs, Event)>>,
     pub(super) ranks: Vec<Rank>,
     pub(super) lanes: Vec<Lane>,
-    pub(super) gates: Vec<Gate>,
+    pub(super) queues: Vec<InjectionQueue>,
     pub(super) messages: Vec<Message>,
     pub(super) free_messages: Vec<u32>,
     /// Flows under way, by their number in `fair`.
@@ -95,9 +95,9 @@ pub(super) fn run(job: &Job, control: &Control, cap: u64) -> Result<Option<Recor
     capacity.extend_from_slice(&resources.capacity);
     let fair = Fair::new(capacity, resources.first_shared)?;
     let ranks = job.folding.simulated();
-    let count = ranks as usize * resources.gates as usize;
-    let mut gates = reserved("the gates of the ranks", count)?;
-    gates.resize_with(count, Gate::default);
+    let count = ranks as usize * resources.queues as usize;
+    let mut queues = reserved("the queues of the ranks", count)?;
+    queues.resize_with(count, InjectionQueue::default);
     let mut run = Run {
         job,
         control,
@@ -108,7 +108,7 @@ pub(super) fn run(job: &Job, control: &Control, cap: u64) -> Result<Option<Recor
         events: BinaryHeap::new(),
         ranks: vec![],
         lanes: vec![],
-        gates,
+        queues,
         messages: vec![],
         free_messages: vec![],
         parts: vec![],
@@ -163,11 +163,11 @@ impl Run<'_> {
     }
 
     /// Something will happen.
-    pub(super) fn at(&mut self, time: Fs, what: What) {
+    pub(super) fn at(&mut self, time: Fs, event: Event) {
         if self.events.len() == self.events.capacity() && self.events.try_reserve(1).is_err() {
-            give_up("the events to come", 2 * (self.events.len() * size_of::<(Fs, What)>()) as u64);
+            give_up("the events to come", 2 * (self.events.len() * size_of::<(Fs, Event)>()) as u64);
         }
-        self.events.push(Reverse((time.min(NEVER - 1), what)));
+        self.events.push(Reverse((time.min(NEVER - 1), event)));
     }
 
     /// Handles events until none is left; the number of instants with events, or none if the cap was passed.
@@ -183,13 +183,13 @@ impl Run<'_> {
             self.now = time;
             instants += 1;
             let mut events = 0;
-            while let Some(&Reverse((next, what))) = self.events.peek() {
+            while let Some(&Reverse((next, event))) = self.events.peek() {
                 if next > time {
                     break;
                 }
                 self.events.pop();
-                if !void(&self.parts, what) {
-                    self.handle(what);
+                if !void(&self.parts, event) {
+                    self.handle(event);
                     events += 1;
                 }
             }
@@ -213,8 +213,8 @@ impl Run<'_> {
 
     /// Time of the next event that is not void.
     fn next_instant(&mut self) -> Option<Fs> {
-        while let Some(&Reverse((time, what))) = self.events.peek() {
-            if !void(&self.parts, what) {
+        while let Some(&Reverse((time, event))) = self.events.peek() {
+            if !void(&self.parts, event) {
                 return Some(time);
             }
             self.events.pop();
@@ -222,12 +222,12 @@ impl Run<'_> {
         None
     }
 
-    fn handle(&mut self, what: What) {
-        match what {
-            What::Arrival { message, rank } => self.arrive(message, rank),
-            What::Start { rank, lane } => self.start(rank, lane),
-            What::End { part, .. } => self.reach(part),
-            What::LinksFree { part, .. } => self.links_free(part),
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Arrival { message, rank } => self.arrive(message, rank),
+            Event::Start { rank, lane } => self.start(rank, lane),
+            Event::End { part, .. } => self.reach(part),
+            Event::LinksFree { part, .. } => self.links_free(part),
         }
     }
 
@@ -248,7 +248,7 @@ impl Run<'_> {
         }
         if self.events.len() > CROWDED * (self.parts.len() + self.messages.len() + self.lanes.len()) + 1024 {
             let parts = &self.parts;
-            self.events.retain(|Reverse((_, what))| !void(parts, *what));
+            self.events.retain(|Reverse((_, event))| !void(parts, *event));
         }
     }
 
@@ -262,19 +262,19 @@ impl Run<'_> {
             return; // it has no rate yet
         }
         let end = part.since.saturating_add(duration(part.rest - part.until, part.rate)).clamp(now, NEVER - 1);
-        if let (Stage::Leaving { free_at }, Place::Gate { .. }) = (part.stage, part.place)
+        if let (Stage::Leaving { free_at }, Place::Queue { .. }) = (part.stage, part.place)
             && end > free_at.saturating_add(1)
         {
-            self.at(free_at.max(now), What::LinksFree { part: flow, version });
+            self.at(free_at.max(now), Event::LinksFree { part: flow, version });
         }
-        self.at(end, What::End { part: flow, version });
+        self.at(end, Event::End { part: flow, version });
     }
 }
 
 /// True for an event of a flow that has been planned anew since.
-fn void(parts: &[Part], what: What) -> bool {
-    match what {
-        What::End { part, version } | What::LinksFree { part, version } => parts[part as usize].version != version,
-        What::Arrival { .. } | What::Start { .. } => false,
+fn void(parts: &[Part], event: Event) -> bool {
+    match event {
+        Event::End { part, version } | Event::LinksFree { part, version } => parts[part as usize].version != version,
+        Event::Arrival { .. } | Event::Start { .. } => false,
     }
 }

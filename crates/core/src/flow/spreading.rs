@@ -19,7 +19,7 @@ use super::routes::{Hop, NOWHERE, Route, Stage, whole};
 use crate::fabric::Network;
 use crate::fabric::graph::Graph;
 use crate::routing::policy::{Path, Spread};
-use crate::routing::router::{Came, STRAIGHT};
+use crate::routing::router::{Arrival, STRAIGHT};
 use crate::units::Fs;
 
 /// Parts that shares which are no fractions of small numbers are rounded to when bytes are booked.
@@ -40,19 +40,19 @@ pub(super) fn path(net: &Network, sets: &GraphSets, copy: u32, x: u32, y: u32, t
     let order = router.order(x, router.way(x, y), spread.rotation);
     let mut selector = router.selector(x, spread.rotation, order, way, 0, 0);
     let (mut route, mut at) = (Route::default(), x);
-    let mut onward = router.first(x, router.way(x, y), spread.rotation);
-    while let Some(port) = onward.map(|o| o.port) {
+    let mut next_hop = router.first(x, router.way(x, y), spread.rotation);
+    while let Some(port) = next_hop.map(|o| o.port) {
         if at == x {
-            route.gate = sets.gate(x, port);
+            route.queue = sets.queue(x, port);
         }
         route.hops.push(whole(sets.home(copy, at, port).0));
         route.stages.push(stage(net, graph, (at, port), at == x, 1));
         route.latency = route.latency.saturating_add(latency(net, graph, (at, port), at == x));
         let Some((next, back)) = graph.peer(at, port).filter(|end| end.0 != y) else { break };
         at = next;
-        let channel = onward.map_or(0, |o| o.channel);
-        onward = router.step(at, Came { way: y, selector, course: STRAIGHT, from: back, channel });
-        selector = onward.map_or(selector, |o| o.selector);
+        let channel = next_hop.map_or(0, |o| o.channel);
+        next_hop = router.step(at, Arrival { way: y, selector, phase: STRAIGHT, from: back, channel });
+        selector = next_hop.map_or(selector, |o| o.selector);
     }
     route
 }
@@ -60,13 +60,13 @@ pub(super) fn path(net: &Network, sets: &GraphSets, copy: u32, x: u32, y: u32, t
 /// The branches of a message whose packets spread.
 pub(super) fn branches(net: &Network, sets: &GraphSets, copy: u32, x: u32, y: u32, routes: &mut Vec<Route>) {
     let graph = &*sets.graph;
-    let mut gates: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-    graph.nearer(x, y).for_each(|port| gates.entry(sets.gate(x, port)).or_default().push(port));
+    let mut queues: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    graph.nearer(x, y).for_each(|port| queues.entry(sets.queue(x, port)).or_default().push(port));
     let mut from = 0;
-    for (gate, ports) in gates {
+    for (queue, ports) in queues {
         let mut spill = Spill { net, sets, copy, y, nodes: vec![], hops: vec![], due: BTreeMap::new() };
         let mut route = spill.run(x, &ports);
-        (route.gate, route.from, route.to) = (gate, from, from + ports.len() as u32);
+        (route.queue, route.from, route.to) = (queue, from, from + ports.len() as u32);
         from = route.to;
         routes.push(route);
     }

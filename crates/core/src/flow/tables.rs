@@ -80,9 +80,9 @@ pub(super) fn record(run: &mut Run) -> Result<Record> {
     record.packet_hops = record.levels.iter().map(|level| level.packets).sum();
     record.flows = merged(std::mem::take(&mut run.flows));
     record.state_bytes = run.fair.bytes()
-        + (run.parts.capacity() * size_of::<super::gates::Part>()
-            + run.messages.capacity() * size_of::<super::gates::Message>()
-            + run.gates.len() * size_of::<super::gates::Gate>()
+        + (run.parts.capacity() * size_of::<super::injection::Part>()
+            + run.messages.capacity() * size_of::<super::injection::Message>()
+            + run.queues.len() * size_of::<super::injection::InjectionQueue>()
             + run.ranks.len() * size_of::<super::ranks::Rank>()
             + run.lanes.len() * size_of::<super::ranks::Lane>()
             + run.carried.len() * size_of::<Carried>()) as u64;

@@ -30,7 +30,7 @@ pub enum Router {
 
 /// Where a packet goes from a vertex.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Onward {
+pub struct NextHop {
     /// Output port, among those of the network.
     pub port: u32,
     /// Virtual channel of the link behind it.
@@ -38,14 +38,14 @@ pub struct Onward {
     /// What the packet carries from there on.
     pub left: u32,
     /// How it goes on from there.
-    pub course: u8,
+    pub phase: u8,
     /// What it chooses among equal paths by from there on.
     pub selector: u32,
 }
 
-impl Onward {
+impl NextHop {
     /// Somewhere, to be decided.
-    pub const LATER: Self = Self { port: 0, channel: 0, left: 0, course: STRAIGHT, selector: 0 };
+    pub const LATER: Self = Self { port: 0, channel: 0, left: 0, phase: STRAIGHT, selector: 0 };
 }
 
 /// A packet takes a shortest way.
@@ -57,24 +57,24 @@ pub const OPEN: u8 = 2;
 
 /// A packet at a vertex.
 #[derive(Clone, Copy, Debug)]
-pub struct Came {
+pub struct Arrival {
     /// What it carries.
     pub way: u32,
     /// Its selector.
     pub selector: u32,
     /// How it goes.
-    pub course: u8,
+    pub phase: u8,
     /// Port and virtual channel that it came by.
     pub from: u32,
     /// See `from`.
     pub channel: u32,
 }
 
-impl Came {
-    fn onward(&self, graph: &Graph, at: u32, (port, selector): (u32, u32), course: u8) -> Onward {
+impl Arrival {
+    fn next_hop(&self, graph: &Graph, at: u32, (port, selector): (u32, u32), phase: u8) -> NextHop {
         let (port, channel) = graph.channel(at, self.way, (self.from, self.channel), port);
-        let course = if graph.escaped(channel) { STRAIGHT } else { course };
-        Onward { port, channel, left: self.way, course, selector }
+        let phase = if graph.escaped(channel) { STRAIGHT } else { phase };
+        NextHop { port, channel, left: self.way, phase, selector }
     }
 
     /// Of equal ways on those without a turn, if turns count and there are any.
@@ -97,21 +97,21 @@ impl Router {
             Shape::Clos(_) => None,
             Shape::Direct(direct) => Some(Self::Direct(direct.clone())),
             Shape::Graph(graph) => {
-                let course = match net.spec.routing {
+                let phase = match net.spec.routing {
                     RoutingSpec::Valiant => DETOUR,
                     RoutingSpec::Ugal => OPEN,
                     _ => STRAIGHT,
                 };
-                Some(Self::Graph(graph.clone(), course))
+                Some(Self::Graph(graph.clone(), phase))
             }
         }
     }
 
     /// How packets go at their start.
-    pub fn course(&self) -> u8 {
+    pub fn phase(&self) -> u8 {
         match self {
             Self::Direct(_) => STRAIGHT,
-            Self::Graph(_, course) => *course,
+            Self::Graph(_, phase) => *phase,
         }
     }
 
@@ -133,15 +133,15 @@ impl Router {
     }
 
     /// The `hop`-th of equal first hops; `None` if the packet is there.
-    pub fn first(&self, from: u32, way: u32, hop: u32) -> Option<Onward> {
+    pub fn first(&self, from: u32, way: u32, hop: u32) -> Option<NextHop> {
         match self {
             Self::Direct(direct) => direct_step(direct, from, way, dimension_order::selector(direct, way, hop)),
-            Self::Graph(graph, course) => {
-                let port = match *course == DETOUR && graph.forwards() {
+            Self::Graph(graph, phase) => {
+                let port = match *phase == DETOUR && graph.forwards() {
                     true => (hop < graph.ports(from)).then_some(hop),
                     false => graph.choice(from, way, hop),
                 };
-                port.map(|port| Onward { port, channel: 0, left: way, course: *course, selector: 0 })
+                port.map(|port| NextHop { port, channel: 0, left: way, phase: *phase, selector: 0 })
             }
         }
     }
@@ -157,26 +157,27 @@ impl Router {
 
     /// From a vertex that a packet came to by port `from` on a channel; `None` if it is there.
     #[inline]
-    pub fn step(&self, at: u32, came: Came) -> Option<Onward> {
-        let Came { way, selector, .. } = came;
+    pub fn step(&self, at: u32, arrival: Arrival) -> Option<NextHop> {
+        let Arrival { way, selector, .. } = arrival;
         match self {
             Self::Direct(direct) => direct_step(direct, at, way, selector),
             Self::Graph(graph, _) => {
                 if at == way {
                     return None;
                 }
-                let detour = (came.course == DETOUR).then(|| graph.detour(at, selector)).filter(|&switch| switch != at);
-                let (table, course) = match detour {
+                let detour =
+                    (arrival.phase == DETOUR).then(|| graph.detour(at, selector)).filter(|&switch| switch != at);
+                let (table, phase) = match detour {
                     Some(switch) => (graph.table_towards(at, switch), DETOUR),
                     None => (graph.table_nearer(at, way), STRAIGHT),
                 };
                 let picked = match (table, detour) {
-                    (Some(ports), _) if !graph.sank(at, came.from) => picked(ports, selector)?,
-                    (Some(ports), _) => one(came.gentle(graph, at, ports.iter()), selector)?,
-                    (_, Some(switch)) => one(came.gentle(graph, at, graph.towards(at, switch)), selector)?,
-                    (_, None) => one(came.gentle(graph, at, graph.nearer(at, way)), selector)?,
+                    (Some(ports), _) if !graph.sank(at, arrival.from) => picked(ports, selector)?,
+                    (Some(ports), _) => one(arrival.gentle(graph, at, ports.iter()), selector)?,
+                    (_, Some(switch)) => one(arrival.gentle(graph, at, graph.towards(at, switch)), selector)?,
+                    (_, None) => one(arrival.gentle(graph, at, graph.nearer(at, way)), selector)?,
                 };
-                Some(came.onward(graph, at, picked, course))
+                Some(arrival.next_hop(graph, at, picked, phase))
             }
         }
     }
@@ -184,31 +185,31 @@ impl Router {
     /// The same at a switch of a graph that looks at its queues: `load` says how long a packet would wait at a port. Of equal
     /// ones the selector picks. A packet whose course is open takes the shortest way if its load times its links is no
     /// more than that of the detour (UGAL-L).
-    pub fn adapt(&self, at: u32, came: Came, load: impl Fn(u32) -> u64) -> Option<Onward> {
-        let Came { way, selector, .. } = came;
+    pub fn adapt(&self, at: u32, arrival: Arrival, load: impl Fn(u32) -> u64) -> Option<NextHop> {
+        let Arrival { way, selector, .. } = arrival;
         let Self::Graph(graph, _) = self else {
-            return self.step(at, came);
+            return self.step(at, arrival);
         };
         let straight = || match graph.table_nearer(at, way) {
-            Some(ports) => least(came.gentle(graph, at, ports.iter()), selector, &load),
-            None => least(came.gentle(graph, at, graph.nearer(at, way)), selector, &load),
+            Some(ports) => least(arrival.gentle(graph, at, ports.iter()), selector, &load),
+            None => least(arrival.gentle(graph, at, graph.nearer(at, way)), selector, &load),
         };
-        let detour = Some(graph.detour(at, selector)).filter(|&switch| came.course != STRAIGHT && switch != at);
+        let detour = Some(graph.detour(at, selector)).filter(|&switch| arrival.phase != STRAIGHT && switch != at);
         let Some(switch) = detour else {
-            return straight().map(|(_, picked)| came.onward(graph, at, picked, STRAIGHT));
+            return straight().map(|(_, picked)| arrival.next_hop(graph, at, picked, STRAIGHT));
         };
         let aside = match graph.table_towards(at, switch) {
-            Some(ports) => least(came.gentle(graph, at, ports.iter()), selector, &load),
-            None => least(came.gentle(graph, at, graph.towards(at, switch)), selector, &load),
+            Some(ports) => least(arrival.gentle(graph, at, ports.iter()), selector, &load),
+            None => least(arrival.gentle(graph, at, graph.towards(at, switch)), selector, &load),
         };
-        if came.course == OPEN {
+        if arrival.phase == OPEN {
             let (short, long) = (graph.hops(at, way)?, graph.links_to(at, switch) + graph.hops(switch, way)?);
             let (now, later) = (straight()?, aside?);
             if now.0.saturating_mul(short.into()) <= later.0.saturating_mul(long.into()) {
-                return Some(came.onward(graph, at, now.1, STRAIGHT));
+                return Some(arrival.next_hop(graph, at, now.1, STRAIGHT));
             }
         }
-        aside.map(|(_, picked)| came.onward(graph, at, picked, DETOUR))
+        aside.map(|(_, picked)| arrival.next_hop(graph, at, picked, DETOUR))
     }
 
     /// Which of equally short ways packets of a first hop take on a direct network. On a graph which of how many parallel
@@ -216,9 +217,9 @@ impl Router {
     pub fn order(&self, from: u32, way: u32, hop: u32) -> u8 {
         match self {
             Self::Direct(direct) => (dimension_order::selector(direct, way, hop) / direct.links) as u8,
-            Self::Graph(graph, course) => {
-                let port = self.first(from, way, hop).map_or(0, |onward| onward.port);
-                let twins: Vec<u32> = match *course == DETOUR && graph.forwards() {
+            Self::Graph(graph, phase) => {
+                let port = self.first(from, way, hop).map_or(0, |next_hop| next_hop.port);
+                let twins: Vec<u32> = match *phase == DETOUR && graph.forwards() {
                     true => graph.twins(from, port, 0..graph.ports(from)).collect(),
                     false => graph.twins(from, port, graph.nearer(from, way)).collect(),
                 };
@@ -238,8 +239,8 @@ impl Router {
     pub fn selector(&self, from: u32, hop: u32, order: u8, way: u32, turns: u32, group: u32) -> u32 {
         match self {
             Self::Direct(direct) => u32::from(order) * direct.links + hop % direct.links,
-            Self::Graph(graph, course) if *course != STRAIGHT && graph.forwards() => {
-                graph.aim(from, hop, way, *course == DETOUR)
+            Self::Graph(graph, phase) if *phase != STRAIGHT && graph.forwards() => {
+                graph.aim(from, hop, way, *phase == DETOUR)
             }
             // the upper part is what the detour is drawn by
             Self::Graph(_, DETOUR | OPEN) => way,
@@ -293,12 +294,12 @@ fn least(
 }
 
 #[inline]
-fn direct_step(direct: &Direct, at: u32, way: u32, selector: u32) -> Option<Onward> {
-    dimension_order::step(direct, at, way, selector).map(|(port, channel, left)| Onward {
+fn direct_step(direct: &Direct, at: u32, way: u32, selector: u32) -> Option<NextHop> {
+    dimension_order::step(direct, at, way, selector).map(|(port, channel, left)| NextHop {
         port,
         channel,
         left,
-        course: STRAIGHT,
+        phase: STRAIGHT,
         selector,
     })
 }

@@ -29,7 +29,7 @@ const LINK_ROW: u64 = 270;
 const FLOW_ROW: u64 = 180;
 /// The same where messages are fluids: one row under way and one of the table.
 const FLUID_ROW: u64 = 100;
-/// Bytes of a message that leaves where messages are fluids; of one that is open and waits; of the gate that it leaves by.
+/// Bytes of a message that leaves where messages are fluids; of one that is open and waits; of the queue that it leaves by.
 const LEAVING: u64 = 600;
 const WAITING: u64 = 230;
 const GATE: u64 = 130;

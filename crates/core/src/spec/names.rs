@@ -241,7 +241,7 @@ impl RoutingSpec {
     }
 
     /// True if switches look at their queues.
-    pub fn looks(self) -> bool {
+    pub fn adaptive(self) -> bool {
         matches!(self, Self::Adaptive | Self::Ugal)
     }
 

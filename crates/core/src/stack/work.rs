@@ -121,7 +121,7 @@ fn hop_ns(fabric: &Fabric, ranks: u32) -> u64 {
         let kind = match &net.planes[0].shape {
             Shape::Clos(_) => 0,
             Shape::Direct(_) => 1,
-            Shape::Graph(_) if net.spec.routing.looks() => 3,
+            Shape::Graph(_) if net.spec.routing.adaptive() => 3,
             Shape::Graph(_) => 2,
         };
         dearest = dearest.max(HOP[kind]);

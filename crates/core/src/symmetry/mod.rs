@@ -284,7 +284,7 @@ impl Folding {
 
     /// What breaks ties between messages: their kind, or the source if there is no symmetry.
     #[inline]
-    pub fn label(&self, src: u32, dst: u32) -> u32 {
+    pub fn message_class(&self, src: u32, dst: u32) -> u32 {
         if !self.kinds {
             return src;
         }
@@ -293,18 +293,18 @@ impl Folding {
     }
 
     /// The source of a message of this kind that arrived at `dst`.
-    pub fn source(&self, label: u32, dst: u32) -> u32 {
+    pub fn source(&self, message_class: u32, dst: u32) -> u32 {
         if !self.kinds {
-            return label;
+            return message_class;
         }
-        let (class, towards) = (label / self.ranks, label % self.ranks);
+        let (class, towards) = (message_class / self.ranks, message_class % self.ranks);
         // the shift that takes the representative's message to this one
         self.group.add(self.group.insert(class), self.group.subtract(dst, towards))
     }
 
     /// The receiver of a message of this kind from the representative of its class, which is the source returned.
-    pub fn ends(&self, label: u32) -> (u32, u32) {
-        (self.group.insert(label / self.ranks), label % self.ranks)
+    pub fn ends(&self, message_class: u32) -> (u32, u32) {
+        (self.group.insert(message_class / self.ranks), message_class % self.ranks)
     }
 }
 

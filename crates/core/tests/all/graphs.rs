@@ -161,7 +161,7 @@ fn a_ring_that_forwards_is_a_torus() {
 fn no_channel_waits_for_itself() {
     use std::collections::{BTreeMap, BTreeSet};
     use supernode_core::fabric::{Fabric, Shape};
-    use supernode_core::routing::router::{Came, Router};
+    use supernode_core::routing::router::{Arrival, Router};
     // rings, tori, and trees with a few links more: some by links, some by turns, some with an escape
     let mut nets: Vec<NetworkSpec> = [5, 13, 40].map(|n| forwarding(n, wound(&[n]))).to_vec();
     nets.push(ring(20));
@@ -214,9 +214,9 @@ fn no_channel_waits_for_itself() {
                     for hop in 0..router.choices(from, to) {
                         let number = draw(1 << 20);
                         let mut selector = router.selector(from, hop, 0, number, number, number);
-                        let onward = router.first(from, router.way(from, to), hop).unwrap();
-                        let (mut at, mut port, mut channel) = (from, onward.port, onward.channel);
-                        let (mut course, mut links) = (router.course(), 0);
+                        let next_hop = router.first(from, router.way(from, to), hop).unwrap();
+                        let (mut at, mut port, mut channel) = (from, next_hop.port, next_hop.channel);
+                        let (mut phase, mut links) = (router.phase(), 0);
                         loop {
                             let last = link(at, port, channel);
                             let (next, back) = graph.peer(at, port).unwrap();
@@ -227,13 +227,16 @@ fn no_channel_waits_for_itself() {
                                 break;
                             }
                             assert!(links < 4 * net.span, "a packet that does not come to its end");
-                            let came = Came { way: to, selector, course, from: back, channel };
+                            let arrival = Arrival { way: to, selector, phase, from: back, channel };
                             let load = |port| u64::from(port * number % 5);
-                            let step =
-                                if routing.looks() { router.adapt(next, came, load) } else { router.step(next, came) };
+                            let step = if routing.adaptive() {
+                                router.adapt(next, arrival, load)
+                            } else {
+                                router.step(next, arrival)
+                            };
                             let step = step.unwrap();
                             escapes += u32::from(graph.escaped(step.channel) && !graph.escaped(channel));
-                            (at, port, channel, course) = (next, step.port, step.channel, step.course);
+                            (at, port, channel, phase) = (next, step.port, step.channel, step.phase);
                             selector = step.selector;
                             after.entry(last).or_default().insert(link(at, port, channel));
                         }
@@ -323,7 +326,7 @@ fn every_policy_uses_all_uplinks_of_a_tree_written_out() {
         assert_eq!((loads.len(), loads.iter().sum::<u64>()), (64, 64 * 56 * 4096));
         let most = *loads.iter().max().unwrap();
         let even = 56 * 4096;
-        assert!(if routing.looks() { most <= even * 3 / 2 } else { most == even }, "{routing:?}: {most} of {even}");
+        assert!(if routing.adaptive() { most <= even * 3 / 2 } else { most == even }, "{routing:?}: {most} of {even}");
     }
 }
 

@@ -26,11 +26,11 @@ pub(super) struct Verdict {
     pub(super) room: u64,
     /// Of each lane: the first step in the old state and the last in the new one.
     pub(super) lanes: Vec<(u32, u32)>,
-    /// By label: how far selectors advanced.
+    /// By class of message: how far selectors advanced.
     pub(super) drifts: Vec<(u64, u32)>,
     /// Networks used, as bits.
     pub(super) used: u32,
-    /// Some rank uses several networks for messages of one label.
+    /// Some rank uses several networks for messages of one class.
     pub(super) mixed: bool,
     /// Packets sent over links.
     pub(super) hops: u64,
@@ -90,13 +90,13 @@ impl<'a> Compare<'a> {
         Ok(())
     }
 
-    /// A selector advanced: whole turns of the paths, and all of a label alike.
+    /// A selector advanced: whole turns of the paths, and all of a class of messages alike.
     #[inline(always)]
-    fn drift(&mut self, before: u32, after: u32, label: u64, modulus: u32) -> Seen {
+    fn drift(&mut self, before: u32, after: u32, message_class: u64, modulus: u32) -> Seen {
         self.turns(before, after, modulus)?;
         let by = after - before;
-        if self.verdict.drifts.last() != Some(&(label, by)) {
-            self.verdict.drifts.push((label, by));
+        if self.verdict.drifts.last() != Some(&(message_class, by)) {
+            self.verdict.drifts.push((message_class, by));
         }
         Ok(())
     }
@@ -170,7 +170,7 @@ impl Visit for Compare<'_> {
         if by == 0 {
             return Ok(());
         }
-        let Course { spread, hop, packets, label, modulus } = *course;
+        let Course { spread, hop, packets, message_class, modulus } = *course;
         Self::check(!matches!(spread.kind, Kind::Random(_)))?;
         self.verdict.inside = true;
         let (first, number) = (spread.number(hop, before), spread.number(hop, *group));
@@ -195,12 +195,12 @@ impl Visit for Compare<'_> {
                 (numbered(before)?, numbered(*group)?)
             }
         };
-        self.drift(was, selector, label, modulus.selector)
+        self.drift(was, selector, message_class, modulus.selector)
     }
 
-    fn selector(&mut self, selector: &mut u32, label: u64, modulus: u32) -> Seen {
+    fn selector(&mut self, selector: &mut u32, message_class: u64, modulus: u32) -> Seen {
         let before = self.next()? as u32;
-        self.drift(before, *selector, label, modulus)
+        self.drift(before, *selector, message_class, modulus)
     }
 
     fn count(&mut self, count: &mut u32, modulus: u32) -> Seen {
@@ -219,17 +219,17 @@ impl Visit for Compare<'_> {
 
     #[inline(always)]
     fn packet(&mut self, packet: &mut Packet, flying: bool, modulus: u32) -> Seen {
-        let &[time, route, label, last] =
+        let &[time, route, message_class, last] =
             self.saved.get(self.at..self.at + 4).and_then(|s| s.first_chunk::<4>()).ok_or(Differs)?;
         self.at += 4;
         let alike = time == packet.time.wrapping_sub(self.now)
             && route as u32 == packet.dst()
             && last == meta(packet, flying)
-            && label << (32 - LANE_BITS) == packet.label << (32 - LANE_BITS);
+            && message_class << (32 - LANE_BITS) == packet.message_class << (32 - LANE_BITS);
         Self::check(alike)?;
-        let (lane, before) = untag((label >> 32) as u32);
+        let (lane, before) = untag((message_class >> 32) as u32);
         self.advance(lane, before, untag(packet.tag()).1)?;
-        self.drift((route >> 32) as u32, packet.selector(), packet.label, modulus)
+        self.drift((route >> 32) as u32, packet.selector(), packet.message_class, modulus)
     }
 
     fn port(&mut self, stats: &mut PortStats, _: &Class) -> Seen<bool> {

@@ -134,9 +134,11 @@ impl Visit for Jump<'_> {
         let route = self.next()?;
         let selector = packet.selector().wrapping_sub((route >> 32) as u32);
         packet.route = packet.route.wrapping_add(u64::from(selector).wrapping_mul(self.periods) << 32);
-        let label = self.next()?;
-        debug_assert_eq!(label << (32 - LANE_BITS), packet.label << (32 - LANE_BITS));
-        packet.label = packet.label.wrapping_add(packet.label.wrapping_sub(label).wrapping_mul(self.periods));
+        let message_class = self.next()?;
+        debug_assert_eq!(message_class << (32 - LANE_BITS), packet.message_class << (32 - LANE_BITS));
+        packet.message_class = packet
+            .message_class
+            .wrapping_add(packet.message_class.wrapping_sub(message_class).wrapping_mul(self.periods));
         self.at += 1;
         Ok(())
     }

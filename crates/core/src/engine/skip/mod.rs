@@ -12,8 +12,8 @@
 //!   schedule says the same for them. Then nothing inside a message may have advanced;
 //! - *inside messages* (`s = 0`): all packets are full and none is the last one while the numbers stay below the end, so
 //!   they differ by their selector only; no step comes to its end while something is left to receive;
-//! - *selectors* advance by whole turns of the paths, and those of one label all by the same, so that routes repeat and ties
-//!   (by label, then selector) fall alike. Random spraying is a hash of the packet's number, and never repeats; ECMP is one of
+//! - *selectors* advance by whole turns of the paths, and those of one class of messages all by the same, so that routes repeat and ties
+//!   (by class of message, then selector) fall alike. Random spraying is a hash of the packet's number, and never repeats; ECMP is one of
 //!   the step, and repeats inside messages only;
 //! - *the count of packets sent* advances by whole turns of first hops and paths, so that new messages spread alike;
 //! - *statistics* are sums, which grow by the same amount each period, and longest queues, which do not change.

@@ -27,7 +27,7 @@ pub(super) struct Course {
     pub(super) hop: u32,
     pub(super) packets: u32,
     /// Label of its packets.
-    pub(super) label: u64,
+    pub(super) message_class: u64,
     /// How selectors repeat; `None` on a direct network, where packets do not carry the spread's selector.
     pub(super) modulus: Option<Modulus>,
 }
@@ -58,8 +58,8 @@ pub(super) trait Visit {
     fn unsent(&mut self, left: &mut u32) -> Seen;
     /// Packets that a port has sent of its share of a message, in groups.
     fn group(&mut self, group: &mut u32, course: &Course) -> Seen;
-    /// A selector by which packets of one label are told apart, and which repeats with `modulus`.
-    fn selector(&mut self, selector: &mut u32, label: u64, modulus: u32) -> Seen;
+    /// A selector by which packets of one class of messages are told apart, and which repeats with `modulus`.
+    fn selector(&mut self, selector: &mut u32, message_class: u64, modulus: u32) -> Seen;
     /// A count that the paths of an open message go by; they repeat with `modulus`.
     fn count(&mut self, count: &mut u32, modulus: u32) -> Seen;
     /// Packets that a rank sprayed by a port; the paths of the next ones go by it, and repeat with `modulus`.
@@ -70,7 +70,7 @@ pub(super) trait Visit {
     fn port(&mut self, stats: &mut PortStats, class: &Class) -> Seen<bool>;
     /// Rows of messages that end at a rank.
     fn flows(&mut self, rows: &mut Vec<FlowRecord>) -> Seen;
-    /// Networks that a rank used since, as bits, and whether all its messages differ in label.
+    /// Networks that a rank used since, as bits, and whether all its messages differ in class.
     fn used(&mut self, networks: u32, distinct: impl Fn() -> bool);
 }
 
@@ -159,7 +159,7 @@ impl Visit for Save<'_> {
     #[inline(always)]
     fn packet(&mut self, packet: &mut Packet, flying: bool, _: u32) -> Seen {
         let time = packet.time.wrapping_sub(self.now);
-        self.image.extend_from_slice(&[time, packet.route, packet.label, meta(packet, flying)]);
+        self.image.extend_from_slice(&[time, packet.route, packet.message_class, meta(packet, flying)]);
         Ok(())
     }
 

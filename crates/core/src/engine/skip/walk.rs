@@ -56,14 +56,14 @@ fn ports<V: Visit>(shard: &mut Shard, lp: u32, moduli: &[Modulus], v: &mut V) ->
         let proxy = port.peer_lp == UNPLUGGED;
         let (far, far_end) = (port.in_fifo as usize, (port.in_fifo + if proxy { channels } else { 0 }) as usize);
         let filled = |fifo: &Fifo| fifo.ring.len() > 0;
-        let silent = stats.packets == 0 && port.owed.iter().all(|&owed| owed == 0) && !port.blocked;
+        let silent = stats.packets == 0 && port.unreturned.iter().all(|&unreturned| unreturned == 0) && !port.blocked;
         if silent && !fifos[own..end].iter().any(filled) && !fifos[far..far_end].iter().any(filled) {
             continue;
         }
         let waits = fifos[own..end].iter().any(|f| f.ring.len() > f.flying)
             || seat != UNPLUGGED && endpoints[seat as usize].has_work(p);
         v.same(u64::from(base + p) << 2 | u64::from(port.blocked) << 1 | u64::from(waits))?;
-        let (pairs, _) = port.owed.as_chunks::<2>();
+        let (pairs, _) = port.unreturned.as_chunks::<2>();
         for [low, high] in &pairs[..channels.div_ceil(2) as usize] {
             v.same(u64::from(*low) | u64::from(*high) << 32)?;
         }
@@ -172,7 +172,7 @@ fn endpoint<V: Visit>(
                 spread: message.spread,
                 hop: u32::from(share.hop),
                 packets: message.packets,
-                label: label(message),
+                message_class: message_class(message),
                 modulus,
             };
             v.group(&mut share.group, &course)?;
@@ -262,7 +262,7 @@ fn open<V: Visit>(m: &mut Message, v: &mut V) -> Seen {
     v.same(kind | u64::from(m.flags) << 8 | u64::from(m.network) << 16 | u64::from(m.lane) << 32)?;
     v.same(m.bytes)?;
     v.same(u64::from(m.slot) | u64::from(m.packets) << 32)?;
-    v.same(u64::from(m.label) | u64::from(m.turned) << 32)?;
+    v.same(u64::from(m.message_class) | u64::from(m.turned) << 32)?;
     v.same(u64::from(m.by))?;
     v.same(u64::from(m.spread.fulls) | u64::from(m.spread.short) << 32)?;
     match m.spread.path {
@@ -274,8 +274,8 @@ fn open<V: Visit>(m: &mut Message, v: &mut V) -> Seen {
 }
 
 /// Label of a message's packets.
-fn label(m: &Message) -> u64 {
-    u64::from(m.label) | u64::from(m.tag) << 32
+fn message_class(m: &Message) -> u64 {
+    u64::from(m.message_class) | u64::from(m.tag) << 32
 }
 
 /// In-network sums under way, in the order of their keys.
@@ -295,19 +295,19 @@ fn sums<V: Visit>(shard: &mut Shard, moduli: &[Modulus], v: &mut V) -> Seen {
             continue;
         };
         let kind = &shard.layout.kinds[kind as usize];
-        // its contributions have the label of the root, which is where the sum will go, or that of sums for all
-        let label = if shard.paths.shared {
+        // its contributions have the class of the root, which is where the sum will go, or that of sums for all
+        let message_class = if shard.paths.shared {
             SHARED
         } else {
             let root = shard.paths.networks[usize::from(kind.network)].rank_at(kind.plane, *dst);
-            shard.job.folding.label(root, root)
+            shard.job.folding.message_class(root, root)
         };
-        let label = u64::from(label) | u64::from(*tag) << 32;
+        let message_class = u64::from(message_class) | u64::from(*tag) << 32;
         let modulus = moduli[usize::from(kind.network)].selector;
         seen = v
             .same(u64::from(*lp) | u64::from(*dst) << 32)
             .and_then(|()| v.same(u64::from(*count)))
-            .and_then(|()| v.selector(selector, label, modulus))
+            .and_then(|()| v.selector(selector, message_class, modulus))
             .and_then(|()| v.tag(tag))
             .and_then(|()| v.due(time));
     }

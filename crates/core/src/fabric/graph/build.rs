@@ -96,7 +96,7 @@ impl Graph {
             links,
             turns: None,
             channels: 1,
-            onward: OnceLock::new(),
+            next_hop: OnceLock::new(),
         };
         graph.homes = match graph.forwards() {
             true => (0..accelerators).collect(),

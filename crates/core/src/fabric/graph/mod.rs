@@ -16,15 +16,15 @@
 
 mod build;
 mod distance;
-mod onward;
+mod next_hop;
 mod turns;
 
 use crate::control::Control;
 use crate::error::Error;
 use crate::rng::mix;
 use distance::Metric;
-use onward::Onward;
-pub use onward::Ports;
+use next_hop::NextHop;
+pub use next_hop::Ports;
 use std::sync::OnceLock;
 use turns::Turns;
 
@@ -109,7 +109,7 @@ pub struct Graph {
     turns: Option<Turns>,
     channels: u32,
     /// Next hops, once a run has been prepared; none if there are too many.
-    onward: OnceLock<Option<Onward>>,
+    next_hop: OnceLock<Option<NextHop>>,
 }
 
 impl Graph {

@@ -1,13 +1,13 @@
-//! Gates: the sets of first hops of a rank, each of which sends one message after the other.
+//! Injection queues: the sets of first hops of a rank, each of which sends one message after the other.
 //!
-//! **Model.** A gate is a port, or the set of ports over which a policy sprays. As in the packet engine a rank opens
-//! messages in order, earlier lanes first, whenever a gate has nothing to send, and at most [`open_messages`] at once; a
-//! message waits in the queue of its gate for those before it. A gate goes on to the next when its links have on average
+//! **Model.** A queue is a port, or the set of ports over which a policy sprays. As in the packet engine a rank opens
+//! messages in order, earlier lanes first, whenever a queue has nothing to send, and at most [`open_messages`] at once; a
+//! message waits in its queue for those before it. A queue goes on to the next when its links have on average
 //! sent all of the one before, so that messages of few packets fill it one beside the other.
 //!
-//! **Invariant.** Which message a gate takes next is the order of opening; nothing that has begun is overtaken.
+//! **Invariant.** Which message a queue takes next is the order of opening; nothing that has begun is overtaken.
 //!
-//! **Cost.** O(gates) a message. **Limits.** Shares of a message on the ports of one gate end together.
+//! **Cost.** O(queues) per message. **Limits.** Shares of a message on the ports of one queue end together.
 
 use std::collections::VecDeque;
 
@@ -19,9 +19,9 @@ use crate::control::push;
 use crate::engine::open_messages;
 use crate::units::Fs;
 
-/// A gate of a rank.
+/// An injection queue of a rank.
 #[derive(Debug, Default)]
-pub(super) struct Gate {
+pub(super) struct InjectionQueue {
     /// Messages and branches that wait.
     waiting: VecDeque<(u32, u32)>,
     /// Something is leaving.
@@ -80,7 +80,7 @@ pub(super) struct Message {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Part {
     pub(super) message: u32,
-    /// Receiver of what comes out of the switches; otherwise the gate through which the flow leaves.
+    /// Receiver of what comes out of the switches; otherwise the queue through which the flow leaves.
     pub(super) place: Place,
     /// Wire bytes left when its rate changed last.
     pub(super) rest: f64,
@@ -108,35 +108,35 @@ pub(super) enum Stage {
 /// Where a flow starts.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Place {
-    /// At a gate with so many links, which are the first so many resources of the flow.
-    Gate { index: usize, links: u32, first: usize },
+    /// At a queue with so many links, which are the first so many resources of the flow.
+    Queue { index: usize, links: u32, first: usize },
     /// At the switches, to this rank.
     Downlink(u32),
 }
 
 impl Run<'_> {
-    fn gate(&self, rank: u32, gate: u32) -> usize {
-        rank as usize * self.resources.gates as usize + gate as usize
+    fn queue(&self, rank: u32, queue: u32) -> usize {
+        rank as usize * self.resources.queues as usize + queue as usize
     }
 
-    /// True if a gate has nothing to send.
+    /// True if a queue has nothing to send.
     fn idle(&self, index: usize) -> bool {
-        !self.gates[index].busy && self.gates[index].waiting.is_empty()
+        !self.queues[index].busy && self.queues[index].waiting.is_empty()
     }
 
-    /// Opens messages for all gates that have nothing to send.
+    /// Opens messages for all queues that have nothing to send.
     pub(super) fn refill_all(&mut self, rank: u32) {
-        for gate in 0..self.resources.gates {
+        for queue in 0..self.resources.queues {
             if self.ranks[rank as usize].programs.is_empty() {
                 return;
             }
-            self.refill(rank, gate);
+            self.refill(rank, queue);
         }
     }
 
-    /// Opens messages until this gate has something to send or nothing is left to open.
-    pub(super) fn refill(&mut self, rank: u32, gate: u32) {
-        let index = self.gate(rank, gate);
+    /// Opens messages until this queue has something to send or nothing is left to open.
+    pub(super) fn refill(&mut self, rank: u32, queue: u32) {
+        let index = self.queue(rank, queue);
         let most = open_messages(self.job.fabric.accelerator_ports());
         while self.idle(index) && self.ranks[rank as usize].open < most {
             let Some(program) = self.ranks[rank as usize].programs.front_mut() else {
@@ -200,11 +200,11 @@ impl Run<'_> {
         }
         for (branch, bytes) in used {
             let route = &routes[branch as usize];
-            let index = self.gate(rank, route.gate);
+            let index = self.queue(rank, route.queue);
             if self.idle(index) {
                 self.launch(id, route, bytes, index);
             } else {
-                self.gates[index].waiting.push_back((id, branch));
+                self.queues[index].waiting.push_back((id, branch));
             }
         }
         self.routes = routes;
@@ -252,11 +252,11 @@ impl Run<'_> {
         any.then_some(share)
     }
 
-    /// Lets the next message of a gate go.
+    /// Lets the next message of a queue go.
     pub(super) fn pump(&mut self, index: usize) {
         let mut routes = std::mem::take(&mut self.routes);
-        while !self.gates[index].busy
-            && let Some((id, branch)) = self.gates[index].waiting.pop_front()
+        while !self.queues[index].busy
+            && let Some((id, branch)) = self.queues[index].waiting.pop_front()
         {
             self.route(id, &mut routes);
             if let (Some(bytes), Some(route)) = (self.share_of(id, &routes, branch), routes.get(branch as usize)) {

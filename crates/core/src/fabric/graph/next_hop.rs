@@ -20,7 +20,7 @@ const MOST_LISTED: usize = 1 << 24;
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(super) struct Onward {
+pub(super) struct NextHop {
     homes: usize,
     /// Place of each vertex that forwards among the homes.
     place: Vec<u32>,
@@ -35,7 +35,7 @@ pub(super) struct Onward {
     ports: Vec<u16>,
 }
 
-impl Onward {
+impl NextHop {
     /// `None` if it would be too large.
     pub(super) fn new(graph: &Graph, control: &Control) -> Result<Option<Self>> {
         let (n, homes) = (graph.forward(), graph.homes.len());
@@ -189,15 +189,15 @@ impl Graph {
     /// # Errors
     /// Those of [`Control::check`].
     pub fn prepare(&self, control: &Control) -> Result<()> {
-        if self.onward.get().is_none() {
-            let made = Onward::new(self, control)?;
-            self.onward.get_or_init(|| made);
+        if self.next_hop.get().is_none() {
+            let made = NextHop::new(self, control)?;
+            self.next_hop.get_or_init(|| made);
         }
         Ok(())
     }
 
     #[inline]
-    fn table(&self) -> Option<&Onward> {
-        self.onward.get().and_then(Option::as_ref)
+    fn table(&self) -> Option<&NextHop> {
+        self.next_hop.get().and_then(Option::as_ref)
     }
 }
