@@ -45,6 +45,7 @@ help:
 	@echo "            the same, and what takes longer: the site with its tutorials run, a sweep killed 200 times, sweeps as"
 	@echo "            arrays of a Slurm, loom, audit, instructions counted, and a dry run of a release"
 	@echo "make fuzz   run CASES=1000 random cases of each fuzzer"
+	@echo "make golden compare 3,000 recorded runs with what they give now, to the last femtosecond and byte"
 	@echo "make docs   build the documentation site into docs/_build; EXECUTE=off leaves the tutorials unrun, which is quicker"
 	@echo "make bench  run the benchmarks (criterion and asv)"
 	@echo "make loom   try every interleaving of small runs of the engine's threads"
@@ -167,7 +168,7 @@ test-all: test docs
 	SUPERNODE_SLOW=1 $(BIN)/python -P -m pytest -rs tests/test_site.py
 	SUPERNODE_KILLS=200 $(BIN)/python -P -m pytest -rs tests/test_sweep.py -k kill_at_any_moment
 	$(BIN)/python -P -m pytest -rs tests/test_sweep_slurm.py
-	$(MAKE) loom audit bench-instructions release-dry-run
+	$(MAKE) golden loom audit bench-instructions release-dry-run
 
 # Every interleaving of small runs of the engine: its barrier, its team of threads and its mail, compiled with loom's types.
 # Loom itself is optimised, because it is what takes the time.
@@ -255,6 +256,11 @@ test-oldest: install $(UV)
 
 test-newest: install $(UV)
 	$(call suite,newest,$(NEWEST_PYTHON),highest)
+
+# All recorded runs against what they give now, to the last femtosecond and byte.
+.PHONY: golden
+golden: install
+	PYTHONPATH=tests $(BIN)/python -P -W ignore -m golden
 
 # Random runs compared with each other, and damaged inputs; a finding is printed with the command that repeats it.
 CASES ?= 1000

@@ -23,3 +23,4 @@ pub mod stack;
 pub mod survey;
 pub mod symmetry;
 pub mod units;
+pub mod walk;

@@ -1,6 +1,6 @@
 //! Small and tree-like schedules, message by message: who waits for whom decides, not how much there is.
 //!
-//! **Model.** Ranks start steps when the one before is complete, as in the engine; a message occupies its port class at the
+//! **Model.** Ranks go from step to step as in the engine ([`crate::walk`], whose host the prediction is); a message occupies its port class at the
 //! sender, travels, and occupies the port class at the receiver. Packets, credits and links in between do not exist.
 //!
 //! **Symmetry.** Where shifts take ranks into one another ([`crate::symmetry`]), one rank of each class is walked, and what would
@@ -19,14 +19,7 @@ use crate::collective::{Schedule, Target};
 use crate::control::{Control, filled};
 use crate::error::Result;
 use crate::radix::Radix;
-
-/// What a lane of a rank waits for.
-#[derive(Clone, Copy, Debug, Default)]
-struct State {
-    step: u32,
-    left: i64,
-    latest: f64,
-}
+use crate::walk::{self, Early, Host, Lane};
 
 /// Something that happens at a rank that is walked, here and below counted by class.
 #[derive(Clone, Copy, Debug)]
@@ -45,9 +38,9 @@ struct Run<'a> {
     /// How many ranks are walked: one of each class.
     classes: u32,
     lanes: u32,
-    states: Vec<State>,
-    /// Messages that came before their step began: how many, and when the last.
-    early: BTreeMap<(u32, u32, u32), (i64, f64)>,
+    states: Vec<Lane<f64>>,
+    /// What came before its step began, by rank.
+    early: Vec<Vec<Early<f64>>>,
     /// Contributions to sums in the switches by (root if there is one, lane, step).
     sums: BTreeMap<(Option<u32>, u32, u32), (u32, f64)>,
     /// What happens next: (time in fs as an integer, sequence, index of the event).
@@ -78,8 +71,8 @@ pub fn forward(costs: &Costs, schedule: &dyn Schedule, group: &Radix, lanes: u32
         group,
         classes,
         lanes,
-        states: filled("states of ranks", n * lanes as usize, State::default())?,
-        early: BTreeMap::new(),
+        states: filled("states of ranks", n * lanes as usize, Lane::default())?,
+        early: filled("states of ranks", n, vec![])?,
         sums: BTreeMap::new(),
         order: BinaryHeap::new(),
         events: vec![],
@@ -94,7 +87,8 @@ pub fn forward(costs: &Costs, schedule: &dyn Schedule, group: &Radix, lanes: u32
     for rank in 0..classes {
         control.check()?;
         for lane in 0..lanes {
-            run.begin(rank, lane, 0.0);
+            *run.lane(rank, lane) = Lane::new(schedule.steps(run.name(rank), lane));
+            walk::begin(&mut run, rank, lane, 0.0);
         }
     }
     while let Some(Reverse((time, _, id))) = run.order.pop() {
@@ -124,47 +118,11 @@ impl Run<'_> {
         self.group.insert(class)
     }
 
-    fn state(&mut self, rank: u32, lane: u32) -> &mut State {
-        &mut self.states[rank as usize * self.lanes as usize + lane as usize]
-    }
-
-    /// Begins the current step, and those after it as long as nothing keeps them.
-    fn begin(&mut self, rank: u32, lane: u32, mut time: f64) {
-        loop {
-            let (name, step) = (self.name(rank), self.state(rank, lane).step);
-            if step >= self.schedule.steps(name, lane) {
-                self.finish = self.finish.max(time);
-                return;
-            }
-            let sends = self.schedule.sends(name, lane, step);
-            let mut left = i64::from(self.schedule.recvs(name, lane, step).messages);
-            let mut latest = time;
-            if let Some((count, last)) = self.early.remove(&(rank, lane, step)) {
-                left -= count;
-                latest = latest.max(last);
-            }
-            *self.state(rank, lane) = State { step, left, latest };
-            if sends > 0 {
-                let first = self.schedule.send(name, lane, step, 0);
-                let network = self.costs.leg(name, &first).map_or(0, |leg| leg.network);
-                // counted as one more to wait for, until its messages have left
-                self.state(rank, lane).left += 1;
-                self.at(time + self.costs.step(network), Event::Start { rank, lane });
-                return;
-            }
-            if left > 0 {
-                return;
-            }
-            self.state(rank, lane).step += 1;
-            time = latest;
-        }
-    }
-
     /// Hands the messages of the current step to the ports.
     fn start(&mut self, rank: u32, lane: u32, time: f64) {
-        let (name, step) = (self.name(rank), self.state(rank, lane).step);
+        let (name, Lane { step, sends_left: sends, .. }) = (self.name(rank), *self.lane(rank, lane));
         let mut out = time;
-        for i in 0..self.schedule.sends(name, lane, step) {
+        for i in 0..sends {
             let message = self.schedule.send(name, lane, step, i);
             let Some(leg) = self.costs.leg(name, &message) else {
                 continue;
@@ -206,7 +164,7 @@ impl Run<'_> {
                 }
             }
         }
-        self.done(rank, lane, out);
+        walk::sent(self, rank, lane, sends, out);
     }
 
     /// When the ports that a message uses are free at its sender (`out`) or receiver, and how long it has them to itself.
@@ -237,34 +195,46 @@ impl Run<'_> {
         let (free, occupancy) = self.port(peer, leg, false);
         let tail = arrival.max(*free + occupancy);
         *free = tail;
-        let reduce = self.schedule.recvs(self.name(peer), lane, step).reduce;
+        let reduce = walk::reduces(self.schedule, self.name(peer), lane, step);
         let memory = &mut self.memory_free[peer as usize];
         let took = self.costs.take(bytes as f64, reduce);
         // what arrived before the last packets is stored on the way, if the memory keeps pace
         let last = self.costs.take(leg.last.min(bytes as f64), reduce);
         *memory = (memory.max(tail - leg.alone) + took).max(tail + last);
         let stored = *memory;
-        if self.state(peer, lane).step == step && self.running(peer, lane) {
-            self.done(peer, lane, stored);
-        } else {
-            let early = self.early.entry((peer, lane, step)).or_insert((0, 0.0));
-            *early = (early.0 + 1, early.1.max(stored));
-        }
+        walk::arrived(self, peer, (lane, step), bytes as i64 + 1, stored);
+    }
+}
+
+impl<'a> Host<'a> for Run<'a> {
+    type Time = f64;
+
+    fn schedule(&self) -> &'a dyn Schedule {
+        self.schedule
     }
 
-    fn running(&mut self, rank: u32, lane: u32) -> bool {
-        self.state(rank, lane).left > 0
+    fn rank(&self, seat: u32) -> u32 {
+        self.name(seat)
     }
 
-    /// One thing less to wait for.
-    fn done(&mut self, rank: u32, lane: u32, time: f64) {
-        let state = self.state(rank, lane);
-        state.left -= 1;
-        state.latest = state.latest.max(time);
-        if state.left == 0 {
-            state.step += 1;
-            let latest = state.latest;
-            self.begin(rank, lane, latest);
-        }
+    fn lane(&mut self, seat: u32, lane: u32) -> &mut Lane<f64> {
+        &mut self.states[seat as usize * self.lanes as usize + lane as usize]
+    }
+
+    fn early(&mut self, seat: u32) -> &mut Vec<Early<f64>> {
+        &mut self.early[seat as usize]
+    }
+
+    fn began(&mut self, _: u32, _: u32, _: u32, _: f64) {}
+
+    fn launch(&mut self, rank: u32, lane: u32, step: u32, time: f64) {
+        let name = self.name(rank);
+        let first = self.schedule.send(name, lane, step, 0);
+        let network = self.costs.leg(name, &first).map_or(0, |leg| leg.network);
+        self.at(time + self.costs.step(network), Event::Start { rank, lane });
+    }
+
+    fn through(&mut self, _: u32, time: f64) {
+        self.finish = self.finish.max(time);
     }
 }

@@ -1,26 +1,22 @@
 //! A rank: the state machine that runs its part of the schedule.
 //!
-//! For each lane the rank walks through its steps. A step begins when the one before is complete; after the stack's step
-//! latency its messages are handed to the ports, and it is complete when all of them have left and all that it must
-//! receive has arrived and been stored or reduced. Data that arrives for a later step is remembered.
-//!
-//! **Invariant.** Receiving needs no state a message at all: a step counts payload bytes and message ends down to zero.
+//! How it goes from step to step is in [`crate::walk`], whose host it is: it keeps the latency of the stack, and hands messages
+//! to the ports.
 //!
 //! **Memory.** Every packet sent is read from HBM and every packet received is written (copy) or read twice and written
 //! (reduce); these share the HBM's bandwidth first come first served. A slow memory delays the return of credits and so
 //! holds the network back. Copy and reduce channels are one server each. **Limits.** HBM latency is part of the step
 //! latency; caches are not modelled.
 
-use std::collections::VecDeque;
-
 use super::dealing::{Dealing, Dealt};
 use super::injection::{Message, Queue, Share};
-use super::packet::{Packet, tag, untag};
+use super::packet::Packet;
 use super::prefetch::prefetch;
 use super::{Job, Paths};
-use crate::collective::Recv;
+use crate::collective::Schedule;
 use crate::record::{FlowRecord, RankRecord};
 use crate::units::{Fs, NEVER, Serializer};
+use crate::walk::{self, Early, Host, Lane, Programs, untag};
 
 /// Rows of the table of flows, from the last, among which an arriving packet looks for that of its message.
 pub(super) const FLOWS_LOOKED_AT: usize = 64;
@@ -30,15 +26,15 @@ pub(super) const FLOWS_LOOKED_AT: usize = 64;
 pub(super) struct Endpoint {
     pub(super) rank: u32,
     pub(super) accelerator: u32,
-    pub(super) lanes: Vec<Lane>,
+    pub(super) lanes: Vec<Lane<Fs>>,
     /// Steps whose latency runs: (time, lane), latest first.
     pub(super) starts: Vec<(Fs, u32)>,
     /// Steps whose messages are not all opened yet, in order of lane.
-    pub(super) programs: VecDeque<Program>,
+    pub(super) programs: Programs,
     pub(super) messages: Vec<Message>,
     pub(super) free_messages: Vec<u32>,
     /// Progress that arrived for steps not begun yet.
-    pub(super) early: Vec<(u32, i64, Fs)>,
+    pub(super) early: Vec<Early<Fs>>,
     /// What each port has to inject, in order.
     pub(super) queues: Vec<Queue>,
     /// Ports that were idle and have something to inject now.
@@ -61,26 +57,58 @@ pub(super) struct Endpoint {
     pub(super) flow_ends: Vec<FlowRecord>,
 }
 
-/// Where a lane's program stands.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Lane {
-    pub(super) step: u32,
-    pub(super) steps: u32,
-    pub(super) sends_left: u32,
-    pub(super) recv_left: i64,
-    /// Latest completion of anything that the step waits for.
-    pub(super) latest: Fs,
-    pub(super) reduce: bool,
+/// A rank that walks: what its steps ask for besides its own state.
+struct Walking<'w, 'a> {
+    endpoint: &'w mut Endpoint,
+    job: &'w Job<'a>,
+    paths: &'w Paths,
 }
 
-/// A step whose messages are being handed to the ports.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Program {
-    pub(super) lane: u32,
-    pub(super) step: u32,
-    pub(super) next: u32,
-    pub(super) sends: u32,
-    pub(super) start: Fs,
+impl<'a> Host<'a> for Walking<'_, 'a> {
+    type Time = Fs;
+
+    #[inline(always)]
+    fn schedule(&self) -> &'a dyn Schedule {
+        self.job.schedule
+    }
+
+    #[inline(always)]
+    fn rank(&self, _: u32) -> u32 {
+        self.endpoint.rank
+    }
+
+    #[inline(always)]
+    fn lane(&mut self, _: u32, lane: u32) -> &mut Lane<Fs> {
+        &mut self.endpoint.lanes[lane as usize]
+    }
+
+    #[inline(always)]
+    fn early(&mut self, _: u32) -> &mut Vec<Early<Fs>> {
+        &mut self.endpoint.early
+    }
+
+    #[inline(always)]
+    fn began(&mut self, _: u32, lane: u32, messages: u32, time: Fs) {
+        if lane == 0 {
+            self.endpoint.begun = time;
+        }
+        self.endpoint.stats.received_messages += u64::from(messages);
+    }
+
+    fn launch(&mut self, _: u32, lane: u32, step: u32, time: Fs) {
+        let Self { endpoint, job, paths } = self;
+        let first = job.schedule.send(endpoint.rank, lane, step, 0);
+        let network = paths.network_of(endpoint.accelerator, job, first.to);
+        let latency = job.protocol.step_fs.get(network).copied().unwrap_or(0);
+        let start = (later(time, latency), lane);
+        let at = endpoint.starts.partition_point(|s| *s > start);
+        endpoint.starts.insert(at, start);
+    }
+
+    fn through(&mut self, _: u32, time: Fs) {
+        self.endpoint.lanes_left -= 1;
+        self.endpoint.stats.finish_fs = self.endpoint.stats.finish_fs.max(time);
+    }
 }
 
 impl Endpoint {
@@ -91,18 +119,18 @@ impl Endpoint {
             first_port: job.folding.first_port(accelerator) as usize,
             rank,
             accelerator,
-            lanes: (0..lanes).map(|l| Lane { steps: job.schedule.steps(rank, l), ..Lane::default() }).collect(),
+            lanes: (0..lanes).map(|lane| Lane::new(job.schedule.steps(rank, lane))).collect(),
             lanes_left: lanes,
             // one of each is what a ring or tree over one port needs, and a million ranks have one of each
             starts: Vec::with_capacity(1),
-            programs: VecDeque::with_capacity(1),
+            programs: Programs::with_capacity(1),
             messages: Vec::with_capacity(1),
             queues: (0..paths.accelerator_ports).map(|_| Queue::default()).collect(),
             stats: RankRecord { rank, accelerator, ..RankRecord::default() },
             ..Endpoint::default()
         };
         for lane in 0..lanes {
-            endpoint.begin(job, paths, lane, job.protocol.launch_fs);
+            walk::begin(&mut endpoint.walking(job, paths), 0, lane, job.protocol.launch_fs);
         }
         endpoint
     }
@@ -139,7 +167,7 @@ impl Endpoint {
 
     /// Lanes that still wait: lane, step, messages to send, progress to receive.
     pub(super) fn waiting(&self) -> impl Iterator<Item = (u32, u32, u32, i64)> + '_ {
-        let open = self.lanes.iter().enumerate().filter(|(_, l)| l.step < l.steps);
+        let open = self.lanes.iter().enumerate().filter(|(_, lane)| lane.open());
         open.map(|(i, l)| (i as u32, l.step, l.sends_left, l.recv_left))
     }
 
@@ -148,64 +176,21 @@ impl Endpoint {
         self.starts.last().map_or(NEVER, |s| s.0)
     }
 
-    /// Begins the current step of a lane at `time`, and those after it as long as they ask for nothing.
-    fn begin(&mut self, job: &Job, paths: &Paths, lane: u32, mut time: Fs) {
-        loop {
-            let state = &mut self.lanes[lane as usize];
-            if state.step == state.steps {
-                self.lanes_left -= 1;
-                self.stats.finish_fs = self.stats.finish_fs.max(time);
-                return;
-            }
-            let step = state.step;
-            let Recv { messages, bytes, reduce } = job.schedule.recvs(self.rank, lane, step);
-            state.recv_left = bytes as i64 + i64::from(messages);
-            state.reduce = reduce;
-            state.sends_left = job.schedule.sends(self.rank, lane, step);
-            state.latest = time;
-            if lane == 0 {
-                self.begun = time;
-            }
-            self.stats.received_messages += u64::from(messages);
-            if let Some(i) = self.early.iter().position(|e| e.0 == tag(lane, step)) {
-                let (_, progress, done) = self.early.swap_remove(i);
-                state.recv_left -= progress;
-                state.latest = time.max(done);
-            }
-            if state.sends_left > 0 {
-                let first = job.schedule.send(self.rank, lane, step, 0);
-                let network = paths.network_of(self.accelerator, job, first.to);
-                let latency = job.protocol.step_fs.get(network).copied().unwrap_or(0);
-                let start = (later(time, latency), lane);
-                let at = self.starts.partition_point(|s| *s > start);
-                self.starts.insert(at, start);
-                return;
-            }
-            if state.recv_left != 0 {
-                return;
-            }
-            state.step += 1;
-            time = state.latest;
-        }
+    #[inline(always)]
+    fn walking<'w, 'a>(&'w mut self, job: &'w Job<'a>, paths: &'w Paths) -> Walking<'w, 'a> {
+        Walking { endpoint: self, job, paths }
     }
 
-    /// Completes the current step of a lane if nothing is open.
-    pub(super) fn settle(&mut self, job: &Job, paths: &Paths, lane: u32) {
-        let state = &mut self.lanes[lane as usize];
-        if state.sends_left == 0 && state.recv_left == 0 {
-            state.step += 1;
-            let time = state.latest;
-            self.begin(job, paths, lane, time);
-        }
+    /// A message of a lane's current step has left at `time`.
+    pub(super) fn sent(&mut self, job: &Job, paths: &Paths, lane: u32, time: Fs) {
+        walk::sent(&mut self.walking(job, paths), 0, lane, 1, time);
     }
 
     /// The step whose latency is over hands its messages to the ports.
     pub(super) fn start(&mut self, job: &Job, paths: &Paths) {
         if let Some((start, lane)) = self.starts.pop() {
             let Lane { step, sends_left: sends, .. } = self.lanes[lane as usize];
-            // lanes are cut from the buffer in order: what is ready of an earlier lane goes before a later one
-            let at = self.programs.partition_point(|p| p.lane < lane);
-            self.programs.insert(at, Program { lane, step, next: 0, sends, start });
+            self.programs.launch(lane, step, sends, start);
             for port in 0..self.queues.len() as u32 {
                 if self.programs.is_empty() {
                     return;
@@ -218,9 +203,8 @@ impl Endpoint {
     /// A packet's tail arrived at `time`. Returns when its buffer is free.
     pub(super) fn deliver(&mut self, job: &Job, paths: &Paths, packet: &Packet, time: Fs) -> Fs {
         let (lane, step) = untag(packet.tag());
-        let current = self.lanes[lane as usize].step == step;
-        let reduce =
-            if current { self.lanes[lane as usize].reduce } else { job.schedule.recvs(self.rank, lane, step).reduce };
+        let state = &self.lanes[lane as usize];
+        let reduce = if state.is_in(step) { state.reduce } else { walk::reduces(job.schedule, self.rank, lane, step) };
         let bytes = packet.payload();
         let (channel, busy, rate) = if reduce {
             (&mut self.reduce_free, &mut self.stats.reduce_busy_fs, paths.reduce)
@@ -235,17 +219,7 @@ impl Endpoint {
         if job.record_flows {
             self.record_arrival(job, packet, lane, step, done);
         }
-        if current {
-            let state = &mut self.lanes[lane as usize];
-            state.recv_left -= packet.progress();
-            state.latest = state.latest.max(done);
-            self.settle(job, paths, lane);
-        } else {
-            match self.early.iter_mut().find(|e| e.0 == packet.tag()) {
-                Some(e) => (e.1, e.2) = (e.1 + packet.progress(), e.2.max(done)),
-                None => self.early.push((packet.tag(), packet.progress(), done)),
-            }
-        }
+        walk::arrived(&mut self.walking(job, paths), 0, (lane, step), packet.progress(), done);
         done
     }
 
@@ -288,11 +262,11 @@ impl Endpoint {
         let shares: usize =
             self.queues.iter().map(|q| q.shares.capacity() * size_of::<Share>() + size_of::<Queue>()).sum();
         (size_of::<Self>()
-            + self.lanes.capacity() * size_of::<Lane>()
+            + self.lanes.capacity() * size_of::<Lane<Fs>>()
             + self.starts.capacity() * 16
-            + self.programs.capacity() * size_of::<Program>()
+            + self.programs.bytes()
             + self.messages.capacity() * size_of::<Message>()
-            + self.early.capacity() * 24
+            + self.early.capacity() * size_of::<Early<Fs>>()
             + self
                 .dealings
                 .iter()

@@ -9,9 +9,9 @@
 use std::collections::VecDeque;
 
 use super::dealing::{Cut, Dealing, Dealt};
-use super::endpoint::{Endpoint, Program};
+use super::endpoint::Endpoint;
 use super::in_network::SHARED;
-use super::packet::{LAST, MULTICAST, Packet, REDUCE, tag, turn, turn_of};
+use super::packet::{LAST, MULTICAST, Packet, REDUCE, turn, turn_of};
 use super::paths::PathNet;
 use super::{Job, Paths};
 use crate::collective::Target;
@@ -19,6 +19,7 @@ use crate::record::FlowRecord;
 use crate::routing::policy::{Kind, Path, Spread};
 use crate::routing::router::NextHop;
 use crate::units::Fs;
+use crate::walk::{Opening, tag};
 
 /// Messages of a rank that can be under way at once, as a library's and a NIC's queues bound them: 256, or two for each of its
 /// ports if it has more than 128, so that no port of a large mesh is idle because others are slow. A message beyond waits for one
@@ -99,21 +100,17 @@ impl Endpoint {
         while self.queues[port as usize].shares.is_empty()
             && self.messages.len() - self.free_messages.len() < paths.open_messages
         {
-            let Some(program) = self.programs.front_mut() else {
+            let Some(opening) = self.programs.next() else {
                 return;
             };
-            let Program { lane, step, next, start, .. } = *program;
-            program.next += 1;
-            if program.next == program.sends {
-                self.programs.pop_front();
-            }
-            self.open(job, paths, lane, step, next, start, now);
+            self.open(job, paths, opening, now);
         }
     }
 
-    #[allow(clippy::too_many_arguments)] // which message, and the two times that bound its first packet
-    fn open(&mut self, job: &Job, paths: &Paths, lane: u32, step: u32, i: u32, start: Fs, now: Fs) {
-        let message = job.schedule.send(self.rank, lane, step, i);
+    /// Opens a message, whose first packet leaves neither before its step was launched nor before `now`.
+    fn open(&mut self, job: &Job, paths: &Paths, opening: Opening, now: Fs) {
+        let Opening { lane, start, .. } = opening;
+        let message = job.schedule.send(self.rank, lane, opening.step, opening.message);
         let network = paths.network_of(self.accelerator, job, message.to);
         let net = &paths.networks[network];
         let packets = message.bytes.div_ceil(u64::from(net.payload)).max(1) as u32;
@@ -350,10 +347,7 @@ impl Endpoint {
         if message.left == 0 {
             let lane = message.lane;
             self.free_messages.push(id);
-            let state = &mut self.lanes[lane as usize];
-            state.sends_left -= 1;
-            state.latest = state.latest.max(tail);
-            self.settle(job, paths, lane);
+            self.sent(job, paths, lane, tail);
             // a place among the open messages is free: any idle port may have waited for it
             for idle in 0..self.queues.len() as u32 {
                 if self.programs.is_empty() {

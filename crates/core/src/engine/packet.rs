@@ -224,20 +224,4 @@ pub(super) struct Credit {
     pub(super) channel: u32,
 }
 
-pub(super) const LANE_BITS: u32 = 10;
-
-/// A step and lane in one word; steps compare first.
-#[inline(always)]
-pub(super) fn tag(lane: u32, step: u32) -> u32 {
-    (step << LANE_BITS) | lane
-}
-
-/// Inverse of [`tag`]: lane and step.
-#[inline(always)]
-pub(super) fn untag(tag: u32) -> (u32, u32) {
-    (tag & ((1 << LANE_BITS) - 1), tag >> LANE_BITS)
-}
-
 const _: () = assert!(size_of::<Packet>() == 32 && size_of::<Credit>() == 16);
-const _: () = assert!(crate::collective::MAX_LANES == 1 << LANE_BITS);
-const _: () = assert!(crate::collective::MAX_STEPS as u64 == 1 << (32 - LANE_BITS));

@@ -16,6 +16,7 @@ use super::run::{Event, Run};
 use super::tables::Carried;
 use super::timing::timing;
 use crate::units::{Fs, NEVER};
+use crate::walk;
 
 /// What waits in the switches for the links to a rank.
 #[derive(Debug, Default)]
@@ -32,7 +33,7 @@ impl Run<'_> {
             return sum;
         }
         let ranks = self.job.schedule.ranks();
-        let reduce = self.job.schedule.recvs(root, key.1, key.2).reduce;
+        let reduce = walk::reduces(self.job.schedule, root, key.1, key.2);
         let kind = MessageKind::Sum { to_begin: ranks, to_send: ranks };
         let sum = self.keep(Message { kind, rank: root, reduce, ..contribution.clone() });
         self.sums.insert(key, sum);

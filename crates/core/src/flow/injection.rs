@@ -18,6 +18,7 @@ use crate::collective::{MAX_LANES, Target};
 use crate::control::push;
 use crate::engine::open_messages;
 use crate::units::Fs;
+use crate::walk::{self, Opening};
 
 /// An injection queue of a rank.
 #[derive(Debug, Default)]
@@ -139,21 +140,16 @@ impl Run<'_> {
         let index = self.queue(rank, queue);
         let most = open_messages(self.job.fabric.accelerator_ports());
         while self.idle(index) && self.ranks[rank as usize].open < most {
-            let Some(program) = self.ranks[rank as usize].programs.front_mut() else {
+            let Some(opening) = self.ranks[rank as usize].programs.next() else {
                 return;
             };
-            let (lane, step, next, start) = (program.lane, program.step, program.next, program.start);
-            program.next += 1;
-            if program.next == program.sends {
-                self.ranks[rank as usize].programs.pop_front();
-            }
-            self.open(rank, lane, step, next, start);
+            self.open(rank, opening);
         }
     }
 
-    fn open(&mut self, rank: u32, lane: u32, step: u32, i: u32, start: Fs) {
+    fn open(&mut self, rank: u32, Opening { lane, step, message, start }: Opening) {
         let name = self.name(rank);
-        let sent = self.job.schedule.send(name, lane, step, i);
+        let sent = self.job.schedule.send(name, lane, step, message);
         let mut message = Message {
             kind: MessageKind::Multicast,
             rank,
@@ -174,7 +170,7 @@ impl Run<'_> {
         match sent.to {
             Target::Rank(to) => {
                 message.kind = MessageKind::Unicast { to };
-                message.reduce = self.job.schedule.recvs(to, lane, sent.recv_step).reduce;
+                message.reduce = walk::reduces(self.job.schedule, to, lane, sent.recv_step);
             }
             Target::SwitchReduce { root } => {
                 message.kind = MessageKind::Contribution { sum: self.sum_of(&message, root) }

@@ -21,6 +21,7 @@
 use super::injection::{Message, MessageKind, Part, Place, Stage};
 use super::run::{Event, Run};
 use crate::fabric::credit::CREDIT_UPDATES;
+use crate::walk;
 
 /// Flows of a queue that go on from the buffer at once before short ones wait.
 const MOST: usize = 4;
@@ -159,10 +160,7 @@ impl Run<'_> {
         }
         self.ranks[rank as usize].open -= 1;
         let left = self.now.saturating_add(tail);
-        let state = self.lane(rank, lane);
-        state.sends_left -= 1;
-        state.latest = state.latest.max(left);
-        self.settle(rank, lane);
+        walk::sent(self, rank, lane, 1, left);
         // a place among the open messages is free: any idle queue may have waited for it
         self.refill_all(rank);
     }

@@ -1,22 +1,19 @@
-//! A rank: the state machine that runs its part of the schedule, with messages as the smallest unit.
+//! A rank, with messages as the smallest unit: how long its steps take to begin, and what it does with what arrives.
 //!
-//! For each lane the rank walks through its steps. A step begins when the one before is complete; after the stack's step
-//! latency its messages are handed to the queues, and it is complete when all of them have left and all that it must
-//! receive has arrived and been stored or reduced. What arrives for a later step is remembered.
+//! How it goes from step to step is in [`crate::walk`], whose host the run is.
 //!
-//! **Invariant.** The rules are those of the packet engine's endpoint; a step counts payload bytes and messages down to
-//! zero. **Cost.** O(1) a message.
+//! **Invariant.** The rules are those of the packet engine's endpoint. **Cost.** O(1) per message.
 
-use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
 use super::injection::MessageKind;
 use super::run::{Event, Run};
-use crate::collective::{Recv, Target};
+use crate::collective::{Schedule, Target};
 use crate::control::push;
 use crate::error::Error;
 use crate::record::{FlowRecord, RankRecord};
 use crate::units::{Fs, NEVER};
+use crate::walk::{self, Early, Host, Lane, Programs};
 
 /// Ranks named in a message before it says how many more there are.
 const NAMED: usize = 8;
@@ -25,33 +22,51 @@ const NAMED: usize = 8;
 #[derive(Debug, Default)]
 pub(super) struct Rank {
     /// Steps whose messages are not all opened yet, in order of lane.
-    pub(super) programs: VecDeque<Program>,
+    pub(super) programs: Programs,
     /// Messages opened that have not left completely.
     pub(super) open: usize,
-    /// Progress that arrived for steps not begun yet: lane, step, progress, latest.
-    early: Vec<(u32, u32, i64, Fs)>,
+    /// Progress that arrived for steps not begun yet.
+    early: Vec<Early<Fs>>,
     lanes_left: u32,
     pub(super) stats: RankRecord,
 }
 
-/// Where a lane's program stands.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Lane {
-    step: u32,
-    steps: u32,
-    pub(super) sends_left: u32,
-    recv_left: i64,
-    pub(super) latest: Fs,
-}
+impl<'a> Host<'a> for Run<'a> {
+    type Time = Fs;
 
-/// A step whose messages are being handed to the queues.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Program {
-    pub(super) lane: u32,
-    pub(super) step: u32,
-    pub(super) next: u32,
-    pub(super) sends: u32,
-    pub(super) start: Fs,
+    fn schedule(&self) -> &'a dyn Schedule {
+        self.job.schedule
+    }
+
+    fn rank(&self, seat: u32) -> u32 {
+        self.name(seat)
+    }
+
+    fn lane(&mut self, seat: u32, lane: u32) -> &mut Lane<Fs> {
+        &mut self.lanes[seat as usize * self.job.schedule.lanes() as usize + lane as usize]
+    }
+
+    fn early(&mut self, seat: u32) -> &mut Vec<Early<Fs>> {
+        &mut self.ranks[seat as usize].early
+    }
+
+    fn began(&mut self, seat: u32, _: u32, messages: u32, _: Fs) {
+        self.ranks[seat as usize].stats.received_messages += u64::from(messages);
+    }
+
+    fn launch(&mut self, rank: u32, lane: u32, step: u32, time: Fs) {
+        let name = self.name(rank);
+        let network = self.network_of(name, self.job.schedule.send(name, lane, step, 0).to);
+        let latency = self.job.protocol.step_fs.get(network).copied().unwrap_or(0);
+        self.at(time.saturating_add(latency), Event::Start { rank, lane });
+    }
+
+    fn through(&mut self, seat: u32, time: Fs) {
+        let state = &mut self.ranks[seat as usize];
+        state.stats.finish_fs = state.stats.finish_fs.max(time);
+        state.lanes_left -= 1;
+        self.unfinished -= u32::from(state.lanes_left == 0);
+    }
 }
 
 impl Run<'_> {
@@ -64,54 +79,13 @@ impl Run<'_> {
             let accelerator = self.job.placement[rank as usize];
             let stats = RankRecord { rank, accelerator, ..RankRecord::default() };
             self.ranks.push(Rank { lanes_left: lanes, stats, ..Rank::default() });
-            self.lanes.extend((0..lanes).map(|lane| Lane { steps: s.steps(rank, lane), ..Lane::default() }));
+            self.lanes.extend((0..lanes).map(|lane| Lane::new(s.steps(rank, lane))));
             if lanes == 0 {
                 self.unfinished -= 1;
             }
             for lane in 0..lanes {
-                self.begin(seat, lane, self.job.protocol.launch_fs);
+                walk::begin(self, seat, lane, self.job.protocol.launch_fs);
             }
-        }
-    }
-
-    pub(super) fn lane(&mut self, rank: u32, lane: u32) -> &mut Lane {
-        &mut self.lanes[rank as usize * self.job.schedule.lanes() as usize + lane as usize]
-    }
-
-    /// Begins the current step of a lane at `time`, and those after it as long as they ask for nothing.
-    fn begin(&mut self, rank: u32, lane: u32, mut time: Fs) {
-        let (s, name) = (self.job.schedule, self.name(rank));
-        loop {
-            let Lane { step, steps, .. } = *self.lane(rank, lane);
-            if step == steps {
-                let state = &mut self.ranks[rank as usize];
-                state.stats.finish_fs = state.stats.finish_fs.max(time);
-                state.lanes_left -= 1;
-                self.unfinished -= u32::from(state.lanes_left == 0);
-                return;
-            }
-            let Recv { messages, bytes, .. } = s.recvs(name, lane, step);
-            let sends = s.sends(name, lane, step);
-            let (mut left, mut latest) = (bytes as i64 + i64::from(messages), time);
-            let state = &mut self.ranks[rank as usize];
-            state.stats.received_messages += u64::from(messages);
-            if let Some(i) = state.early.iter().position(|e| (e.0, e.1) == (lane, step)) {
-                let (.., progress, done) = state.early.swap_remove(i);
-                left -= progress;
-                latest = latest.max(done);
-            }
-            *self.lane(rank, lane) = Lane { step, steps, sends_left: sends, recv_left: left, latest };
-            if sends > 0 {
-                let network = self.network_of(name, s.send(name, lane, step, 0).to);
-                let latency = self.job.protocol.step_fs.get(network).copied().unwrap_or(0);
-                self.at(time.saturating_add(latency), Event::Start { rank, lane });
-                return;
-            }
-            if left != 0 {
-                return;
-            }
-            self.lane(rank, lane).step += 1;
-            time = latest;
         }
     }
 
@@ -128,23 +102,11 @@ impl Run<'_> {
         }
     }
 
-    /// Completes the current step of a lane if nothing is open.
-    pub(super) fn settle(&mut self, rank: u32, lane: u32) {
-        let state = self.lane(rank, lane);
-        if state.sends_left == 0 && state.recv_left == 0 {
-            state.step += 1;
-            let time = state.latest;
-            self.begin(rank, lane, time);
-        }
-    }
-
     /// The step whose latency is over hands its messages to the queues.
     pub(super) fn start(&mut self, rank: u32, lane: u32) {
         let Lane { step, sends_left: sends, .. } = *self.lane(rank, lane);
-        let programs = &mut self.ranks[rank as usize].programs;
-        // lanes are cut from the buffer in order: what is ready of an earlier lane goes before a later one
-        let at = programs.partition_point(|p| p.lane < lane);
-        programs.insert(at, Program { lane, step, next: 0, sends, start: self.now });
+        let now = self.now;
+        self.ranks[rank as usize].programs.launch(lane, step, sends, now);
         self.refill_all(rank);
     }
 
@@ -161,19 +123,7 @@ impl Run<'_> {
         }
         self.control.delivered_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.count_stored(rank, bytes, reduce);
-        let (progress, now) = (bytes as i64 + 1, self.now);
-        let state = self.lane(rank, lane);
-        if state.step == step && state.step < state.steps {
-            state.recv_left -= progress;
-            state.latest = state.latest.max(now);
-            self.settle(rank, lane);
-            return;
-        }
-        let early = &mut self.ranks[rank as usize].early;
-        match early.iter_mut().find(|e| (e.0, e.1) == (lane, step)) {
-            Some(e) => (e.2, e.3) = (e.2 + progress, now),
-            None => early.push((lane, step, progress, now)),
-        }
+        walk::arrived(self, rank, (lane, step), bytes as i64 + 1, self.now);
     }
 
     /// Books what a rank did with arriving data.
@@ -210,8 +160,8 @@ pub(super) fn unfinished(run: &Run) -> Option<Error> {
         return (unexpected > 0).then_some(Error::Unfinished { time_ns, waiting });
     }
     let lanes = run.job.schedule.lanes().max(1) as usize;
-    let waits = |(rank, of): (usize, &[Lane])| {
-        let (lane, l) = of.iter().enumerate().find(|(_, l)| l.step < l.steps)?;
+    let waits = |(rank, of): (usize, &[Lane<Fs>])| {
+        let (lane, l) = of.iter().enumerate().find(|(_, lane)| lane.open())?;
         Some(format!(
             "rank {} (lane {lane}, step {}) has {} messages to send and {} bytes or message ends to receive",
             run.name(rank as u32),

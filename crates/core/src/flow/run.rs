@@ -19,7 +19,7 @@ use super::classes::Classes;
 use super::fair::{Change, Fair};
 use super::in_network::Downlink;
 use super::injection::{InjectionQueue, Message, Part, Place, Stage};
-use super::ranks::{Lane, Rank, unfinished};
+use super::ranks::{Rank, unfinished};
 use super::resources::Resources;
 use super::routes::Route;
 use super::tables::{self, Carried};
@@ -31,6 +31,7 @@ use crate::error::{Error, Result};
 use crate::record::{FlowRecord, Record};
 use crate::symmetry::Folding;
 use crate::units::{Fs, MAX_TIME_FS, NEVER};
+use crate::walk::Lane;
 
 /// Flows under way from which on rates may wait for each other, and the part of the smallest latency that they wait at most.
 const CROWD: u64 = 512;
@@ -64,7 +65,7 @@ pub(super) struct Run<'a> {
     patience: Fs,
     events: BinaryHeap<Reverse<(Fs, Event)>>,
     pub(super) ranks: Vec<Rank>,
-    pub(super) lanes: Vec<Lane>,
+    pub(super) lanes: Vec<Lane<Fs>>,
     pub(super) queues: Vec<InjectionQueue>,
     pub(super) messages: Vec<Message>,
     pub(super) free_messages: Vec<u32>,

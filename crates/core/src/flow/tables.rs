@@ -84,7 +84,7 @@ pub(super) fn record(run: &mut Run) -> Result<Record> {
             + run.messages.capacity() * size_of::<super::injection::Message>()
             + run.queues.len() * size_of::<super::injection::InjectionQueue>()
             + run.ranks.len() * size_of::<super::ranks::Rank>()
-            + run.lanes.len() * size_of::<super::ranks::Lane>()
+            + run.lanes.len() * size_of::<crate::walk::Lane<crate::units::Fs>>()
             + run.carried.len() * size_of::<Carried>()) as u64;
     Ok(record)
 }

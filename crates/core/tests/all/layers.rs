@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["record", "spec"],
     &["collective", "fabric"],
     &["routing"],
-    &["survey", "symmetry"],
+    &["survey", "symmetry", "walk"],
     &["engine", "bound"],
     &["analytic", "flow"],
     &["measured"],

@@ -7,11 +7,12 @@
 
 use super::visit::{Course, Differs, Seen, Visit, meta, open_from};
 use crate::engine::layout::Class;
-use crate::engine::packet::{LANE_BITS, Packet, untag};
+use crate::engine::packet::Packet;
 use crate::engine::shard::PortStats;
 use crate::record::FlowRecord;
 use crate::routing::policy::{Kind, Path};
 use crate::units::Fs;
+use crate::walk::{LANE_BITS, untag};
 
 /// What a shard found. Shards find it each for their part, and decide together.
 #[derive(Clone, Debug, Default)]

@@ -7,8 +7,8 @@ use std::num::NonZeroU32;
 use super::compare::Verdict;
 use super::moduli::Modulus;
 use crate::engine::Job;
-use crate::engine::packet::LANE_BITS;
 use crate::units::Fs;
+use crate::walk::LANE_BITS;
 
 /// Why a state that repeats was not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,11 +5,12 @@
 
 use super::visit::{Course, Differs, Seen, Visit, open_from};
 use crate::engine::layout::Class;
-use crate::engine::packet::{LANE_BITS, Packet};
+use crate::engine::packet::Packet;
 use crate::engine::shard::PortStats;
 use crate::record::FlowRecord;
 use crate::symmetry::Folding;
 use crate::units::Fs;
+use crate::walk::LANE_BITS;
 
 /// Moves the state ahead by `periods` times its difference from a saved one.
 #[derive(Debug)]

@@ -21,6 +21,7 @@ use crate::engine::paths::PathNet;
 use crate::engine::rings::Rings;
 use crate::engine::shard::{Fifo, Shard};
 use crate::routing::policy::{Kind, Path};
+use crate::walk::Early;
 
 /// Passes over a shard.
 pub(super) fn walk<V: Visit>(shard: &mut Shard, moduli: &[Modulus], v: &mut V) -> Seen {
@@ -229,18 +230,18 @@ fn lanes<V: Visit>(e: &mut Endpoint, v: &mut V) -> Seen {
         v.time(time)?;
         v.same(u64::from(*lane))?;
     }
-    for program in &mut e.programs {
+    for program in e.programs.iter_mut() {
         v.same(u64::from(program.lane) | u64::from(program.next) << 32)?;
         v.same(u64::from(program.sends))?;
         v.step(program.lane, &mut program.step)?;
         v.due(&mut program.start)?;
     }
     // only looked up, so any order will do
-    e.early.sort_unstable_by_key(|early| early.0);
-    for (tag, progress, done) in &mut e.early {
+    e.early.sort_unstable_by_key(|early| early.tag);
+    for Early { tag, progress, latest } in &mut e.early {
         v.tag(tag)?;
         v.progress(progress)?;
-        v.due(done)?;
+        v.due(latest)?;
     }
     Ok(())
 }
