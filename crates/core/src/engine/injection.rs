@@ -100,7 +100,7 @@ impl Endpoint {
         while self.queues[port as usize].shares.is_empty()
             && self.messages.len() - self.free_messages.len() < paths.open_messages
         {
-            let Some(opening) = self.programs.next() else {
+            let Some(opening) = self.programs.open() else {
                 return;
             };
             self.open(job, paths, opening, now);

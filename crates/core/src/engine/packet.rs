@@ -91,13 +91,13 @@ impl Packet {
         (self.route >> 32) as u32
     }
 
-    /// Kind of message, see [`crate::symmetry::Folding::label`]; that of the root to itself for contributions to a sum.
+    /// Kind of message, see [`crate::symmetry::Folding::message_class`]; that of the root to itself for contributions to a sum.
     #[inline(always)]
     pub(super) fn message_class(&self) -> u32 {
         self.message_class as u32
     }
 
-    /// Receiving step and lane, see [`tag`].
+    /// Receiving step and lane, see [`crate::walk::tag`].
     #[inline(always)]
     pub(super) fn tag(&self) -> u32 {
         (self.message_class >> 32) as u32

@@ -1,7 +1,7 @@
 //! What threads of a run share: the types of `std`, or those of loom, which tries every interleaving of a small run.
 //!
 //! **Invariant.** Without `--cfg loom` these are the types of `std` themselves, by the same names, so they cost nothing. With it
-//! ([`super::interleavings`], `make loom`) the barrier, the team and its mail are the same source, compiled with loom's types.
+//! (`interleavings.rs`, `make loom`) the barrier, the team and its mail are the same source, compiled with loom's types.
 //! **Limits.** Counters that are only shown ([`crate::control`]) stay those of `std`: nothing waits for them.
 
 #[cfg(not(loom))]

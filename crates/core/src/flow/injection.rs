@@ -140,7 +140,7 @@ impl Run<'_> {
         let index = self.queue(rank, queue);
         let most = open_messages(self.job.fabric.accelerator_ports());
         while self.idle(index) && self.ranks[rank as usize].open < most {
-            let Some(opening) = self.ranks[rank as usize].programs.next() else {
+            let Some(opening) = self.ranks[rank as usize].programs.open() else {
                 return;
             };
             self.open(rank, opening);

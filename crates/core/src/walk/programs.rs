@@ -55,7 +55,7 @@ impl Programs {
 
     /// Takes the message that is opened next.
     #[inline]
-    pub fn next(&mut self) -> Option<Opening> {
+    pub fn open(&mut self) -> Option<Opening> {
         let program = self.0.front_mut()?;
         let Program { lane, step, next: message, start, .. } = *program;
         program.next += 1;

@@ -11,7 +11,7 @@
 //! come first, then those to switches, each in the order of the edges.
 //!
 //! **Cost.** Memory: 12 bytes a port and one byte a pair of those who forward, two if links weigh differently; from a
-//! run on, two more a pair of one who forwards and one with accelerators ([`onward`]). Building: a breadth-first search from 64
+//! run on, two more a pair of one who forwards and one with accelerators ([`next_hop`]). Building: a breadth-first search from 64
 //! switches at a time. A hop looks into a table, or at the ports of its vertex where that would be too large.
 
 mod build;
