@@ -165,7 +165,7 @@ test-all: test docs
 	@if [ ! -x /usr/sbin/slurmctld ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		{ apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends slurm-wlm munge; } >/dev/null \
 		|| echo "Slurm could not be installed; its test is skipped"; fi
-	SUPERNODE_SLOW=1 $(BIN)/python -P -m pytest -rs tests/test_site.py
+	SUPERNODE_SLOW=1 $(BIN)/python -P -m pytest -rs tests/test_site.py tests/test_save.py tests/test_round_trips.py
 	SUPERNODE_KILLS=200 $(BIN)/python -P -m pytest -rs tests/test_sweep.py -k kill_at_any_moment
 	$(BIN)/python -P -m pytest -rs tests/test_sweep_slurm.py
 	$(MAKE) golden loom audit bench-instructions release-dry-run

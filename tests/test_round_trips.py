@@ -1,5 +1,6 @@
 """Systems to files and back: what is the same afterwards, and that everything else was said to be left out."""
 
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -136,6 +137,8 @@ def test_toml_is_exact(system: System, tmp_path: Path) -> None:
 @every
 @pytest.mark.parametrize("name", ["x.graphml", "x.json", "x.yaml"])
 def test_graphs_are_the_same_graphs(system: System, name: str, tmp_path: Path) -> None:
+    if name == "x.yaml" and sn.inventory(system).links > 2000 and "SUPERNODE_SLOW" not in os.environ:
+        pytest.skip("YAML of large graphs is read slowly: set SUPERNODE_SLOW=1")
     target = tmp_path / name
     left_out = system.save(target)
     exact = name == "x.graphml"

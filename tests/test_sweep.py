@@ -125,7 +125,7 @@ sweep.run(sys.argv[1])
 
 
 def test_a_kill_at_any_moment_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    wanted, kills, folders = int(os.environ.get("SUPERNODE_KILLS", "6")), 0, [tmp_path / "out0"]
+    wanted, kills, folders = int(os.environ.get("SUPERNODE_KILLS", "4")), 0, [tmp_path / "out0"]
     while kills < wanted:
         out = folders[-1]
         process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", SLOW, str(out)])
