@@ -123,11 +123,13 @@ release-dry-run: dist
 demo: install
 	cd $(VENV) && ./bin/python -m supernode.demo --output $(abspath out/demo)
 
-# Optimising the wheel keeps one core busy for minutes, so the tests are compiled beside it.
+# Optimising the wheel keeps one core busy for minutes, so the tests are compiled beside it. So does the site, whose tutorials are
+# run by make test-all.
 .PHONY: test
 test:
 	+$(MAKE) --jobs=2 --output-sync=target compile install
-	+$(MAKE) lint test-rust test-python fuzz
+	+$(MAKE) --jobs=2 --output-sync=target lint test-rust docs EXECUTE=off
+	+$(MAKE) test-python fuzz
 
 .PHONY: compile
 compile: $(VENV)/.deps target/.crates
@@ -151,7 +153,7 @@ test-rust: $(VENV)/.deps target/.crates
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 
 # Against the release wheel, from outside the source tree, so that what is tested is what users install.
-PYTEST_FLAGS ?= --numprocesses=auto --maxprocesses=4
+PYTEST_FLAGS ?= --numprocesses=auto --maxprocesses=4 --durations=20
 .PHONY: test-python
 test-python: install
 	cd $(VENV) && ./bin/python -m mypy.stubtest supernode._core --mypy-config-file ../pyproject.toml
