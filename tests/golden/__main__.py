@@ -16,7 +16,7 @@ import polars as pl
 from golden.draw import draw
 from golden.outcome import TABLES, outcome
 
-FILE = Path(__file__).parents[1] / "data" / "golden.parquet"
+FILE = Path(__file__).parent / "cases.parquet"
 _TYPES = {
     **dict.fromkeys(("system", "collective", "options", "kind"), pl.String),
     **dict.fromkeys(("error", "time_fs", "facts", *TABLES), pl.Int64),
