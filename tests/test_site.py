@@ -31,7 +31,7 @@ NAMESPACES = (
     "supernode.plot",
     "supernode.sweep",
 )
-_DIRECTIVE = re.compile(r"^\.\. auto(?:function|class|data|module):: (\S+)$", flags=re.MULTILINE)
+_DIRECTIVE = re.compile(r"^\.\. (?:auto(?:function|class|data|module)|py:data):: (\S+)$", flags=re.MULTILINE)
 
 
 def listed() -> set[str]:

@@ -87,20 +87,13 @@ def status(folder: Folder, json: Json = False) -> None:
     supernode sweep status out/
     supernode sweep status out/ --json
     """
-    found = Sweep.status(folder)
-    failures = Sweep.failures(folder)
-    kinds: list[dict[str, Any]] = []
-    if failures.height:
-        import polars as pl
-
-        grouped = failures.sort("error", "id").group_by("error", maintain_order=True)
-        kinds = grouped.agg(pl.len().alias("points"), pl.col("message").first()).to_dicts()
+    found, kinds = Sweep.status(folder), _kinds(folder)
     if json:
         print_json({**_counts(found), "failures": kinds})
         return
     typer.echo(_text(found))
     for kind in kinds:
-        typer.echo(f"  {kind['points']} {kind['error']}, as: {kind['message']}")
+        typer.echo(_kind_text(kind))
 
 
 def pareto(
@@ -136,6 +129,7 @@ def pareto(
         check_picture(picture)
     sweep = Sweep.load(file)
     found = sweep.pareto(output, *objectives, maximise=maximise or ())
+    _tell_if_partial(output)
     if picture is not None:
         save_chart(pareto_chart(sweep.collect(output), *objectives, maximise=maximise or ()), picture)
     # what tells the points apart, and what they were judged by
@@ -163,6 +157,7 @@ def merge(
     supernode sweep merge out/ -o points.parquet
     """
     points = Sweep.merge(folder, output)
+    _tell_if_partial(folder)
     if json:
         print_json({"file": str(output), "points": points})
     sys.stderr.write(f"wrote {output}, {points} points\n")
@@ -186,7 +181,31 @@ def _run(
     else:
         typer.echo(_text(done))
     if done.failed:
+        for kind in _kinds(output):
+            sys.stderr.write(f"{_kind_text(kind)}\n")
         raise typer.Exit(1)
+
+
+def _kinds(folder: Path) -> list[dict[str, Any]]:
+    """Return each class of failure with the number of its points and the message of the first one."""
+    import polars as pl
+
+    failures = Sweep.failures(folder)
+    if not failures.height:
+        return []
+    grouped = failures.sort("error", "id").group_by("error", maintain_order=True)
+    return grouped.agg(pl.len().alias("points"), pl.col("message").first()).to_dicts()
+
+
+def _kind_text(kind: dict[str, Any]) -> str:
+    return f"  {kind['points']} {kind['error']}, as: {kind['message']}"
+
+
+def _tell_if_partial(folder: Path) -> None:
+    """Say on the error stream that points are missing."""
+    found = Sweep.status(folder)
+    if found.done < found.points:
+        sys.stderr.write(f"only a part of the sweep: {_text(found)}\n")
 
 
 def _counts(status: SweepStatus) -> dict[str, int]:
