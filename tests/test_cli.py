@@ -371,3 +371,17 @@ def test_self_check_is_a_flag() -> None:
     assert (checked.returncode, idle.returncode) == (0, 0), checked.stderr + idle.stderr
     assert "self_check" not in checked.stderr
     assert "warning: --self-check has no effect" in idle.stderr
+
+
+def test_a_sweep_says_why_points_failed_and_what_is_missing(tmp_path: Path) -> None:
+    # switches of an A100 board do not add
+    base = '[base]\ncollective = "all_reduce"\nsize = 1024\nsystem = "hgx-a100"\n'
+    text = base + '[grid]\nalgorithm = ["ring", "in_network"]\n'
+    (tmp_path / "s.toml").write_text(text)
+    done = supernode("sweep", "run", "s.toml", "-o", "out", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "1 of 2 points ran, 1 failed" in done.stdout
+    assert "  1 AlgorithmError, as: " in done.stderr
+    merged = supernode("sweep", "merge", "out", "-o", "all.parquet", cwd=tmp_path)
+    assert merged.returncode == 0
+    assert "only a part of the sweep: 1 of 2 points ran, 1 failed, 0 left" in merged.stderr
