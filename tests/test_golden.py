@@ -59,9 +59,7 @@ def test_another_femtosecond_or_byte_is_another_hash() -> None:
 def test_an_error_is_compared_by_its_text(cases: pl.DataFrame) -> None:
     case = next(row for row in cases.to_dicts() if row["kind"] == "AlgorithmError")
     assert run(case)["error"] == case["error"]
-    options = json.loads(case["options"])
     assert outcome("hgx-a100", "all_reduce", {"algorithm": "in_network", "size": 64})["error"] != case["error"]
-    assert "algorithm" in options
 
 
 def test_the_file_is_small() -> None:

@@ -1,10 +1,10 @@
 //! The values that travel: packets and credits.
 //!
 //! **Invariant.** Both are small plain values in contiguous buffers; nothing is allocated per packet. Order among packets
-//! that are ready at the same time is [`Packet::after`]: step, lane, kind of message, packet selector: labels of the schedule,
+//! that are ready at the same time is [`Packet::after`]: step, lane, kind of message, packet selector: names of the schedule,
 //! never addresses, threads or port numbers, so that a symmetry of the run cannot change a result.
 //!
-//! **Cost.** 32 bytes a packet and 16 a credit. DESIGN asks for 16 to 24; the class of the message and the wire
+//! **Cost.** 32 bytes per packet and 16 per credit. DESIGN asks for 16 to 24; the class of the message and the wire
 //! length are worth the difference, because without them every hop would look up the message.
 
 use crate::routing::router::NextHop;
@@ -20,8 +20,8 @@ pub(super) struct Packet {
     pub(super) time: Fs,
     /// Destination position in the plane (on a direct network the way left), and above it the selector.
     pub(super) route: u64,
-    /// Kind of message, and above it the tag.
-    pub(super) message_class: u64,
+    /// Class of the message, and above it the tag.
+    pub(super) message: u64,
     /// Payload bytes, wire bytes, input port, channel, flags and above them the tier where it turns.
     pub(super) meta: u64,
 }
@@ -51,7 +51,7 @@ pub(super) fn turn_of(flags: u8) -> u8 {
 
 impl Packet {
     /// No packet.
-    pub(super) const EMPTY: Self = Self { time: 0, route: 0, message_class: 0, meta: 0 };
+    pub(super) const EMPTY: Self = Self { time: 0, route: 0, message: 0, meta: 0 };
 
     /// A packet as its source makes it: see the accessors for the fields.
     #[inline(always)]
@@ -74,7 +74,7 @@ impl Packet {
         Self {
             time: 0,
             route: u64::from(dst) | u64::from(selector) << 32,
-            message_class: u64::from(message_class) | u64::from(tag) << 32,
+            message: u64::from(message_class) | u64::from(tag) << 32,
             meta,
         }
     }
@@ -94,13 +94,13 @@ impl Packet {
     /// Kind of message, see [`crate::symmetry::Folding::message_class`]; that of the root to itself for contributions to a sum.
     #[inline(always)]
     pub(super) fn message_class(&self) -> u32 {
-        self.message_class as u32
+        self.message as u32
     }
 
     /// Receiving step and lane, see [`crate::walk::tag`].
     #[inline(always)]
     pub(super) fn tag(&self) -> u32 {
-        (self.message_class >> 32) as u32
+        (self.message >> 32) as u32
     }
 
     /// Payload bytes.
@@ -147,7 +147,7 @@ impl Packet {
         Self {
             time,
             route: self.route,
-            message_class: self.message_class,
+            message: self.message,
             meta: self.meta & !(0xFFFF << 32 | u64::from(FREE) << 56) | u64::from(in_port) << 32,
         }
     }
@@ -159,7 +159,7 @@ impl Packet {
         Self {
             time,
             route: u64::from(next_hop.selector) << 32 | u64::from(next_hop.left),
-            message_class: self.message_class,
+            message: self.message,
             meta: self.meta & kept | u64::from(in_port) << 32 | u64::from(next_hop.phase) << (56 + TURN),
         }
     }
@@ -168,7 +168,7 @@ impl Packet {
     #[inline(always)]
     pub(super) fn departed(&self, time: Fs, channel: u8) -> Self {
         let meta = self.meta & !(0xFF << 48) | u64::from(channel) << 48;
-        Self { time, route: self.route, message_class: self.message_class, meta }
+        Self { time, route: self.route, message: self.message, meta }
     }
 
     /// True if it holds a buffer at the port it came in by.
@@ -189,7 +189,7 @@ impl Packet {
 
     #[inline(always)]
     pub(super) fn set_message_class(&mut self, message_class: u32) {
-        self.message_class = self.message_class & !0xFFFF_FFFF | u64::from(message_class);
+        self.message = self.message & !0xFFFF_FFFF | u64::from(message_class);
     }
 
     #[inline(always)]
@@ -202,8 +202,7 @@ impl Packet {
     pub(super) fn after(&self, other: &Self) -> bool {
         self.time > other.time
             || self.time == other.time
-                && (self.message_class, self.selector(), self.dst())
-                    > (other.message_class, other.selector(), other.dst())
+                && (self.message, self.selector(), self.dst()) > (other.message, other.selector(), other.dst())
     }
 
     /// What it counts towards its step: payload bytes, and one for the message's end.

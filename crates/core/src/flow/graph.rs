@@ -7,7 +7,7 @@
 //!
 //! **Invariant.** Every link of every copy belongs to one set; its capacity is that of its links.
 //!
-//! **Cost.** Three words a port. Finding the queues of accelerators with several neighbours: O(kinds of accelerators^2 x ports),
+//! **Cost.** Three words per port. Finding the queues of accelerators with several neighbours: O(kinds of accelerators^2 x ports),
 //! where a kind are those with the same neighbours; with more than [`MOST_KINDS`] each neighbour is a queue, which is as right, but
 //! makes more flows.
 

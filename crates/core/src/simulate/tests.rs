@@ -233,3 +233,12 @@ fn a_buffer_below_the_round_trip_is_remarked() {
     let warnings = simulate(&s, &Control::default()).unwrap().warnings;
     assert!(warnings.iter().any(|w| w.contains("nv tier 1") && w.contains("links reach 47 %")), "{warnings:?}");
 }
+
+#[test]
+fn plans_that_are_given_one_store_share_a_fabric() {
+    let s = spec(r#""collective": "all_reduce", "bytes": 1024, "algorithm": "ring""#);
+    let (store, control) = (Fabrics::new(1), Control::default());
+    let plan = || Plan::sharing(&store, &s, &control).unwrap();
+    let (one, other, alone) = (plan(), plan(), Plan::new(&s, &control).unwrap());
+    assert!(Arc::ptr_eq(&one.fabric, &other.fabric) && !Arc::ptr_eq(&one.fabric, &alone.fabric));
+}

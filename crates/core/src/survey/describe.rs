@@ -2,7 +2,7 @@
 //!
 //! **Model.** Counts follow from the parameters of each network, never from walking the graph: links of tier t join each
 //! vertex below it to `up * parallel` ports; a line of a torus has one link an accelerator (one less without wraparound), a
-//! full line of k one a pair. Bisection and diameter are those of [`super::halves`]; the machine's bisection is that of the
+//! full line of k one per pair. Bisection and diameter are those of [`super::halves`]; the machine's bisection is that of the
 //! network that joins all, its diameter the longest of the networks that are the innermost one for some pair.
 //!
 //! **Cost.** O(networks x planes x tiers), whatever the number of accelerators; the halves of an explicit graph are looked for

@@ -1,6 +1,6 @@
 //! The graph itself, port by port: for checks from outside, pictures and other programs.
 //!
-//! **Invariant.** One entry a port with something plugged in, in order of vertex and port; each link is there twice, once
+//! **Invariant.** One entry per port with something plugged in, in order of vertex and port; each link is there twice, once
 //! from either end. **Cost.** O(ports), so only for fabrics of at most [`MOST`] ports. **Limits.** HBM and hosts are no
 //! vertices.
 

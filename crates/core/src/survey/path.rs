@@ -3,7 +3,7 @@
 //! **Invariant.** The path is the one that [`crate::routing`] takes: up to the lowest common tier and down in a tree, one
 //! dimension after the other in a direct network. Equal paths have equal latency, so no policy needs to be known.
 //!
-//! **Cost.** O(tiers or dimensions) a pair, no allocation.
+//! **Cost.** O(tiers or dimensions) per pair, no allocation.
 
 use crate::fabric::direct::{Dimension, Direct};
 use crate::fabric::{Fabric, Network, Shape};

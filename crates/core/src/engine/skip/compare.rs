@@ -93,11 +93,11 @@ impl<'a> Compare<'a> {
 
     /// A selector advanced: whole turns of the paths, and all of a class of messages alike.
     #[inline(always)]
-    fn drift(&mut self, before: u32, after: u32, message_class: u64, modulus: u32) -> Seen {
+    fn drift(&mut self, before: u32, after: u32, message: u64, modulus: u32) -> Seen {
         self.turns(before, after, modulus)?;
         let by = after - before;
-        if self.verdict.drifts.last() != Some(&(message_class, by)) {
-            self.verdict.drifts.push((message_class, by));
+        if self.verdict.drifts.last() != Some(&(message, by)) {
+            self.verdict.drifts.push((message, by));
         }
         Ok(())
     }
@@ -171,7 +171,7 @@ impl Visit for Compare<'_> {
         if by == 0 {
             return Ok(());
         }
-        let Course { spread, hop, packets, message_class, modulus } = *course;
+        let Course { spread, hop, packets, message, modulus } = *course;
         Self::check(!matches!(spread.kind, Kind::Random(_)))?;
         self.verdict.inside = true;
         let (first, number) = (spread.number(hop, before), spread.number(hop, *group));
@@ -196,12 +196,12 @@ impl Visit for Compare<'_> {
                 (numbered(before)?, numbered(*group)?)
             }
         };
-        self.drift(was, selector, message_class, modulus.selector)
+        self.drift(was, selector, message, modulus.selector)
     }
 
-    fn selector(&mut self, selector: &mut u32, message_class: u64, modulus: u32) -> Seen {
+    fn selector(&mut self, selector: &mut u32, message: u64, modulus: u32) -> Seen {
         let before = self.next()? as u32;
-        self.drift(before, *selector, message_class, modulus)
+        self.drift(before, *selector, message, modulus)
     }
 
     fn count(&mut self, count: &mut u32, modulus: u32) -> Seen {
@@ -220,17 +220,17 @@ impl Visit for Compare<'_> {
 
     #[inline(always)]
     fn packet(&mut self, packet: &mut Packet, flying: bool, modulus: u32) -> Seen {
-        let &[time, route, message_class, last] =
+        let &[time, route, message, last] =
             self.saved.get(self.at..self.at + 4).and_then(|s| s.first_chunk::<4>()).ok_or(Differs)?;
         self.at += 4;
         let alike = time == packet.time.wrapping_sub(self.now)
             && route as u32 == packet.dst()
             && last == meta(packet, flying)
-            && message_class << (32 - LANE_BITS) == packet.message_class << (32 - LANE_BITS);
+            && message << (32 - LANE_BITS) == packet.message << (32 - LANE_BITS);
         Self::check(alike)?;
-        let (lane, before) = untag((message_class >> 32) as u32);
+        let (lane, before) = untag((message >> 32) as u32);
         self.advance(lane, before, untag(packet.tag()).1)?;
-        self.drift((route >> 32) as u32, packet.selector(), packet.message_class, modulus)
+        self.drift((route >> 32) as u32, packet.selector(), packet.message, modulus)
     }
 
     fn port(&mut self, stats: &mut PortStats, _: &Class) -> Seen<bool> {

@@ -64,8 +64,8 @@ pub(super) fn decide(
         room = room.min(ahead(job, moduli, &all, steps)?);
     }
     // within a run of alike steps, labels differ by step only and their selectors advance alike
-    let key = |message_class: u64| if steps.is_some() { message_class << (32 - LANE_BITS) } else { message_class };
-    let mut drifts: Vec<(u64, u32)> = all.drifts.iter().map(|&(message_class, by)| (key(message_class), by)).collect();
+    let key = |message: u64| if steps.is_some() { message << (32 - LANE_BITS) } else { message };
+    let mut drifts: Vec<(u64, u32)> = all.drifts.iter().map(|&(message, by)| (key(message), by)).collect();
     drifts.sort_unstable();
     drifts.dedup();
     if drifts.windows(2).any(|pair| pair[0].0 == pair[1].0) {

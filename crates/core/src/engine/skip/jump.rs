@@ -135,11 +135,9 @@ impl Visit for Jump<'_> {
         let route = self.next()?;
         let selector = packet.selector().wrapping_sub((route >> 32) as u32);
         packet.route = packet.route.wrapping_add(u64::from(selector).wrapping_mul(self.periods) << 32);
-        let message_class = self.next()?;
-        debug_assert_eq!(message_class << (32 - LANE_BITS), packet.message_class << (32 - LANE_BITS));
-        packet.message_class = packet
-            .message_class
-            .wrapping_add(packet.message_class.wrapping_sub(message_class).wrapping_mul(self.periods));
+        let message = self.next()?;
+        debug_assert_eq!(message << (32 - LANE_BITS), packet.message << (32 - LANE_BITS));
+        packet.message = packet.message.wrapping_add(packet.message.wrapping_sub(message).wrapping_mul(self.periods));
         self.at += 1;
         Ok(())
     }

@@ -26,8 +26,8 @@ pub(super) struct Course {
     pub(super) spread: Spread,
     pub(super) hop: u32,
     pub(super) packets: u32,
-    /// Label of its packets.
-    pub(super) message_class: u64,
+    /// Class and tag of its packets.
+    pub(super) message: u64,
     /// How selectors repeat; `None` on a direct network, where packets do not carry the spread's selector.
     pub(super) modulus: Option<Modulus>,
 }
@@ -59,7 +59,7 @@ pub(super) trait Visit {
     /// Packets that a port has sent of its share of a message, in groups.
     fn group(&mut self, group: &mut u32, course: &Course) -> Seen;
     /// A selector by which packets of one class of messages are told apart, and which repeats with `modulus`.
-    fn selector(&mut self, selector: &mut u32, message_class: u64, modulus: u32) -> Seen;
+    fn selector(&mut self, selector: &mut u32, message: u64, modulus: u32) -> Seen;
     /// A count that the paths of an open message go by; they repeat with `modulus`.
     fn count(&mut self, count: &mut u32, modulus: u32) -> Seen;
     /// Packets that a rank sprayed by a port; the paths of the next ones go by it, and repeat with `modulus`.
@@ -159,7 +159,7 @@ impl Visit for Save<'_> {
     #[inline(always)]
     fn packet(&mut self, packet: &mut Packet, flying: bool, _: u32) -> Seen {
         let time = packet.time.wrapping_sub(self.now);
-        self.image.extend_from_slice(&[time, packet.route, packet.message_class, meta(packet, flying)]);
+        self.image.extend_from_slice(&[time, packet.route, packet.message, meta(packet, flying)]);
         Ok(())
     }
 

@@ -173,7 +173,7 @@ fn endpoint<V: Visit>(
                 spread: message.spread,
                 hop: u32::from(share.hop),
                 packets: message.packets,
-                message_class: message_class(message),
+                message: word_of(message),
                 modulus,
             };
             v.group(&mut share.group, &course)?;
@@ -274,8 +274,8 @@ fn open<V: Visit>(m: &mut Message, v: &mut V) -> Seen {
     v.unsent(&mut m.left)
 }
 
-/// Label of a message's packets.
-fn message_class(m: &Message) -> u64 {
+/// Class and tag of a message's packets in one word.
+fn word_of(m: &Message) -> u64 {
     u64::from(m.message_class) | u64::from(m.tag) << 32
 }
 
@@ -303,12 +303,12 @@ fn sums<V: Visit>(shard: &mut Shard, moduli: &[Modulus], v: &mut V) -> Seen {
             let root = shard.paths.networks[usize::from(kind.network)].rank_at(kind.plane, *dst);
             shard.job.folding.message_class(root, root)
         };
-        let message_class = u64::from(message_class) | u64::from(*tag) << 32;
+        let message = u64::from(message_class) | u64::from(*tag) << 32;
         let modulus = moduli[usize::from(kind.network)].selector;
         seen = v
             .same(u64::from(*lp) | u64::from(*dst) << 32)
             .and_then(|()| v.same(u64::from(*count)))
-            .and_then(|()| v.selector(selector, message_class, modulus))
+            .and_then(|()| v.selector(selector, message, modulus))
             .and_then(|()| v.tag(tag))
             .and_then(|()| v.due(time));
     }

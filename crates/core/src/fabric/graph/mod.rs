@@ -10,8 +10,8 @@
 //! **Invariant.** [`Graph::peer`] is an involution; every accelerator reaches every other. A vertex's ports to accelerators
 //! come first, then those to switches, each in the order of the edges.
 //!
-//! **Cost.** Memory: 12 bytes a port and one byte a pair of those who forward, two if links weigh differently; from a
-//! run on, two more a pair of one who forwards and one with accelerators ([`next_hop`]). Building: a breadth-first search from 64
+//! **Cost.** Memory: 12 bytes per port and one byte per pair of those who forward, two if links weigh differently; from a
+//! run on, two more per pair of one who forwards and one with accelerators ([`next_hop`]). Building: a breadth-first search from 64
 //! switches at a time. A hop looks into a table, or at the ports of its vertex where that would be too large.
 
 mod build;
@@ -32,7 +32,7 @@ use turns::Turns;
 pub const CHANNELS: u32 = 6;
 /// Ways among equal paths that are taken in turn.
 pub const WAYS: u32 = 1024;
-/// Most vertices of a copy that forward: what a byte a pair of them allows.
+/// Most vertices of a copy that forward: what a byte per pair of them allows.
 pub const MAX_SWITCHES: u32 = 1 << 14;
 /// Heaviest link.
 pub const MAX_WEIGHT: u8 = 15;
