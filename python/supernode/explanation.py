@@ -43,7 +43,8 @@ class Explanation:
         """One row per algorithm and protocol.
 
         Columns algorithm, protocol, lanes (null: the usual number), valid, time_ns (the price: simulated where
-        ``priced_by`` says so, otherwise predicted), priced_by, predicted_ns (by the analytic model) and reason.
+        ``priced_by`` says so, otherwise predicted), priced_by, predicted_ns (by the analytic model) and reason
+        (the bottleneck by the analytic model, which need not be that of a run, or why a candidate cannot run).
         """
         import pyarrow as pa
 
