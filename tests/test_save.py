@@ -199,6 +199,9 @@ KILLS = """
         saver = child(save_forever)
         while not (place / "ready").exists():
             time.sleep(0.001)
+        # a busy machine may take longer than the pause for the first save
+        while not in_place and not (target / "meta.json").exists():
+            time.sleep(0.001)
         time.sleep(random.uniform(0, 0.05))
         os.kill(saver, signal.SIGKILL)
         os.waitpid(saver, 0)
@@ -227,9 +230,7 @@ def killed(place: Path, mode: str, tries: int) -> dict[str, int]:
 def test_a_killed_save_leaves_the_old_folder_or_the_new_one(tmp_path: Path) -> None:
     tries = 4 * TRIES
     found = killed(tmp_path, "beside", tries)
-    # until the first save is through there may be none yet
-    assert found["mixed"] == 0
-    assert found["whole"] >= tries * 3 // 4
+    assert found == {"whole": tries, "absent": 0, "mixed": 0}
 
 
 def test_a_killed_save_in_place_never_mixes(tmp_path: Path) -> None:

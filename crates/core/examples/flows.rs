@@ -68,6 +68,7 @@ fn main() {
         schedule: &*schedule,
         placement: &placement,
         protocol: &protocol,
+        workload: None,
         seed: 1,
         threads: 1,
         record_flows: false,

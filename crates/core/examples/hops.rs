@@ -89,6 +89,7 @@ fn main() {
         schedule: &schedule,
         placement: &placement,
         protocol: &protocol,
+        workload: None,
         seed: 1,
         threads,
         record_flows: false,

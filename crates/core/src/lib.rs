@@ -24,3 +24,4 @@ pub mod survey;
 pub mod symmetry;
 pub mod units;
 pub mod walk;
+pub mod workload;

@@ -10,19 +10,23 @@
 //! **Cost.** That of choosing plus that of the run. **Limits.** Estimates of packet-hops and memory come from a sample of
 //! ranks and are good to some ten percent.
 
+mod assemble;
 mod attempt;
 mod cause;
 mod fabrics;
 mod memory;
 mod outcome;
+mod program;
 mod remarks;
 mod stage;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+pub use assemble::Described;
 pub use fabrics::Fabrics;
 pub use outcome::Outcome;
+pub use program::{ProgramOutcome, operations, program};
 
 use attempt::Attempt;
 use stage::Stage;
@@ -308,6 +312,7 @@ impl Plan {
             placement: &self.placement,
             folding: &self.folding,
             protocol: &self.protocol,
+            workload: None,
             seed: self.effective.seed,
             threads: self.effective.threads,
             record_flows: wants(Table::Flows),

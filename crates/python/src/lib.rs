@@ -20,9 +20,11 @@ use pyo3::prelude::*;
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
     m.add_class::<run::Run>()?;
+    m.add_class::<run::ProgramRun>()?;
     m.add_class::<run::CancelToken>()?;
     m.add_class::<run::Fabrics>()?;
     m.add_function(wrap_pyfunction!(run::simulate, m)?)?;
+    m.add_function(wrap_pyfunction!(run::program, m)?)?;
     m.add_function(wrap_pyfunction!(run::validate, m)?)?;
     m.add_function(wrap_pyfunction!(run::describe, m)?)?;
     m.add_function(wrap_pyfunction!(run::edges, m)?)?;

@@ -12,7 +12,8 @@ use supernode_core::control::Control;
 use supernode_core::error::{Error, Result};
 use supernode_core::record::Skipping;
 use supernode_core::results;
-use supernode_core::simulate::{self as core, Outcome, Plan};
+use supernode_core::simulate::{self as core, Outcome, Plan, ProgramOutcome};
+use supernode_core::spec::ProgramSpec;
 use supernode_core::survey::edges::Edge;
 
 use crate::door::{self, Watch};
@@ -98,6 +99,75 @@ impl Run {
     }
 }
 
+/// The result of one run of a workload.
+#[pyclass(frozen, module = "supernode._core")]
+pub(crate) struct ProgramRun {
+    outcome: ProgramOutcome,
+    wall_s: f64,
+}
+
+#[pymethods]
+impl ProgramRun {
+    /// Simulated time until the last rank of the last job has finished.
+    #[getter]
+    fn time_fs(&self) -> u64 {
+        self.outcome.time_fs
+    }
+
+    /// What ran, its bound and bottleneck, warnings and the operations, as a JSON object.
+    #[getter]
+    fn meta_json(&self) -> String {
+        let o = &self.outcome;
+        let (record, folding) = (&o.record, &o.folding);
+        serde_json::json!({
+            "fidelity": o.fidelity,
+            "bound_fs": o.bound.time_fs,
+            "bound_kind": o.bound.kind,
+            "bottleneck": o.bottleneck,
+            "ranks": supernode_core::collective::Schedule::ranks(&o.workload),
+            "packet_hops": record.packet_hops,
+            "windows": record.windows,
+            "threads": record.threads,
+            "state_bytes": record.state_bytes,
+            "folding": {
+                "applied": folding.applied(),
+                "order": folding.multiplicity(),
+                "classes": folding.simulated(),
+                "reason": folding.reason(),
+            },
+            "skipping": {
+                "jumps": record.skipping.jumps,
+                "periods": record.skipping.periods,
+                "time_fs": record.skipping.time_fs,
+                "packet_hops": record.skipping.packet_hops,
+                "reason": record.skipping.reason,
+            },
+            "wall_s": self.wall_s,
+            "warnings": o.warnings,
+            "operations": core::operations(o),
+        })
+        .to_string()
+    }
+
+    /// A table as ``pyarrow.Table``; of a folded run with one row a class, or one each.
+    #[pyo3(signature = (name, expand=false))]
+    fn table<'py>(&self, py: Python<'py>, name: &str, expand: bool) -> PyResult<Bound<'py, PyAny>> {
+        let asked = self.outcome.spec.memory_limit;
+        let make = |control: &Control| {
+            let limit = asked.or_else(|| control.memory_limit());
+            results::program_table(&self.outcome, name, expand, limit, control)
+        };
+        let (batch, _) = door::enter(py, &Watch::default(), make)?;
+        let schema = batch.schema();
+        PyTable::try_new(vec![batch], schema)?.into_pyarrow(py)
+    }
+
+    /// Names of the tables that there are.
+    fn tables(&self) -> Vec<&'static str> {
+        results::program_tables(&self.outcome)
+    }
+}
+
 /// Stops a run from another thread.
 #[pyclass(frozen, module = "supernode._core")]
 #[derive(Default)]
@@ -155,6 +225,28 @@ pub(crate) fn simulate(
         plan.run(control)
     })?;
     Ok(Run { outcome, wall_s })
+}
+
+/// Runs a workload.
+#[pyfunction]
+#[pyo3(signature = (spec_json, progress=None, cancel=None, timeout_s=None, fabrics=None))]
+pub(crate) fn program(
+    py: Python<'_>,
+    spec_json: String,
+    progress: Option<Py<PyAny>>,
+    cancel: Option<Py<CancelToken>>,
+    timeout_s: Option<f64>,
+    fabrics: Option<Py<Fabrics>>,
+) -> PyResult<ProgramRun> {
+    let watch = Watch { progress: progress.as_ref(), cancel: cancel.as_ref().map(|c| &*c.get().flag), timeout_s };
+    let (outcome, wall_s) = door::enter(py, &watch, move |control| {
+        let spec = ProgramSpec::from_json(&spec_json)?;
+        match &fabrics {
+            Some(fabrics) => core::program(&fabrics.get().0, &spec, control),
+            None => core::program(&core::Fabrics::new(0), &spec, control),
+        }
+    })?;
+    Ok(ProgramRun { outcome, wall_s })
 }
 
 /// A placement is too long to travel as text.

@@ -87,7 +87,7 @@ pub fn forward(costs: &Costs, schedule: &dyn Schedule, group: &Radix, lanes: u32
     for rank in 0..classes {
         control.check()?;
         for lane in 0..lanes {
-            *run.lane(rank, lane) = Lane::new(schedule.steps(run.name(rank), lane));
+            *run.lane(rank, lane) = Lane::new(lane, schedule.steps(run.name(rank), lane));
             walk::begin(&mut run, rank, lane, 0.0);
         }
     }
@@ -202,7 +202,7 @@ impl Run<'_> {
         let last = self.costs.take(leg.last.min(bytes as f64), reduce);
         *memory = (memory.max(tail - leg.alone) + took).max(tail + last);
         let stored = *memory;
-        walk::arrived(self, peer, (lane, step), bytes as i64 + 1, stored);
+        walk::arrived(self, peer, lane, (lane, step), bytes as i64 + 1, stored);
     }
 }
 
@@ -227,14 +227,14 @@ impl<'a> Host<'a> for Run<'a> {
 
     fn began(&mut self, _: u32, _: u32, _: u32, _: f64) {}
 
-    fn launch(&mut self, rank: u32, lane: u32, step: u32, time: f64) {
+    fn launch(&mut self, rank: u32, _: u32, lane: u32, step: u32, time: f64) {
         let name = self.name(rank);
         let first = self.schedule.send(name, lane, step, 0);
         let network = self.costs.leg(name, &first).map_or(0, |leg| leg.network);
         self.at(time + self.costs.step(network), Event::Start { rank, lane });
     }
 
-    fn through(&mut self, _: u32, time: f64) {
+    fn through(&mut self, _: u32, _: u32, time: f64) {
         self.finish = self.finish.max(time);
     }
 }

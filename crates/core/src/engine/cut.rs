@@ -142,6 +142,7 @@ mod tests {
             placement,
             folding: &Folding::none(ranks, String::new()),
             protocol: &protocol,
+            workload: None,
             seed: 0,
             threads: 1,
             record_flows: false,

@@ -150,7 +150,7 @@ impl Shard<'_> {
             // waiting for its own message's packets is not waiting for the network, nor is waiting for the memory
             let endpoint = &self.endpoints[endpoint as usize];
             let read = paths.memory != Serializer::instant() && endpoint.memory_ready() == now;
-            let ready = candidate.offer.ready.max(endpoint.queues[p as usize].tail);
+            let ready = candidate.offer.ready.max(endpoint.queues[candidate.offer.queue as usize].tail);
             (candidate.offer.packet, if read { now } else { ready })
         } else {
             let channel = u32::from(source) - 1;
@@ -209,7 +209,7 @@ impl Shard<'_> {
         if source == INJECTION {
             let endpoint = &mut self.endpoints[endpoint as usize];
             endpoint.memory(paths.memory, packet.payload(), now);
-            endpoint.left(job, paths, p, packet.payload(), now, now + busy);
+            endpoint.left(job, paths, candidate.offer.queue, packet.payload(), now, now + busy);
         }
     }
 }

@@ -16,7 +16,8 @@ use super::{Job, Paths};
 use crate::collective::Schedule;
 use crate::record::{FlowRecord, RankRecord};
 use crate::units::{Fs, NEVER, Serializer};
-use crate::walk::{self, Early, Host, Lane, Programs, untag};
+use crate::walk::{self, Early, Host, Lane, Programmed, Programs, Progress, Timer, streams, untag};
+use crate::workload::Workload;
 
 /// Rows of the table of flows, from the last, among which an arriving packet looks for that of its message.
 pub(super) const FLOWS_LOOKED_AT: usize = 64;
@@ -26,22 +27,27 @@ pub(super) const FLOWS_LOOKED_AT: usize = 64;
 pub(super) struct Endpoint {
     pub(super) rank: u32,
     pub(super) accelerator: u32,
+    /// By slot: the lanes of one stream after those of another.
     pub(super) lanes: Vec<Lane<Fs>>,
-    /// Steps whose latency runs: (time, lane), latest first.
+    /// Steps whose latency runs and other times that were asked for: (time, slot or [`timer`]), latest first.
     pub(super) starts: Vec<(Fs, u32)>,
-    /// Steps whose messages are not all opened yet, in order of lane.
-    pub(super) programs: Programs,
+    /// By stream: steps whose messages are not all opened yet, in order of lane.
+    pub(super) programs: Vec<Programs>,
+    /// By stream: messages that are open.
+    pub(super) open: Vec<u32>,
+    /// How far it is in its workload, if the run is more than one collective.
+    pub(super) progress: Option<Box<Progress>>,
     pub(super) messages: Vec<Message>,
     pub(super) free_messages: Vec<u32>,
     /// Progress that arrived for steps not begun yet.
     pub(super) early: Vec<Early<Fs>>,
-    /// What each port has to inject, in order.
+    /// What each port has to inject, in order: a queue per stream, those of a port one after the other.
     pub(super) queues: Vec<Queue>,
     /// Ports that were idle and have something to inject now.
     pub(super) opened: Vec<u32>,
     /// The port that goes first where several could: in-network operations turn the ports from rank to rank.
     pub(super) first_port: usize,
-    /// What it sprayed before, by network.
+    /// What it sprayed before, by stream and network.
     pub(super) dealings: Vec<Dealing>,
     /// Scratch of opening a message: ports of its first hops, and packets sent by them before.
     pub(super) hops: Vec<u32>,
@@ -78,8 +84,8 @@ impl<'a> Host<'a> for Walking<'_, 'a> {
     }
 
     #[inline(always)]
-    fn lane(&mut self, _: u32, lane: u32) -> &mut Lane<Fs> {
-        &mut self.endpoint.lanes[lane as usize]
+    fn lane(&mut self, _: u32, slot: u32) -> &mut Lane<Fs> {
+        &mut self.endpoint.lanes[slot as usize]
     }
 
     #[inline(always)]
@@ -95,44 +101,109 @@ impl<'a> Host<'a> for Walking<'_, 'a> {
         self.endpoint.stats.received_messages += u64::from(messages);
     }
 
-    fn launch(&mut self, _: u32, lane: u32, step: u32, time: Fs) {
+    fn launch(&mut self, _: u32, slot: u32, lane: u32, step: u32, time: Fs) {
         let Self { endpoint, job, paths } = self;
         let first = job.schedule.send(endpoint.rank, lane, step, 0);
         let network = paths.network_of(endpoint.accelerator, job, first.to);
-        let latency = job.protocol.step_fs.get(network).copied().unwrap_or(0);
-        let start = (later(time, latency), lane);
-        let at = endpoint.starts.partition_point(|s| *s > start);
-        endpoint.starts.insert(at, start);
+        let latency = job.protocol(job.operation(step)).step_fs.get(network).copied().unwrap_or(0);
+        endpoint.at(later(time, latency), slot);
     }
 
-    fn through(&mut self, _: u32, time: Fs) {
-        self.endpoint.lanes_left -= 1;
+    fn through(&mut self, seat: u32, slot: u32, time: Fs) {
         self.endpoint.stats.finish_fs = self.endpoint.stats.finish_fs.max(time);
+        match self.job.workload {
+            None => self.endpoint.lanes_left -= 1,
+            Some(workload) => streams::through(self, seat, slot / workload.lanes(), time),
+        }
+    }
+}
+
+impl<'a> Programmed<'a> for Walking<'_, 'a> {
+    fn workload(&self) -> &'a Workload {
+        self.job.workload.unwrap_or_else(|| unreachable!("a rank with progress has a workload"))
+    }
+
+    fn progress(&mut self, _: u32) -> &mut Progress {
+        self.endpoint.progress.as_mut().unwrap_or_else(|| unreachable!("a rank with a workload has progress"))
+    }
+
+    fn timer(&mut self, _: u32, time: Fs, timer: Timer) {
+        self.endpoint.at(time, word(timer));
+    }
+
+    fn opens(&mut self, _: u32, stream: u32) {
+        // an operation spreads its packets as if it were alone
+        let networks = self.paths.networks.len();
+        let dealings = self.endpoint.dealings.iter_mut().skip(stream as usize * networks).take(networks);
+        dealings.for_each(|dealing| *dealing = Dealing::default());
+    }
+
+    fn finished(&mut self, _: u32, time: Fs) {
+        self.endpoint.lanes_left = 0;
+        self.endpoint.stats.finish_fs = self.endpoint.stats.finish_fs.max(time);
+    }
+}
+
+/// Times of [`Endpoint::starts`] that are no slots lie above this.
+const TIMERS: u32 = 1 << 31;
+
+/// A timer among the slots.
+fn word(timer: Timer) -> u32 {
+    match timer {
+        Timer::Start => TIMERS,
+        Timer::Computed => TIMERS + 1,
+        Timer::Over(stream) => TIMERS + 2 + stream,
+    }
+}
+
+/// Inverse of [`word`].
+fn timer(word: u32) -> Option<Timer> {
+    match word.checked_sub(TIMERS)? {
+        0 => Some(Timer::Start),
+        1 => Some(Timer::Computed),
+        more => Some(Timer::Over(more - 2)),
     }
 }
 
 impl Endpoint {
     pub(super) fn new(job: &Job, paths: &Paths, rank: u32) -> Self {
         let lanes = job.schedule.lanes();
+        let streams = job.streams();
         let accelerator = job.placement[rank as usize];
+        let lane = |lane: u32| match job.workload {
+            None => Lane::new(lane, job.schedule.steps(rank, lane)),
+            Some(_) => Lane::default(),
+        };
         let mut endpoint = Endpoint {
             first_port: job.folding.first_port(accelerator) as usize,
             rank,
             accelerator,
-            lanes: (0..lanes).map(|lane| Lane::new(job.schedule.steps(rank, lane))).collect(),
-            lanes_left: lanes,
+            lanes: (0..lanes * streams).map(lane).collect(),
+            lanes_left: if job.workload.is_some() { 1 } else { lanes },
+            progress: job.workload.map(|workload| Box::new(Progress::new(workload))),
+            open: vec![0; streams as usize],
             // one of each is what a ring or tree over one port needs, and a million ranks have one of each
             starts: Vec::with_capacity(1),
-            programs: Programs::with_capacity(1),
+            programs: (0..streams).map(|_| Programs::with_capacity(1)).collect(),
             messages: Vec::with_capacity(1),
-            queues: (0..paths.accelerator_ports).map(|_| Queue::default()).collect(),
+            queues: (0..paths.accelerator_ports * streams).map(|_| Queue::default()).collect(),
             stats: RankRecord { rank, accelerator, ..RankRecord::default() },
             ..Endpoint::default()
         };
+        if job.workload.is_some() {
+            streams::start(&mut endpoint.walking(job, paths), 0);
+            return endpoint;
+        }
         for lane in 0..lanes {
             walk::begin(&mut endpoint.walking(job, paths), 0, lane, job.protocol.launch_fs);
         }
         endpoint
+    }
+
+    /// Something happens to a slot at a time.
+    fn at(&mut self, time: Fs, what: u32) {
+        let at = self.starts.partition_point(|s| *s > (time, what));
+        self.starts.insert(at, (time, what));
     }
 
     /// Asks for the fields that a visit begins with.
@@ -167,8 +238,8 @@ impl Endpoint {
 
     /// Lanes that still wait: lane, step, messages to send, progress to receive.
     pub(super) fn waiting(&self) -> impl Iterator<Item = (u32, u32, u32, i64)> + '_ {
-        let open = self.lanes.iter().enumerate().filter(|(_, lane)| lane.open());
-        open.map(|(i, l)| (i as u32, l.step, l.sends_left, l.recv_left))
+        let open = self.lanes.iter().filter(|lane| lane.open());
+        open.map(|l| (l.lane.into(), l.step, l.sends_left, l.recv_left))
     }
 
     /// When the next step's latency is over.
@@ -181,29 +252,34 @@ impl Endpoint {
         Walking { endpoint: self, job, paths }
     }
 
-    /// A message of a lane's current step has left at `time`.
-    pub(super) fn sent(&mut self, job: &Job, paths: &Paths, lane: u32, time: Fs) {
-        walk::sent(&mut self.walking(job, paths), 0, lane, 1, time);
+    /// A message of a slot's current step has left at `time`.
+    pub(super) fn sent(&mut self, job: &Job, paths: &Paths, slot: u32, time: Fs) {
+        walk::sent(&mut self.walking(job, paths), 0, slot, 1, time);
     }
 
-    /// The step whose latency is over hands its messages to the ports.
+    /// The step whose latency is over hands its messages to the ports, or another time has come that was asked for.
     pub(super) fn start(&mut self, job: &Job, paths: &Paths) {
-        if let Some((start, lane)) = self.starts.pop() {
-            let Lane { step, sends_left: sends, .. } = self.lanes[lane as usize];
-            self.programs.launch(lane, step, sends, start);
-            for port in 0..self.queues.len() as u32 {
-                if self.programs.is_empty() {
-                    return;
-                }
-                self.refill(job, paths, port, start);
-            }
+        let Some((start, slot)) = self.starts.pop() else {
+            return;
+        };
+        if let Some(timer) = timer(slot) {
+            streams::fired(&mut self.walking(job, paths), 0, timer, start);
+            return;
         }
+        let Lane { step, sends_left: sends, lane, .. } = self.lanes[slot as usize];
+        let stream = if self.programs.len() == 1 { 0 } else { slot / job.schedule.lanes() };
+        self.programs[stream as usize].launch(lane.into(), step, sends, start);
+        self.refill_all(job, paths, stream, start);
     }
 
     /// A packet's tail arrived at `time`. Returns when its buffer is free.
     pub(super) fn deliver(&mut self, job: &Job, paths: &Paths, packet: &Packet, time: Fs) -> Fs {
         let (lane, step) = untag(packet.tag());
-        let state = &self.lanes[lane as usize];
+        let slot = match job.workload {
+            None => lane,
+            Some(workload) => workload.stream_of(step) * workload.lanes() + lane,
+        };
+        let state = &self.lanes[slot as usize];
         let reduce = if state.is_in(step) { state.reduce } else { walk::reduces(job.schedule, self.rank, lane, step) };
         let bytes = packet.payload();
         let (channel, busy, rate) = if reduce {
@@ -219,7 +295,7 @@ impl Endpoint {
         if job.record_flows {
             self.record_arrival(job, packet, lane, step, done);
         }
-        walk::arrived(&mut self.walking(job, paths), 0, (lane, step), packet.progress(), done);
+        walk::arrived(&mut self.walking(job, paths), 0, slot, (lane, step), packet.progress(), done);
         done
     }
 
@@ -264,7 +340,9 @@ impl Endpoint {
         (size_of::<Self>()
             + self.lanes.capacity() * size_of::<Lane<Fs>>()
             + self.starts.capacity() * 16
-            + self.programs.bytes()
+            + self.programs.iter().map(|programs| size_of::<Programs>() + programs.bytes()).sum::<usize>()
+            + self.open.capacity() * 4
+            + self.progress.as_ref().map_or(0, |progress| progress.bytes())
             + self.messages.capacity() * size_of::<Message>()
             + self.early.capacity() * size_of::<Early<Fs>>()
             + self

@@ -71,7 +71,9 @@ pub(super) struct Message {
     pub(super) left: u32,
     pub(super) tag: u32,
     pub(super) message_class: u32,
-    pub(super) lane: u32,
+    /// Slot of its lane.
+    pub(super) slot_of: u32,
+    pub(super) operation: u32,
     pub(super) network: u8,
     pub(super) flags: u8,
 }
@@ -81,40 +83,72 @@ pub(super) struct Message {
 pub(super) struct Offer {
     pub(super) packet: Packet,
     pub(super) ready: Fs,
+    /// The queue that it comes from.
+    pub(super) queue: u32,
 }
 
 impl Offer {
     /// Nothing to inject.
-    pub(super) const NONE: Self = Self { packet: Packet::EMPTY, ready: 0 };
+    pub(super) const NONE: Self = Self { packet: Packet::EMPTY, ready: 0, queue: 0 };
 }
 
 impl Endpoint {
     /// True if the port has something to inject, now that it was refilled.
     pub(super) fn has_work(&self, port: u32) -> bool {
-        !self.queues[port as usize].shares.is_empty()
+        self.queues_of(port).any(|queue| !self.queues[queue as usize].shares.is_empty())
     }
 
-    /// Opens messages until this port has something to inject or nothing is left to open. Opening is lazy: which message
+    /// The queues of a port, one per stream.
+    #[inline(always)]
+    fn queues_of(&self, port: u32) -> std::ops::Range<u32> {
+        let streams = self.programs.len() as u32;
+        port * streams..(port + 1) * streams
+    }
+
+    /// The queue of a port that is served next: of those that have something that which was served least recently. Of equals the
+    /// first stream's.
+    #[inline(always)]
+    fn next_queue(&self, port: u32) -> Option<u32> {
+        if self.programs.len() == 1 {
+            return Some(port);
+        }
+        let filled = self.queues_of(port).filter(|&queue| !self.queues[queue as usize].shares.is_empty());
+        filled.min_by_key(|&queue| self.queues[queue as usize].tail)
+    }
+
+    /// Opens messages of a stream until a port has one of them to inject or nothing is left to open. Opening is lazy: which message
     /// a port takes next does not depend on when it is opened.
-    pub(super) fn refill(&mut self, job: &Job, paths: &Paths, port: u32, now: Fs) {
-        while self.queues[port as usize].shares.is_empty()
-            && self.messages.len() - self.free_messages.len() < paths.open_messages
-        {
-            let Some(opening) = self.programs.open() else {
+    fn refill(&mut self, job: &Job, paths: &Paths, stream: u32, port: u32, now: Fs) {
+        let queue = (port * self.programs.len() as u32 + stream) as usize;
+        while self.queues[queue].shares.is_empty() && (self.open[stream as usize] as usize) < paths.open_messages {
+            let Some(opening) = self.programs[stream as usize].open() else {
                 return;
             };
-            self.open(job, paths, opening, now);
+            self.open(job, paths, stream, opening, now);
+        }
+    }
+
+    /// Opens messages of a stream until all ports have one of them to inject or nothing is left to open.
+    pub(super) fn refill_all(&mut self, job: &Job, paths: &Paths, stream: u32, now: Fs) {
+        for port in 0..paths.accelerator_ports {
+            if self.programs[stream as usize].is_empty() {
+                return;
+            }
+            self.refill(job, paths, stream, port, now);
         }
     }
 
     /// Opens a message, whose first packet leaves neither before its step was launched nor before `now`.
-    fn open(&mut self, job: &Job, paths: &Paths, opening: Opening, now: Fs) {
+    fn open(&mut self, job: &Job, paths: &Paths, stream: u32, opening: Opening, now: Fs) {
         let Opening { lane, start, .. } = opening;
+        let operation = job.operation(opening.step);
+        let protocol = job.protocol(operation);
         let message = job.schedule.send(self.rank, lane, opening.step, opening.message);
         let network = paths.network_of(self.accelerator, job, message.to);
         let net = &paths.networks[network];
         let packets = message.bytes.div_ceil(u64::from(net.payload)).max(1) as u32;
-        let tag = tag(lane, message.recv_step);
+        let tag_of = tag(lane, message.recv_step);
+        let (seed, label) = job.label(message.recv_step);
         let folding = job.folding;
         let (target, message_class, flags, to) = match message.to {
             Target::Rank(peer) => (job.placement[peer as usize], folding.message_class(self.rank, peer), 0, peer),
@@ -134,7 +168,7 @@ impl Endpoint {
         let sums = |owner: u32, lane: u32| Spread::in_network(available, owner, lane, packets, climbs);
         let plugged = net.whole.is_none();
         let mut spread = match message.to {
-            Target::Rank(_) => Spread::new(net.routing, available, plugged, from, towards, tag, job.seed),
+            Target::Rank(_) => Spread::new(net.routing, available, plugged, from, towards, tag(lane, label), seed),
             Target::SwitchReduce { root } => sums(root, lane),
             Target::SwitchMulticast => sums(self.rank, lane),
             Target::SwitchAllReduce => sums(0, lane),
@@ -154,13 +188,14 @@ impl Endpoint {
             }));
             let payload = u64::from(net.payload);
             let short = (message.bytes % payload) as u32;
-            let short = (short > 0 || message.bytes == 0).then(|| job.protocol.wire_bytes(short, net.overhead));
+            let short = (short > 0 || message.bytes == 0).then(|| protocol.wire_bytes(short, net.overhead));
             let cut = Cut {
                 fulls: packets - u32::from(short.is_some()),
-                full_wire: job.protocol.wire_bytes(net.payload, net.overhead),
+                full_wire: protocol.wire_bytes(net.payload, net.overhead),
                 short_wire: short,
             };
-            let dealing = self.dealing(network, net, folding.symmetric(), from);
+            let index = stream as usize * paths.networks.len() + network;
+            let dealing = self.dealing(index, net, folding.symmetric(), from);
             let begin = dealing.begin(&hops, &cut);
             before.extend(hops.iter().map(|&port| &dealing.ports[port as usize]).map(|p| (p.fulls, p.shorts)));
             dealing.deal(&hops, begin, &cut);
@@ -176,9 +211,10 @@ impl Endpoint {
             by: if spread.path == Path::Destination { towards } else { from },
             packets,
             left: packets,
-            tag,
+            tag: tag_of,
             message_class,
-            lane,
+            slot_of: stream * job.schedule.lanes() + lane,
+            operation,
             network: network as u8,
             flags: flags
                 | turn(match &net.whole {
@@ -212,7 +248,7 @@ impl Endpoint {
                     None => continue,
                 },
             };
-            let queue = &mut self.queues[port as usize];
+            let queue = &mut self.queues[(port * self.programs.len() as u32 + stream) as usize];
             if queue.shares.is_empty() {
                 queue.ready = queue.ready.max(start).max(now);
                 self.opened.push(port);
@@ -231,6 +267,7 @@ impl Endpoint {
             });
         }
         self.before = before;
+        self.open[stream as usize] += 1;
         self.stats.sent_messages += 1;
         if job.record_flows && (flags != REDUCE || to == self.rank) {
             let bytes = message.bytes;
@@ -251,12 +288,12 @@ impl Endpoint {
         }
     }
 
-    /// What it sprayed into a network before.
-    fn dealing(&mut self, network: usize, net: &PathNet, symmetric: bool, from: u32) -> &mut Dealing {
-        if self.dealings.len() <= network {
-            self.dealings.resize_with(network + 1, Dealing::default);
+    /// What an operation sprayed into a network before.
+    fn dealing(&mut self, index: usize, net: &PathNet, symmetric: bool, from: u32) -> &mut Dealing {
+        if self.dealings.len() <= index {
+            self.dealings.resize_with(index + 1, Dealing::default);
         }
-        let dealing = &mut self.dealings[network];
+        let dealing = &mut self.dealings[index];
         if dealing.ports.is_empty() {
             // ranks that do alike begin alike. Others spread what they send at once to one place, and do not meet again when
             // each goes on to the next place
@@ -271,7 +308,10 @@ impl Endpoint {
     /// The packet that a port would inject next; false if there is none.
     #[inline]
     pub(super) fn offer(&self, job: &Job, paths: &Paths, port: u32, offer: &mut Offer) -> bool {
-        let queue = &self.queues[port as usize];
+        let Some(index) = self.next_queue(port) else {
+            return false;
+        };
+        let queue = &self.queues[index as usize];
         let Some(share) = queue.shares.front() else {
             return false;
         };
@@ -313,7 +353,7 @@ impl Endpoint {
             (share.way, selector)
         };
         let last = if number + 1 == message.packets { LAST } else { 0 };
-        let wire = job.protocol.wire_bytes(payload, net.overhead);
+        let wire = job.protocol(message.operation).wire_bytes(payload, net.overhead);
         offer.packet = Packet::new(
             dst,
             selector,
@@ -325,12 +365,15 @@ impl Endpoint {
             message.flags | last,
         );
         offer.ready = queue.ready;
+        offer.queue = index;
         true
     }
 
-    /// The port's offer left at `time`, its tail at `tail`.
-    pub(super) fn left(&mut self, job: &Job, paths: &Paths, port: u32, payload: u32, time: Fs, tail: Fs) {
-        let queue = &mut self.queues[port as usize];
+    /// The offer of a queue left at `time`, its tail at `tail`.
+    pub(super) fn left(&mut self, job: &Job, paths: &Paths, index: u32, payload: u32, time: Fs, tail: Fs) {
+        let streams = self.programs.len() as u32;
+        let (port, stream) = if streams == 1 { (index, 0) } else { (index / streams, index % streams) };
+        let queue = &mut self.queues[index as usize];
         (queue.ready, queue.tail) = (time, tail);
         let Some(share) = queue.shares.front_mut() else {
             return;
@@ -345,19 +388,15 @@ impl Endpoint {
         message.left -= 1;
         self.stats.sent_bytes += u64::from(payload);
         if message.left == 0 {
-            let lane = message.lane;
+            let slot = message.slot_of;
             self.free_messages.push(id);
-            self.sent(job, paths, lane, tail);
+            self.open[stream as usize] -= 1;
+            self.sent(job, paths, slot, tail);
             // a place among the open messages is free: any idle port may have waited for it
-            for idle in 0..self.queues.len() as u32 {
-                if self.programs.is_empty() {
-                    break;
-                }
-                self.refill(job, paths, idle, time);
-            }
+            self.refill_all(job, paths, stream, time);
         }
-        if self.queues[port as usize].shares.is_empty() {
-            self.refill(job, paths, port, time);
+        if self.queues[index as usize].shares.is_empty() {
+            self.refill(job, paths, stream, port, time);
         }
     }
 }

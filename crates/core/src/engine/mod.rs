@@ -44,6 +44,7 @@ use crate::record::Record;
 use crate::spec::ProtocolSpec;
 use crate::symmetry::Folding;
 use crate::units::Fs;
+use crate::workload::Workload;
 pub(crate) use injection::open_messages;
 use paths::Paths;
 
@@ -57,8 +58,10 @@ pub struct Job<'a> {
     pub placement: &'a [u32],
     /// Symmetries of the three, and whether only one of each class is to be simulated.
     pub folding: &'a Folding,
-    /// Software costs.
+    /// Software costs; of a workload those of its first operation, while each has its own.
     pub protocol: &'a ProtocolSpec,
+    /// The program that `schedule` belongs to, if this is more than one collective.
+    pub workload: Option<&'a Workload>,
     /// Seed of every random choice.
     pub seed: u64,
     /// Worker threads; 0 chooses.
@@ -77,6 +80,36 @@ impl Job<'_> {
     /// The fabric that is simulated: the machine, or its quotient.
     pub(crate) fn simulated(&self) -> &Fabric {
         self.folding.quotient().unwrap_or(self.fabric)
+    }
+
+    /// Streams of a rank.
+    #[inline(always)]
+    pub(crate) fn streams(&self) -> u32 {
+        self.workload.map_or(1, Workload::streams)
+    }
+
+    /// The stream that a step belongs to.
+    #[inline(always)]
+    pub(crate) fn stream_of(&self, step: u32) -> u32 {
+        self.workload.map_or(0, |workload| workload.stream_of(step))
+    }
+
+    /// The operation that a step belongs to.
+    #[inline(always)]
+    pub(crate) fn operation(&self, step: u32) -> u32 {
+        self.workload.map_or(0, |workload| workload.at(step).operation)
+    }
+
+    /// Software costs of an operation.
+    #[inline(always)]
+    pub(crate) fn protocol(&self, operation: u32) -> &'_ ProtocolSpec {
+        self.workload.map_or(self.protocol, |workload| &workload.operations()[operation as usize].protocol)
+    }
+
+    /// What random choices about the messages of a step go by, see [`Workload::label`].
+    #[inline]
+    pub(crate) fn label(&self, step: u32) -> (u64, u32) {
+        self.workload.map_or((self.seed, step), |workload| workload.label(self.seed, step))
     }
 }
 

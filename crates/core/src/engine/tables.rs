@@ -25,6 +25,12 @@ pub(super) fn record(job: &Job, layout: &Layout, shards: &mut [Shard], control: 
         record.received_bytes += endpoint.stats.received_bytes * record.multiplicity;
     }
     record.ranks.sort_unstable_by_key(|r| r.rank);
+    if let Some(workload) = job.workload {
+        let endpoints = shards.iter().flat_map(|s| &s.endpoints);
+        let of =
+            |e: &Endpoint| Some((e.rank, &e.progress.as_ref()?.records[..])).map(|(rank, rows)| (rank, rows.to_vec()));
+        record.operations = workload.records(endpoints.filter_map(of), record.multiplicity);
+    }
     let mut levels = Levels::default();
     if job.record_links {
         // exactly as many as there can be: growing by doubling would take up to twice that

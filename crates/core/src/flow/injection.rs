@@ -56,6 +56,9 @@ pub(super) struct Message {
     /// Seat of the sender; the root for a sum.
     pub(super) rank: u32,
     pub(super) lane: u32,
+    /// Slot of its lane at the sender, and the operation that it belongs to there.
+    pub(super) slot: u32,
+    pub(super) operation: u32,
     /// Step of the receiver.
     pub(super) step: u32,
     pub(super) bytes: u64,
@@ -116,8 +119,9 @@ pub(super) enum Place {
 }
 
 impl Run<'_> {
-    fn queue(&self, rank: u32, queue: u32) -> usize {
-        rank as usize * self.resources.queues as usize + queue as usize
+    fn queue(&self, rank: u32, stream: u32, queue: u32) -> usize {
+        let row = rank as usize * self.job.streams() as usize + stream as usize;
+        row * self.resources.queues as usize + queue as usize
     }
 
     /// True if a queue has nothing to send.
@@ -125,35 +129,37 @@ impl Run<'_> {
         !self.queues[index].busy && self.queues[index].waiting.is_empty()
     }
 
-    /// Opens messages for all queues that have nothing to send.
-    pub(super) fn refill_all(&mut self, rank: u32) {
+    /// Opens messages of a stream for all queues that have nothing of it to send.
+    pub(super) fn refill_all(&mut self, rank: u32, stream: u32) {
         for queue in 0..self.resources.queues {
-            if self.ranks[rank as usize].programs.is_empty() {
+            if self.ranks[rank as usize].programs[stream as usize].is_empty() {
                 return;
             }
-            self.refill(rank, queue);
+            self.refill(rank, stream, queue);
         }
     }
 
     /// Opens messages until this queue has something to send or nothing is left to open.
-    pub(super) fn refill(&mut self, rank: u32, queue: u32) {
-        let index = self.queue(rank, queue);
+    pub(super) fn refill(&mut self, rank: u32, stream: u32, queue: u32) {
+        let index = self.queue(rank, stream, queue);
         let most = open_messages(self.job.fabric.accelerator_ports());
-        while self.idle(index) && self.ranks[rank as usize].open < most {
-            let Some(opening) = self.ranks[rank as usize].programs.open() else {
+        while self.idle(index) && self.ranks[rank as usize].open[stream as usize] < most {
+            let Some(opening) = self.ranks[rank as usize].programs[stream as usize].open() else {
                 return;
             };
-            self.open(rank, opening);
+            self.open(rank, stream, opening);
         }
     }
 
-    fn open(&mut self, rank: u32, Opening { lane, step, message, start }: Opening) {
+    fn open(&mut self, rank: u32, stream: u32, Opening { lane, step, message, start }: Opening) {
         let name = self.name(rank);
         let sent = self.job.schedule.send(name, lane, step, message);
         let mut message = Message {
             kind: MessageKind::Multicast,
             rank,
             lane,
+            slot: stream * self.job.schedule.lanes() + lane,
+            operation: self.job.operation(step),
             step: sent.recv_step,
             bytes: sent.bytes,
             start,
@@ -180,7 +186,7 @@ impl Run<'_> {
         }
         let id = self.keep(message);
         let state = &mut self.ranks[rank as usize];
-        state.open += 1;
+        state.open[stream as usize] += 1;
         state.stats.sent_messages += 1;
         let mut routes = std::mem::take(&mut self.routes);
         self.route(id, &mut routes);
@@ -196,7 +202,7 @@ impl Run<'_> {
         }
         for (branch, bytes) in used {
             let route = &routes[branch as usize];
-            let index = self.queue(rank, route.queue);
+            let index = self.queue(rank, stream, route.queue);
             if self.idle(index) {
                 self.launch(id, route, bytes, index);
             } else {
@@ -220,8 +226,9 @@ impl Run<'_> {
         let Message { kind, rank, lane, step, network, .. } = self.messages[id as usize];
         let here = self.job.placement[self.name(rank) as usize];
         if let MessageKind::Unicast { to } = kind {
-            let tag = step << MAX_LANES.trailing_zeros() | lane;
-            self.resources.unicast(self.job, here, self.job.placement[to as usize], tag, routes);
+            let (seed, label) = self.job.label(step);
+            let tag = label << MAX_LANES.trailing_zeros() | lane;
+            self.resources.unicast(self.job, here, self.job.placement[to as usize], (tag, seed), routes);
         } else {
             routes.clear();
             routes.push(self.resources.up_to_switches(self.job, network, here));
@@ -237,7 +244,7 @@ impl Run<'_> {
         let payload = u64::from(self.job.fabric.networks[network].spec.payload);
         let packets = bytes.div_ceil(payload).max(1);
         let n = routes.last().map_or(1, |last| u64::from(last.to));
-        let turn = u64::from(self.kind(rank)) + u64::from(lane) + u64::from(step);
+        let turn = u64::from(self.kind(rank)) + u64::from(lane) + u64::from(self.job.label(step).1);
         let (mut any, mut share) = (false, 0);
         for unit in routes[branch as usize].from..routes[branch as usize].to {
             let i = (u64::from(unit) + turn) % n;

@@ -21,10 +21,10 @@ const SHORT: u64 = 8;
 impl Run<'_> {
     /// A message or branch begins to leave.
     pub(super) fn launch(&mut self, id: u32, route: &Route, bytes: u64, index: usize) {
-        let Message { kind, rank, network, reduce, .. } = self.messages[id as usize];
+        let Message { kind, rank, network, reduce, operation, .. } = self.messages[id as usize];
         let here = self.job.placement[self.name(rank) as usize];
         let net = &self.job.fabric.networks[network];
-        let t = timing(self.job, net, &route.stages, bytes, reduce);
+        let t = timing(self.job, operation, net, &route.stages, bytes, reduce);
         let mut uses = vec![];
         let mut carried = Carried::new(bytes, t.wire, t.packets);
         if let MessageKind::Unicast { to } = kind {

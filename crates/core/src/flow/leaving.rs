@@ -125,8 +125,9 @@ impl Run<'_> {
         self.queues[index].busy = false;
         self.branch_left(message);
         self.pump(index);
-        let queues = self.resources.queues as usize;
-        self.refill((index / queues) as u32, (index % queues) as u32);
+        let (queues, streams) = (self.resources.queues as usize, self.job.streams() as usize);
+        let row = index / queues;
+        self.refill((row / streams) as u32, (row % streams) as u32, (index % queues) as u32);
     }
 
     /// The network is through with a branch; with the last one the message arrives.
@@ -148,7 +149,7 @@ impl Run<'_> {
             return;
         }
         message.sent = true;
-        let Message { kind, rank, lane, bytes, tail, latency, .. } = *message;
+        let Message { kind, rank, slot, bytes, tail, latency, .. } = *message;
         self.count_sent(rank, bytes);
         match kind {
             MessageKind::Multicast => self.multicast_sent(id),
@@ -158,10 +159,11 @@ impl Run<'_> {
             }
             MessageKind::Unicast { .. } | MessageKind::Sum { .. } => {}
         }
-        self.ranks[rank as usize].open -= 1;
+        let stream = self.stream_of(slot);
+        self.ranks[rank as usize].open[stream as usize] -= 1;
         let left = self.now.saturating_add(tail);
-        walk::sent(self, rank, lane, 1, left);
+        walk::sent(self, rank, slot, 1, left);
         // a place among the open messages is free: any idle queue may have waited for it
-        self.refill_all(rank);
+        self.refill_all(rank, stream);
     }
 }

@@ -13,7 +13,8 @@ use crate::control::push;
 use crate::error::Error;
 use crate::record::{FlowRecord, RankRecord};
 use crate::units::{Fs, NEVER};
-use crate::walk::{self, Early, Host, Lane, Programs};
+use crate::walk::{self, Early, Host, Lane, Programmed, Programs, Progress, Timer, streams};
+use crate::workload::Workload;
 
 /// Ranks named in a message before it says how many more there are.
 const NAMED: usize = 8;
@@ -21,10 +22,12 @@ const NAMED: usize = 8;
 /// A rank.
 #[derive(Debug, Default)]
 pub(super) struct Rank {
-    /// Steps whose messages are not all opened yet, in order of lane.
-    pub(super) programs: Programs,
-    /// Messages opened that have not left completely.
-    pub(super) open: usize,
+    /// By stream: steps whose messages are not all opened yet, in order of lane.
+    pub(super) programs: Vec<Programs>,
+    /// By stream: messages opened that have not left completely.
+    pub(super) open: Vec<usize>,
+    /// How far it is in its workload, if the run is more than one collective.
+    pub(super) progress: Option<Box<Progress>>,
     /// Progress that arrived for steps not begun yet.
     early: Vec<Early<Fs>>,
     lanes_left: u32,
@@ -42,8 +45,9 @@ impl<'a> Host<'a> for Run<'a> {
         self.name(seat)
     }
 
-    fn lane(&mut self, seat: u32, lane: u32) -> &mut Lane<Fs> {
-        &mut self.lanes[seat as usize * self.job.schedule.lanes() as usize + lane as usize]
+    fn lane(&mut self, seat: u32, slot: u32) -> &mut Lane<Fs> {
+        let slots = self.slots();
+        &mut self.lanes[seat as usize * slots + slot as usize]
     }
 
     fn early(&mut self, seat: u32) -> &mut Vec<Early<Fs>> {
@@ -54,18 +58,44 @@ impl<'a> Host<'a> for Run<'a> {
         self.ranks[seat as usize].stats.received_messages += u64::from(messages);
     }
 
-    fn launch(&mut self, rank: u32, lane: u32, step: u32, time: Fs) {
+    fn launch(&mut self, rank: u32, slot: u32, lane: u32, step: u32, time: Fs) {
         let name = self.name(rank);
         let network = self.network_of(name, self.job.schedule.send(name, lane, step, 0).to);
-        let latency = self.job.protocol.step_fs.get(network).copied().unwrap_or(0);
-        self.at(time.saturating_add(latency), Event::Start { rank, lane });
+        let latency = self.job.protocol(self.job.operation(step)).step_fs.get(network).copied().unwrap_or(0);
+        self.at(time.saturating_add(latency), Event::Start { rank, slot });
     }
 
-    fn through(&mut self, seat: u32, time: Fs) {
+    fn through(&mut self, seat: u32, slot: u32, time: Fs) {
         let state = &mut self.ranks[seat as usize];
         state.stats.finish_fs = state.stats.finish_fs.max(time);
+        if let Some(workload) = self.job.workload {
+            return streams::through(self, seat, slot / workload.lanes(), time);
+        }
         state.lanes_left -= 1;
         self.unfinished -= u32::from(state.lanes_left == 0);
+    }
+}
+
+impl<'a> Programmed<'a> for Run<'a> {
+    fn workload(&self) -> &'a Workload {
+        self.job.workload.unwrap_or_else(|| unreachable!("a rank with progress has a workload"))
+    }
+
+    fn progress(&mut self, seat: u32) -> &mut Progress {
+        let progress = self.ranks[seat as usize].progress.as_mut();
+        progress.unwrap_or_else(|| unreachable!("a rank with a workload has progress"))
+    }
+
+    fn timer(&mut self, rank: u32, time: Fs, timer: Timer) {
+        self.at(time, Event::Timer { rank, timer });
+    }
+
+    fn opens(&mut self, _: u32, _: u32) {}
+
+    fn finished(&mut self, seat: u32, time: Fs) {
+        let stats = &mut self.ranks[seat as usize].stats;
+        stats.finish_fs = stats.finish_fs.max(time);
+        self.unfinished -= 1;
     }
 }
 
@@ -73,13 +103,20 @@ impl Run<'_> {
     /// Puts each rank on its accelerator and begins all lanes.
     pub(super) fn seat(&mut self) {
         let s = self.job.schedule;
-        let lanes = s.lanes();
+        let (lanes, streams) = (s.lanes(), self.job.streams() as usize);
         for seat in 0..self.job.folding.simulated() {
             let rank = self.name(seat);
             let accelerator = self.job.placement[rank as usize];
             let stats = RankRecord { rank, accelerator, ..RankRecord::default() };
-            self.ranks.push(Rank { lanes_left: lanes, stats, ..Rank::default() });
-            self.lanes.extend((0..lanes).map(|lane| Lane::new(s.steps(rank, lane))));
+            let progress = self.job.workload.map(|workload| Box::new(Progress::new(workload)));
+            let (programs, open) = (vec![Programs::default(); streams], vec![0; streams]);
+            self.ranks.push(Rank { lanes_left: lanes, stats, programs, open, progress, ..Rank::default() });
+            if self.job.workload.is_some() {
+                self.lanes.extend((0..self.slots()).map(|_| Lane::default()));
+                walk::streams::start(self, seat);
+                continue;
+            }
+            self.lanes.extend((0..lanes).map(|lane| Lane::new(lane, s.steps(rank, lane))));
             if lanes == 0 {
                 self.unfinished -= 1;
             }
@@ -103,11 +140,27 @@ impl Run<'_> {
     }
 
     /// The step whose latency is over hands its messages to the queues.
-    pub(super) fn start(&mut self, rank: u32, lane: u32) {
-        let Lane { step, sends_left: sends, .. } = *self.lane(rank, lane);
+    pub(super) fn start(&mut self, rank: u32, slot: u32) {
+        let Lane { step, sends_left: sends, lane, .. } = *self.lane(rank, slot);
+        let (now, stream) = (self.now, self.stream_of(slot));
+        self.ranks[rank as usize].programs[stream as usize].launch(lane.into(), step, sends, now);
+        self.refill_all(rank, stream);
+    }
+
+    /// A time that was asked for has come.
+    pub(super) fn fired(&mut self, rank: u32, timer: Timer) {
         let now = self.now;
-        self.ranks[rank as usize].programs.launch(lane, step, sends, now);
-        self.refill_all(rank);
+        streams::fired(self, rank, timer, now);
+    }
+
+    /// Slots of a rank.
+    pub(super) fn slots(&self) -> usize {
+        (self.job.streams() * self.job.schedule.lanes()) as usize
+    }
+
+    /// The stream of a slot.
+    pub(super) fn stream_of(&self, slot: u32) -> u32 {
+        if self.job.workload.is_none() { 0 } else { slot / self.job.schedule.lanes() }
     }
 
     /// A message is there and stored.
@@ -123,7 +176,8 @@ impl Run<'_> {
         }
         self.control.delivered_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.count_stored(rank, bytes, reduce);
-        walk::arrived(self, rank, (lane, step), bytes as i64 + 1, self.now);
+        let slot = self.job.stream_of(step) * self.job.schedule.lanes() + lane;
+        walk::arrived(self, rank, slot, (lane, step), bytes as i64 + 1, self.now);
     }
 
     /// Books what a rank did with arriving data.
@@ -159,12 +213,13 @@ pub(super) fn unfinished(run: &Run) -> Option<Error> {
         let waiting = format!("{unexpected} messages arrived that no step waits for");
         return (unexpected > 0).then_some(Error::Unfinished { time_ns, waiting });
     }
-    let lanes = run.job.schedule.lanes().max(1) as usize;
+    let lanes = run.slots().max(1);
     let waits = |(rank, of): (usize, &[Lane<Fs>])| {
-        let (lane, l) = of.iter().enumerate().find(|(_, lane)| lane.open())?;
+        let l = of.iter().find(|lane| lane.open())?;
         Some(format!(
-            "rank {} (lane {lane}, step {}) has {} messages to send and {} bytes or message ends to receive",
+            "rank {} (lane {}, step {}) has {} messages to send and {} bytes or message ends to receive",
             run.name(rank as u32),
+            l.lane,
             l.step,
             l.sends_left,
             l.recv_left

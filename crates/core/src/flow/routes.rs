@@ -109,7 +109,7 @@ impl Route {
 
 impl Resources {
     /// The branches of a message between two accelerators; none if they are one.
-    pub(super) fn unicast(&self, job: &Job, here: u32, there: u32, tag: u32, routes: &mut Vec<Route>) {
+    pub(super) fn unicast(&self, job: &Job, here: u32, there: u32, (tag, seed): (u32, u64), routes: &mut Vec<Route>) {
         routes.clear();
         let Some(way) = path::between(job.fabric, here, there).filter(|_| here != there) else {
             return;
@@ -118,7 +118,7 @@ impl Resources {
         let mine = &self.nets[way.network];
         let (copy, x, y) = (here / net.span, here % net.span, there % net.span);
         let slot = |m: u32| if net.is_direct() { m } else { net.position(0, m, 0) / net.planes[0].links };
-        let spread = |choices| Spread::new(net.spec.routing, choices, net.is_tree(), slot(x), slot(y), tag, job.seed);
+        let spread = |choices| Spread::new(net.spec.routing, choices, net.is_tree(), slot(x), slot(y), tag, seed);
         match (&net.planes[0].shape, &mine.layout) {
             (Shape::Direct(d), Layout::Direct { first, bundle }) => {
                 let choices = dimension_order::choices(d, x, y);
@@ -208,7 +208,7 @@ impl Resources {
                 if net.spec.routing.sprays() {
                     spreading::branches(net, sets, copy, x, y, routes);
                 } else {
-                    routes.push(spreading::path(net, sets, copy, x, y, tag, job.seed));
+                    routes.push(spreading::path(net, sets, copy, x, y, tag, seed));
                 }
                 routes.iter_mut().for_each(|route| route.queue += mine.first_queue);
             }

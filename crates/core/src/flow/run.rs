@@ -31,7 +31,7 @@ use crate::error::{Error, Result};
 use crate::record::{FlowRecord, Record};
 use crate::symmetry::Folding;
 use crate::units::{Fs, MAX_TIME_FS, NEVER};
-use crate::walk::Lane;
+use crate::walk::{Lane, Timer};
 
 /// Flows under way from which on rates may wait for each other, and the part of the smallest latency that they wait at most.
 const CROWD: u64 = 512;
@@ -46,7 +46,9 @@ pub(super) enum Event {
     /// A message has arrived and is stored. Ranks in events are seats: places among the ranks that are simulated.
     Arrival { message: u32, rank: u32 },
     /// The latency of a lane's step is over.
-    Start { rank: u32, lane: u32 },
+    Start { rank: u32, slot: u32 },
+    /// A rank asked for this time.
+    Timer { rank: u32, timer: Timer },
     /// A flow is through, or has left its sender.
     End { part: u32, version: u32 },
     /// The sender's links are through with a flow that is held back further on.
@@ -96,7 +98,7 @@ pub(super) fn run(job: &Job, control: &Control, cap: u64) -> Result<Option<Recor
     capacity.extend_from_slice(&resources.capacity);
     let fair = Fair::new(capacity, resources.first_shared)?;
     let ranks = job.folding.simulated();
-    let count = ranks as usize * resources.queues as usize;
+    let count = ranks as usize * job.streams() as usize * resources.queues as usize;
     let mut queues = reserved("the queues of the ranks", count)?;
     queues.resize_with(count, InjectionQueue::default);
     let mut run = Run {
@@ -226,7 +228,8 @@ impl Run<'_> {
     fn handle(&mut self, event: Event) {
         match event {
             Event::Arrival { message, rank } => self.arrive(message, rank),
-            Event::Start { rank, lane } => self.start(rank, lane),
+            Event::Start { rank, slot } => self.start(rank, slot),
+            Event::Timer { rank, timer } => self.fired(rank, timer),
             Event::End { part, .. } => self.reach(part),
             Event::LinksFree { part, .. } => self.links_free(part),
         }
@@ -276,6 +279,6 @@ impl Run<'_> {
 fn void(parts: &[Part], event: Event) -> bool {
     match event {
         Event::End { part, version } | Event::LinksFree { part, version } => parts[part as usize].version != version,
-        Event::Arrival { .. } | Event::Start { .. } => false,
+        Event::Arrival { .. } | Event::Start { .. } | Event::Timer { .. } => false,
     }
 }

@@ -4,6 +4,7 @@
 //! evenly over them, remainders to the first, so that sums are exact. **Limits.** Queues, stalls and waits are zero: a
 //! fluid has none.
 
+use super::ranks::Rank;
 use super::routes::Hop;
 use super::run::Run;
 use crate::control::push;
@@ -69,6 +70,10 @@ pub(super) fn record(run: &mut Run) -> Result<Record> {
         record.sent_bytes += rank.stats.sent_bytes * record.multiplicity;
         record.received_bytes += rank.stats.received_bytes * record.multiplicity;
     }
+    if let Some(workload) = run.job.workload {
+        let of = |rank: &Rank| Some((rank.stats.rank, rank.progress.as_ref()?.records.clone()));
+        record.operations = workload.records(run.ranks.iter().filter_map(of), record.multiplicity);
+    }
     let mut levels = Levels::default();
     let mut classes = vec![0; if folding.applied() { run.carried.len() } else { 0 }];
     for vertex in 0..run.job.simulated().vertices() {
@@ -83,7 +88,7 @@ pub(super) fn record(run: &mut Run) -> Result<Record> {
         + (run.parts.capacity() * size_of::<super::injection::Part>()
             + run.messages.capacity() * size_of::<super::injection::Message>()
             + run.queues.len() * size_of::<super::injection::InjectionQueue>()
-            + run.ranks.len() * size_of::<super::ranks::Rank>()
+            + run.ranks.len() * size_of::<Rank>()
             + run.lanes.len() * size_of::<crate::walk::Lane<crate::units::Fs>>()
             + run.carried.len() * size_of::<Carried>()) as u64;
     Ok(record)

@@ -35,6 +35,8 @@ pub struct Record {
     pub skipping: Skipping,
     /// One row a rank.
     pub ranks: Vec<RankRecord>,
+    /// One row per operation of a workload and role of ranks.
+    pub operations: Vec<OperationRecord>,
     /// One row a network, tier or dimension, and direction in use: links summed up, all that each stands for.
     pub levels: Vec<LevelRecord>,
     /// One row a connected output port, if links are recorded.
@@ -81,6 +83,53 @@ pub struct RankRecord {
     pub copy_busy_fs: Fs,
     /// Time its reduce channels were busy combining arriving data.
     pub reduce_busy_fs: Fs,
+}
+
+/// What ranks that execute alike did with one operation of a workload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OperationRecord {
+    /// The operation.
+    pub operation: u32,
+    /// What the ranks execute.
+    pub role: u32,
+    /// How many ranks.
+    pub ranks: u64,
+    /// Instances of all of them.
+    pub instances: u64,
+    /// When the first began.
+    pub start_fs: Fs,
+    /// When the last ended.
+    pub end_fs: Fs,
+    /// From beginning to end, of all instances together.
+    pub time_fs: u128,
+    /// Part of it in which the rank did not compute.
+    pub exposed_fs: u128,
+}
+
+impl OperationRecord {
+    /// An instance of one rank.
+    pub fn add(&mut self, start: Fs, end: Fs, exposed: Fs) {
+        self.merge(&Self {
+            instances: 1,
+            start_fs: start,
+            end_fs: end,
+            time_fs: u128::from(end - start),
+            exposed_fs: exposed.into(),
+            ..Self::default()
+        });
+    }
+
+    /// What there was elsewhere.
+    pub fn merge(&mut self, other: &Self) {
+        if other.instances == 0 {
+            return;
+        }
+        self.start_fs = if self.instances == 0 { other.start_fs } else { self.start_fs.min(other.start_fs) };
+        self.end_fs = self.end_fs.max(other.end_fs);
+        self.instances += other.instances;
+        self.time_fs += other.time_fs;
+        self.exposed_fs += other.exposed_fs;
+    }
 }
 
 /// What one directed link did.

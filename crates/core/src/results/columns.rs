@@ -218,15 +218,71 @@ pub const FLOWS: &[Column] = &[
     column("multiplicity", Kind::U64, "", "messages that the row stands for: one, unless the run was folded"),
 ];
 
+/// One row per operation of a workload and role of ranks.
+pub const OPERATIONS: &[Column] = &[
+    column("job", Kind::Text, "", "job; empty for a run of one collective"),
+    column("operation", Kind::Text, "", "name of the operation"),
+    column("kind", Kind::Text, "", "collective, send, receive, compute or delay"),
+    column("stream", Kind::Text, "", "stream that it runs on"),
+    column("role", Kind::U32, "", "ranks that execute alike have one role"),
+    column("algorithm", Kind::Text, "", "algorithm of a collective; empty for other kinds"),
+    column("protocol", Kind::Text, "", "protocol of its messages; empty where there are none"),
+    column("size_bytes", Kind::U64, "B", "size of a collective or transfer, after rounding"),
+    column("ranks", Kind::U64, "", "ranks of this role that executed it"),
+    column("instances", Kind::U64, "", "how often all of them together executed it"),
+    column("start_ns", Kind::F64, "ns", "when it first began on one of them"),
+    column("end_ns", Kind::F64, "ns", "when it last ended on one of them"),
+    column("time_ns", Kind::F64, "ns", "from beginning to end on a rank, mean of all instances"),
+    column("exposed_ns", Kind::F64, "ns", "part of time_ns in which the rank did not compute"),
+];
+
+/// The summary of a workload.
+pub const WORKLOAD_SUMMARY: &[Column] = &[
+    column("system", Kind::Text, "", "name of the machine"),
+    column("jobs", Kind::U32, "", "number of jobs"),
+    column("operations", Kind::U32, "", "number of operations"),
+    column("fidelity", Kind::Text, "", "packet or flow"),
+    column("ranks", Kind::U32, "", "ranks of all jobs"),
+    column("time_ns", Kind::F64, "ns", "until the last rank of the last job has finished"),
+    column("time_fs", Kind::U64, "fs", "the same in whole femtoseconds"),
+    column("bound_ns", Kind::F64, "ns", "what the streams, or one operation by itself, cannot beat"),
+    column("bound_kind", Kind::Text, "", "what sets the bound"),
+    column("efficiency", Kind::F64, "1", "bound_ns over time_ns"),
+    column("sent_bytes", Kind::U64, "B", "payload that all ranks sent"),
+    column("bottleneck", Kind::Text, "", "what was busy for the largest part of the time"),
+    column("packet_hops", Kind::U64, "", "packets times links"),
+    column("seed", Kind::U64, "", "seed of every random choice"),
+];
+
+/// One row per message of a workload.
+pub const OPERATION_FLOWS: &[Column] = &[
+    column("job", Kind::Text, "", "job"),
+    column("operation", Kind::Text, "", "operation that received it"),
+    column("iteration", Kind::U32, "", "number of the instance, from 0"),
+    column("src", Kind::U32, "", "sending rank"),
+    column("dst", Kind::U32, "", "receiving rank"),
+    column("lane", Kind::U32, "", "lane of the schedule"),
+    column("step", Kind::U32, "", "step of the receiver that waited for it, from the first of the instance"),
+    column("bytes", Kind::U64, "B", "payload"),
+    column("start_ns", Kind::F64, "ns", "when the step that sends it began"),
+    column("end_ns", Kind::F64, "ns", "when its last byte was stored or reduced"),
+    column("duration_ns", Kind::F64, "ns", "end_ns less start_ns"),
+    column("multiplicity", Kind::U64, "", "messages that the row stands for: one, unless the run was folded"),
+];
+
 /// All tables by name.
-pub const TABLES: [(&str, &[Column]); 6] = [
+pub const TABLES: [(&str, &[Column]); 7] = [
     ("summary", SUMMARY),
     ("ranks", RANKS),
     ("levels", LEVELS),
     ("links", LINKS),
     ("switches", SWITCHES),
     ("flows", FLOWS),
+    ("operations", OPERATIONS),
 ];
+
+/// Tables that have other columns for a workload.
+pub const OF_WORKLOADS: [(&str, &[Column]); 2] = [("summary", WORKLOAD_SUMMARY), ("flows", OPERATION_FLOWS)];
 
 /// The Arrow schema of a list of columns; unit and meaning stand in the fields' metadata.
 pub fn schema(columns: &[Column]) -> SchemaRef {

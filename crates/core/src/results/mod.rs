@@ -7,23 +7,80 @@
 //! row. **Limits.** An analytic run has only a summary.
 
 pub mod columns;
+mod operations;
 mod size;
 
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
 
+use crate::collective::Schedule;
 use crate::control::{Control, Phase};
 use crate::error::{Error, Result};
+use crate::fabric::Fabric;
 use crate::fabric::Place;
-use crate::record::{FlowRecord, LevelRecord, LinkRecord, RankRecord};
-use crate::simulate::Outcome;
+use crate::record::{FlowRecord, LevelRecord, LinkRecord, RankRecord, Record};
+use crate::simulate::{Outcome, ProgramOutcome};
+use crate::spec::Table;
+use crate::symmetry::Folding;
 use crate::units::Fs;
+
+/// What tables are made of, whatever ran.
+#[derive(Clone, Copy, Debug)]
+struct Facts<'a> {
+    record: Option<&'a Record>,
+    folding: &'a Folding,
+    fabric: &'a Fabric,
+    time_fs: Fs,
+    ranks: u32,
+    wanted: &'a [Table],
+}
+
+impl<'a> Facts<'a> {
+    fn of(o: &'a Outcome) -> Self {
+        let Outcome { record, folding, fabric, time_fs, ranks, effective, .. } = o;
+        Self { record: record.as_ref(), folding, fabric, time_fs: *time_fs, ranks: *ranks, wanted: &effective.record }
+    }
+
+    fn of_program(o: &'a ProgramOutcome) -> Self {
+        let ProgramOutcome { record, folding, fabric, time_fs, workload, spec, .. } = o;
+        let ranks = workload.ranks();
+        Self { record: Some(record), folding, fabric, time_fs: *time_fs, ranks, wanted: &spec.record }
+    }
+
+    fn tables(&self, always: &[&str]) -> Vec<&'static str> {
+        let recorded = |name: &str| self.record.is_some() && self.wanted.iter().any(|table| table.name() == name);
+        columns::TABLES.iter().map(|t| t.0).filter(|&name| always.contains(&name) || recorded(name)).collect()
+    }
+
+    /// Makes a table that does not depend on what ran.
+    fn table(&self, name: &str, record: &Record, expand: bool) -> Result<Vec<ArrayRef>> {
+        let folding = self.folding;
+        let each = if expand { 1 } else { folding.multiplicity() };
+        match name {
+            "ranks" if expand => Ok(ranks(self, &folding.ranks(record), each)),
+            "ranks" => Ok(ranks(self, &record.ranks, each)),
+            "flows" if expand => Ok(flows(&folding.flows(record), each)),
+            "flows" => Ok(flows(&record.flows, each)),
+            // sums over all that each link stands for: there is nothing to expand
+            "levels" => levels(self, &record.levels),
+            "links" if expand => links(self, &folding.links(self.fabric, record), false),
+            "links" => links(self, &record.links, true),
+            "switches" if expand => switches(self, folding.each_link(self.fabric, record), false),
+            "switches" => switches(self, record.links.iter().copied(), true),
+            _ => Err(Error::Internal(format!("no table {name}"))),
+        }
+    }
+}
 
 /// Names of the tables that an outcome holds.
 pub fn tables(outcome: &Outcome) -> Vec<&'static str> {
-    let recorded = |name: &str| outcome.record.is_some() && outcome.effective.record.iter().any(|r| r.name() == name);
-    columns::TABLES.iter().map(|t| t.0).filter(|&name| name == "summary" || recorded(name)).collect()
+    Facts::of(outcome).tables(&["summary"])
+}
+
+/// Names of the tables that the outcome of a workload holds.
+pub fn program_tables(outcome: &ProgramOutcome) -> Vec<&'static str> {
+    Facts::of_program(outcome).tables(&["summary", "operations"])
 }
 
 /// Makes a table. A folded run has one row a class; `expand` gives each member of each class its own. `limit` is what its
@@ -39,38 +96,66 @@ pub fn table(
     limit: Option<u64>,
     control: &Control,
 ) -> Result<RecordBatch> {
+    let make = |name: &str| match name {
+        "summary" => Some((columns::SUMMARY, summary(outcome))),
+        "operations" => Some((columns::OPERATIONS, operations::of_collective(outcome))),
+        _ => None,
+    };
+    make_table(&Facts::of(outcome), (name, &tables(outcome)), expand, limit, control, make)
+}
+
+/// Makes a table of a workload's run; see [`table`].
+///
+/// # Errors
+/// Those of [`table`].
+pub fn program_table(
+    outcome: &ProgramOutcome,
+    name: &str,
+    expand: bool,
+    limit: Option<u64>,
+    control: &Control,
+) -> Result<RecordBatch> {
+    let make = |name: &str| match name {
+        "summary" => Some((columns::WORKLOAD_SUMMARY, operations::summary(outcome))),
+        "operations" => Some((columns::OPERATIONS, operations::of_program(outcome))),
+        "flows" => Some((columns::OPERATION_FLOWS, operations::flows(outcome, expand))),
+        _ => None,
+    };
+    make_table(&Facts::of_program(outcome), (name, &program_tables(outcome)), expand, limit, control, make)
+}
+
+type Made = Option<(&'static [columns::Column], Result<Vec<ArrayRef>>)>;
+
+fn make_table(
+    facts: &Facts,
+    (name, held): (&str, &[&str]),
+    expand: bool,
+    limit: Option<u64>,
+    control: &Control,
+    own: impl Fn(&str) -> Made,
+) -> Result<RecordBatch> {
     control.begin(Phase::Tabulating)?;
     let Some((name, list)) = columns::TABLES.iter().find(|t| t.0 == name).copied() else {
         let names: Vec<_> = columns::TABLES.iter().map(|t| t.0).collect();
         return Err(Error::spec("table", format!("{name:?}"), format!("one of {}", names.join(", "))));
     };
-    if !tables(outcome).contains(&name) {
-        let expected = match outcome.record {
+    if !held.contains(&name) {
+        let expected = match facts.record {
             Some(_) => format!("it was not recorded: put {name:?} into record"),
             None => "an analytic run has only the summary: use fidelity \"packet\" or \"flow\"".into(),
         };
         return Err(Error::spec("record", format!("{name:?}"), expected));
     }
-    let folding = &outcome.folding;
     // a run in full has one row each already
-    let expand = expand && folding.quotient().is_some();
-    if let (Some(limit), Some(record)) = (limit, &outcome.record) {
-        size::fit(outcome, record, (name, list), expand, limit)?;
+    let expand = expand && facts.folding.quotient().is_some();
+    if let (Some(limit), Some(record)) = (limit, facts.record) {
+        size::fit(facts, record, (name, list), (held, expand), limit)?;
     }
-    let each = if expand { 1 } else { folding.multiplicity() };
-    let arrays = match (name, &outcome.record) {
-        ("ranks", Some(record)) if expand => Ok(ranks(outcome, &folding.ranks(record), each)),
-        ("ranks", Some(record)) => Ok(ranks(outcome, &record.ranks, each)),
-        ("flows", Some(record)) if expand => Ok(flows(&folding.flows(record), each)),
-        ("flows", Some(record)) => Ok(flows(&record.flows, each)),
-        // sums over all that each link stands for: there is nothing to expand
-        ("levels", Some(record)) => levels(outcome, &record.levels),
-        ("links", Some(record)) if expand => links(outcome, &folding.links(&outcome.fabric, record), false),
-        ("links", Some(record)) => links(outcome, &record.links, true),
-        ("switches", Some(record)) if expand => switches(outcome, folding.each_link(&outcome.fabric, record), false),
-        ("switches", Some(record)) => switches(outcome, record.links.iter().copied(), true),
-        _ => summary(outcome),
-    }?;
+    let (list, arrays) = match (own(name), facts.record) {
+        (Some((list, arrays)), _) => (list, arrays?),
+        (None, Some(record)) => (list, facts.table(name, record, expand)?),
+        (None, None) => return Err(Error::Internal(format!("no record for table {name}"))),
+    };
     RecordBatch::try_new(columns::schema(list), arrays).map_err(|e| Error::Internal(format!("table {name}: {e}")))
 }
 
@@ -152,7 +237,7 @@ fn summary(o: &Outcome) -> Result<Vec<ArrayRef>> {
     ])
 }
 
-fn ranks(o: &Outcome, rows: &[RankRecord], each: u64) -> Vec<ArrayRef> {
+fn ranks(o: &Facts, rows: &[RankRecord], each: u64) -> Vec<ArrayRef> {
     vec![
         u32s(rows.iter().map(|r| r.rank)),
         u32s(rows.iter().map(|r| r.accelerator)),
@@ -167,7 +252,7 @@ fn ranks(o: &Outcome, rows: &[RankRecord], each: u64) -> Vec<ArrayRef> {
     ]
 }
 
-fn levels(o: &Outcome, rows: &[LevelRecord]) -> Result<Vec<ArrayRef>> {
+fn levels(o: &Facts, rows: &[LevelRecord]) -> Result<Vec<ArrayRef>> {
     let name = |r: &LevelRecord| o.fabric.networks[r.network as usize].spec.name.clone();
     let mean = |r: &LevelRecord| match o.time_fs {
         0 => 0.0,
@@ -191,8 +276,8 @@ fn levels(o: &Outcome, rows: &[LevelRecord]) -> Result<Vec<ArrayRef>> {
     ])
 }
 
-fn links(o: &Outcome, rows: &[LinkRecord], folded: bool) -> Result<Vec<ArrayRef>> {
-    let (fabric, time) = (&o.fabric, o.time_fs);
+fn links(o: &Facts, rows: &[LinkRecord], folded: bool) -> Result<Vec<ArrayRef>> {
+    let (fabric, time) = (o.fabric, o.time_fs);
     let each = |r: &LinkRecord| if folded { o.folding.link_multiplicity(r.network, r.tier) } else { 1 };
     Ok(vec![
         u64s(rows.iter().map(|r| u64::from(r.vertex) << 16 | u64::from(r.port))),
@@ -225,12 +310,12 @@ struct SwitchRow {
     each: u64,
 }
 
-fn switches(o: &Outcome, links: impl Iterator<Item = LinkRecord>, folded: bool) -> Result<Vec<ArrayRef>> {
+fn switches(o: &Facts, links: impl Iterator<Item = LinkRecord>, folded: bool) -> Result<Vec<ArrayRef>> {
     let mut rows: Vec<SwitchRow> = vec![];
     // links are in the order of their vertices, so a switch's links are neighbours
     for link in links.filter(|l| matches!(o.fabric.place(l.vertex), Place::Switch { .. })) {
         if rows.last().is_none_or(|r| r.vertex != link.vertex) {
-            let each = if folded { o.folding.switches(&o.fabric, link.vertex) } else { 1 };
+            let each = if folded { o.folding.switches(o.fabric, link.vertex) } else { 1 };
             rows.push(SwitchRow { vertex: link.vertex, network: link.network, each, ..SwitchRow::default() });
         }
         let Some(row) = rows.last_mut() else { continue };

@@ -6,11 +6,10 @@
 //! counted; nor is what a caller makes of the table.
 
 use super::columns::{Column, Kind};
-use super::{SwitchRow, direction, tables};
+use super::{Facts, SwitchRow, direction};
 use crate::error::{Error, Result};
 use crate::fabric::{Fabric, Shape};
 use crate::record::{FlowRecord, LinkRecord, RankRecord, Record};
-use crate::simulate::Outcome;
 use crate::survey::describe::count;
 
 /// Refuses a table that needs more than is allowed; `expand` only if the run was folded.
@@ -18,14 +17,14 @@ use crate::survey::describe::count;
 /// # Errors
 /// [`Error::Memory`] with the rows, their bytes, and what there is instead.
 pub(super) fn fit(
-    outcome: &Outcome,
+    outcome: &Facts,
     record: &Record,
     (name, columns): (&str, &[Column]),
-    expand: bool,
+    (held, expand): (&[&str], bool),
     limit: u64,
 ) -> Result<()> {
     let rows = rows(outcome, record, name, expand);
-    let each = made(name, expand) + columns.iter().map(|c| width(&outcome.fabric, c)).sum::<u64>();
+    let each = made(name, expand) + columns.iter().map(|c| width(outcome.fabric, c)).sum::<u64>();
     let needed = rows.saturating_mul(each);
     if needed <= limit {
         return Ok(());
@@ -39,7 +38,7 @@ pub(super) fn fit(
         ));
     }
     if matches!(name, "links" | "switches") {
-        let verb = if tables(outcome).contains(&"levels") { "use" } else { "record" };
+        let verb = if held.contains(&"levels") { "use" } else { "record" };
         hint.push(format!("{verb} levels, the sums over links in a few rows"));
     }
     hint.push("allow more with memory_limit".into());
@@ -47,8 +46,8 @@ pub(super) fn fit(
 }
 
 /// Rows of a table; of links and switches those that the machine, or its quotient, has room for.
-fn rows(outcome: &Outcome, record: &Record, name: &str, expand: bool) -> u64 {
-    let whole = &outcome.fabric;
+fn rows(outcome: &Facts, record: &Record, name: &str, expand: bool) -> u64 {
+    let whole = outcome.fabric;
     let machine = || count(if expand { whole } else { outcome.folding.quotient().unwrap_or(whole) });
     match (name, expand) {
         ("ranks", true) => u64::from(outcome.ranks),
@@ -58,7 +57,7 @@ fn rows(outcome: &Outcome, record: &Record, name: &str, expand: bool) -> u64 {
         ("switches", _) => machine().switches,
         ("flows", true) => outcome.folding.messages(record),
         ("flows", false) => record.flows.len() as u64,
-        // summary and levels: a few rows, whatever the machine
+        // summary, operations and levels: a few rows, whatever the machine
         _ => 0,
     }
 }

@@ -88,8 +88,8 @@ fn float(batch: &RecordBatch, column: &str) -> Vec<f64> {
 
 #[test]
 fn every_table_has_its_columns() {
-    let o = outcome(&["ranks", "levels", "links", "switches", "flows"]);
-    assert_eq!(tables(&o), ["summary", "ranks", "levels", "links", "switches", "flows"]);
+    let o = outcome(&["ranks", "levels", "links", "switches", "flows", "operations"]);
+    assert_eq!(tables(&o), ["summary", "ranks", "levels", "links", "switches", "flows", "operations"]);
     for (name, list) in columns::TABLES {
         let batch = table(&o, name, false, None, &Control::default()).unwrap();
         let names: Vec<_> = batch.schema().fields().iter().map(|f| f.name().clone()).collect();
@@ -142,7 +142,9 @@ fn the_data_dictionary_lists_exactly_these_columns() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/data_dictionary.md");
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let mut expected = String::new();
-    for (name, list) in columns::TABLES {
+    let workloads = columns::OF_WORKLOADS.iter().map(|(name, list)| (format!("{name} of a workload"), *list));
+    let tables = columns::TABLES.iter().map(|(name, list)| ((*name).to_string(), *list));
+    for (name, list) in tables.chain(workloads) {
         expected += &format!("\n## {name}\n\n| column | type | unit | meaning |\n|---|---|---|---|\n");
         for c in list {
             let unit = if c.unit.is_empty() { "" } else { c.unit };

@@ -47,6 +47,7 @@ impl Stage {
             chunks: spec.chunks,
             hierarchy: spec.levels.as_deref(),
             seed: spec.seed,
+            sums: true,
             stack: &spec.stack,
             control,
         }

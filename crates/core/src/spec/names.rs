@@ -179,6 +179,8 @@ named! {
         Switches = "switches" [],
         /// A row per message.
         Flows = "flows" [],
+        /// A row per operation and role of ranks.
+        Operations = "operations" [],
     }
 }
 

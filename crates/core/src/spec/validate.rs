@@ -48,14 +48,32 @@ pub fn validate(spec: &RunSpec) -> Result<()> {
         within("chunks", chunks.into(), 1, MAX_LANES.into())?;
     }
     validate_stack(&spec.stack, &spec.system)?;
-    within("threads", spec.threads.into(), 0, MAX_THREADS.into())?;
-    if spec.time_limit_fs == Some(0) {
+    options(spec.threads, spec.time_limit_fs, spec.memory_limit)?;
+    traffic(spec, ranks)
+}
+
+/// Checks what a run of many operations has in common with one of one collective.
+pub(super) fn ranges(
+    system: &SystemSpec,
+    stack: &StackSpec,
+    threads: u32,
+    time_limit: Option<Fs>,
+    memory_limit: Option<u64>,
+) -> Result<()> {
+    validate_system(system)?;
+    validate_stack(stack, system)?;
+    options(threads, time_limit, memory_limit)
+}
+
+fn options(threads: u32, time_limit: Option<Fs>, memory_limit: Option<u64>) -> Result<()> {
+    within("threads", threads.into(), 0, MAX_THREADS.into())?;
+    if time_limit == Some(0) {
         return Err(Error::spec("time_limit_fs", 0, "at least 1, or none"));
     }
-    if spec.memory_limit == Some(0) {
+    if memory_limit == Some(0) {
         return Err(Error::spec("memory_limit", 0, "at least 1 byte, or none"));
     }
-    traffic(spec, ranks)
+    Ok(())
 }
 
 /// Checks a machine alone.
@@ -211,7 +229,7 @@ fn traffic(spec: &RunSpec, ranks: u32) -> Result<()> {
     Ok(())
 }
 
-fn within(field: &str, value: u64, least: u64, most: u64) -> Result<()> {
+pub(super) fn within(field: &str, value: u64, least: u64, most: u64) -> Result<()> {
     if (least..=most).contains(&value) { Ok(()) } else { Err(Error::spec(field, value, format!("{least} to {most}"))) }
 }
 

@@ -52,6 +52,8 @@ pub struct Task<'a> {
     pub hierarchy: Option<&'a [u32]>,
     /// Seed of every random choice.
     pub seed: u64,
+    /// Switches may form sums for these ranks.
+    pub sums: bool,
     /// Software costs to choose from.
     pub stack: &'a StackSpec,
     /// Who may stop it.
@@ -177,10 +179,13 @@ impl<'a> Task<'a> {
 
     /// True if switches can combine, but none that joins these ranks.
     fn adds_outside(&self) -> bool {
-        self.ranks() > 1 && Aggregation::outside(self.fabric, self.placement)
+        self.sums && self.ranks() > 1 && Aggregation::outside(self.fabric, self.placement)
     }
 
     fn aggregation(&self) -> Option<Aggregation> {
+        if !self.sums {
+            return None;
+        }
         Aggregation::find(self.fabric, self.placement)
     }
 

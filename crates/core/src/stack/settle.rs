@@ -299,6 +299,7 @@ impl Trial<'_, '_> {
             placement: self.task.placement,
             folding,
             protocol,
+            workload: None,
             seed: self.task.seed,
             threads: 1,
             record_flows: false,

@@ -47,6 +47,7 @@ fn task<'a>(fabric: &'a Fabric, placement: &'a [u32], stack: &'a StackSpec, byte
         lanes: None,
         chunks: None,
         hierarchy: None,
+        sums: true,
         seed: 0,
         stack,
         control: &CONTROL,

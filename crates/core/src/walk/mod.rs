@@ -7,10 +7,15 @@
 //! A host is whatever moves the messages: the packet engine, fluids, predictions. It keeps the state and tells what happened; this module
 //! decides what follows. It is generic over the host, so each host gets its own code and pays for no indirection.
 //!
+//! The state of a lane lies in a *slot*. A stream has a slot per lane for the operation that it executes ([`streams`] says which); of one
+//! operation, slots are lanes.
+//!
 //! **Invariant.** Receiving needs no state per message: a step counts payload bytes and message ends down to zero.
-//! **Cost.** O(1) per message, and O(early steps) for what comes early. **Limits.** One schedule per rank.
+//! **Cost.** O(1) per message, and O(early steps) for what comes early. **Limits.** What comes early is stored without limit.
 
+pub mod device;
 pub mod programs;
+pub mod streams;
 
 #[cfg(test)]
 mod tests;
@@ -18,6 +23,7 @@ mod tests;
 use crate::collective::{MAX_LANES, MAX_STEPS, Recv, Schedule};
 
 pub use programs::{Opening, Program, Programs};
+pub use streams::{Programmed, Progress, Timer};
 
 /// Bits of a tag that hold the lane.
 pub const LANE_BITS: u32 = MAX_LANES.trailing_zeros();
@@ -52,7 +58,7 @@ impl Time for f64 {}
 pub struct Lane<T> {
     /// The current step.
     pub step: u32,
-    /// How many it has.
+    /// Where its steps end.
     pub steps: u32,
     /// Messages of the current step that have not left.
     pub sends_left: u32,
@@ -62,12 +68,19 @@ pub struct Lane<T> {
     pub latest: T,
     /// What arrives is reduced, not stored.
     pub reduce: bool,
+    /// Which lane of its operation it is.
+    pub lane: u16,
 }
 
 impl<T: Time> Lane<T> {
     /// A lane before its first step.
-    pub fn new(steps: u32) -> Self {
-        Self { steps, ..Self::default() }
+    pub fn new(lane: u32, steps: u32) -> Self {
+        Self::between(lane, 0, steps)
+    }
+
+    /// A lane whose steps are those from `first` to before `end`.
+    pub fn between(lane: u32, first: u32, end: u32) -> Self {
+        Self { step: first, steps: end, lane: lane as u16, ..Self::default() }
     }
 
     /// True if it is in this step.
@@ -101,25 +114,26 @@ pub trait Host<'a> {
     fn schedule(&self) -> &'a dyn Schedule;
     /// The rank on a seat.
     fn rank(&self, seat: u32) -> u32;
-    /// Where a lane stands.
-    fn lane(&mut self, seat: u32, lane: u32) -> &mut Lane<Self::Time>;
+    /// The lane in a slot.
+    fn lane(&mut self, seat: u32, slot: u32) -> &mut Lane<Self::Time>;
     /// What came early.
     fn early(&mut self, seat: u32) -> &mut Vec<Early<Self::Time>>;
     /// A step began at `time` that waits for so many messages.
     fn began(&mut self, seat: u32, lane: u32, messages: u32, time: Self::Time);
-    /// The messages of the current step have to be handed to the ports, as soon after `time` as the stack is through.
-    fn launch(&mut self, seat: u32, lane: u32, step: u32, time: Self::Time);
-    /// A lane was through at `time`.
-    fn through(&mut self, seat: u32, time: Self::Time);
+    /// The messages of a slot's current step have to be handed to the ports, as soon after `time` as the stack is through.
+    fn launch(&mut self, seat: u32, slot: u32, lane: u32, step: u32, time: Self::Time);
+    /// The lane in a slot was through at `time`.
+    fn through(&mut self, seat: u32, slot: u32, time: Self::Time);
 }
 
-/// Begins the current step of a lane at `time`, and those after it as long as they ask for nothing.
-pub fn begin<'a, H: Host<'a>>(host: &mut H, seat: u32, lane: u32, mut time: H::Time) {
+/// Begins the current step of the lane in a slot at `time`, and those after it as long as they ask for nothing.
+pub fn begin<'a, H: Host<'a>>(host: &mut H, seat: u32, slot: u32, mut time: H::Time) {
     let (schedule, rank) = (host.schedule(), host.rank(seat));
     loop {
-        let Lane { step, steps, .. } = *host.lane(seat, lane);
+        let Lane { step, steps, lane: number, .. } = *host.lane(seat, slot);
+        let lane = u32::from(number);
         if step >= steps {
-            host.through(seat, time);
+            host.through(seat, slot, time);
             return;
         }
         let Recv { messages, bytes, reduce } = schedule.recvs(rank, lane, step);
@@ -132,35 +146,42 @@ pub fn begin<'a, H: Host<'a>>(host: &mut H, seat: u32, lane: u32, mut time: H::T
             recv_left -= came.progress;
             latest = latest.later(came.latest);
         }
-        *host.lane(seat, lane) = Lane { step, steps, sends_left, recv_left, latest, reduce };
+        *host.lane(seat, slot) = Lane { step, steps, sends_left, recv_left, latest, reduce, lane: number };
         if sends_left > 0 {
-            host.launch(seat, lane, step, time);
+            host.launch(seat, slot, lane, step, time);
             return;
         }
         if recv_left != 0 {
             return;
         }
-        host.lane(seat, lane).step += 1;
+        host.lane(seat, slot).step += 1;
         time = latest;
     }
 }
 
 /// So many messages of the current step have left, the last at `time`.
-pub fn sent<'a, H: Host<'a>>(host: &mut H, seat: u32, lane: u32, messages: u32, time: H::Time) {
-    let state = host.lane(seat, lane);
+pub fn sent<'a, H: Host<'a>>(host: &mut H, seat: u32, slot: u32, messages: u32, time: H::Time) {
+    let state = host.lane(seat, slot);
     state.sends_left -= messages;
     state.latest = state.latest.later(time);
-    settle(host, seat, lane);
+    settle(host, seat, slot);
 }
 
-/// Payload bytes and message ends of a step have arrived and were stored or reduced at `time`.
+/// Payload bytes and message ends for a step of the lane in a slot have arrived and were stored or reduced at `time`.
 #[inline]
-pub fn arrived<'a, H: Host<'a>>(host: &mut H, seat: u32, (lane, step): (u32, u32), progress: i64, time: H::Time) {
-    let state = host.lane(seat, lane);
+pub fn arrived<'a, H: Host<'a>>(
+    host: &mut H,
+    seat: u32,
+    slot: u32,
+    (lane, step): (u32, u32),
+    progress: i64,
+    time: H::Time,
+) {
+    let state = host.lane(seat, slot);
     if state.is_in(step) {
         state.recv_left -= progress;
         state.latest = state.latest.later(time);
-        settle(host, seat, lane);
+        settle(host, seat, slot);
         return;
     }
     let (tag, early) = (tag(lane, step), host.early(seat));
@@ -172,12 +193,12 @@ pub fn arrived<'a, H: Host<'a>>(host: &mut H, seat: u32, (lane, step): (u32, u32
 
 /// Goes on to the next step if nothing of this one is open.
 #[inline]
-fn settle<'a, H: Host<'a>>(host: &mut H, seat: u32, lane: u32) {
-    let state = host.lane(seat, lane);
+fn settle<'a, H: Host<'a>>(host: &mut H, seat: u32, slot: u32) {
+    let state = host.lane(seat, slot);
     if state.sends_left == 0 && state.recv_left == 0 {
         state.step += 1;
         let time = state.latest;
-        begin(host, seat, lane, time);
+        begin(host, seat, slot, time);
     }
 }
 

@@ -61,16 +61,16 @@ impl<'a> Host<'a> for Desk<'a> {
     fn began(&mut self, _: u32, _: u32, messages: u32, _: u64) {
         self.waited += messages;
     }
-    fn launch(&mut self, _: u32, lane: u32, step: u32, time: u64) {
+    fn launch(&mut self, _: u32, _: u32, lane: u32, step: u32, time: u64) {
         self.launched.push((lane, step, time));
     }
-    fn through(&mut self, _: u32, time: u64) {
+    fn through(&mut self, _: u32, _: u32, time: u64) {
         self.through.push(time);
     }
 }
 
 fn desk(schedule: &Toy) -> Desk<'_> {
-    let lanes = vec![Lane::new(3); 2];
+    let lanes = vec![Lane::new(0, 3), Lane::new(1, 3)];
     Desk { schedule, lanes, early: vec![], launched: vec![], through: vec![], waited: 0 }
 }
 
@@ -81,14 +81,14 @@ fn a_step_waits_for_what_leaves_and_for_what_arrives() {
     begin(&mut d, 0, 0, 5);
     assert_eq!((d.launched.as_slice(), d.waited), (&[(0, 0, 5)][..], 1));
     sent(&mut d, 0, 0, 1, 20);
-    arrived(&mut d, 0, (0, 0), 11, 30); // 10 bytes and the end
+    arrived(&mut d, 0, 0, (0, 0), 11, 30); // 10 bytes and the end
     assert_eq!(d.launched.len(), 1, "a message has not left");
     sent(&mut d, 0, 0, 1, 25);
     // complete with the latest of all three
     assert_eq!(d.launched[1], (0, 1, 30));
     sent(&mut d, 0, 0, 1, 40);
-    arrived(&mut d, 0, (0, 2), 4, 50);
-    arrived(&mut d, 0, (0, 2), 7, 60);
+    arrived(&mut d, 0, 0, (0, 2), 4, 50);
+    arrived(&mut d, 0, 0, (0, 2), 7, 60);
     assert_eq!((d.through.as_slice(), d.waited), (&[60][..], 2));
 }
 
@@ -97,9 +97,9 @@ fn what_comes_early_counts_when_its_step_begins() {
     let toy = Toy { sends: [1, 0, 0], recvs: [0, 1, 1] };
     let mut d = desk(&toy);
     begin(&mut d, 0, 0, 0);
-    arrived(&mut d, 0, (0, 2), 11, 90);
-    arrived(&mut d, 0, (0, 1), 5, 10);
-    arrived(&mut d, 0, (0, 1), 6, 70);
+    arrived(&mut d, 0, 0, (0, 2), 11, 90);
+    arrived(&mut d, 0, 0, (0, 1), 5, 10);
+    arrived(&mut d, 0, 0, (0, 1), 6, 70);
     assert_eq!(d.early.len(), 2);
     sent(&mut d, 0, 0, 1, 20);
     // steps 1 and 2 were complete before they began, at the time of their latest arrival
@@ -112,7 +112,7 @@ fn what_no_step_waits_for_is_kept_apart() {
     let mut d = desk(&toy);
     begin(&mut d, 0, 1, 3);
     assert_eq!(d.through, [3]);
-    arrived(&mut d, 0, (1, 3), 11, 9);
+    arrived(&mut d, 0, 1, (1, 3), 11, 9);
     assert_eq!((d.early.len(), d.lanes[1].recv_left), (1, 0));
 }
 

@@ -57,6 +57,7 @@ fn compare(spec: &SystemSpec, params: &Params, protocol: &ProtocolSpec) -> Row {
         schedule: &*schedule,
         placement: &placement,
         protocol,
+        workload: None,
         seed: 0,
         threads: 1,
         record_flows: false,

@@ -22,3 +22,4 @@ mod sums;
 mod table_limit;
 mod tables;
 mod waits;
+mod workloads;

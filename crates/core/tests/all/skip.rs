@@ -139,6 +139,7 @@ fn a_run_that_skips_can_be_stopped() {
         schedule: &*schedule,
         placement: &[0, 1, 2, 3],
         protocol: &no_stack(),
+        workload: None,
         seed: 0,
         threads: 2,
         record_flows: false,

@@ -113,6 +113,7 @@ impl Run {
             schedule,
             placement: &placement,
             protocol: &self.protocol,
+            workload: None,
             seed: self.seed,
             threads: self.threads,
             record_flows: self.flows,

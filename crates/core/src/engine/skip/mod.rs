@@ -295,6 +295,9 @@ fn unable(job: &Job) -> Option<&'static str> {
     if !job.skip {
         return Some("it is off");
     }
+    if job.workload.is_some() {
+        return Some("the run is a workload of several operations");
+    }
     if job.fabric.networks.iter().all(|n| n.spec.routing.random() && n.spec.routing.sprays()) {
         return Some("packets are sprayed at random, which never repeats");
     }

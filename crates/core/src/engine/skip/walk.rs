@@ -21,7 +21,7 @@ use crate::engine::paths::PathNet;
 use crate::engine::rings::Rings;
 use crate::engine::shard::{Fifo, Shard};
 use crate::routing::policy::{Kind, Path};
-use crate::walk::Early;
+use crate::walk::{Early, Programs};
 
 /// Passes over a shard.
 pub(super) fn walk<V: Visit>(shard: &mut Shard, moduli: &[Modulus], v: &mut V) -> Seen {
@@ -225,12 +225,13 @@ fn lanes<V: Visit>(e: &mut Endpoint, v: &mut V) -> Seen {
             v.due(&mut l.latest)?;
         }
     }
-    v.same(e.starts.len() as u64 | (e.programs.len() as u64) << 16 | (e.early.len() as u64) << 32)?;
+    let programs: usize = e.programs.iter().map(Programs::len).sum();
+    v.same(e.starts.len() as u64 | (programs as u64) << 16 | (e.early.len() as u64) << 32)?;
     for (time, lane) in &mut e.starts {
         v.time(time)?;
         v.same(u64::from(*lane))?;
     }
-    for program in e.programs.iter_mut() {
+    for program in e.programs.iter_mut().flat_map(Programs::iter_mut) {
         v.same(u64::from(program.lane) | u64::from(program.next) << 32)?;
         v.same(u64::from(program.sends))?;
         v.step(program.lane, &mut program.step)?;
@@ -260,7 +261,7 @@ fn open<V: Visit>(m: &mut Message, v: &mut V) -> Seen {
             3
         }
     };
-    v.same(kind | u64::from(m.flags) << 8 | u64::from(m.network) << 16 | u64::from(m.lane) << 32)?;
+    v.same(kind | u64::from(m.flags) << 8 | u64::from(m.network) << 16 | u64::from(m.slot_of) << 32)?;
     v.same(m.bytes)?;
     v.same(u64::from(m.slot) | u64::from(m.packets) << 32)?;
     v.same(u64::from(m.message_class) | u64::from(m.turned) << 32)?;

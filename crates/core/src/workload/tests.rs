@@ -1,0 +1,1 @@
+//! Compiling, and what a compiled workload says of itself.
