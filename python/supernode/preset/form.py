@@ -179,7 +179,7 @@ class NetworkFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScaleOutFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[scale_out]``: the fat tree that joins units of the system; ``fabrics.py`` has the other topologies."""
+    """``[scale_out]``: the fat tree that joins units of the system; other topologies have forms of their own."""
 
     radix: int | str
     link_rate: Quantity
