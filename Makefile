@@ -121,7 +121,7 @@ release-dry-run: dist
 
 .PHONY: demo
 demo: install
-	cd $(VENV) && ./bin/python -m supernode.demo --output $(abspath out/demo)
+	cd $(VENV) && ./bin/python -m supernode.cli.demo --output $(abspath out/demo)
 
 # Optimising the wheel keeps one core busy for minutes, so the tests are compiled beside it. So does the site, whose tutorials are
 # run by make test-all.

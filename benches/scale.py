@@ -18,7 +18,7 @@ from typing import Any
 import supernode as sn
 from supernode import core
 from supernode.marks import AssumedValueWarning
-from supernode.plan import make_plan
+from supernode.run.plan import make_plan
 from supernode.spec import encode
 
 #: The largest presets, with overrides.

@@ -21,7 +21,7 @@ import supernode as sn
 from supernode import core
 from supernode.errors import SupernodeError
 from supernode.marks import AssumedValueWarning
-from supernode.plan import make_plan
+from supernode.run.plan import make_plan
 from supernode.spec import encode
 
 #: Bytes of a rank's buffer: errors count from 1 MiB on.

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 import supernode as sn
-from supernode.collectives import BY_NAME
+from supernode.library.collectives import BY_NAME
 from supernode.system import System
 
 RATES = st.sampled_from(["25 Gbit/s", "400 Gbit/s", "50 GB/s"])

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 import supernode as sn
 from supernode.errors import FabricError, SizeOverflowError, SpecError, SupernodeError, UnitError
 from supernode.io import FORMATS
-from supernode.job import load_job
-from supernode.stack import load_stack
+from supernode.library.stack import load_stack
+from supernode.run.job import load_job
 from supernode.system import System
 
 DATA = Path(__file__).parent / "data"
@@ -131,7 +131,7 @@ def test_bytes_become_text_in_one_place() -> None:
     package = Path(str(resources.files("supernode")))
     opens = re.compile(r"\.read_bytes\(|\.read_text\(|(?<![.\w])open\((?!\))")
     users = {p.relative_to(package).as_posix() for p in package.rglob("*.py") if opens.search(p.read_text())}
-    assert users == {"filetext.py", "data.py"}  # data.py: the package's own files
+    assert users == {"files/text.py", "files/data.py"}  # files/data.py: the package's own files
 
 
 @every

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 import supernode as sn
 from conftest import star
-from supernode.benchmark import schema
-from supernode.collectives import BY_NAME
-from supernode.dtypes import DTYPES
 from supernode.errors import SpecError
-from supernode.nccl_tests import rounded
+from supernode.library.collectives import BY_NAME
+from supernode.library.dtypes import DTYPES
+from supernode.result.benchmark import schema
+from supernode.result.nccl_tests import rounded
 
 
 def test_rows() -> None:

@@ -14,9 +14,9 @@ import pytest
 from pyarrow import feather, parquet
 
 import supernode as sn
-from supernode import tables
 from supernode.errors import SizeOverflowError, SpecError, SupernodeError
-from supernode.sizes import parse_sizes
+from supernode.result import tables
+from supernode.run.sizes import parse_sizes
 from supernode.sweep.condition import Condition
 from supernode.sweep.store import Store
 

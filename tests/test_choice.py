@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import supernode as sn
-from supernode.curve import budgets
-from supernode.nccl_tests import change_line
+from supernode.result.curve import budgets
+from supernode.result.nccl_tests import change_line
 from supernode.system import System
 
 DATA = Path(__file__).parent / "data"

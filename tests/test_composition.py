@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 import supernode as sn
 from supernode.errors import FabricError, SpecError, SupernodeError
 from supernode.fabric.base import Fabric
-from supernode.preset import ScaleOut
 from supernode.spec import Clos, FullMeshShape, GraphShape, TorusShape
 from supernode.system import System
+from supernode.system.joins import ScaleOut
 
 LINK: dict[str, Any] = {"bandwidth": "50 GB/s", "latency": "100 ns"}
 BOARD = sn.Switched(bandwidth="100 GB/s", latency="50 ns", planes=2)

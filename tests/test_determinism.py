@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import supernode as sn
 from conftest import star
 from strategies import runs
-from supernode.options import RECORDS
+from supernode.run.options import RECORDS
 
 COMMON = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

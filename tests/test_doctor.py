@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import supernode as sn
-from supernode import doctor
+from supernode.cli import doctor
 
 
 def test_a_healthy_installation() -> None:
@@ -43,7 +43,7 @@ def test_a_check_that_does_not_hold_fails(monkeypatch: pytest.MonkeyPatch, fault
             raise RuntimeError("no such luck")
         return sn.all_reduce(*arguments, **keywords | {"size": 999})
 
-    monkeypatch.setattr("supernode.doctor.all_reduce", wrong)
+    monkeypatch.setattr("supernode.cli.doctor.all_reduce", wrong)
     report = doctor.diagnose()
     assert not report.healthy
     assert "FAILED       a ring all-reduce takes the time of its closed form" in str(report)

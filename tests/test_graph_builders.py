@@ -22,9 +22,9 @@ from supernode.fabric.base import GRAPH_ROUTINGS
 from supernode.fabric.family import Family
 from supernode.fabric.reach import unreachable
 from supernode.io.expand import expand
-from supernode.report import network_text
 from supernode.spec import GraphShape, TorusShape
 from supernode.system import System
+from supernode.system.text import network_text
 
 LINK: dict[str, Any] = {"bandwidth": "25 GB/s", "latency": "300 ns"}
 FS_PER_BYTE = 40_000

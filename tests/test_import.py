@@ -473,7 +473,7 @@ def test_what_is_not_installed_and_what_is_too_large(monkeypatch: pytest.MonkeyP
         System.from_file(DATA / "astra.yml")
     with pytest.raises(SpecError, match=r"or write \.json"):
         System.from_file(DATA / "pods.graphml").save(DATA / "never.yaml")
-    monkeypatch.setattr("supernode.filetext.MAX_BYTES", 100)
+    monkeypatch.setattr("supernode.files.text.MAX_BYTES", 100)
     with pytest.raises(SizeOverflowError, match=r"pods.graphml: \d+ bytes are too many; at most 100"):
         System.from_file(DATA / "pods.graphml")
 

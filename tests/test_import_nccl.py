@@ -9,9 +9,9 @@ import pytest
 
 import supernode as sn
 from supernode.errors import FabricError, SpecError
-from supernode.nics import Nics
 from supernode.spec import Clos, GraphShape
 from supernode.system import System
+from supernode.system.nics import Nics
 
 GBIT = 10**9
 NS = 10**6

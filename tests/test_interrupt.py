@@ -164,7 +164,7 @@ def test_an_exception_of_the_progress_function_ends_the_run() -> None:
 
 def test_a_token_stops_a_run_on_another_thread() -> None:
     from supernode import core
-    from supernode.plan import make_plan
+    from supernode.run.plan import make_plan
     from supernode.spec import encode
 
     token, found = core.CancelToken(), list[str]()

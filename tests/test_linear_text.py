@@ -15,11 +15,12 @@ import pytest
 import supernode as sn
 from supernode.errors import FabricError, SupernodeError, UnitError
 from supernode.names import canonical
-from supernode.options import parse_levels, parse_names
-from supernode.presetload import split_name
-from supernode.references import resolve
-from supernode.sizes import parse_sizes
+from supernode.preset.load import split_name
+from supernode.preset.references import resolve
+from supernode.run.options import parse_levels
+from supernode.run.sizes import parse_sizes
 from supernode.units import parse_rate, parse_size
+from supernode.values import parse_names
 
 
 def seconds(call: Callable[[], object]) -> float:

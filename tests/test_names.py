@@ -2,12 +2,12 @@
 
 import pytest
 
-from supernode.algorithms import parse_algorithm
-from supernode.collectives import BY_NAME, parse_name
 from supernode.core import algorithms, collectives
-from supernode.dtypes import DTYPES, parse_dtype
 from supernode.errors import SpecError
 from supernode.fabric.base import parse_routing
+from supernode.library.algorithms import parse_algorithm
+from supernode.library.collectives import BY_NAME, parse_name
+from supernode.library.dtypes import DTYPES, parse_dtype
 
 
 def test_python_and_core_know_the_same_collectives() -> None:

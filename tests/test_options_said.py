@@ -370,7 +370,7 @@ def test_types_have_the_names_of_every_library(name: str, kind: str) -> None:
 def test_type_objects_are_types() -> None:
     import numpy as np
 
-    from supernode.dtypes import parse_dtype
+    from supernode.library.dtypes import parse_dtype
 
     assert parse_dtype(np.float16).name == parse_dtype(np.dtype("float16")).name == "float16"
     with pytest.raises(SpecError, match="unknown dtype"):

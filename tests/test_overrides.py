@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 import supernode as sn
 from supernode.cli.app import app
 from supernode.errors import SpecError, SupernodeError, UnitError
-from supernode.presetload import load_preset
-from supernode.stack import load_stack
+from supernode.library.stack import load_stack
+from supernode.preset.load import load_preset
 from supernode.system import System
 from supernode.units import Quantity
 

@@ -11,8 +11,8 @@ import pytest
 
 import supernode as sn
 from supernode import api, core, errors
-from supernode.benchmark import schema
-from supernode.options import RunOptions
+from supernode.result.benchmark import schema
+from supernode.run.options import RunOptions
 
 ROOT = Path(__file__).parent.parent
 

@@ -12,8 +12,7 @@ import pytest
 
 import supernode as sn
 from conftest import star
-from supernode import demo
-from supernode.cli import main
+from supernode.cli import demo, main
 from supernode.errors import NotRecordedError, SpecError
 from supernode.plot import (
     MARKERS,

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 import supernode as sn
-from supernode.data import list_names
 from supernode.errors import FabricError, SpecError, UnitError
+from supernode.files.data import list_names
+from supernode.library.stack import load_stack
 from supernode.marks import ASSUMED_MARKS, MARKS
-from supernode.presetload import load_preset
-from supernode.references import resolve
+from supernode.preset.load import load_preset
+from supernode.preset.references import resolve
 from supernode.spec import Clos, GraphShape
-from supernode.stack import load_stack
 from supernode.system import System
 from supernode.units import Quantity
 

@@ -14,10 +14,10 @@ import pytest
 
 import supernode as sn
 from conftest import star
-from supernode import files
 from supernode.errors import OutputError, SpecError
-from supernode.files import atomic_path, write_table
-from supernode.folders import whole_folder
+from supernode.files import write as files
+from supernode.files.folders import whole_folder
+from supernode.files.write import atomic_path, write_table
 
 
 def result() -> sn.Result:
@@ -135,7 +135,7 @@ def test_a_folder_that_cannot_be_exchanged(tmp_path: Path, monkeypatch: pytest.M
     elif reason == "the current directory":
         monkeypatch.chdir(folder)
     else:
-        monkeypatch.setattr("supernode.folders._exchange", lambda *_: False)
+        monkeypatch.setattr("supernode.files.folders._exchange", lambda *_: False)
     write(folder, a="2", meta_json="2")
     found = {p.name: p.read_text() for p in folder.iterdir() if p.is_file()}
     assert found == {"a": "2", "meta.json": "2", "notes.txt": "mine"}

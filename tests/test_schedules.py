@@ -6,8 +6,8 @@ import pytest
 
 import supernode as sn
 from conftest import star
-from supernode.collectives import BY_NAME
 from supernode.errors import AlgorithmError, MemoryLimitError, SpecError
+from supernode.library.collectives import BY_NAME
 
 
 def test_a_ring_counts_its_messages() -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 import supernode as sn
-import supernode.selfcheck
+import supernode.result.selfcheck
 from conftest import star
 from supernode.errors import InternalError, SpecError
-from supernode.options import RECORDS
-from supernode.plan import Plan
+from supernode.run.options import RECORDS
+from supernode.run.plan import Plan
 
 MESH = sn.System("mesh").scale_up(count=64, fabric=sn.FullMesh(dims=(8, 8), bandwidth="50 GB/s", latency="500 ns"))
 #: system, collective, keywords
@@ -37,7 +37,7 @@ def test_a_small_case_is_the_same_in_full(system: sn.System | str, collective: s
     assert found is not None, result.warnings
     assert found["folded"] or found["skipped"]
     assert 2 <= found["ranks"] <= 1024
-    assert found["packet_hops"] <= supernode.selfcheck.MOST_HOPS
+    assert found["packet_hops"] <= supernode.result.selfcheck.MOST_HOPS
     assert found["compared"] == ["summary", *RECORDS]
     assert result.meta["self_check"] == found
     again = sn.simulate(system, collective, fidelity="packet", self_check=True, **options)
@@ -66,12 +66,12 @@ def test_a_placement_is_cut() -> None:
 
 
 def test_a_difference_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    own = supernode.selfcheck._full
+    own = supernode.result.selfcheck._full
 
     def doctored(plan: Plan) -> Plan:
         return own(plan.with_size(plan.spec.bytes // 2))
 
-    monkeypatch.setattr(supernode.selfcheck, "_full", doctored)
+    monkeypatch.setattr(supernode.result.selfcheck, "_full", doctored)
     with pytest.raises(InternalError, match=r"all_reduce of \d+ B on star, \d+ ranks, .*summary, ranks.* in full"):
         sn.all_reduce(star(8), size="64 MiB", algorithm="ring", fidelity="packet", self_check=True)
 

@@ -11,7 +11,7 @@ import pytest
 
 import supernode as sn
 from supernode.errors import SpecError
-from supernode.sidebyside import load_side, points, points_schema, side_of
+from supernode.result.sidebyside import load_side, points, points_schema, side_of
 
 SIZES = [1 << 16, 1 << 20]
 

@@ -8,9 +8,9 @@ import pytest
 
 import supernode as sn
 from conftest import star
-from supernode.collectives import BY_NAME
 from supernode.errors import DeadlockError
-from supernode.options import RECORDS
+from supernode.library.collectives import BY_NAME
+from supernode.run.options import RECORDS
 
 
 def test_a_result_explains_itself() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supernode.errors import SpecError
-from supernode.sizes import parse_sizes, sizes
+from supernode.run.sizes import parse_sizes, sizes
 
 
 def test_as_nccl_tests_steps() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 import strategies
 import supernode as sn
 from supernode.errors import FabricError, SpecError
-from supernode.presetload import load_preset
+from supernode.preset.load import load_preset
 from supernode.spec import GraphShape
 from supernode.system import System
 

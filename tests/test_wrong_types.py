@@ -22,7 +22,7 @@ from conftest import star
 from supernode import core
 from supernode.errors import SupernodeError
 from supernode.io.found import ImportOptions
-from supernode.options import RunOptions
+from supernode.run.options import RunOptions
 from supernode.spec import LinkSpec, SwitchSpec, encode
 
 

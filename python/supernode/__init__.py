@@ -5,6 +5,8 @@
 268435456
 """
 
+from typing import TYPE_CHECKING
+
 from supernode import errors, plot
 from supernode.api import (
     all_gather,
@@ -19,26 +21,8 @@ from supernode.api import (
     send_recv,
     simulate,
 )
-from supernode.benchmark import Bench
-from supernode.catalogue import PresetInfo, show, systems
-from supernode.collectives import (
-    AllGather,
-    AllReduce,
-    AllToAll,
-    Barrier,
-    Broadcast,
-    Collective,
-    Gather,
-    Reduce,
-    ReduceScatter,
-    Scatter,
-    SendRecv,
-)
 from supernode.core import algorithms, collectives, versions
-from supernode.curve import bench
-from supernode.device import Device
 from supernode.errors import SupernodeError
-from supernode.explanation import Explanation, explain
 from supernode.fabric import (
     Dragonfly,
     DragonflyPlus,
@@ -54,16 +38,36 @@ from supernode.fabric import (
     SwitchNode,
     Torus,
 )
-from supernode.inventory import Inventory, Level, edges, inventory
+from supernode.library.collectives import (
+    AllGather,
+    AllReduce,
+    AllToAll,
+    Barrier,
+    Broadcast,
+    Collective,
+    Gather,
+    Reduce,
+    ReduceScatter,
+    Scatter,
+    SendRecv,
+)
+from supernode.library.stack import Stack, stacks
 from supernode.marks import AssumedValueWarning
+from supernode.preset.catalogue import PresetInfo, show, systems
+from supernode.preset.schema import system_schema
 from supernode.result import Result
-from supernode.schedules import Schedule, ScheduleReport, schedule
-from supernode.schema import system_schema
-from supernode.sizes import sizes
-from supernode.stack import Stack, stacks
-from supernode.sweep import Optimum, Sweep, optimise
+from supernode.result.benchmark import Bench
+from supernode.result.curve import bench
+from supernode.result.explanation import Explanation, explain
+from supernode.run.schedules import Schedule, ScheduleReport, schedule
+from supernode.run.sizes import sizes
 from supernode.system import System
+from supernode.system.device import Device
+from supernode.system.inventory import Inventory, Level, edges, inventory
 from supernode.units import parse_rate, parse_size, parse_time
+
+if TYPE_CHECKING:
+    from supernode.sweep import Optimum, Sweep, optimise
 
 __version__ = versions()["supernode"]
 
@@ -143,3 +147,14 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return list(__all__)
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Import the room of sweeps when one of its names is first used: a run needs none of it."""
+        if name not in ("Optimum", "Sweep", "optimise", "sweep"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import supernode.sweep as room
+
+        return room if name == "sweep" else getattr(room, name)

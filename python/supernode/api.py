@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Never, Protocol, Unpack
 
-from supernode.collectives import BY_NAME, Collective
-from supernode.execute import execute
-from supernode.options import ProgressOption, RunOptions
-from supernode.plan import Plan, make_plan
+from supernode.library.collectives import BY_NAME, Collective
 from supernode.result import Result
+from supernode.result.running import run_plan
+from supernode.run.options import ProgressOption, RunOptions
+from supernode.run.plan import make_plan
 from supernode.system import SystemLike
 from supernode.units import Quantity
 
@@ -27,7 +26,6 @@ __all__ = [
     "gather",
     "reduce",
     "reduce_scatter",
-    "run_plan",
     "scatter",
     "send_recv",
     "simulate",
@@ -165,20 +163,6 @@ def simulate(
     options = {k: v for k, v in locals().items() if k in RunOptions.__annotations__}
     given: Any = {**_given(options), **unknown}  # make_plan names a keyword that nobody knows
     return run_plan(make_plan(system, collective, size, given))
-
-
-def run_plan(plan: Plan) -> Result:
-    """Run a plan."""
-    run, wall_s = execute(plan)
-    result = Result.from_run(run, plan, wall_s)
-    if not plan.self_check:
-        return result
-    from supernode.selfcheck import self_check as check_itself
-
-    found, warning = check_itself(plan, result)
-    if warning:
-        plan = replace(plan, warnings=(*plan.warnings, warning))
-    return Result.from_run(run, plan, wall_s, found)
 
 
 def _given(options: dict[str, Any]) -> RunOptions:

@@ -1,4 +1,4 @@
-"""How well a number is known, and the warning for those that are not."""
+"""How well a number is known, who says it, and the warning for numbers that nobody published."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import warnings
 from collections.abc import Iterable
 from typing import Literal
 
-__all__ = ["ASSUMED_MARKS", "MARKS", "AssumedValueWarning", "Mark", "assumed_text", "warn_once"]
+import msgspec
+
+__all__ = ["ASSUMED_MARKS", "MARKS", "AssumedValueWarning", "Mark", "Source", "assumed_text", "warn_once"]
 
 Mark = Literal["published", "derived", "assumed", "unknown", "override"]
 
@@ -18,6 +20,14 @@ MARKS: tuple[Mark, ...] = ("published", "derived", "override", "assumed", "unkno
 ASSUMED_MARKS = frozenset({"assumed", "unknown"})
 
 _warned: set[str] = set()
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a number comes from."""
+
+    title: str
+    ref: str = ""
+    grade: str = ""
 
 
 class AssumedValueWarning(UserWarning):

@@ -25,11 +25,11 @@ import supernode as sn
 from fuzz.machines import any_machine
 from fuzz.runs import Finding, Refused, build
 from supernode import units
-from supernode.collectives import BY_NAME
 from supernode.errors import InternalError, SupernodeError
 from supernode.io import FORMATS
-from supernode.job import load_job
-from supernode.presetload import load_preset
+from supernode.library.collectives import BY_NAME
+from supernode.preset.load import load_preset
+from supernode.run.job import load_job
 from supernode.system import System
 
 __all__ = ["SOURCES", "mutation"]

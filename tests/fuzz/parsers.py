@@ -24,10 +24,10 @@ import supernode as sn
 from fuzz.mutation import JOB, UNITS
 from supernode import core, units
 from supernode.errors import InternalError, SpecError, SupernodeError
-from supernode.job import load_job
-from supernode.presetload import load_preset
-from supernode.sizes import parse_sizes
-from supernode.stack import load_stack
+from supernode.library.stack import load_stack
+from supernode.preset.load import load_preset
+from supernode.run.job import load_job
+from supernode.run.sizes import parse_sizes
 from supernode.sweep.condition import Condition
 from supernode.sweep.store import Store
 from supernode.system import System

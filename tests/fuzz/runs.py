@@ -9,7 +9,6 @@ from typing import Any
 import supernode as sn
 from fuzz.machines import Machine, number
 from supernode import core
-from supernode.collectives import BY_NAME
 from supernode.errors import (
     AlgorithmError,
     FabricError,
@@ -18,6 +17,7 @@ from supernode.errors import (
     SpecError,
     SupernodeError,
 )
+from supernode.library.collectives import BY_NAME
 from supernode.result import Result
 
 __all__ = ["DRAWN", "TABLES", "Case", "Finding", "Refused", "build", "draw_case", "equal", "require", "run"]

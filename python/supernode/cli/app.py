@@ -12,8 +12,8 @@ import typer
 
 from supernode.cli import compare_command, file_commands, inspect_commands, plot_command, run_commands, sweep_commands
 from supernode.cli.command import Command
+from supernode.cli.terminal import use_plain_warnings
 from supernode.core import versions
-from supernode.terminal import use_plain_warnings
 
 __all__ = ["app", "main"]
 

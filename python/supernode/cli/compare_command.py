@@ -10,12 +10,12 @@ import typer
 from supernode.cli.inspect_commands import complete_systems
 from supernode.cli.options import build_system, completing
 from supernode.cli.output import Json, print_json
-from supernode.collectives import BY_NAME
-from supernode.curve import bench
 from supernode.errors import SpecError
-from supernode.filetext import is_there
-from supernode.sidebyside import Side, load_side, points, points_text, side_of
-from supernode.sizes import parse_sizes
+from supernode.files.text import is_there
+from supernode.library.collectives import BY_NAME
+from supernode.result.curve import bench
+from supernode.result.sidebyside import Side, load_side, points, points_text, side_of
+from supernode.run.sizes import parse_sizes
 
 __all__ = ["compare"]
 

@@ -13,12 +13,11 @@ import typer
 from supernode.cli.headings import FORMATS, SUPPLIED
 from supernode.cli.options import completing
 from supernode.cli.output import Json, print_json
+from supernode.cli.terminal import print_warnings
 from supernode.cli.words import in_cli_words
 from supernode.errors import SpecError
-from supernode.page import write_report
-from supernode.schema import system_schema
+from supernode.preset.schema import system_schema
 from supernode.system import System
-from supernode.terminal import print_warnings
 from supernode.units import Quantity
 
 if TYPE_CHECKING:
@@ -157,4 +156,6 @@ def report(
     --------
     supernode report res/ -o report.html
     """
+    from supernode.page import write_report  # with the pictures, which no other command of this module needs
+
     sys.stderr.write(f"wrote {write_report(folder, output)}\n")

@@ -6,17 +6,17 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from supernode import catalogue
+from supernode.cli.doctor import diagnose
 from supernode.cli.headings import FABRIC, SIZES
 from supernode.cli.options import build_system, completing, overrides_of, with_run_options
 from supernode.cli.output import Json, print_json
-from supernode.collectives import BY_NAME
-from supernode.doctor import diagnose
-from supernode.explanation import IDLE as NO_EXPLAIN
-from supernode.explanation import explain as explain_collective
-from supernode.report import system_rows, systems_text
-from supernode.schedules import IDLE as NO_SCHEDULE
-from supernode.schedules import schedule
+from supernode.library.collectives import BY_NAME
+from supernode.preset import catalogue
+from supernode.preset.text import system_rows, systems_text
+from supernode.result.explanation import IDLE as NO_EXPLAIN
+from supernode.result.explanation import explain as explain_collective
+from supernode.run.schedules import IDLE as NO_SCHEDULE
+from supernode.run.schedules import schedule
 
 __all__ = ["check", "complete_systems", "doctor", "explain", "show", "systems"]
 

@@ -11,12 +11,12 @@ import typer
 
 from supernode import core
 from supernode.cli.headings import CHOICE, FABRIC, OUTPUT, RANKS, SPEED
-from supernode.dtypes import DTYPES
 from supernode.errors import SpecError, SupernodeError
 from supernode.fabric.base import ROUTINGS
-from supernode.options import FIDELITIES, FLOW_CONTROLS, RECORDS, RunOptions
+from supernode.library.dtypes import DTYPES
+from supernode.library.stack import stacks
 from supernode.quoting import quote
-from supernode.stack import stacks
+from supernode.run.options import FIDELITIES, FLOW_CONTROLS, RECORDS, RunOptions
 from supernode.system import System
 from supernode.units import Quantity
 

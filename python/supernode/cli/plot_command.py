@@ -9,17 +9,17 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from supernode.benchmark import Bench
 from supernode.cli.inspect_commands import Settings, complete_systems
 from supernode.cli.options import build_system, completing
 from supernode.errors import SpecError
-from supernode.files import check_file, write_bytes
-from supernode.filetext import is_folder
+from supernode.files.text import is_folder
+from supernode.files.write import check_file, write_bytes
 from supernode.names import choose
 from supernode.plot import busbw_chart, chart_png, chart_svg, latency_chart, link_chart, scaling_chart, time_chart
 from supernode.quoting import quote
 from supernode.result import Result
-from supernode.saved import read_kind
+from supernode.result.benchmark import Bench
+from supernode.result.saved import read_kind
 from supernode.sweep import Sweep
 
 __all__ = ["CHARTS", "check_picture", "plot"]

@@ -10,22 +10,21 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from supernode import nccl_tests
 from supernode.api import simulate
 from supernode.cli import nccl_options
 from supernode.cli.headings import OUTPUT, SIZES
 from supernode.cli.inspect_commands import Collective, Settings, System
 from supernode.cli.options import build_system, completing, overrides_of, split_options, with_run_options
 from supernode.cli.output import Json, print_json
+from supernode.cli.terminal import print_warnings
 from supernode.cli.words import in_cli_words
-from supernode.collectives import Barrier, parse_name
-from supernode.curve import bench as run_bench
 from supernode.errors import SpecError, SupernodeError
-from supernode.files import TABLE_FORMATS, check_file, check_folder, check_format
-from supernode.job import load_job
-from supernode.result import Result
-from supernode.sizes import parse_sizes, sizes
-from supernode.terminal import print_warnings
+from supernode.files.write import TABLE_FORMATS, check_file, check_folder, check_format
+from supernode.library.collectives import Barrier, parse_name
+from supernode.result import Result, nccl_tests
+from supernode.result.curve import bench as run_bench
+from supernode.run.job import load_job
+from supernode.run.sizes import parse_sizes, sizes
 
 __all__ = ["bench", "run"]
 

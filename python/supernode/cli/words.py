@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
-from supernode.options import RunOptions
+from supernode.run.options import RunOptions
 
 __all__ = ["in_cli_words", "speaking"]
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from supernode.device import Device
 from supernode.errors import FabricError
 from supernode.fabric.parts import Edge, SwitchNode
 from supernode.io.found import Draft, Options, listed
+from supernode.system.device import Device
 from supernode.units import Quantity, as_integer
 
 __all__ = ["ACCELERATORS", "SWITCHES", "Attributes", "draft"]

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypedDict
 
-from supernode.device import Device
 from supernode.errors import FabricError, SpecError
 from supernode.fabric.base import Network
 from supernode.fabric.graph import Graph
 from supernode.fabric.parts import Edge, SwitchNode, shown
-from supernode.filetext import as_path, read_text
+from supernode.files.text import as_path, read_text
 from supernode.names import canonical, unknown
-from supernode.nics import Nics
 from supernode.quoting import quote
 from supernode.spec import GraphShape
+from supernode.system.device import Device
+from supernode.system.nics import Nics
 from supernode.units import Quantity, parse_time
 
 __all__ = ["Draft", "Found", "ImportOptions", "Options", "listed"]

@@ -21,9 +21,9 @@ from fractions import Fraction
 from math import isfinite
 from typing import Any
 
-from supernode.data import convert
 from supernode.errors import FabricError, SizeOverflowError, SpecError
 from supernode.fabric.parts import MAX_VERTICES, Edge, SwitchNode, check_size
+from supernode.files.data import convert
 from supernode.io.found import Draft, Found, Options
 from supernode.io.infragraph_model import Device, EdgeModel, Endpoint, Infrastructure, Link
 from supernode.io.text import load_plain

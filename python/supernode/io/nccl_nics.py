@@ -17,7 +17,7 @@ from fractions import Fraction
 
 from supernode.io.found import Options
 from supernode.io.nccl_tree import Net, Node, Tree, pci_rate
-from supernode.nics import Nics
+from supernode.system.nics import Nics
 from supernode.units import format_rate, parse_rate, parse_time
 
 __all__ = ["assign"]

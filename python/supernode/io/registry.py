@@ -6,12 +6,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from supernode.device import Device
 from supernode.errors import SpecError, SupernodeError
-from supernode.files import check_file, write_bytes
-from supernode.filetext import as_path, decode, naming, read_bytes
+from supernode.files.text import as_path, decode, naming, read_bytes
+from supernode.files.write import check_file, write_bytes
 from supernode.io.astra import read_astra
 from supernode.io.dot import write_dot
 from supernode.io.expand import expand
@@ -26,18 +25,25 @@ from supernode.io.nccl import read_nccl
 from supernode.io.toml import write_toml
 from supernode.names import canonical
 from supernode.quoting import quote, shortened
-from supernode.validity import checked
+from supernode.system import System
+from supernode.system.device import Device
+from supernode.system.validity import checked
 
-if TYPE_CHECKING:
-    from supernode.system import System
-
-__all__ = ["FORMATS", "Format", "detect", "read_file", "render", "to_system", "write_file"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "detect",
+    "read_file",
+    "render",
+    "to_system",
+    "write_file",
+]
 
 #: Characters of a text up to which it is read again for each option.
 _LONG = 2**24
 
 Reader = Callable[[str, str, Options], Found]
-Writer = Callable[["System"], tuple[str, tuple[str, ...]]]
+Writer = Callable[[System], tuple[str, tuple[str, ...]]]
 
 
 @dataclass(frozen=True)
@@ -110,8 +116,6 @@ def read_file(path: str | Path, format: str | None, options: Options) -> System:
     FabricError
         If the fabric in it cannot be built: naming file and vertex or edge.
     """
-    from supernode.system import System
-
     target = as_path(path, "file")
     chosen = None if format is None else canonical("format", format, tuple(FORMATS))
     data = read_bytes(target)
@@ -169,8 +173,6 @@ def _facts(system: System) -> tuple[object, ...]:
 
 def to_system(found: Found, options: Options) -> System:
     """Return what a reader found as a system, checked as any other."""
-    from supernode.system import System
-
     device = options.device or found.device
     system = System(
         name=found.name if options.name is None else options.name,

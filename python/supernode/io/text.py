@@ -10,8 +10,8 @@ import msgspec
 
 from supernode.errors import SpecError
 from supernode.extras import extra
-from supernode.filetext import shortened
-from supernode.nesting import MOST, check_levels
+from supernode.files.nesting import MOST, check_levels
+from supernode.files.text import shortened
 
 __all__ = ["Line", "lines", "load_plain", "load_xml"]
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from supernode.errors import SpecError
 from supernode.fabric.base import Network
 from supernode.fabric.fat_tree import FatTree
-from supernode.fabricfile import write_fabric
-from supernode.preset import Core, ScaleOut
-from supernode.presetfile import FORMAT
+from supernode.preset.fabrics import write_fabric
+from supernode.preset.form import FORMAT
 from supernode.spec import Clos, GraphShape, LinkSpec, NetworkSpec, SwitchSpec, TorusShape
+from supernode.system.joins import Core, ScaleOut
+from supernode.system.validity import checked
 from supernode.units import Quantity, format_rate, format_size, format_time, parse_rate, parse_size, parse_time
-from supernode.validity import checked
 
 if TYPE_CHECKING:
     from supernode.system import System

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from supernode import core
-from supernode.benchmark import Bench
 from supernode.extras import extra
 from supernode.picture.figure import draw_busy
 from supernode.picture.model import number, time_text
 from supernode.plot import busbw_chart, time_chart
 from supernode.result import Result
+from supernode.result.benchmark import Bench
 from supernode.spec import SystemSpec
 
 if TYPE_CHECKING:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from supernode.benchmark import Bench
-from supernode.data import packaged_text
 from supernode.errors import SpecError
 from supernode.extras import extra
-from supernode.files import check_file, write_bytes
-from supernode.filetext import as_path, is_there
+from supernode.files.data import packaged_text
+from supernode.files.text import as_path, is_there
+from supernode.files.write import check_file, write_bytes
 from supernode.page.contents import Report, of_bench, of_result
 from supernode.page.sweeps import of_sweep
 from supernode.quoting import quote
 from supernode.result import Result
-from supernode.saved import read_kind
+from supernode.result.benchmark import Bench
+from supernode.result.saved import read_kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

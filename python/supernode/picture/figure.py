@@ -11,8 +11,8 @@ import msgspec
 from supernode import core
 from supernode.errors import SpecError
 from supernode.extras import extra
-from supernode.files import check_file, write_bytes
-from supernode.filetext import as_path
+from supernode.files.text import as_path
+from supernode.files.write import check_file, write_bytes
 from supernode.picture.build import compose, picture_of
 from supernode.picture.layout import render
 from supernode.picture.style import busy

@@ -6,10 +6,10 @@ import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from supernode.benchmark import Bench
 from supernode.errors import SpecError
 from supernode.extras import extra
 from supernode.plot.style import MARKERS, MAX_POINTS, SIZE_LABEL, colour_scale, configured, origin, size_text
+from supernode.result.benchmark import Bench
 from supernode.units import Quantity, parse_size
 
 if TYPE_CHECKING:

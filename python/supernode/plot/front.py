@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from supernode.errors import SpecError
 from supernode.extras import extra
-from supernode.options import listed
 from supernode.plot.style import (
     COLOURS,
     configured,
@@ -22,6 +21,7 @@ from supernode.plot.style import (
     time_unit,
     value_scale,
 )
+from supernode.values import listed
 
 if TYPE_CHECKING:
     import altair as alt

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from supernode.errors import SpecError
 from supernode.extras import extra
-from supernode.files import atomic_path
-from supernode.filetext import as_path
+from supernode.files.text import as_path
+from supernode.files.write import atomic_path
 from supernode.quoting import quote
 
 if TYPE_CHECKING:

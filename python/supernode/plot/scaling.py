@@ -10,11 +10,9 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from supernode.benchmark import Bench
 from supernode.errors import SpecError
 from supernode.extras import extra
 from supernode.names import choose
-from supernode.options import listed
 from supernode.plot.style import (
     MAX_POINTS,
     SHAPES,
@@ -29,6 +27,8 @@ from supernode.plot.style import (
     value_scale,
 )
 from supernode.result import Result
+from supernode.result.benchmark import Bench
+from supernode.values import listed
 
 if TYPE_CHECKING:
     import altair as alt

@@ -17,8 +17,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from supernode.errors import SpecError
-from supernode.options import listed, parse_whole
 from supernode.quoting import quote
+from supernode.values import listed, parse_whole
 
 __all__ = ["MAX_POINTS", "Axes", "value_list"]
 

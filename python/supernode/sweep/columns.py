@@ -14,8 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from supernode.collectives import Collective
 from supernode.errors import SupernodeError
+from supernode.library.collectives import Collective
 from supernode.quoting import quote
 from supernode.spec import encode
 from supernode.system import System

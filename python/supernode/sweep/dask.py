@@ -9,7 +9,7 @@ from typing import Any
 
 from supernode.errors import WorkerError
 from supernode.extras import extra
-from supernode.filetext import is_there
+from supernode.files.text import is_there
 from supernode.quoting import quote
 
 __all__ = ["connected"]

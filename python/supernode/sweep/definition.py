@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from supernode.data import load_raw
 from supernode.errors import SpecError, SupernodeError
-from supernode.filetext import as_path
+from supernode.files.data import load_raw
+from supernode.files.text import as_path
 from supernode.names import unknown
-from supernode.options import listed, parse_flag, parse_whole
 from supernode.quoting import quote
 from supernode.sweep.axes import Axes, parse_sample
 from supernode.sweep.columns import base_units, column, column_type, identified
@@ -26,6 +25,7 @@ from supernode.sweep.frame import SweepReader, SweepStatus, collect_points
 from supernode.sweep.point import SAME, Machines, check_names
 from supernode.sweep.shard import parse_shard
 from supernode.sweep.store import Store, provenance
+from supernode.values import listed, parse_flag, parse_whole
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from supernode.errors import SpecError
-from supernode.inventory import inventory
 from supernode.quoting import quote
 from supernode.sweep.condition import check_expression
 from supernode.system import System
+from supernode.system.inventory import inventory
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from supernode.errors import SpecError
-from supernode.files import atomic_path, check_file
-from supernode.filetext import as_path
+from supernode.files.text import as_path
+from supernode.files.write import atomic_path, check_file
 from supernode.quoting import quote
 from supernode.sweep.store import Store
 

@@ -16,9 +16,9 @@ import msgspec
 from supernode import core
 from supernode.errors import SpecError, SupernodeError
 from supernode.names import unknown
-from supernode.options import RunOptions
-from supernode.plan import make_plan
 from supernode.quoting import quote
+from supernode.run.options import RunOptions
+from supernode.run.plan import make_plan
 from supernode.spec import RunSpec, encode
 from supernode.sweep.columns import digest, identified
 from supernode.system import System

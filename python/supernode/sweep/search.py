@@ -25,15 +25,16 @@ from typing import TYPE_CHECKING, Any
 from supernode.api import simulate
 from supernode.errors import MemoryLimitError, SimulationTimeout, SpecError, SupernodeError
 from supernode.extras import extra
-from supernode.options import RunOptions, parse_whole
 from supernode.quoting import quote
 from supernode.result import Result
+from supernode.run.options import RunOptions
 from supernode.sweep.axes import value_list
 from supernode.sweep.columns import base_units, column_type
 from supernode.sweep.design import INVENTORY, expression, facts, values
 from supernode.sweep.point import Machines, check_names
 from supernode.system import System
 from supernode.units import TIME_UNITS, Quantity, parse_time
+from supernode.values import parse_whole
 
 if TYPE_CHECKING:
     import polars as pl

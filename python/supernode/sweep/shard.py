@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 from supernode.errors import SpecError
-from supernode.options import parse_whole
 from supernode.quoting import quote
+from supernode.values import parse_whole
 
 __all__ = ["parse_shard"]
 

@@ -34,8 +34,8 @@ import msgspec
 
 from supernode import core
 from supernode.errors import SpecError
-from supernode.files import atomic_path, check_folder, write_bytes, writing
-from supernode.filetext import is_there, read_bytes, size_of
+from supernode.files.text import is_there, read_bytes, size_of
+from supernode.files.write import atomic_path, check_folder, write_bytes, writing
 from supernode.quoting import quote
 from supernode.sweep.columns import digest as digest_of
 

@@ -1,0 +1,1 @@
+"""Communication libraries: collectives, algorithms and element types by name, and what the software costs."""

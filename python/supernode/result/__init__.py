@@ -1,0 +1,5 @@
+"""What runs leave: results, curves of them, their tables and folders, and comparisons with measurements."""
+
+from supernode.result.result import Result
+
+__all__ = ["Result"]

@@ -1,0 +1,122 @@
+"""Why an algorithm: the price of every choice, simulated or predicted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Unpack
+
+import msgspec
+
+from supernode import core
+from supernode.library.collectives import Collective
+from supernode.run.options import RunOptions, refuse_idle
+from supernode.run.plan import Plan, make_plan
+from supernode.spec import encode
+from supernode.system import SystemLike
+from supernode.units import Quantity
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Explanation", "explain", "explain_plan"]
+
+
+#: Keywords of ``simulate`` that mean nothing to a comparison: nothing is recorded, shown or compared.
+IDLE = ("record", "time_limit", "self_check", "progress")
+
+
+def _ns(femtoseconds: int | None) -> float | None:
+    return None if femtoseconds is None else femtoseconds / 1e6
+
+
+class Explanation:
+    """Every algorithm with every protocol: whether it can run, what it costs, and why.
+
+    ``rows`` are the core's own records, cheapest first, those that cannot run last.
+    """
+
+    def __init__(self, plan: Plan, rows: list[dict[str, Any]]) -> None:
+        self.plan = plan
+        self.rows = sorted(rows, key=lambda r: (not r["valid"], r["time_fs"] if r["time_fs"] is not None else 0))
+
+    @property
+    def table(self) -> pa.Table:
+        """One row per algorithm and protocol.
+
+        Columns algorithm, protocol, lanes (null: the usual number), valid, time_ns (the price: simulated where
+        ``priced_by`` says so, otherwise predicted), priced_by, predicted_ns (by the analytic model) and reason
+        (the bottleneck by the analytic model, which need not be that of a run, or why a candidate cannot run).
+        """
+        import pyarrow as pa
+
+        return pa.table(
+            {
+                "algorithm": pa.array([r["algorithm"] for r in self.rows], pa.string()),
+                "protocol": pa.array([r["protocol"] for r in self.rows], pa.string()),
+                "lanes": pa.array([r["lanes"] for r in self.rows], pa.uint32()),
+                "valid": pa.array([r["valid"] for r in self.rows], pa.bool_()),
+                "time_ns": pa.array([_ns(r["time_fs"]) for r in self.rows], pa.float64()),
+                "priced_by": pa.array([r["priced_by"] or None for r in self.rows], pa.string()),
+                "predicted_ns": pa.array([_ns(r["predicted_fs"]) for r in self.rows], pa.float64()),
+                "reason": pa.array([r["reason"] for r in self.rows], pa.string()),
+            }
+        )
+
+    def __str__(self) -> str:
+        spec = self.plan.spec
+        lines = [f"{spec.collective} of {spec.bytes} B on {self.plan.system.label}, {self.plan.ranks} ranks"]
+        lines.append(f"{'algorithm':<22} {'protocol':<10} {'time(us)':>14}  {'priced by':<16}  reason")
+        runs = {row["algorithm"] for row in self.rows if row["valid"]}
+        shown: set[str] = set()
+        for row in self.rows:
+            if not row["valid"]:
+                # Of an algorithm that runs, the protocols that do not suit it are no news; of one that does not run,
+                # one reason is enough.
+                if row["algorithm"] in runs | shown:
+                    continue
+                shown.add(row["algorithm"])
+            time = "-" if not row["valid"] or row["time_fs"] is None else f"{row['time_fs'] / 1e9:.3f}"
+            if row["priced_by"].endswith("stopped"):
+                time = f"> {time}"
+            name = row["algorithm"] + ("" if row["lanes"] is None else f" x{row['lanes']}")
+            price = row["priced_by"] or "-"
+            lines.append(f"{name:<22} {row['protocol'] or '-':<10} {time:>14}  {price:<16}  {row['reason']}".rstrip())
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def explain(
+    system: SystemLike, collective: Collective | str, *, size: Quantity | None = None, **options: Unpack[RunOptions]
+) -> Explanation:
+    """Compare every algorithm and protocol for a collective.
+
+    Those that may be the fastest are simulated, as ``algorithm="auto"`` does; with ``algorithm="best"`` they are tried
+    with several numbers of lanes, too.
+
+    Parameters
+    ----------
+    system, collective, size, **options
+        As for :func:`supernode.simulate`.
+    """
+    refuse_idle(options, IDLE, "explain")
+    return explain_plan(make_plan(system, collective, size, options))
+
+
+def explain_plan(plan: Plan) -> Explanation:
+    """Compare every algorithm and protocol for a plan."""
+    found = core.explain_json(encode(plan.spec), placement=plan.placement, timeout_s=plan.timeout)
+    raw = msgspec.json.decode(found)
+    rows = [
+        {
+            "algorithm": str(r["algorithm"]),
+            "protocol": r.get("protocol") or "",
+            "valid": bool(r["valid"]),
+            "lanes": r.get("lanes"),
+            "time_fs": r.get("time_fs"),
+            "priced_by": r.get("priced_by") or "",
+            "predicted_fs": r.get("predicted_fs"),
+            "reason": r.get("reason") or "",
+        }
+        for r in raw
+    ]
+    return Explanation(plan, rows)

@@ -1,0 +1,25 @@
+"""From a plan to its result, compared with a small case of it if that was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from supernode.result.result import Result
+from supernode.run.execute import execute
+from supernode.run.plan import Plan
+
+__all__ = ["run_plan"]
+
+
+def run_plan(plan: Plan) -> Result:
+    """Run a plan."""
+    run, wall_s = execute(plan)
+    result = Result.from_run(run, plan, wall_s)
+    if not plan.self_check:
+        return result
+    from supernode.result.selfcheck import self_check as check_itself
+
+    found, warning = check_itself(plan, result)
+    if warning:
+        plan = replace(plan, warnings=(*plan.warnings, warning))
+    return Result.from_run(run, plan, wall_s, found)
