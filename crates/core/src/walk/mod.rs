@@ -4,8 +4,8 @@
 //! what the stack takes ([`Host::launch`]). It is complete when all of them have left and all that it must receive has arrived.
 //! What arrives for a later step is remembered. Which messages are opened next is in [`programs`].
 //!
-//! A host is whatever moves the messages: the packet engine, fluids, predictions. It keeps the state and tells what happened; this module
-//! decides what follows. It is generic over the host, so each host gets its own code and pays for no indirection.
+//! A host is whatever moves the messages: the packet engine, fluids, predictions, the symbolic check. It keeps the state and tells
+//! what happened; this module decides what follows. It is generic over the host, so each host gets its own code and pays for no indirection.
 //!
 //! **Invariant.** Receiving needs no state per message: a step counts payload bytes and message ends down to zero.
 //! **Cost.** O(1) per message, and O(early steps) for what comes early. **Limits.** One schedule per rank.
@@ -181,8 +181,14 @@ fn settle<'a, H: Host<'a>>(host: &mut H, seat: u32, lane: u32) {
     }
 }
 
+/// What a step of a rank waits for.
+#[inline]
+pub fn awaits(schedule: &dyn Schedule, rank: u32, lane: u32, step: u32) -> Recv {
+    schedule.recvs(rank, lane, step)
+}
+
 /// Whether what a rank receives in a step is reduced.
 #[inline]
 pub fn reduces(schedule: &dyn Schedule, rank: u32, lane: u32, step: u32) -> bool {
-    schedule.recvs(rank, lane, step).reduce
+    awaits(schedule, rank, lane, step).reduce
 }
