@@ -33,7 +33,8 @@ use stage::Stage;
 
 use crate::analytic::Prediction;
 use crate::bound::{Demand, lower_bound};
-use crate::collective::{Algorithm, Collective, Params, Schedule, check_within};
+use crate::check::check_within;
+use crate::collective::{Algorithm, Collective, Params, Schedule};
 use crate::control::{Control, Phase};
 use crate::engine::{Job, run_within};
 use crate::error::{Error, Result};

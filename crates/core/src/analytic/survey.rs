@@ -24,6 +24,7 @@ use crate::fabric::direct::Dimension;
 use crate::flow;
 use crate::routing::dimension_order;
 use crate::survey::path;
+use crate::walk::awaits;
 
 /// Messages looked at, about.
 const BUDGET: u64 = 6000;
@@ -279,7 +280,7 @@ fn walk(
             busy[port] = busy[port].max(alone);
             *loads.apart.entry((port, neighbour)).or_insert(0.0) += alone * step_weight;
         }
-        let recv = schedule.recvs(rank, lane, step);
+        let recv = awaits(schedule, rank, lane, step);
         let (into, times) = (recv.bytes as f64, if recv.reduce { 3.0 } else { 1.0 });
         let memory = costs.memory(out + times * into);
         let network_busy = busy.iter().copied().fold(alone, f64::max);

@@ -6,7 +6,7 @@
 //! that it must receive has arrived. Lanes of one rank run side by side and share its ports.
 //!
 //! **Invariants.** Every message of a schedule is received exactly once: the messages sent to (rank, lane, recv_step) are
-//! what [`Schedule::recvs`] announces there. [`check`] proves this and the collective's result by symbolic execution.
+//! what [`Schedule::recvs`] announces there. [`crate::check`] proves this and the collective's result by symbolic execution.
 //!
 //! **Limits.** This module knows ranks and bytes, never links. Byte sizes are those of nccl-tests' size column.
 
@@ -15,18 +15,15 @@ mod binomial;
 mod bruck;
 mod buckets;
 mod build;
-mod checker;
 mod digits;
 mod direct;
 mod double_tree;
 mod fold;
 mod halving_doubling;
-mod held;
 mod hierarchical;
 mod in_network;
 mod layout;
 mod nccl_tests;
-mod outcome;
 mod pairwise;
 mod placed;
 mod program;
@@ -39,7 +36,6 @@ mod tests;
 
 pub use crate::spec::{Algorithm, Collective, MAX_LANES};
 pub use build::{Params, build, valid_algorithms};
-pub use checker::{CheckReport, check, check_within};
 pub use placed::{Placed, inverse};
 
 use crate::radix::Digit;
@@ -122,7 +118,7 @@ pub trait Schedule: Send + Sync + Debug {
     fn sends(&self, rank: u32, lane: u32, step: u32) -> u32;
     /// The `i`-th message of this step, `i < sends(..)`. Messages of a step are injected in this order.
     fn send(&self, rank: u32, lane: u32, step: u32, i: u32) -> Message;
-    /// What the rank must receive for this step to complete.
+    /// What the rank must receive for this step to complete. Only [`crate::walk`] asks.
     fn recvs(&self, rank: u32, lane: u32, step: u32) -> Recv;
     /// Digits of the rank that can be shifted cyclically, each on its own, without changing the schedule: shifting the
     /// sender shifts the receivers and nothing else. Empty if there are none, or none is known.

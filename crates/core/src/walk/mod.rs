@@ -4,8 +4,8 @@
 //! what the stack takes ([`Host::launch`]). It is complete when all of them have left and all that it must receive has arrived.
 //! What arrives for a later step is remembered. Which messages are opened next is in [`programs`].
 //!
-//! A host is whatever moves the messages: the packet engine, fluids, predictions. It keeps the state and tells what happened; this module
-//! decides what follows. It is generic over the host, so each host gets its own code and pays for no indirection.
+//! A host is whatever moves the messages: the packet engine, fluids, predictions, the symbolic check. It keeps the state and tells
+//! what happened; this module decides what follows. It is generic over the host, so each host gets its own code and pays for no indirection.
 //!
 //! The state of a lane lies in a *slot*. A stream has a slot per lane for the operation that it executes ([`streams`] says which); of one
 //! operation, slots are lanes.
@@ -202,8 +202,14 @@ fn settle<'a, H: Host<'a>>(host: &mut H, seat: u32, slot: u32) {
     }
 }
 
+/// What a step of a rank waits for.
+#[inline]
+pub fn awaits(schedule: &dyn Schedule, rank: u32, lane: u32, step: u32) -> Recv {
+    schedule.recvs(rank, lane, step)
+}
+
 /// Whether what a rank receives in a step is reduced.
 #[inline]
 pub fn reduces(schedule: &dyn Schedule, rank: u32, lane: u32, step: u32) -> bool {
-    schedule.recvs(rank, lane, step).reduce
+    awaits(schedule, rank, lane, step).reduce
 }

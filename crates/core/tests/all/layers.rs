@@ -11,7 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["routing"],
     &["survey", "symmetry", "workload"],
     &["walk"],
-    &["engine", "bound"],
+    &["engine", "bound", "check"],
     &["analytic", "flow"],
     &["measured"],
     &["stack"],
@@ -44,16 +44,16 @@ fn layer(module: &str) -> usize {
         .unwrap_or_else(|| panic!("module {module} has no layer: add it to the table"))
 }
 
+/// The non-test part of a file, without comments. Tests are a module at its end, or in a file of their own.
+fn code(text: &str) -> String {
+    let text = text.replace("#[cfg(test)]\nmod tests;", "");
+    let code = text.split("#[cfg(test)]").next().unwrap_or("");
+    code.lines().map(|line| line.split("//").next().unwrap_or("")).collect::<Vec<_>>().join("\n")
+}
+
 /// First path segment of each `crate::...` in the non-test part of a file.
 fn imports(text: &str) -> Vec<String> {
-    let code: String = text
-        .split("#[cfg(test)]")
-        .next()
-        .unwrap_or("")
-        .lines()
-        .filter(|l| !l.trim_start().starts_with("//"))
-        .collect::<Vec<_>>()
-        .join("\n");
+    let code = code(text);
     let mut found = vec![];
     for part in code.split("crate::").skip(1) {
         if let Some(list) = part.strip_prefix('{') {
@@ -100,7 +100,8 @@ fn collective_knows_no_links_and_only_results_know_arrow() {
         let inside = |module: &str| path.starts_with(src.join(module));
         assert!(inside("results") || !text.contains("arrow_"), "{} uses Arrow", path.display());
         assert!(!text.contains("pyo3"), "{} uses pyo3", path.display());
-        if inside("collective") {
+        // its tests prove schedules
+        if inside("collective") && !path.starts_with(src.join("collective").join("tests")) {
             assert!(
                 imports(&text)
                     .iter()
@@ -111,4 +112,46 @@ fn collective_knows_no_links_and_only_results_know_arrow() {
         }
         assert!(text.starts_with("//!"), "{} does not open with a chapter", path.display());
     }
+}
+
+/// True if the non-test part of a file names a schedule's `recvs` other than to define it.
+fn asks_what_a_step_waits_for(text: &str) -> bool {
+    let code = code(text);
+    code.match_indices("recvs").any(|(at, name)| {
+        let (before, after) = (&code[..at], &code[at + name.len()..]);
+        let part = |c: char| c.is_alphanumeric() || c == '_';
+        !before.ends_with(part) && !after.starts_with(part) && !before.ends_with("fn ")
+    })
+}
+
+#[test]
+fn only_the_walk_asks_what_a_step_waits_for() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut all, mut inside, mut outside) = (vec![], vec![], vec![]);
+    files(&src, &mut all);
+    for path in &all {
+        let relative = path.strip_prefix(&src).expect("under src").to_string_lossy().replace('\\', "/");
+        if relative.contains("tests") || !asks_what_a_step_waits_for(&fs::read_to_string(path).expect("readable")) {
+            continue;
+        }
+        // a schedule made of another one asks that one
+        let allowed = ["walk/", "collective/", "workload/"].iter().any(|room| relative.starts_with(room));
+        if allowed { &mut inside } else { &mut outside }.push(relative);
+    }
+    assert!(outside.is_empty(), "ask walk::awaits instead: {outside:?}");
+    assert!(inside.iter().any(|file| file.starts_with("walk/")), "the walk does not ask: {inside:?}");
+}
+
+#[test]
+fn asking_is_seen_however_it_is_written() {
+    for asks in ["schedule.recvs(0, 0, 1)", "job.schedule\n    .recvs(r, l, s)", "ranks.map(Schedule::recvs)"] {
+        assert!(asks_what_a_step_waits_for(asks), "{asks}");
+        assert!(asks_what_a_step_waits_for(&format!("#[cfg(test)]\nmod tests;\n{asks}")), "{asks}");
+    }
+    for does_not in
+        ["// as s.recvs(..) says", "fn recvs(&self) -> Recv {", "let recvs_left = 0;", "walk::awaits(s, 0, 0, 1)"]
+    {
+        assert!(!asks_what_a_step_waits_for(does_not), "{does_not}");
+    }
+    assert!(!asks_what_a_step_waits_for("#[cfg(test)]\nmod tests {\n    s.recvs(0, 0, 1)\n}"));
 }

@@ -7,6 +7,7 @@ mod refusals;
 mod symmetry;
 
 use super::*;
+use crate::check::{CheckReport, check};
 use crate::control::Control;
 
 fn params(collective: Collective, algorithm: Algorithm, ranks: u32, bytes: u64) -> Params {

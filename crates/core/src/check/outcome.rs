@@ -8,9 +8,7 @@
 //!
 //! **Invariant.** Nothing here depends on an algorithm.
 
-use super::Collective;
-use super::build::Params;
-use super::{Block, Schedule};
+use crate::collective::{Block, Collective, Params, Schedule};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
