@@ -15,7 +15,7 @@ def star(**fabric: object) -> sn.System:
 def run(system: sn.System | str, collective: str, **options: object) -> sn.Result:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return sn.simulate(system, collective, **{"fidelity": "packet", **options})  # type: ignore[arg-type]
+        return sn.simulate(system, collective, **{"fidelity": "packet", **options})  # type: ignore[call-overload, no-any-return]
 
 
 @pytest.mark.parametrize("fold", [False, True])

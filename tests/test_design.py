@@ -223,7 +223,7 @@ def test_what_was_not_decided_is_not_proven(monkeypatch: pytest.MonkeyPatch) -> 
     def hurried(machine: sn.System, *arguments: Any, **keywords: Any) -> sn.Result:
         if machine.label == "tree 4 2":
             raise SimulationTimeout("no time")
-        return sn.simulate(machine, *arguments, **keywords)
+        return sn.simulate(machine, *arguments, **keywords)  # type: ignore[no-any-return]
 
     with monkeypatch.context() as patch:
         patch.setattr("supernode.sweep.search.simulate", hurried)

@@ -17,7 +17,7 @@ COMMON = settings(max_examples=25, deadline=None, suppress_health_check=[HealthC
 
 def simulate(options: dict[str, Any], **changes: Any) -> sn.Result:
     merged = {**options, **changes}
-    return sn.simulate(merged.pop("system"), merged.pop("collective"), **merged)
+    return sn.simulate(merged.pop("system"), merged.pop("collective"), **merged)  # type: ignore[no-any-return]
 
 
 @COMMON

@@ -14,10 +14,10 @@ TABLES = ["ranks", "levels", "links", "switches", "flows"]
 
 
 def flow(system: System | str, collective: str, **options: object) -> sn.Result:
-    result = sn.simulate(system, collective, fidelity="flow", **options)  # type: ignore[arg-type]
+    result = sn.simulate(system, collective, fidelity="flow", **options)  # type: ignore[call-overload]
     assert result.fidelity == "flow"
     assert result.bound * 1e6 <= result.time_fs
-    return result
+    return result  # type: ignore[no-any-return]
 
 
 def test_closed_forms() -> None:
@@ -40,7 +40,7 @@ def test_long_flows_agree_with_packets(system: str, collective: str, algorithm: 
 
 def test_tables_are_those_of_packets_without_queues() -> None:
     options = {"size": "4 MiB", "algorithm": "direct", "record": TABLES}
-    packet = sn.simulate("nvl72", "all_to_all", fidelity="packet", **options)  # type: ignore[arg-type]
+    packet = sn.simulate("nvl72", "all_to_all", fidelity="packet", **options)  # type: ignore[call-overload]
     found = flow("nvl72", "all_to_all", **options)
     assert found.tables() == packet.tables()
     for table, column in [
@@ -84,7 +84,7 @@ def dragonfly(routing: str) -> System:
 @pytest.mark.parametrize("routing", ["d_mod_k", "ecmp", "spray_round_robin", "adaptive"])
 def test_graphs_agree_with_packets(routing: str) -> None:
     options = {"size": "16 MiB", "algorithm": "ring", "record": ["links"], "stack": "none"}
-    packet = sn.simulate(dragonfly(routing), "all_reduce", fidelity="packet", **options)  # type: ignore[arg-type]
+    packet = sn.simulate(dragonfly(routing), "all_reduce", fidelity="packet", **options)  # type: ignore[call-overload]
     found = flow(dragonfly(routing), "all_reduce", **options)
     assert found.time_ns == pytest.approx(packet.time_ns, rel=0.01)
     assert any("adaptive" in w for w in found.warnings) == (routing == "adaptive")
@@ -103,7 +103,7 @@ def test_detours_and_queues_of_graphs() -> None:
         flow(dragonfly("ugal"), "all_reduce", size="1 MiB")
     # auto leaves out what flows do not follow
     options = {"size": "1 GiB", "algorithm": "ring", "budget": "50 ms", "skip": False}
-    chosen = [sn.simulate(dragonfly(r), "all_reduce", **options).fidelity for r in ("ugal", "ecmp")]  # type: ignore[arg-type]
+    chosen = [sn.simulate(dragonfly(r), "all_reduce", **options).fidelity for r in ("ugal", "ecmp")]  # type: ignore[call-overload]
     assert chosen == ["analytic", "flow"]
 
 

@@ -19,7 +19,7 @@ CASES = int(os.environ.get("SUPERNODE_CASES", "250"))
 
 def simulate(options: dict[str, Any], **changes: Any) -> sn.Result:
     merged = {**options, **changes}
-    return sn.simulate(merged.pop("system"), merged.pop("collective"), **merged)
+    return sn.simulate(merged.pop("system"), merged.pop("collective"), **merged)  # type: ignore[no-any-return]
 
 
 @settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
@@ -128,9 +128,9 @@ def test_expansion_keeps_to_the_limit_of_the_run() -> None:
 
 def test_a_part_of_a_large_machine_costs_what_it_is() -> None:
     options = {"size": "64 KiB", "ranks": 16, "algorithm": "binomial", "fidelity": "packet", "record": ["links"]}
-    part = sn.simulate("atlas950", "broadcast", **options)  # type: ignore[arg-type]
+    part = sn.simulate("atlas950", "broadcast", **options)  # type: ignore[call-overload]
     assert not part.folding["applied"]
     assert part.links.num_rows == 64 * 14  # the rack of the ranks: 14 neighbours each
-    whole = sn.simulate("atlas950", "broadcast", fold=False, **options)  # type: ignore[arg-type]
+    whole = sn.simulate("atlas950", "broadcast", fold=False, **options)  # type: ignore[call-overload]
     assert part.time_fs == whole.time_fs
     assert part.expand("links").equals(whole.links)

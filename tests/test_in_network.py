@@ -56,7 +56,7 @@ def test_two_ports_are_two_trees() -> None:
 def test_other_collectives_climb() -> None:
     for collective in ("all_gather", "reduce_scatter", "broadcast", "reduce", "barrier"):
         size = {} if collective == "barrier" else {"size": "256 KiB"}
-        result = sn.simulate(tree(16), collective, algorithm="in_network", fidelity="packet", **size)  # type: ignore[arg-type]
+        result = sn.simulate(tree(16), collective, algorithm="in_network", fidelity="packet", **size)  # type: ignore[call-overload]
         assert result.time_ns >= result.bound > 0
 
 

@@ -324,7 +324,7 @@ def test_a_second_scale_out_has_to_be_meant() -> None:
 def test_unknown_keywords_of_simulate_are_errors() -> None:
     for name in ("thread", "memoryLimit", "Threads"):
         with pytest.raises(SpecError, match=f"unknown keyword '{name}'; did you mean"):
-            sn.simulate(star(4), "all_reduce", size=8, **{name: 1})  # type: ignore[arg-type]
+            sn.simulate(star(4), "all_reduce", size=8, **{name: 1})  # type: ignore[call-overload]
 
 
 WORDS = [

@@ -146,7 +146,7 @@ WRONG = [
     (lambda: System.preset("stargate", power="200 kW"), FabricError, "fabric stargate: units is 0"),
     (lambda: System.preset("stargate", power="1 GWh"), UnitError, "power: unknown unit 'GWh'"),
     (lambda: System.preset("mtia-v2", chassis="few"), SpecError, "chassis: 'few' is not a whole number"),
-    (lambda: sn.simulate(7, "all_reduce", size=8), SpecError, "neither a System nor the name"),  # type: ignore[arg-type]
+    (lambda: sn.simulate(7, "all_reduce", size=8), SpecError, "neither a System nor the name"),  # type: ignore[call-overload]
 ]
 
 

@@ -152,7 +152,11 @@ def test_a_verb_is_one_call(module: str) -> None:
             "class A:\n    if True:\n        from supernode import SpecError",
             ["run.plan imports __init__ (top)"],
         ),
-        ("run.plan", "from supernode.picture import draw", ["run.plan imports picture (top)"]),  # of the same layer
+        (
+            "preset.build",
+            "from supernode.picture import draw",
+            ["preset.build imports picture (top)"],
+        ),  # of the same layer
         ("run.plan", "from supernode.run.options import RunOptions\nfrom supernode.system import System", []),
         ("system.verbs", "from supernode.picture import draw", ["system.verbs imports picture (top)"]),
         ("system.verbs", "def f():\n    from supernode.picture import draw", []),

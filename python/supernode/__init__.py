@@ -55,7 +55,7 @@ from supernode.library.stack import Stack, stacks
 from supernode.marks import AssumedValueWarning
 from supernode.preset.catalogue import PresetInfo, show, systems
 from supernode.preset.schema import system_schema
-from supernode.result import Result
+from supernode.result import Result, WorkloadResult
 from supernode.result.benchmark import Bench
 from supernode.result.curve import bench
 from supernode.result.explanation import Explanation, explain
@@ -65,6 +65,7 @@ from supernode.system import System
 from supernode.system.device import Device
 from supernode.system.inventory import Inventory, Level, edges, inventory
 from supernode.units import parse_rate, parse_size, parse_time
+from supernode.workload import DeviceMesh, Operation, Workload
 
 if TYPE_CHECKING:
     from supernode.sweep import Optimum, Sweep, optimise
@@ -81,6 +82,7 @@ __all__ = [
     "Broadcast",
     "Collective",
     "Device",
+    "DeviceMesh",
     "Dragonfly",
     "DragonflyPlus",
     "Edge",
@@ -94,6 +96,7 @@ __all__ = [
     "Inventory",
     "Level",
     "Mesh",
+    "Operation",
     "Optimum",
     "PresetInfo",
     "Reduce",
@@ -111,6 +114,8 @@ __all__ = [
     "Switched",
     "System",
     "Torus",
+    "Workload",
+    "WorkloadResult",
     "__version__",
     "algorithms",
     "all_gather",

@@ -10,6 +10,7 @@ import pyarrow as pa
 __all__ = [
     "CancelToken",
     "Fabrics",
+    "ProgramRun",
     "Run",
     "__version__",
     "auto_buffer",
@@ -18,6 +19,7 @@ __all__ = [
     "edges",
     "error_codes",
     "explain",
+    "program",
     "rounded_bytes",
     "simulate",
     "validate",
@@ -40,6 +42,20 @@ class Run:
         of str), effective (the whole effective specification)."""
     def table(self, name: str, expand: bool = False) -> pa.Table:
         """One of ``summary``, ``ranks``, ``links``, ``switches``, ``flows``; ``expand``: one row each, not a class."""
+    def tables(self) -> list[str]: ...
+
+@final
+class ProgramRun:
+    """The result of one run of workloads."""
+
+    @property
+    def time_fs(self) -> int: ...
+    @property
+    def meta_json(self) -> str:
+        """JSON object: fidelity, bound_fs, bound_kind, bottleneck, packet_hops, windows, threads, state_bytes, folding
+        (object), skipping (object), wall_s, warnings (list of str), operations (list of objects)."""
+    def table(self, name: str, expand: bool = False) -> pa.Table:
+        """One of :meth:`tables`; ``expand``: one row each, not a class."""
     def tables(self) -> list[str]: ...
 
 @final
@@ -67,6 +83,15 @@ def simulate(
 ) -> Run:
     """Runs one simulation. ``progress`` gets simulated nanoseconds, bytes delivered, bytes in all, the phase in
     words and the seconds that the run was predicted to take on the nominal core."""
+
+def program(
+    spec_json: str,
+    progress: Callable[[int, int, int, str, float], None] | None = None,
+    cancel: CancelToken | None = None,
+    timeout_s: float | None = None,
+    fabrics: Fabrics | None = None,
+) -> ProgramRun:
+    """Runs workloads; the specification has the machine, the stack, options and jobs."""
 
 def validate(spec_json: str, placement: npt.NDArray[np.uint32] | None = None) -> str:
     """Validates a specification and returns the effective one as JSON."""

@@ -1,17 +1,21 @@
-"""Running one collective."""
+"""Running one collective, or workloads."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Never, Protocol, Unpack
+from typing import TYPE_CHECKING, Any, Never, Protocol, Unpack, overload
 
+from supernode.errors import SpecError
 from supernode.library.collectives import BY_NAME, Collective
-from supernode.result import Result
-from supernode.result.running import run_plan
+from supernode.quoting import quote
+from supernode.result import Result, WorkloadResult
+from supernode.result.running import run_plan, run_program
 from supernode.run.options import ProgressOption, RunOptions
 from supernode.run.plan import make_plan
+from supernode.run.program import make_program, workloads
 from supernode.system import SystemLike
 from supernode.units import Quantity
+from supernode.workload import Workload
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -32,9 +36,25 @@ __all__ = [
 ]
 
 
+@overload
+def simulate(
+    system: SystemLike,
+    collective: Workload | Sequence[Workload],
+    *,
+    size: None = None,
+    **options: Unpack[RunOptions],
+) -> WorkloadResult: ...
+@overload
 def simulate(
     system: SystemLike,
     collective: Collective | str,
+    *,
+    size: Quantity | None = None,
+    **options: Unpack[RunOptions],
+) -> Result: ...
+def simulate(
+    system: SystemLike,
+    collective: Collective | str | Workload | Sequence[Workload],
     *,
     size: Quantity | None = None,
     algorithm: str = "auto",
@@ -62,15 +82,18 @@ def simulate(
     timeout: float | str | None = None,
     progress: ProgressOption = None,
     **unknown: Never,
-) -> Result:
-    """Simulate one collective on one system.
+) -> Result | WorkloadResult:
+    """Simulate one collective, or workloads, on one system.
 
     Parameters
     ----------
     system
         A :class:`~supernode.System`, or the name of a preset: ``"nvl72"``, ``"nvl72:4"``.
     collective
-        A collective such as ``AllReduce(size="1 GiB")``, or its name, and then ``size``.
+        A collective such as ``AllReduce(size="1 GiB")``, or its name, and then ``size``. Or a
+        :class:`~supernode.Workload`, or several that run side by side as jobs. Then what belongs to an operation
+        (``algorithm``, ``root``, ``lanes``, ``chunks``, ``levels``, ``dtype``) or to a job (``ranks``, ``placement``)
+        is given there.
     size
         Bytes as in nccl-tests' size column: ``"256 MiB"``, ``"8G"``, 1024. Where every rank has a part, the part is
         rounded down to 16 bytes as nccl-tests does, and a warning says so.
@@ -145,7 +168,7 @@ def simulate(
     Returns
     -------
     Result
-        Time, bandwidth, bound, bottleneck, warnings and tables.
+        Time, bandwidth, bound, bottleneck, warnings and tables. Of workloads a :class:`~supernode.WorkloadResult`.
 
     Raises
     ------
@@ -162,7 +185,13 @@ def simulate(
     """
     options = {k: v for k, v in locals().items() if k in RunOptions.__annotations__}
     given: Any = {**_given(options), **unknown}  # make_plan names a keyword that nobody knows
-    return run_plan(make_plan(system, collective, size, given))
+    jobs = workloads(collective)
+    if jobs is not None:
+        if size is not None:
+            raise SpecError(f"size={quote(size)} has no effect on a run of workloads: operations have sizes")
+        return run_program(make_program(system, jobs, given))
+    single: Any = collective  # make_plan names what is no collective
+    return run_plan(make_plan(system, single, size, given))
 
 
 def _given(options: dict[str, Any]) -> RunOptions:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from supernode.result.result import Result
+from supernode.result.workload import WorkloadResult
 from supernode.run.execute import execute
 from supernode.run.plan import Plan
+from supernode.run.program import ProgramPlan, execute_program
 
-__all__ = ["run_plan"]
+__all__ = ["run_plan", "run_program"]
 
 
 def run_plan(plan: Plan) -> Result:
@@ -23,3 +25,9 @@ def run_plan(plan: Plan) -> Result:
     if warning:
         plan = replace(plan, warnings=(*plan.warnings, warning))
     return Result.from_run(run, plan, wall_s, found)
+
+
+def run_program(plan: ProgramPlan) -> WorkloadResult:
+    """Run a plan of workloads."""
+    run, wall_s = execute_program(plan)
+    return WorkloadResult.from_run(run, plan, wall_s)

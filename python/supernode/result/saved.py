@@ -16,10 +16,10 @@ from supernode.quoting import quote
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["check_summary", "is_folded", "read_kind", "read_meta"]
+__all__ = ["check_summary", "is_folded", "read_kind", "read_meta", "read_program_meta"]
 
 #: What each kind of folder is read by.
-_READERS = {"result": "Result.load", "bench": "Bench.load"}
+_READERS = {"result": "Result.load", "bench": "Bench.load", "workload": "WorkloadResult.load"}
 
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -59,6 +59,26 @@ class _Run(msgspec.Struct):
     self_check: dict[str, Any] | None = None
 
 
+class _Program(msgspec.Struct):
+    """What the description of a run of workloads has at least, and of which types."""
+
+    system: str
+    n_ranks: _Count
+    time_fs: _Count
+    bound_fs: _Count
+    bound_kind: str
+    fidelity: str
+    bottleneck: str
+    operations: list[dict[str, Any]]
+    folding: dict[str, Any]
+    skipping: _Skipping
+    overrides: dict[str, Any]
+    versions: dict[str, str]
+    warnings: list[str]
+    seed: _Count
+    wall_s: float
+
+
 _REQUIRED = [field.name for field in msgspec.structs.fields(_Run) if field.required]
 
 #: Columns of the summary that a result is asked for by name.
@@ -96,6 +116,26 @@ def read_meta(folder: str | Path, kind: str) -> tuple[Path, dict[str, Any]]:
             msgspec.convert(run, _Run)
         except (msgspec.ValidationError, OverflowError) as error:
             raise SpecError(f"{place / MARK}: {error}") from None
+    return place, meta
+
+
+def read_program_meta(folder: str | Path) -> tuple[Path, dict[str, Any]]:
+    """Return the path of a folder of a workload's result and what its ``meta.json`` says.
+
+    Raises
+    ------
+    SpecError
+        If there is no such folder, it is not complete, or it is of another kind.
+    """
+    place, meta = _read(folder)
+    found = meta.get("kind") if isinstance(meta, dict) else None
+    if found != "workload":
+        reader = f"; {_READERS[found]} reads it" if isinstance(found, str) and found in _READERS else ""
+        raise SpecError(f"{place / MARK}: it is of kind {quote(found)}, not 'workload'{reader}")
+    try:
+        msgspec.convert(meta, _Program)
+    except (msgspec.ValidationError, OverflowError) as error:
+        raise SpecError(f"{place / MARK}: {error}") from None
     return place, meta
 
 

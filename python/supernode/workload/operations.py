@@ -1,0 +1,62 @@
+"""Handles of operations, by which others wait for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from supernode.errors import SpecError
+from supernode.quoting import quote
+from supernode.values import parse_whole
+
+__all__ = ["After", "Operation", "waits"]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation of a workload, as others wait for it.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    iterations_ago
+        How many iterations before this one.
+    """
+
+    name: str
+    iterations_ago: int = 0
+
+    def previous(self, n: int = 1) -> Operation:
+        """Return the same operation ``n`` iterations earlier, of the innermost loop that holds both.
+
+        In the first ``n`` iterations there is nothing to wait for.
+        """
+        return replace(self, iterations_ago=parse_whole(n, "previous", low=1, high=2**31))
+
+
+#: What an operation waits for.
+After = Operation | Iterable[Operation] | None
+
+
+def waits(after: After, name: str, known: Iterable[str]) -> list[dict[str, Any]]:
+    """Return what an operation waits for, as the core takes it."""
+    if after is None:
+        return []
+    valid, found = set(known), []
+    try:
+        items: list[Any] = [after] if isinstance(after, Operation) else list(after)
+    except TypeError:
+        items = [after]
+    for item in items:
+        if not isinstance(item, Operation):
+            raise SpecError(
+                f"operation {quote(name)}: after: {quote(item)} is not valid; it must be what a method of the workload "
+                "returned, or a list of such"
+            )
+        # an operation of an earlier iteration may be added later; the core knows all names
+        if item.iterations_ago == 0 and item.name not in valid:
+            raise SpecError(f"operation {quote(name)}: after: {quote(item.name)} is of another workload")
+        found.append({"operation": item.name, "previous": item.iterations_ago})
+    return found

@@ -1,0 +1,199 @@
+"""Workloads from Python: what is built is what runs, and what is wrong is named."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import supernode as sn
+from supernode.errors import NotRecordedError, SpecError, UnitError
+
+
+def star(count: int = 8) -> sn.System:
+    """Accelerators on one switch by one link of 50 GB/s."""
+    fabric = sn.Switched(bandwidth="50 GB/s", latency="500 ns", switch_latency="100 ns")
+    return sn.System("star").scale_up(sn.Device("gpu"), count=count, fabric=fabric)
+
+
+def workload(dp: int = 4, tp: int = 2, **options: Any) -> sn.Workload:
+    return sn.Workload(sn.DeviceMesh(dp=dp, tp=tp), **options)
+
+
+def run(*jobs: sn.Workload, **options: Any) -> sn.WorkloadResult:
+    return sn.simulate(star(), list(jobs), **{"stack": "none", "fidelity": "packet", **options})
+
+
+def ends(result: sn.WorkloadResult) -> dict[str, float]:
+    frame = result.to_polars()
+    return dict(zip(frame["operation"], frame["end_ns"], strict=True))
+
+
+def test_a_mesh_counts_the_last_axis_fastest() -> None:
+    mesh = sn.DeviceMesh(pp=2, dp=3, tp=4)
+    assert (mesh.ranks, mesh.size("dp"), mesh.names) == (24, 3, ("pp", "dp", "tp"))
+    assert mesh.coordinates(17) == {"pp": 1, "dp": 1, "tp": 1}
+    with pytest.raises(SpecError, match="0 to 23"):
+        mesh.coordinates(24)
+
+
+def test_one_operation_is_the_collective() -> None:
+    w = sn.Workload(sn.DeviceMesh(r=8))
+    w.all_reduce(size="1 MiB", algorithm="ring")
+    alone = sn.all_reduce(star(), size="1 MiB", algorithm="ring", stack="none", fidelity="packet")
+    assert run(w).time_fs == alone.time_fs
+
+
+def test_streams_overlap_and_dependencies_order() -> None:
+    alone = sn.all_reduce(star(), size="1 MiB", algorithm="ring", stack="none", fidelity="packet").time_ns
+    w = workload()
+    first = w.compute("100 us", stream="c", name="first")
+    w.all_reduce(size="1 MiB", algorithm="ring", after=first, stream="n", name="sum")
+    w.compute("500 us", stream="c", name="second")
+    found = run(w)
+    assert ends(found) == pytest.approx({"first": 100e3, "sum": 100e3 + alone, "second": 600e3})
+    # computation hid all of it
+    assert found.to_polars().filter(pl.col("operation") == "sum")["exposed_ns"].to_list() == [0.0]
+
+
+def test_a_share_slows_computation() -> None:
+    def time(share: float) -> float:
+        w = workload()
+        w.all_reduce(size="1 MiB", algorithm="ring", stream="n", share=share)
+        w.compute("1 ms", stream="c")
+        return run(w).time_ns
+
+    alone = sn.all_reduce(star(), size="1 MiB", algorithm="ring", stack="none", fidelity="packet").time_ns
+    assert time(0) == 1e6
+    assert time(0.25) == pytest.approx(1e6 + alone / 4, rel=1e-6)
+
+
+def test_jobs_have_places_and_starts_of_their_own() -> None:
+    def job(name: str, **options: Any) -> sn.Workload:
+        w = sn.Workload(sn.DeviceMesh(r=4), name=name, **options)
+        w.all_reduce(size="64 KiB", algorithm="ring")
+        return w
+
+    alone = sn.all_reduce(star(4), size="64 KiB", algorithm="ring", stack="none", fidelity="packet").time_ns
+    given = [1, 3, 5, 7]
+    found = run(job("a", placement=given), job("b", start="5 us"), record=["ranks"])
+    frame = found.to_polars()
+    assert frame["job"].to_list() == ["a", "b"]
+    assert frame["end_ns"].to_list() == pytest.approx([alone, alone + 5000])
+    assert found.to_polars("ranks")["accelerator"].to_list() == [1, 3, 5, 7, 0, 2, 4, 6]
+    strided = run(job("a", placement="strided"), record=["ranks"]).to_polars("ranks")
+    assert strided["accelerator"].to_list() == [0, 2, 4, 6]
+    random = [run(job("a", placement="random"), record=["ranks"], seed=s).to_polars("ranks") for s in (1, 1, 2)]
+    assert random[0].equals(random[1])
+    assert not random[0].equals(random[2])
+
+
+def test_a_pipeline_has_roles() -> None:
+    w = sn.Workload(sn.DeviceMesh(pp=2, tp=4))
+    with w.repeat(3):
+        with w.on(pp=0):
+            w.send("pp", size=4096, after=w.compute("10 us", stream="c"), stream="n")
+        with w.on(pp=1):
+            w.compute("10 us", after=w.receive("pp", size=4096, stream="n"), stream="c")
+    found = run(w)
+    assert found.time_ns == pytest.approx(40e3 + 1100 + 4096 / 50)
+    assert found.to_polars()["role"].to_list() == [0, 0, 1, 1]
+    assert found.folding["order"] == 4
+
+
+@pytest.mark.parametrize("options", [{"fold": False}, {"threads": 2}, {"fidelity": "flow"}])
+def test_results_do_not_depend_on_how_they_are_found(options: dict[str, Any]) -> None:
+    w = workload()
+    with w.repeat(2):
+        w.all_reduce("tp", size="1 MiB", algorithm="ring", stream="a")
+        w.all_gather("dp", size="256 KiB", algorithm="direct", stream="b")
+    one, other = run(w), run(w, **options)
+    if "fidelity" in options:
+        assert other.time_ns == pytest.approx(one.time_ns, rel=0.1)
+    else:
+        assert (other.time_fs, other.to_polars().equals(one.to_polars())) == (one.time_fs, True)
+
+
+def test_results_are_kept(tmp_path: Path) -> None:
+    w = workload()
+    w.all_reduce("tp", size="64 KiB")
+    found = run(w, record=["levels", "flows"])
+    assert found.tables() == ["summary", "levels", "flows", "operations"]
+    assert found.to_polars("flows")["operation"].unique().to_list() == ["all_reduce_tp"]
+    found.save(tmp_path / "out")
+    pickled = pickle.loads(pickle.dumps(found))  # noqa: S301 (our own)
+    for again in (pickled, copy.deepcopy(found), sn.WorkloadResult.load(tmp_path / "out")):
+        assert again == found
+    with pytest.raises(SpecError, match=r"WorkloadResult\.load reads it"):
+        sn.Result.load(tmp_path / "out")
+    with pytest.raises(NotRecordedError, match="links"):
+        found.table("links")
+    assert repr(found).startswith("WorkloadResult(star")
+
+
+def test_a_collective_has_an_operation_too() -> None:
+    found = sn.all_reduce(star(), size="64 KiB", fidelity="packet", record=["operations"])
+    row = found.table("operations").to_pylist()[0]
+    assert (row["operation"], row["instances"], row["end_ns"]) == ("all_reduce", 8, found.time_ns)
+
+
+def _two_of_one_name(w: sn.Workload) -> None:
+    w.all_reduce(size=1, name="a")
+    w.all_reduce(size=1, name="a")
+
+
+def _lonely(w: sn.Workload) -> None:
+    w.send("tp", size=1, name="lonely")
+    w.body()
+
+
+MISTAKES: list[tuple[Callable[[sn.Workload], object], type[Exception], str]] = [
+    (lambda w: w.all_reduce("pp", size=1), SpecError, "'pp' is not valid; one of dp, tp"),
+    (lambda w: w.all_reduce(["tp", "tp"], size=1), SpecError, "at most once"),
+    (lambda w: w.all_reduce("tp"), SpecError, "size is missing"),
+    (lambda w: w.all_reduce("tp", size=1, groups=[[0, 1]]), SpecError, "not both"),
+    (lambda w: w.all_reduce("tp", size=1, share=1), SpecError, "from 0 to below 1"),
+    (lambda w: w.all_reduce("tp", size=1, after="x"), SpecError, "what a method of the workload returned"),
+    (lambda w: w.all_reduce("tp", size=1, after=3), SpecError, "what a method of the workload returned"),
+    (lambda w: w.all_reduce("tp", size=1, after=sn.Operation("b")), SpecError, "of another workload"),
+    (lambda w: w.all_reduce("tp", size=1, algorithm="rings"), SpecError, "ring"),
+    (lambda w: w.compute("ten"), UnitError, "duration"),
+    (lambda w: w.send("tp", by=0, size=1), SpecError, "by=0"),
+    (lambda w: w.send("tp", by=2, size=1), SpecError, "1 to 1"),
+    (lambda w: w.on(dp=4).__enter__(), SpecError, "0 to 3"),
+    (lambda w: w.on().__enter__(), SpecError, "give an axis"),
+    (lambda w: w.repeat(0).__enter__(), SpecError, "repeat"),
+    (_two_of_one_name, SpecError, "is taken"),
+    (_lonely, SpecError, "a send without a receive"),
+    (lambda w: sn.simulate(star(), w, algorithm="ring"), SpecError, "algorithm= has no effect"),
+    (lambda w: sn.simulate(star(), w, ranks=4), SpecError, "ranks= has no effect"),
+    (lambda w: sn.simulate(star(), [w, w]), SpecError, "two are named 'job'"),
+    (lambda w: sn.simulate(star(), [w, 3]), SpecError, "each must be a Workload"),  # type: ignore[list-item]
+    (lambda w: sn.simulate(star(4), w), SpecError, "8 ranks, and the system has 4"),
+    (lambda w: sn.Workload(3), SpecError, "must be a DeviceMesh"),  # type: ignore[arg-type]
+    (lambda _: sn.DeviceMesh(), SpecError, "at least one axis"),
+    (lambda _: sn.DeviceMesh(a=2**20, b=2**12), SpecError, "too large"),
+]
+
+
+@pytest.mark.parametrize(("mistake", "error", "text"), MISTAKES)
+def test_mistakes_are_named(mistake: Callable[[sn.Workload], object], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        mistake(workload())
+
+
+@pytest.mark.parametrize(
+    ("placement", "text"),
+    [("spread", "one of packed, strided, random"), ([0, 1], "one for each rank"), ([0] * 8, "accelerator 0 is taken"),
+     (list(range(1, 9)), "accelerators are 0 to 7"), ([[1], [2, 3]], "a list of")],
+)  # fmt: skip
+def test_placements_are_checked(placement: Any, text: str) -> None:
+    w = workload(placement=placement)
+    w.barrier()
+    with pytest.raises(SpecError, match=text):
+        run(w)
