@@ -6,7 +6,7 @@
 //! of about 128 KiB, up to 32, for the double binary tree and for chains (ring broadcast and reduce); otherwise one. A
 //! barrier always has one lane.
 //!
-//! **Invariant.** [`build`] either gives a schedule that passes [`super::check`] or a typed error; the algorithms that an
+//! **Invariant.** [`build`] either gives a schedule that passes [`crate::check`] or a typed error; the algorithms that an
 //! [`Error::Algorithm`] lists build with the same parameters.
 //!
 //! **Cost.** O(levels + dimensions); a schedule is a few words, whatever the number of ranks.

@@ -229,56 +229,53 @@ impl Shard<'_> {
         let Self { fifos, packets, scratch, ports, layout, paths, words, out_bits, .. } = self;
         let port = &ports[(base + q) as usize];
         let (class, net) = (&layout.classes[port.class as usize], &paths.networks[here.network]);
+        let router = paths.routers[here.network].as_ref();
         let fifo = (port.in_fifo + channel) as usize;
-        loop {
-            let mut ring = fifos[fifo].ring;
-            if fifos[fifo].flying == 0 {
-                return NEVER;
+        let (mut ring, mut flying) = (fifos[fifo].ring, fifos[fifo].flying);
+        let left = loop {
+            if flying == 0 {
+                break NEVER;
             }
             let packet = packets.get(&ring, 0);
             if packet.time >= end {
                 // one's own packets count when their tail is in
-                let router = paths.routers[here.network].as_ref();
                 let passes = router.is_some_and(|router| !router.there(here.at, packet.dst()));
-                return packet.time + if passes { 0 } else { class.fs(packet.wire()) };
+                break packet.time + if passes { 0 } else { class.fs(packet.wire()) };
             }
-            let next_hop = paths.routers[here.network].as_ref().and_then(|router| match net.adaptive {
+            let next_hop = router.and_then(|router| match net.adaptive {
                 // which way depends on what waits when it comes: later, in order of time
                 true => (!router.there(here.at, packet.dst())).then_some(NextHop::LATER),
                 false => router.step(here.at, arrival(packet, q - here.first_port)),
             });
-            let Some(next_hop) = next_hop else {
+            if let Some(next_hop) = next_hop {
+                if net.adaptive {
+                    scratch.arrivals.push(packet.arrived(q as u16, packet.time));
+                } else {
+                    let passed = packet.passed(q as u16, packet.time + net.kinds[here.kind].0, &next_hop);
+                    let p = here.first_port + next_hop.port;
+                    let port = &mut ports[(base + p) as usize];
+                    let channels = u32::from(layout.classes[port.class as usize].channels);
+                    // without flow control there is one channel
+                    let channel = next_hop.channel.min(channels - 1);
+                    port.queued |= 1 << channel;
+                    let wait = port.fifo + channels + channel;
+                    scratch.fresh(p * scratch.channels + channel, wait);
+                    packets.push(&mut fifos[wait as usize].ring, passed);
+                    out_bits[(words[lp as usize] + p / 64) as usize] |= 1 << (p % 64);
+                }
+            } else {
                 // whatever follows on this wire is later still
                 let tail = packet.time + class.fs(packet.wire());
                 if tail >= end {
-                    return tail;
+                    break tail;
                 }
                 scratch.deliveries.push((tail, packet.arrived(q as u16, packet.time)));
-                packets.skip(&mut ring);
-                fifos[fifo].ring = ring;
-                fifos[fifo].flying -= 1;
-                continue;
-            };
-            if net.adaptive {
-                scratch.arrivals.push(packet.arrived(q as u16, packet.time));
-                packets.skip(&mut ring);
-            } else {
-                let p = here.first_port + next_hop.port;
-                let port = &ports[(base + p) as usize];
-                let channels = u32::from(layout.classes[port.class as usize].channels);
-                let passed = packet.passed(q as u16, packet.time + net.kinds[here.kind].0, &next_hop);
-                packets.skip(&mut ring);
-                // without flow control there is one channel
-                let channel = next_hop.channel.min(channels - 1);
-                let wait = port.fifo + channels + channel;
-                scratch.fresh(p * scratch.channels + channel, wait);
-                packets.push(&mut fifos[wait as usize].ring, passed);
-                out_bits[(words[lp as usize] + p / 64) as usize] |= 1 << (p % 64);
-                ports[(base + p) as usize].queued |= 1 << channel;
             }
-            fifos[fifo].ring = ring;
-            fifos[fifo].flying -= 1;
-        }
+            packets.skip(&mut ring);
+            flying -= 1;
+        };
+        (fifos[fifo].ring, fifos[fifo].flying) = (ring, flying);
+        left
     }
 
     /// Puts a packet into the queue that a router which looks at its queues chooses now; returns the port.

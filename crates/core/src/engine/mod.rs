@@ -22,6 +22,7 @@ mod layout;
 mod mail;
 mod packet;
 mod paths;
+mod port;
 mod prefetch;
 mod rings;
 mod router;

@@ -178,11 +178,6 @@ impl Packet {
     }
 
     #[inline(always)]
-    pub(super) fn set_channel(&mut self, channel: u8) {
-        self.meta = self.meta & !(0xFF << 48) | u64::from(channel) << 48;
-    }
-
-    #[inline(always)]
     pub(super) fn set_flags(&mut self, flags: u8) {
         self.meta = self.meta & !(0xFF << 56) | u64::from(flags) << 56;
     }

@@ -117,17 +117,9 @@ impl<T: Copy + Default> Rings<T> {
         (&self.data[start..start + first], &self.data[offset..offset + count as usize - first])
     }
 
-    /// Removes the head; the ring is not empty.
-    #[inline(always)]
-    pub(super) fn pop(&mut self, ring: &mut Ring) -> T {
-        let value = self.data[ring.slot(0)];
-        self.skip(ring);
-        value
-    }
-
-    /// Number of entries from the head for which `before` holds; it holds for no entry after one for which it does not.
-    pub(super) fn partition_point(&self, ring: &Ring, before: impl Fn(&T) -> bool) -> u32 {
-        let (mut low, mut high) = (0, ring.len);
+    /// The first entry at or after `from` for which `before` does not hold; it holds for no entry after one for which it does not.
+    pub(super) fn partition_from(&self, ring: &Ring, from: u32, before: impl Fn(&T) -> bool) -> u32 {
+        let (mut low, mut high) = (from, ring.len);
         while low < high {
             let mid = (low + high) / 2;
             if before(self.get(ring, mid)) { low = mid + 1 } else { high = mid }
@@ -219,15 +211,16 @@ pub(super) fn insertion_sort<T: Copy>(items: &mut [T], after: impl Fn(&T, &T) ->
         return items.sort_unstable_by(|a, b| after(a, b).cmp(&after(b, a)));
     }
     for i in 1..items.len() {
+        if !after(&items[i - 1], &items[i]) {
+            continue;
+        }
         let value = items[i];
         let mut to = i;
         while to > 0 && after(&items[to - 1], &value) {
             items[to] = items[to - 1];
             to -= 1;
         }
-        if to < i {
-            items[to] = value;
-        }
+        items[to] = value;
     }
 }
 
@@ -252,7 +245,8 @@ mod tests {
                     rings.extend(&mut handles[q], &more);
                     models[q].extend(more);
                 } else {
-                    prop_assert_eq!(Some(rings.pop(&mut handles[q])), models[q].pop_front());
+                    prop_assert_eq!(Some(*rings.get(&handles[q], 0)), models[q].pop_front());
+                    rings.skip(&mut handles[q]);
                 }
                 prop_assert_eq!(handles[q].len() as usize, models[q].len());
                 if let Some(count) = (handles[q].len()).checked_sub(1) {
@@ -262,6 +256,19 @@ mod tests {
                 for (i, v) in models[q].iter().enumerate() {
                     prop_assert_eq!(rings.get(&handles[q], i as u32), v);
                 }
+            }
+        }
+    }
+    #[test]
+    fn a_search_goes_on_from_where_it_is_told() {
+        // 5 to 19 in a block of 32
+        let (mut rings, mut ring) = (Rings::<u32>::new(4), Ring::default());
+        (0..20).for_each(|value| rings.push(&mut ring, value));
+        rings.consume(&mut ring, 5);
+        for from in 0..=15 {
+            for limit in 0..25u32 {
+                let found = rings.partition_from(&ring, from, |&value| value < limit);
+                assert_eq!(found, limit.saturating_sub(5).clamp(from, 15), "{from} {limit}");
             }
         }
     }

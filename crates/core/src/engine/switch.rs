@@ -4,15 +4,18 @@
 //! holds its input buffer until it starts to leave (credits count flits: what leaves drains as fast as the next can fill). Output queues are served oldest first. Cut-through: a packet may leave
 //! `latency` after its head came in, but never so early that the output would run dry; store-and-forward: after its tail.
 //!
-//! **Invariant.** next departure = max(link free, packet ready, credit there). Nothing else delays a packet.
+//! **Invariant.** Outputs have nothing to do with one another. When a packet leaves its output is said in [`super::port`].
 //!
 //! **Limits.** An input faster than the output it feeds gets its credit up to one packet time early. No head-of-line blocking inside the crossbar, no
 //! internal speed-up limit. What the switch combines or replicates is in [`super::in_network`].
 
 use super::credits::Freed;
-use super::layout::{SwitchKind, UNPLUGGED};
-use super::packet::{MULTICAST, REDUCE};
+use super::layout::{Class, SwitchKind, UNPLUGGED};
+use super::packet::{MULTICAST, Packet, REDUCE};
+use super::port::{Credit, Exit, FlowControl, Service, Unlimited};
 use super::prefetch::prefetch;
+use super::rings::{Ring, Rings};
+use super::scratch::Scratch;
 use super::shard::Shard;
 use crate::units::{Fs, NEVER};
 
@@ -107,115 +110,117 @@ impl Shard<'_> {
                 let bit = bits.trailing_zeros();
                 bits &= bits - 1;
                 let o = w * 64 + bit as usize;
-                let (class, peer, peer_lp, peer_bit) =
-                    (&classes[ports[o].class as usize], ports[o].peer, ports[o].peer_lp, ports[o].peer_bit);
+                let (class, free_at) = (&classes[ports[o].class as usize], ports[o].free_at);
                 let fifo = &mut fifos[ports[o].fifo as usize];
-                let stats = &mut stats[o];
-                let mut free_at = ports[o].free_at;
-                let mut blocked = false;
-                let ring = fifo.ring;
-                let waiting = ring.len() - fifo.flying;
-                let (mut sent, mut first_arrival) = (0, NEVER);
-                let (mut wires, mut payloads, mut busies, mut waits) = (0, 0, 0, 0);
-                let mut queued = 0;
-                while sent < waiting {
-                    let packet = packets.get_mut(&ring, fifo.flying + sent);
-                    let wire = packet.wire();
-                    let room = u64::from(wire);
-                    let mut ready = packet.time;
-                    if !kind.simple {
-                        // store-and-forward waits for the tail; cut-through to a faster link, until it cannot run dry;
-                        let from = ports.get(usize::from(packet.in_port()));
-                        let whole = from.map_or(class, |q| &classes[q.class as usize]).fs(wire);
-                        ready += if kind.cut_through { whole.saturating_sub(class.fs(wire)) } else { whole };
-                    }
-                    // from here on it waits: for those before it, then for room
-                    let came = ready;
-                    let ready = ready.max(free_at);
-                    if ready >= end {
-                        next = next.min(ready);
-                        break;
-                    }
-                    let mut time = ready;
-                    if class.buffer.is_some() {
-                        if fifo.available < room {
-                            // what came in the meantime, all at once
-                            credits.drain_while(
-                                &mut fifo.credits,
-                                |c| c.time <= ready,
-                                |c| fifo.available += u64::from(c.bytes),
-                            );
-                        }
-                        while fifo.available < room && fifo.credits.len() > 0 {
-                            let credit = *credits.get(&fifo.credits, 0);
-                            if credit.time >= end {
-                                break;
-                            }
-                            credits.skip(&mut fifo.credits);
-                            fifo.available += u64::from(credit.bytes);
-                            time = time.max(credit.time);
-                        }
-                        if fifo.available < room {
-                            blocked = true;
-                            if fifo.credits.len() > 0 {
-                                next = next.min(credits.get(&fifo.credits, 0).time);
-                            }
-                            break;
-                        }
-                        fifo.available -= room;
-                    }
-                    let busy = class.fs(wire);
-                    free_at = time + busy;
-                    wires += u64::from(wire);
-                    payloads += u64::from(packet.payload());
-                    busies += busy;
-                    waits = (time - came).saturating_add(waits);
-                    if time > ready {
-                        stats.stall += time - ready;
-                    }
-                    if packet.buffered() {
-                        scratch.free_buffer(u32::from(packet.in_port()), packet.channel(), wire, time);
-                    }
-                    packet.time = time + class.latency;
-                    packet.set_channel(0);
-                    first_arrival = first_arrival.min(packet.time);
-                    // the queue is longest just before something leaves; it cannot exceed what waits
-                    if waiting - sent > stats.queue_max {
-                        queued = queued.max(sent + 1);
-                        while queued < waiting && packets.get(&ring, fifo.flying + queued).time <= time {
-                            queued += 1;
-                        }
-                        stats.queue_max = stats.queue_max.max(queued - sent);
-                    }
-                    sent += 1;
-                }
-                if sent == waiting {
+                let (ring, flying) = (fifo.ring, fifo.flying);
+                let exit = Exit { class, fifo, credits, stats: &mut stats[o], free_at };
+                let input = |q: u16| ports.get(usize::from(q)).map_or(class, |port| &classes[port.class as usize]);
+                let queue = Queue { ring, flying, end };
+                let done = if class.buffer.is_some() {
+                    queue.serve(Service::<Credit>::new(exit), kind, input, packets, scratch)
+                } else {
+                    queue.serve(Service::<Unlimited>::new(exit), kind, input, packets, scratch)
+                };
+                next = next.min(done.next);
+                ports[o].blocked = done.blocked;
+                if done.sent == ring.len() - flying {
                     *word &= !(1 << bit);
                 }
-                ports[o].blocked = blocked;
-                if sent == 0 {
+                if done.sent == 0 {
                     continue;
                 }
-                hops += u64::from(sent);
-                stats.packets += u64::from(sent);
-                stats.wire += wires;
-                stats.payload += payloads;
-                stats.busy += busies;
-                stats.wait = stats.wait.saturating_add(waits);
-                ports[o].free_at = free_at;
-                last = free_at.max(last);
-                if peer_lp == UNPLUGGED {
-                    outbox.packets(ports[o].peer_shard, peer, packets.front(&ring, sent));
-                    packets.consume(&mut fifo.ring, sent);
+                hops += u64::from(done.sent);
+                last = done.free_at.max(last);
+                let port = &mut ports[o];
+                port.free_at = done.free_at;
+                let fifo = &mut fifos[port.fifo as usize];
+                if port.peer_lp == UNPLUGGED {
+                    outbox.packets(port.peer_shard, port.peer, packets.front(&ring, done.sent));
+                    packets.consume(&mut fifo.ring, done.sent);
                 } else {
-                    fifo.flying += sent;
-                    in_bits[peer_bit as usize / 64] |= 1 << (peer_bit % 64);
-                    wake.lower(peer_lp, first_arrival);
+                    fifo.flying += done.sent;
+                    in_bits[port.peer_bit as usize / 64] |= 1 << (port.peer_bit % 64);
+                    wake.lower(port.peer_lp, done.first_arrival);
                 }
             }
         }
         self.last_event = self.last_event.max(last);
         self.hops += hops;
         next
+    }
+}
+
+/// What waits at an output of a switch, behind what is on the wire, and when the window ends.
+struct Queue {
+    ring: Ring,
+    flying: u32,
+    end: Fs,
+}
+
+/// What became of it.
+struct Served {
+    sent: u32,
+    /// Something waits for a credit that is not in sight.
+    blocked: bool,
+    /// When something can leave again, as far as is known.
+    next: Fs,
+    first_arrival: Fs,
+    free_at: Fs,
+}
+
+impl Queue {
+    /// Sends what can leave. `input` has the class of an input port, or the output's if a packet came by none.
+    #[inline(always)]
+    fn serve<'c, F: FlowControl>(
+        self,
+        mut service: Service<F>,
+        kind: &SwitchKind,
+        input: impl Fn(u16) -> &'c Class,
+        packets: &mut Rings<Packet>,
+        scratch: &mut Scratch,
+    ) -> Served {
+        let Self { ring, flying, end } = self;
+        let (mut blocked, mut next, mut first_arrival) = (false, NEVER, NEVER);
+        // what came before this time waited behind the last packet that left
+        let mut behind = 0;
+        for at in flying..ring.len() {
+            if packets.get(&ring, at).time < behind {
+                service.measure(packets, &ring, at - 1, behind - 1);
+            }
+            let packet = packets.get_mut(&ring, at);
+            debug_assert_eq!(packet.channel(), 0, "trees have one channel");
+            let wire = packet.wire();
+            let mut ready = packet.time;
+            if !kind.simple {
+                // store-and-forward waits for the tail; cut-through to a faster link, until it cannot run dry
+                let whole = input(packet.in_port()).fs(wire);
+                ready += if kind.cut_through { whole.saturating_sub(service.fs(wire)) } else { whole };
+            }
+            let time = match service.opening(wire, ready, end) {
+                Ok(time) if time < end => time,
+                Ok(time) => {
+                    next = time;
+                    break;
+                }
+                Err(credit) => {
+                    (blocked, next) = (true, credit);
+                    break;
+                }
+            };
+            if packet.buffered() {
+                scratch.free_buffer(u32::from(packet.in_port()), 0, wire, time);
+            }
+            packet.time = service.leave(packet, ready, time);
+            first_arrival = first_arrival.min(packet.time);
+            behind = time + 1;
+        }
+        let sent = service.sent;
+        let free_at = if sent > 0 {
+            service.alone();
+            service.close()
+        } else {
+            0
+        };
+        Served { sent, blocked, next, first_arrival, free_at }
     }
 }

@@ -8,7 +8,7 @@
 //! **Invariant.** In a full tree (as many uplinks as children) different digits take different uplinks, so every
 //! destination (D-mod-k) has a path down of its own.
 //!
-//! **Cost.** Three divisions a tier, only when a packet is made. **Source.** Zahavi, JPDC 72(11) 2012, generalised:
+//! **Cost.** Four divisions per tier, only when a packet is made. **Source.** Zahavi, JPDC 72(11) 2012, generalised:
 //! with fewer uplinks than children each tier takes its own digit modulo its uplinks.
 
 use crate::fabric::clos::Clos;
@@ -102,11 +102,16 @@ impl Climb {
         let mut selector = 0;
         for step in self.tiers.iter().take(usize::from(turn)) {
             let digit = position / step.below % step.children;
+            let over = count / step.choices;
             let choice = match step.places.digits() {
-                [whole] if whole.stride == 1 => (digit % whole.size + count % whole.size) % whole.size,
+                // the only place is all of the choice
+                [whole] if whole.stride == 1 => {
+                    let sum = digit % step.choices + (count - over * step.choices);
+                    if sum >= step.choices { sum - step.choices } else { sum }
+                }
                 places => places.iter().map(|p| (p.of(digit) + p.of(count)) % p.size * p.stride).sum(),
             };
-            count /= step.choices;
+            count = over;
             selector += step.folded.remove(choice) * step.digit;
         }
         selector

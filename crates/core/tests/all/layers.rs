@@ -155,3 +155,19 @@ fn asking_is_seen_however_it_is_written() {
     }
     assert!(!asks_what_a_step_waits_for("#[cfg(test)]\nmod tests {\n    s.recvs(0, 0, 1)\n}"));
 }
+
+#[test]
+fn only_the_port_service_sends() {
+    let engine = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join("engine");
+    let (mut all, mut sending) = (vec![], vec![]);
+    files(&engine, &mut all);
+    for path in &all {
+        let code = code(&fs::read_to_string(path).expect("readable"));
+        // room that a packet takes, and counters of what left
+        let counts = ["available -=", "stats.packets +=", "stats.wire +=", "stats.busy +=", "stall +=", "queue_max ="];
+        if counts.iter().any(|count| code.contains(count)) {
+            sending.push(path.strip_prefix(&engine).expect("under engine").to_string_lossy().replace('\\', "/"));
+        }
+    }
+    assert_eq!(sending, ["port.rs"], "departures are defined in port.rs alone");
+}
