@@ -129,6 +129,14 @@ pub trait Schedule: Send + Sync + Debug {
     fn switches(&self) -> SwitchUse {
         SwitchUse::Forward
     }
+    /// Whether some messages are only forwarded while switches combine others.
+    fn mixed(&self) -> bool {
+        false
+    }
+    /// The ranks of one communicator of those whose sums switches form; `None` if all ranks are one.
+    fn circle(&self) -> Option<Vec<u32>> {
+        None
+    }
     /// Appends the blocks that message `i` carries, for the checker. Their [`Schedule::block_bytes`] sum to its bytes.
     fn blocks(&self, rank: u32, lane: u32, step: u32, i: u32, out: &mut Vec<Block>);
     /// Payload bytes of a block.

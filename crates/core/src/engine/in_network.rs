@@ -16,6 +16,7 @@ use super::layout::SwitchKind;
 use super::packet::{FREE, LAST, MULTICAST, Packet, REDUCE};
 use super::paths::PathNet;
 use super::shard::Shard;
+use crate::walk::untag;
 
 /// Label of the contributions to sums for all: each link carries one packet of each.
 pub(super) const SHARED: u32 = 0;
@@ -88,7 +89,7 @@ impl Shard<'_> {
         packet.time += kind.latency;
         packet.set_flags(packet.flags() | FREE);
         let net = &self.paths.networks[kind.network as usize];
-        debug_assert_eq!(copy, net.group_copy);
+        debug_assert!(copy == net.group_copy || self.job.workload.is_some());
         match &net.contributors {
             Some(contributors) => self.in_tree((lp, base), kind, first, from, packet, net, contributors),
             None => self.in_star((lp, base), kind, first, from, packet, net),
@@ -121,7 +122,9 @@ impl Shard<'_> {
         net: &PathNet,
     ) {
         if packet.flags() & REDUCE != 0 {
-            if let Some(mut sum) = self.add(lp, packet, self.paths.ranks) {
+            // the root is where the sum will go; its communicator is as large as any
+            let (all, _) = self.job.circle(self.job.folding.rank(0), untag(packet.tag()).1);
+            if let Some(mut sum) = self.add(lp, packet, all) {
                 sum.set_flags(sum.flags() & (LAST | FREE));
                 self.emit(lp, base, kind, first, sum);
             }
@@ -133,7 +136,9 @@ impl Shard<'_> {
         // which of an accelerator's links it takes: that by which it came, turned as far as the receiver is from the owner
         let turns = self.job.folding.turns(kind.network.into());
         let link = from % links + links;
-        for member in &net.group {
+        let (size, member) = self.job.circle(owner, untag(packet.tag()).1);
+        for place in 0..size {
+            let member = net.group[member(place) as usize];
             let link = if turns { link - member.turned } else { link } % links;
             packet.set_dst(member.slot * links + link);
             packet.set_message_class(self.job.folding.message_class(owner, member.rank));

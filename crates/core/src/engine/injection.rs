@@ -281,7 +281,8 @@ impl Endpoint {
                 end_fs: 0,
             };
             if flags == MULTICAST {
-                self.flow_starts.extend((0..paths.ranks).map(|dst| FlowRecord { dst, ..row }));
+                let (size, member) = job.circle(self.rank, message.recv_step);
+                self.flow_starts.extend((0..size).map(|place| FlowRecord { dst: member(place), ..row }));
             } else {
                 self.flow_starts.push(row);
             }

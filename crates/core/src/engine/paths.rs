@@ -18,7 +18,6 @@ use crate::units::{Fs, Serializer};
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Paths {
-    pub(super) ranks: u32,
     /// Ports of the whole machine's accelerators: an idle port looks for work, too, and so has a say in what is opened when.
     pub(super) accelerator_ports: u32,
     /// Messages that a rank can have under way at once.
@@ -273,7 +272,8 @@ impl Paths {
             return Err(Error::Unroutable { from: first.into(), to: other.into(), why });
         }
         let switches = job.schedule.switches();
-        let aggregation = if switches == SwitchUse::Forward { None } else { Aggregation::find(fabric, job.placement) };
+        let aggregation =
+            if switches == SwitchUse::Forward { None } else { Aggregation::of(fabric, job.schedule, job.placement) };
         let shared = switches == SwitchUse::Shared;
         match aggregation {
             None if switches != SwitchUse::Forward => {
@@ -290,7 +290,6 @@ impl Paths {
         let rate = |r: Option<crate::units::BitRate>| r.map_or(Serializer::instant(), Serializer::new);
         let device = &fabric.spec.device;
         Ok(Self {
-            ranks: job.schedule.ranks(),
             accelerator_ports: fabric.accelerator_ports(),
             open_messages: open_messages(fabric.accelerator_ports()),
             routers: job.simulated().networks.iter().map(Router::of).collect(),

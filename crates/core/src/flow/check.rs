@@ -50,7 +50,7 @@ pub fn models(fabric: &Fabric, schedule: &dyn Schedule, placement: &[u32]) -> Re
     if schedule.switches() == SwitchUse::Forward {
         return Ok(None);
     }
-    match Aggregation::find(fabric, placement) {
+    match Aggregation::of(fabric, schedule, placement) {
         None => Err(Error::spec("algorithm", "in_network", aggregation::WANTED)),
         Some(at) if at.tree => Err(Error::spec(
             "fidelity",

@@ -182,7 +182,9 @@ impl Run<'_> {
                 message.kind = MessageKind::Contribution { sum: self.sum_of(&message, root) }
             }
             // sums for all climb trees, which is refused before the run
-            Target::SwitchMulticast | Target::SwitchAllReduce => message.arrivals = self.job.schedule.ranks(),
+            Target::SwitchMulticast | Target::SwitchAllReduce => {
+                message.arrivals = self.job.circle(name, sent.recv_step).0;
+            }
         }
         let id = self.keep(message);
         let state = &mut self.ranks[rank as usize];

@@ -9,6 +9,7 @@
 //!
 //! **Source.** Graham et al.: Scalable hierarchical aggregation protocol (SHArP), COMHPC 2016.
 
+use crate::collective::Schedule;
 use crate::fabric::{Fabric, Network, Shape};
 
 /// See the module.
@@ -43,6 +44,17 @@ impl Aggregation {
         let top = placement.iter().map(|&a| tree.meet(at(home), at(a))).max().unwrap_or(0);
         let sums = (0..=top).all(|tier| net.switch(tier).in_network_reduce);
         sums.then_some(Self { network, top, tree: tree.tiers().len() > 1 })
+    }
+
+    /// That of the ranks whose sums switches form: all of them, or those of one communicator, which stands for the others.
+    pub fn of(fabric: &Fabric, schedule: &dyn Schedule, placement: &[u32]) -> Option<Self> {
+        match schedule.circle() {
+            None => Self::find(fabric, placement),
+            Some(ranks) => {
+                let accelerators: Vec<u32> = ranks.iter().map(|&rank| placement[rank as usize]).collect();
+                Self::find(fabric, &accelerators)
+            }
+        }
     }
 
     /// True if a network further out than the innermost that joins these accelerators can sum, and that one cannot.

@@ -2,7 +2,7 @@
 //!
 //! **Model.** Each collective chooses algorithm and protocol by itself, for the communicator that reaches furthest, as if it ran alone; all
 //! its communicators then run that. **Invariant.** An error names the operation. **Cost.** A choice per collective.
-//! **Limits.** Sums in switches only where a communicator holds all ranks of the run.
+//! **Limits.** Sums in switches only where one network, of one tier unless the communicator holds all ranks, joins each communicator.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::fabric::Fabric;
 use crate::radix::Digit;
+use crate::routing::aggregation::Aggregation;
 use crate::spec::{Algorithm, Collective, JobSpec, NodeSpec, Pick, PlaceSpec, ProgramSpec, StackSpec};
 use crate::stack::{Purse, Task};
 use crate::units::Fs;
@@ -54,6 +55,8 @@ pub(super) struct Assembly<'a> {
     placement: &'a [u32],
     purse: Purse,
     control: &'a Control,
+    /// The network whose switches form sums, and whether it is a tree, once an operation uses them.
+    sums: Option<(usize, bool)>,
     /// The stack with the protocol that each operation asks for.
     stacks: Vec<StackSpec>,
     draft: Draft,
@@ -128,7 +131,7 @@ impl<'a> Assembly<'a> {
         control: &'a Control,
     ) -> Self {
         let draft = Draft { ranks: placement.len() as u32, ..Draft::default() };
-        Self { spec, fabric, placement, purse, control, stacks: vec![], draft, described: vec![] }
+        Self { spec, fabric, placement, purse, control, sums: None, stacks: vec![], draft, described: vec![] }
     }
 
     /// The draft, and what is known of each operation.
@@ -283,6 +286,7 @@ impl<'a> Assembly<'a> {
             return Err(Error::Unroutable { from: home_of.into(), to: stray.into(), why });
         }
         let bytes = collective.rounded_bytes(*bytes, size, *element_bytes);
+        let sums = self.sums(&communicators, whole);
         let stack = self.stack(protocol).map_err(|error| at(error, &place.name))?.clone();
         let task = Task {
             fabric: self.fabric,
@@ -295,7 +299,7 @@ impl<'a> Assembly<'a> {
             chunks: *chunks,
             hierarchy: None,
             seed: self.spec.seed,
-            sums: whole,
+            sums: sums.is_some(),
             stack: &stack,
             control: self.control,
         };
@@ -314,13 +318,18 @@ impl<'a> Assembly<'a> {
             prediction: choice.prediction,
             least_fs: choice.protocol.launch_fs,
         };
-        let schedule = match whole && groups.is_empty() {
+        let in_network = choice.algorithm == Algorithm::InNetwork;
+        self.sums = self.sums.or(sums.filter(|_| in_network));
+        let alone = whole && groups.is_empty();
+        let circles = if in_network && !alone { Some(communicators.clone()) } else { None };
+        let schedule = match alone {
             true => choice.schedule,
             false => Arc::new(Lifted { local: choice.schedule, communicators, ranks: self.draft.ranks }),
         };
         let node = self.add(home, place, Kind::Messages { schedule, receiver: None }, described, *share_ppm)?;
         if let Some((operation, _)) = self.draft.operations.last_mut() {
-            (operation.protocol, operation.whole) = (choice.protocol, whole);
+            operation.protocol = choice.protocol;
+            operation.circles = circles;
         }
         Ok(node)
     }
@@ -341,6 +350,20 @@ impl<'a> Assembly<'a> {
             }
         }
         best.map_or_else(Vec::new, |(_, members)| members)
+    }
+
+    /// The network whose switches can form the sums of all communicators, and whether it is a tree; the one that others use.
+    fn sums(&self, communicators: &Communicators, whole: bool) -> Option<(usize, bool)> {
+        let mut found: Option<(usize, bool)> = None;
+        for first in communicators.firsts() {
+            let members = (0..communicators.size()).map(|place| communicators.peer(first, place));
+            let accelerators: Vec<u32> = members.map(|rank| self.placement[rank as usize]).collect();
+            let at = Aggregation::find(self.fabric, &accelerators)?;
+            if (at.tree && !whole) || *found.get_or_insert((at.network, at.tree)) != (at.network, at.tree) {
+                return None;
+            }
+        }
+        found.filter(|found| self.sums.is_none_or(|used| used == *found))
     }
 
     /// The stack, restricted to a protocol.

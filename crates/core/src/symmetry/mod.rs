@@ -90,7 +90,12 @@ impl Folding {
         let mut own = fabric.clone();
         let switches = schedule.switches();
         if switches != SwitchUse::Forward {
-            let at = Aggregation::find(fabric, placement);
+            if schedule.mixed() {
+                // sums turn the planes with the ranks, or leave uplinks where they are; what is only forwarded does neither
+                folding.reason = "some operations are sums in switches and others are not".into();
+                return Ok(folding);
+            }
+            let at = Aggregation::of(fabric, schedule, placement);
             if at.is_none_or(|at| at.network + 1 != used(fabric, ranks)) {
                 folding.reason = "sums are not formed in the innermost network that joins all ranks".into();
                 return Ok(folding);
@@ -165,11 +170,13 @@ impl Folding {
         let alike = net.planes.iter().all(|p| p.links == 1);
         let before = digits.len();
         digits.retain(|d| alike && net.first_port == 0 && d.end().is_multiple_of(planes));
+        if !digits.is_empty() {
+            self.turn = Some((n, planes));
+        }
         if digits.len() < before {
             let name = &net.spec.name;
             return Err(format!("sums are spread over the planes of network {name} by the number of their owner"));
         }
-        self.turn = Some((n, planes));
         Ok(())
     }
 

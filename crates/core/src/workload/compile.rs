@@ -70,7 +70,7 @@ impl Operation {
             kind,
             protocol: ProtocolSpec::default(),
             share: 0,
-            whole: false,
+            circles: None,
             after: vec![],
             base: 0,
             span: 0,
@@ -213,7 +213,7 @@ fn after(operations: &[Operation], order: &[Option<u32>], number: usize, waits: 
     })
 }
 
-/// Sums in switches are for all ranks, and all alike.
+/// Sums in switches are all alike.
 fn switches(operations: &[Operation]) -> Result<()> {
     let mut first: Option<SwitchUse> = None;
     for operation in operations {
@@ -224,8 +224,8 @@ fn switches(operations: &[Operation]) -> Result<()> {
         if uses == SwitchUse::Forward {
             continue;
         }
-        if !operation.whole || *first.get_or_insert(uses) != uses {
-            let expected = "in_network only for operations of all ranks; another algorithm, or auto, for others";
+        if *first.get_or_insert(uses) != uses {
+            let expected = "the same kind of sums for all operations: in one switch, or up a tree of them";
             return Err(operation.wrong("algorithm", "in_network", expected));
         }
     }

@@ -3,8 +3,7 @@
 //! **Model.** A schedule knows the places of one communicator. Here each rank does what its place does, with the peers of its own
 //! communicator.
 //!
-//! **Invariant.** No message leaves its communicator. **Cost.** Two divisions per axis and call. **Limits.** Switches form sums for all
-//! ranks of a run only, so a schedule that uses them has one communicator.
+//! **Invariant.** No message leaves its communicator, nor does a sum that switches form. **Cost.** Two divisions per axis and call.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -67,6 +66,11 @@ impl Schedule for Lifted {
 
     fn switches(&self) -> SwitchUse {
         self.local.switches()
+    }
+
+    fn circle(&self) -> Option<Vec<u32>> {
+        let first = self.communicators.firsts().next()?;
+        Some((0..self.communicators.size()).map(|place| self.communicators.peer(first, place)).collect())
     }
 
     fn blocks(&self, rank: u32, lane: u32, step: u32, i: u32, out: &mut Vec<Block>) {

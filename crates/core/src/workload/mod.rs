@@ -12,7 +12,7 @@
 //! iterations, so there is no cycle. A workload of one operation takes as long as that operation alone.
 //!
 //! **Cost.** A few words per operation, whatever the number of ranks, communicators and iterations; two bytes per rank where roles
-//! differ. **Limits.** [`MAX_STEPS`](crate::collective::MAX_STEPS) steps in all. Sums in switches are formed for all ranks of a run only.
+//! differ. **Limits.** [`MAX_STEPS`](crate::collective::MAX_STEPS) steps in all. Operations whose sums switches form use one network.
 
 mod communicators;
 mod compile;
@@ -104,8 +104,8 @@ pub struct Operation {
     pub protocol: ProtocolSpec,
     /// Part of the device that it takes from computation that runs beside it, of [`WHOLE_DEVICE`].
     pub share: u32,
-    /// All ranks of the run are one communicator of it.
-    pub whole: bool,
+    /// The communicators whose sums switches form; `None` if all ranks of the run are one.
+    pub circles: Option<Communicators>,
     pub(crate) after: Vec<After>,
     /// First step of its first instance, steps of an instance, and the loops around it, outermost first.
     base: u32,
@@ -263,6 +263,11 @@ impl Workload {
         }
     }
 
+    /// The communicators whose sums switches form in a step; `None` if all ranks of the run are one.
+    pub fn circles(&self, step: u32) -> Option<&Communicators> {
+        self.operations[self.at(step).operation as usize].circles.as_ref()
+    }
+
     /// The stream of a step.
     #[inline]
     pub fn stream_of(&self, step: u32) -> u32 {
@@ -388,6 +393,16 @@ impl Schedule for Workload {
     fn switches(&self) -> SwitchUse {
         let uses = self.operations.iter().filter_map(Operation::schedule).map(|schedule| schedule.switches());
         uses.into_iter().find(|&uses| uses != SwitchUse::Forward).unwrap_or(SwitchUse::Forward)
+    }
+
+    fn mixed(&self) -> bool {
+        let mut uses = self.operations.iter().filter_map(Operation::schedule).map(|schedule| schedule.switches());
+        self.switches() != SwitchUse::Forward && uses.any(|uses| uses == SwitchUse::Forward)
+    }
+
+    fn circle(&self) -> Option<Vec<u32>> {
+        let sums = |schedule: &&dyn Schedule| schedule.switches() != SwitchUse::Forward;
+        self.operations.iter().filter_map(Operation::schedule).find(sums)?.circle()
     }
 
     fn blocks(&self, rank: u32, lane: u32, step: u32, i: u32, out: &mut Vec<Block>) {

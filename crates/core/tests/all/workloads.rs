@@ -212,6 +212,43 @@ fn disjoint_operations_do_not_touch_each_other() {
 }
 
 #[test]
+fn switches_form_the_sums_of_every_communicator() {
+    let bytes = 64 * KIB;
+    for (axes, group) in [(["tp"].as_slice(), 4), (["dp"].as_slice(), 2), (["dp", "tp"].as_slice(), 8)] {
+        for fidelity in [Fidelity::Packet, Fidelity::Flow] {
+            let params =
+                supernode_core::collective::Params::new(Collective::AllReduce, Algorithm::InNetwork, group, bytes);
+            let fluid = fidelity == Fidelity::Flow;
+            let alone = Run { fluid, ..Run::default() }.collective(&switched(group), &params).unwrap().finish_fs;
+            let body = vec![collective(place("a", "s", &[]), Collective::AllReduce, Algorithm::InNetwork, bytes, axes)];
+            let mut spec = spec(switched(8), vec![job("j", &[("dp", 2), ("tp", 4)], body)]);
+            spec.fidelity = Selection::Only(fidelity);
+            let run = outcome(&spec);
+            assert_eq!(run.time_fs, alone, "{axes:?} {fidelity}");
+        }
+    }
+}
+
+#[test]
+fn sums_fold_where_planes_turn_with_the_ranks() {
+    for (dp, tp, planes) in [(3, 2, 3), (4, 3, 6), (3, 2, 2), (9, 8, 18)] {
+        for axes in [["dp"].as_slice(), &["tp"]] {
+            let n = dp * tp;
+            let system = system(n, vec![network("switch", n, clos(&[n], &[1]), vec![1; planes])]);
+            let sum = |name: &str, axes: &[&str]| {
+                collective(place(name, "s", &[]), Collective::AllReduce, Algorithm::InNetwork, 100 * KIB, axes)
+            };
+            let body = vec![sum("a", axes), sum("b", &["tp"])];
+            let mut spec = spec(system, vec![job("j", &[("dp", dp), ("tp", tp)], body)]);
+            let run = outcome(&spec);
+            spec.fold = false;
+            assert!(run.folding.applied(), "{}", run.folding.reason());
+            assert_eq!(run.time_fs, outcome(&spec).time_fs, "{dp} {tp} {planes} {axes:?}");
+        }
+    }
+}
+
+#[test]
 fn computation_beside_a_collective_is_free_unless_it_takes_the_device() {
     let one = time(&switched(8), Collective::AllReduce, Algorithm::Ring, 64 * KIB);
     let with = |share| {
@@ -298,10 +335,6 @@ fn mistakes_are_named() {
             "no axis \"dp\" inside",
         ),
         (vec![repeat(1 << 21, vec![a()])], "steps of the workload"),
-        (
-            vec![collective(place("a", "s", &[]), Collective::AllReduce, Algorithm::InNetwork, KIB, &["tp"])],
-            "in_network",
-        ),
     ];
     for (body, wanted) in cases {
         let found = run(body);
@@ -335,7 +368,7 @@ fn machine(kind: u8, n: u32) -> SystemSpec {
 /// One random operation: kind, size, axes, stream, and which of those before it waits for.
 type Random = (u8, u64, u8, u8, Option<u8>);
 
-fn body(operations: &[Random], loops: (usize, usize, u32)) -> Vec<NodeSpec> {
+fn body(operations: &[Random], loops: (usize, usize, u32), sums: bool) -> Vec<NodeSpec> {
     let name = |i: usize| format!("o{i}");
     let mut nodes = vec![];
     for (i, &(kind, size, axes, stream, after)) in operations.iter().enumerate() {
@@ -349,6 +382,7 @@ fn body(operations: &[Random], loops: (usize, usize, u32)) -> Vec<NodeSpec> {
             1 => make(Collective::AllGather, Algorithm::Direct),
             2 => make(Collective::AllToAll, Algorithm::Pairwise),
             3 => make(Collective::AllReduce, Algorithm::RecursiveDoubling),
+            5 if sums => make(Collective::AllReduce, Algorithm::InNetwork),
             _ => compute(at.clone(), size * FS_PER_BYTE),
         });
     }
@@ -368,14 +402,14 @@ fn comparable(mut record: Record) -> Record {
 fn folded_in_full_and_on_any_number_of_threads_alike() {
     use std::cell::Cell;
     let (all, overlapping, folded) = (Cell::new(0), Cell::new(0), Cell::new(0));
-    let operation = (0u8..5, 1u64..40_000, 0u8..3, 0u8..3, prop::option::of(0u8..4));
+    let operation = (0u8..6, 1u64..40_000, 0u8..3, 0u8..3, prop::option::of(0u8..4));
     let workloads =
         (0u8..4, prop::sample::select(vec![(4u32, 2u32), (2, 4), (2, 2)]), prop::collection::vec(operation, 2..6));
     let loops = (0usize..4, 1usize..4, 1u32..4);
     let cases = 1000;
     let config = Config { cases, rng_seed: RngSeed::Fixed(12), failure_persistence: None, ..Config::default() };
     proptest!(config, |((kind, (dp, tp), operations) in workloads, loops in loops, seed in 0u64..4)| {
-        let body = body(&operations, loops);
+        let body = body(&operations, loops, kind == 0);
         let mut spec = spec(machine(kind, dp * tp), vec![job("j", &[("dp", dp), ("tp", tp)], body)]);
         spec.seed = seed;
         let run = outcome(&spec);
