@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from supernode.errors import SpecError
 from supernode.quoting import quote
-from supernode.values import parse_whole
+from supernode.values import listed, parse_whole
 
 __all__ = ["DeviceMesh"]
 
@@ -74,7 +74,7 @@ class DeviceMesh:
         """Return names of axes that exist; ``None`` is all of them."""
         if axes is None:
             return list(self.names)
-        names = [axes] if isinstance(axes, str) else list(axes)
+        names = [axes] if isinstance(axes, str) else listed(axes, what, "a name, or a list of names")
         found = [self.axis(name, what) for name in names]
         if not found or len(set(found)) < len(found):
             raise SpecError(f"{what}: {quote(axes)} is not valid; each of {', '.join(self.names)} at most once")
