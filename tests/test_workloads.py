@@ -224,6 +224,7 @@ MISTAKES: list[tuple[Callable[[sn.Workload], object], type[Exception], str]] = [
     (_two_of_one_name, SpecError, "is taken"),
     (_lonely, SpecError, "a send without a receive"),
     (lambda w: sn.simulate(star(), w, algorithm="ring"), SpecError, "algorithm= has no effect"),
+    (lambda w: sn.simulate(star(), w, protocol="simple"), SpecError, "protocol= has no effect"),
     (lambda w: sn.simulate(star(), w, ranks=4), SpecError, "ranks= has no effect"),
     (lambda w: sn.simulate(star(), [w, w]), SpecError, "two are named 'job'"),
     (lambda w: sn.simulate(star(), [w, 3]), SpecError, "each must be a Workload"),  # type: ignore[list-item]

@@ -13,10 +13,11 @@ from supernode.library.collectives import parse_name
 from supernode.library.dtypes import parse_dtype
 from supernode.names import plain_text
 from supernode.quoting import quote
-from supernode.units import Quantity, as_integer, parse_size, parse_time
+from supernode.units import Quantity, as_integer, format_time, parse_size, parse_time
 from supernode.values import listed, parse_flag, parse_whole
 from supernode.workload.mesh import DeviceMesh
 from supernode.workload.operations import After, Operation, waits
+from supernode.workload.write import write_job
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -114,7 +115,7 @@ class Workload:
             self._at.pop()
 
     @contextmanager
-    def on(self, **coordinates: int | Sequence[int]) -> Iterator[None]:
+    def on(self, /, **coordinates: int | Sequence[int]) -> Iterator[None]:
         """Add what follows for some ranks only.
 
         A collective inside must not be along these axes: all members of a communicator execute it.
@@ -355,6 +356,36 @@ class Workload:
             for send, receive in zip(sends, receives, strict=True):
                 send["to"] = receive["place"]["name"]
         return self._body
+
+    def to_toml(self) -> str:
+        """Return the workload as TOML, which :func:`supernode.load_workloads` reads.
+
+        Texts of several workloads, one after the other, are a file of several jobs. With a line before them that names
+        the system, ``supernode run`` runs it.
+
+        Returns
+        -------
+        str
+            A table ``[[job]]``.
+
+        Raises
+        ------
+        SpecError
+            If a send has no receive, or a receive no send; or if the placement is no list of numbers.
+        """
+        body, tags = self.body(), {}
+        for pairs in (self._sends, self._receives):
+            tags.update({node["place"]["name"]: key[-1] for key, nodes in pairs.items() for node in nodes})
+        head: dict[str, Any] = {"name": self.name, "axes": dict(self.mesh.axes)}
+        if self.start_fs:
+            head["start"] = format_time(self.start_fs)
+        if not isinstance(self.placement, str):
+            what = f"placement of job {quote(self.name)}"
+            given = listed(self.placement, what, "a list of accelerators")
+            head["placement"] = [parse_whole(each, what, high=2**32 - 1) for each in given]
+        elif self.placement != "packed":
+            head["placement"] = self.placement
+        return write_job(head, body, tags)
 
     def _transfer(
         self,

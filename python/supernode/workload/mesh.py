@@ -35,7 +35,7 @@ class DeviceMesh:
 
     axes: tuple[tuple[str, int], ...]
 
-    def __init__(self, **axes: int) -> None:
+    def __init__(self, /, **axes: int) -> None:
         if not axes:
             raise SpecError("a mesh needs at least one axis, for example DeviceMesh(dp=9, tp=8)")
         sizes = tuple((name, parse_whole(size, f"axis {name}", low=1, high=2**31 - 1)) for name, size in axes.items())
