@@ -189,6 +189,7 @@ WRONG = [
     (HEAD + STEP + 'name = "a"\nafter = "b"\n' + STEP + 'name = "b"\nafter = "a"\n', r"operation 1 'a'.*'b' is not v"),
     (HEAD + STEP + "after = 3\n", r"after: 3 is not valid; it must be the name"),
     (HEAD + STEP + "after = { nme = 'x' }\n", r"after: unknown key 'nme'; did you mean 'name'"),
+    (HEAD + STEP + "after = { name = 3 }\n", r"after: name of an operation is 3"),
     (HEAD + STEP + "after = { name = 'x', previous = -1 }\n", r"after: previous: -1 is not valid"),
     (HEAD + STEP + "on = { dp = 0 }\n", r"on: 'dp' is not valid; one of pp, tp"),
     (HEAD + STEP + "on = {}\n", r"on: \{\} is not valid; it must be a table"),

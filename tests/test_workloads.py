@@ -230,6 +230,11 @@ MISTAKES: list[tuple[Callable[[sn.Workload], object], type[Exception], str]] = [
     (lambda w: sn.simulate(star(), [w, 3]), SpecError, "each must be a Workload"),  # type: ignore[list-item]
     (lambda w: sn.simulate(star(4), w), SpecError, "8 ranks, and the system has 4"),
     (lambda w: sn.Workload(3), SpecError, "must be a DeviceMesh"),  # type: ignore[arg-type]
+    (lambda w: workload(name=""), SpecError, "name of the job: '' is not valid"),
+    (lambda _: sn.DeviceMesh(**{"": 2}), SpecError, "name of an axis: '' is not valid"),
+    (lambda _: sn.DeviceMesh(**{"\ud800": 2}), SpecError, "UTF-8 cannot hold"),
+    (lambda _: sn.Operation([]), SpecError, "name of an operation is"),  # type: ignore[arg-type]
+    (lambda _: sn.Operation("a", -1), SpecError, "iterations_ago: -1"),
     (lambda _: sn.DeviceMesh(), SpecError, "at least one axis"),
     (lambda _: sn.DeviceMesh(a=2**20, b=2**12), SpecError, "too large"),
 ]

@@ -75,6 +75,8 @@ class Workload:
             )
         self.mesh = mesh
         self.name = plain_text(name, "name of the job")
+        if not name:
+            raise SpecError("name of the job: '' is not valid; it must have at least one character")
         self.start_fs = 0 if start is None else parse_time(start, "start", zero=True)
         self.placement = placement
         self._body: list[dict[str, Any]] = []

@@ -184,10 +184,8 @@ def _operation(value: object) -> Operation:
         )
     with naming("after"):
         _check_keys(value, ("name", "previous"), ("name",))
-        if not isinstance(value["name"], str):
-            raise SpecError(f"name: {quote(value['name'])} is not valid; it must be the name of an operation")
         found = Operation(value["name"])
-        return found.previous(value["previous"]) if value.get("previous") != 0 and "previous" in value else found
+        return found.previous(value["previous"]) if "previous" in value else found
 
 
 def _table(value: object) -> dict[str, Any]:

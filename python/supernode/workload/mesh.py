@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from supernode.errors import SpecError
+from supernode.names import plain_text
 from supernode.quoting import quote
 from supernode.values import listed, parse_whole
 
@@ -38,6 +39,9 @@ class DeviceMesh:
     def __init__(self, /, **axes: int) -> None:
         if not axes:
             raise SpecError("a mesh needs at least one axis, for example DeviceMesh(dp=9, tp=8)")
+        for name in axes:
+            if not plain_text(name, "name of an axis"):
+                raise SpecError("name of an axis: '' is not valid; it must have at least one character")
         sizes = tuple((name, parse_whole(size, f"axis {name}", low=1, high=2**31 - 1)) for name, size in axes.items())
         if math.prod(size for _, size in sizes) >= 2**31:
             raise SpecError(f"a mesh of {' x '.join(str(size) for _, size in sizes)} ranks is too large: below 2^31")

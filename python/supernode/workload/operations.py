@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from supernode.errors import SpecError
+from supernode.names import plain_text
 from supernode.quoting import quote
 from supernode.values import parse_whole
 
@@ -27,6 +28,10 @@ class Operation:
 
     name: str
     iterations_ago: int = 0
+
+    def __post_init__(self) -> None:
+        plain_text(self.name, "name of an operation")
+        object.__setattr__(self, "iterations_ago", parse_whole(self.iterations_ago, "iterations_ago", high=2**31))
 
     def previous(self, n: int = 1) -> Operation:
         """Return the same operation ``n`` iterations earlier, of the innermost loop that holds both.
