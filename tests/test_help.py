@@ -41,6 +41,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         'system = "hgx-h100"\ncollective = "all_reduce"\nsize = "64 KiB"\nalgorithm = "ring"\n'
         'record = ["levels", "links"]\n'
     )
+    Path("workload.toml").write_text(
+        'system = "hgx-h100"\n[[job]]\naxes = { tp = 8 }\noperation = [{ kind = "all_reduce", size = "64 KiB" }]\n'
+    )
     Path("sweep.toml").write_text(
         '[base]\ncollective = "all_reduce"\nsize = "64 KiB"\nalgorithm = "ring"\n'
         '[grid]\nsystem = ["hgx-h100", "hgx-a100", "hgx-h100:2"]\n'

@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -142,9 +144,44 @@ def test_a_collective_has_an_operation_too() -> None:
     assert (row["operation"], row["instances"], row["end_ns"]) == ("all_reduce", 8, found.time_ns)
 
 
+def test_numpy_says_the_same() -> None:
+    def built(number: Callable[[int], Any], groups: Any) -> list[dict[str, Any]]:
+        w = workload()
+        with w.on(tp=number(1)):
+            w.send("dp", number(1), size=8)
+            w.receive("dp", number(-1), size=8)
+        w.all_reduce(size=8, groups=groups)
+        return w.body()
+
+    assert built(np.int64, np.arange(8).reshape(2, 4)) == built(int, [[0, 1, 2, 3], [4, 5, 6, 7]])
+
+
+def test_names_by_default_are_counted_and_never_taken_twice() -> None:
+    w = workload()
+    w.compute("1 us", name="compute_2")
+    for _ in range(3):
+        w.compute("1 us")
+    assert w.operations == ["compute_2", "compute", "compute_3", "compute_4"]
+
+
+def test_as_deep_as_can_be_runs() -> None:
+    w = workload()
+    with ExitStack() as loops:
+        for _ in range(32):
+            loops.enter_context(w.repeat(1))
+        w.compute("1 us")
+    assert run(w).time_ns == 1000
+
+
 def _two_of_one_name(w: sn.Workload) -> None:
     w.all_reduce(size=1, name="a")
     w.all_reduce(size=1, name="a")
+
+
+def _too_deep(w: sn.Workload) -> None:
+    with ExitStack() as loops:
+        for _ in range(33):
+            loops.enter_context(w.repeat(1))
 
 
 def _lonely(w: sn.Workload) -> None:
@@ -160,22 +197,44 @@ MISTAKES: list[tuple[Callable[[sn.Workload], object], type[Exception], str]] = [
     (lambda w: w.all_reduce("tp", size=1, share=1), SpecError, "from 0 to below 1"),
     (lambda w: w.all_reduce("tp", size=1, after="x"), SpecError, "what a method of the workload returned"),
     (lambda w: w.all_reduce("tp", size=1, after=3), SpecError, "what a method of the workload returned"),
-    (lambda w: w.all_reduce("tp", size=1, after=sn.Operation("b")), SpecError, "of another workload"),
+    (
+        lambda w: w.all_reduce("tp", size=1, after=sn.Operation("b")),
+        SpecError,
+        "'b' is not valid; no operation of that",
+    ),
     (lambda w: w.all_reduce("tp", size=1, algorithm="rings"), SpecError, "ring"),
     (lambda w: w.compute("ten"), UnitError, "duration"),
     (lambda w: w.send("tp", by=0, size=1), SpecError, "by=0"),
     (lambda w: w.send("tp", by=2, size=1), SpecError, "1 to 1"),
     (lambda w: w.on(dp=4).__enter__(), SpecError, "0 to 3"),
     (lambda w: w.on().__enter__(), SpecError, "give an axis"),
+    (lambda w: w.on(tp=None).__enter__(), SpecError, "a coordinate, or a list of them"),  # type: ignore[arg-type]
+    (lambda w: w.on(tp=[]).__enter__(), SpecError, "at least one coordinate, each once"),
+    (lambda w: w.on(tp=[0, 0]).__enter__(), SpecError, "at least one coordinate, each once"),
+    (_too_deep, SpecError, "nested more than 32 deep"),
+    (lambda w: w.all_reduce(size=1, groups=[]), SpecError, "a list of lists of ranks"),
+    (lambda w: w.all_reduce(size=1, groups=[1, 2]), SpecError, "a list of lists of ranks"),
+    (lambda w: w.all_reduce(5, size=1), SpecError, "a name, or a list of names"),  # type: ignore[arg-type]
+    (lambda w: w.all_reduce(size=1, protocol=3), SpecError, "protocol is 3; it must be text"),
+    (lambda w: w.all_reduce(size=1, chunks=2**32), SpecError, "chunks: 4294967296"),
+    (lambda w: w.compute("1 us", name=""), SpecError, "at least one character"),
+    (lambda w: w.send("tp", size=1, tag=[1]), SpecError, "tag is"),  # type: ignore[arg-type]
+    (lambda w: w.send("tp", size=1, wrap="no"), SpecError, "must be True or False"),  # type: ignore[arg-type]
     (lambda w: w.repeat(0).__enter__(), SpecError, "repeat"),
     (_two_of_one_name, SpecError, "is taken"),
     (_lonely, SpecError, "a send without a receive"),
     (lambda w: sn.simulate(star(), w, algorithm="ring"), SpecError, "algorithm= has no effect"),
+    (lambda w: sn.simulate(star(), w, protocol="simple"), SpecError, "protocol= has no effect"),
     (lambda w: sn.simulate(star(), w, ranks=4), SpecError, "ranks= has no effect"),
     (lambda w: sn.simulate(star(), [w, w]), SpecError, "two are named 'job'"),
     (lambda w: sn.simulate(star(), [w, 3]), SpecError, "each must be a Workload"),  # type: ignore[list-item]
     (lambda w: sn.simulate(star(4), w), SpecError, "8 ranks, and the system has 4"),
     (lambda w: sn.Workload(3), SpecError, "must be a DeviceMesh"),  # type: ignore[arg-type]
+    (lambda w: workload(name=""), SpecError, "name of the job: '' is not valid"),
+    (lambda _: sn.DeviceMesh(**{"": 2}), SpecError, "name of an axis: '' is not valid"),
+    (lambda _: sn.DeviceMesh(**{"\ud800": 2}), SpecError, "UTF-8 cannot hold"),
+    (lambda _: sn.Operation([]), SpecError, "name of an operation is"),  # type: ignore[arg-type]
+    (lambda _: sn.Operation("a", -1), SpecError, "iterations_ago: -1"),
     (lambda _: sn.DeviceMesh(), SpecError, "at least one axis"),
     (lambda _: sn.DeviceMesh(a=2**20, b=2**12), SpecError, "too large"),
 ]

@@ -59,6 +59,7 @@ from supernode.result import Result, WorkloadResult
 from supernode.result.benchmark import Bench
 from supernode.result.curve import bench
 from supernode.result.explanation import Explanation, explain
+from supernode.run.job import load_workloads
 from supernode.run.schedules import Schedule, ScheduleReport, schedule
 from supernode.run.sizes import sizes
 from supernode.system import System
@@ -130,6 +131,7 @@ __all__ = [
     "explain",
     "gather",
     "inventory",
+    "load_workloads",
     "optimise",
     "parse_rate",
     "parse_size",

@@ -92,8 +92,8 @@ def simulate(
     collective
         A collective such as ``AllReduce(size="1 GiB")``, or its name, and then ``size``. Or a
         :class:`~supernode.Workload`, or several that run side by side as jobs. Then what belongs to an operation
-        (``algorithm``, ``root``, ``lanes``, ``chunks``, ``levels``, ``dtype``) or to a job (``ranks``, ``placement``)
-        is given there.
+        (``algorithm``, ``protocol``, ``root``, ``lanes``, ``chunks``, ``levels``, ``dtype``) or to a job (``ranks``,
+        ``placement``) is given there.
     size
         Bytes as in nccl-tests' size column: ``"256 MiB"``, ``"8G"``, 1024. Where every rank has a part, the part is
         rounded down to 16 bytes as nccl-tests does, and a warning says so.

@@ -180,9 +180,49 @@ stack = "none"
 """
 
 
+WORKLOAD = """system = "hgx-h100"
+fidelity = "packet"
+
+[[job]]
+name = "train"
+axes = { pp = 2, tp = 2 }
+placement = "strided"
+
+[[job.operation]]
+repeat = 3
+
+[[job.operation.operation]]
+on = { pp = 0 }
+operation = [
+  { kind = "compute", name = "f", duration = "10 us", stream = "c", after = { name = "sum", previous = 2 } },
+  { kind = "send", axis = "pp", by = 1, size = "64 KiB", stream = "n", after = ["f"], share = 0.1 },
+]
+
+[[job.operation.operation]]
+kind = "receive"
+on = { pp = [1] }
+axis = "pp"
+size = "64 KiB"
+
+[[job.operation.operation]]
+kind = "all_reduce"
+name = "sum"
+axes = "tp"
+size = "64 KiB"
+algorithm = "ring"
+lanes = 2
+
+[[job]]
+name = "other"
+axes = { r = 4 }
+start = "5 us"
+operation = [{ kind = "all_gather", groups = [[0, 1], [2, 3]], size = 4096 }, { kind = "delay", time = "1 us" }]
+"""
+
+
 def job(rng: Random) -> None:
-    """A job file."""
-    text = mutated(rng, JOB)
+    """A job file or a workload file."""
+    text = mutated(rng, rng.choice((JOB, WORKLOAD)))
     LAST[:] = [text]
 
     def use(path: Path) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 import supernode as sn
-from fuzz.mutation import JOB, UNITS
+from fuzz.mutation import JOB, UNITS, WORKLOAD
 from supernode import core, units
 from supernode.errors import InternalError, SpecError, SupernodeError
 from supernode.library.stack import load_stack
@@ -214,7 +214,7 @@ PARSERS: dict[str, Parser] = {
     "system": Parser(_file("system.toml", System.load), _packaged("presets/n*.toml")),
     "preset": Parser(_file("preset.toml", lambda p: load_preset(str(p))), _packaged("presets/[tu]*.toml")),
     "stack": Parser(_file("stack.toml", lambda p: load_stack(str(p))), _packaged("stacks/*.toml")),
-    "job": Parser(_file("job.toml", load_job), _texts(JOB)),
+    "job": Parser(_file("job.toml", load_job), _texts(JOB, WORKLOAD)),
     "sweep": Parser(_file("sweep.toml", _sweep), _texts(SWEEP)),
     "where": Parser(_text(lambda text: Condition(text, _TYPES)), _texts(*WHERE)),
     "sizes": Parser(_text(parse_sizes), _texts("8:8G:x2", "1K:64K:4K", "8:8G,1,2 MiB")),

@@ -21,8 +21,9 @@ from supernode.cli.words import in_cli_words
 from supernode.errors import SpecError, SupernodeError
 from supernode.files.write import TABLE_FORMATS, check_file, check_folder, check_format
 from supernode.library.collectives import Barrier, parse_name
-from supernode.result import Result, nccl_tests
+from supernode.result import Result, WorkloadResult, nccl_tests
 from supernode.result.curve import bench as run_bench
+from supernode.result.operationtext import workload_text
 from supernode.run.job import load_job
 from supernode.run.sizes import parse_sizes, sizes
 
@@ -190,16 +191,18 @@ def run(
     settings: Settings = None,
     json: Json = False,
 ) -> None:
-    """Run one collective as a job file describes it.
+    """Run one collective or workloads as a file describes them.
 
-    The keys of the file are the keywords of simulate, with system, collective and size. Prints time, bandwidths, bound
-    and bottleneck. Tables that the file records go to -o.
+    The keys of the file are the keywords of simulate, with system, collective and size; or with system and tables
+    [[job]], which are workloads. Prints time, bound and bottleneck, and bandwidths or a table of operations. Tables
+    that the file records go to -o.
 
     Examples
     --------
     supernode run job.toml
     supernode run job.toml --set link_latency='1 us' --json
     supernode run job.toml -o res/
+    supernode run workload.toml
 
     Exit codes
     ----------
@@ -208,21 +211,30 @@ def run(
     overrides = overrides_of(settings)
     # the keys of the file are what the user wrote, so errors name the file and leave its keys as they are
     with _naming(job):
-        system, collective, options = load_job(job, overrides)
+        system, what, options = load_job(job, overrides)
     _check_output(output, format)
     with _naming(job):
-        result = simulate(system, collective, **options)
+        result: Result | WorkloadResult = simulate(system, what, **options)
     written = [] if output is None else result.save(output, format or DEFAULT_FORMAT)
     if json:
-        row = {**result.row, "chosen_by": result.chosen_by, "overrides": result.overrides}
-        print_json({**row, "warnings": result.warnings, "files": [str(path) for path in written]})
+        print_json({**_row(result), "warnings": result.warnings, "files": [str(path) for path in written]})
     else:
-        typer.echo(_summary(result))
+        typer.echo(workload_text(result) if isinstance(result, WorkloadResult) else _summary(result))
     _warn(result.warnings)
     for path in written:
         sys.stderr.write(f"wrote {path}\n")
-    if output is None and set(result.tables()) - {"summary"}:
-        _warn([f"record: {', '.join(result.tables()[1:])} were recorded and not written; give -o DIR"])
+    shown = ("summary", "operations") if isinstance(result, WorkloadResult) else ("summary",)
+    unwritten = [name for name in result.tables() if name not in shown]
+    if output is None and unwritten:
+        _warn([f"record: {', '.join(unwritten)} were recorded and not written; give -o DIR"])
+
+
+def _row(result: Result | WorkloadResult) -> dict[str, Any]:
+    """Return what is printed as JSON of a run."""
+    if isinstance(result, WorkloadResult):
+        tables = {"summary": result.summary.to_pylist()[0], "operations": result.operations.to_pylist()}
+        return {**tables, "overrides": result.meta["overrides"]}
+    return {**result.row, "chosen_by": result.chosen_by, "overrides": result.overrides}
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -63,7 +63,9 @@ def locate(folder: str, kind: str, name: str) -> Traversable:
     return _folder(folder) / f"{canonical(kind, name, list_names(folder))}.toml"
 
 
-def load_raw(path: Traversable, kind: str = "system file") -> dict[str, Any]:
+def load_raw(
+    path: Traversable, kind: str = "system file", check: Callable[[str], None] | None = None
+) -> dict[str, Any]:
     """Read a TOML file.
 
     Parameters
@@ -72,6 +74,8 @@ def load_raw(path: Traversable, kind: str = "system file") -> dict[str, Any]:
         The file.
     kind
         What it is, for errors.
+    check
+        Looks at the text before it is parsed.
 
     Raises
     ------
@@ -80,6 +84,8 @@ def load_raw(path: Traversable, kind: str = "system file") -> dict[str, Any]:
     """
     text = read_text(path, kind) if isinstance(path, Path) else path.read_text(encoding="utf-8")
     with naming(path.name):
+        if check is not None:
+            check(text)
         check_keys(text)
     try:
         raw: dict[str, Any] = msgspec.toml.decode(text)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from supernode.errors import SpecError
 from supernode.fabric.base import Network
 from supernode.fabric.fat_tree import FatTree
+from supernode.files.toml import toml_value
 from supernode.preset.fabrics import write_fabric
 from supernode.preset.form import FORMAT
 from supernode.spec import Clos, GraphShape, LinkSpec, NetworkSpec, SwitchSpec, TorusShape
@@ -239,20 +240,7 @@ def _assignments(table: Mapping[str, Any]) -> list[str]:
         if key == "topology" and isinstance(value, Mapping):
             tables += ["[network.topology]", *_assignments(value)]
         elif key in _LONG and isinstance(value, Sequence) and len(value) > 1:
-            found += [f"{key} = [", *(f"  {_value(item)}," for item in value), "]"]
+            found += [f"{key} = [", *(f"  {toml_value(item)}," for item in value), "]"]
         else:
-            found.append(f"{key} = {_value(value)}")
+            found.append(f"{key} = {toml_value(value)}")
     return found + tables
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        # a basic string of TOML is one of JSON, but for the delete character
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{key} = {_value(item)}" for key, item in value.items()) + " }"
-    if isinstance(value, Sequence):
-        return "[" + ", ".join(_value(item) for item in value) + "]"
-    return str(value)

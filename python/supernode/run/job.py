@@ -1,4 +1,4 @@
-"""Job files: one run as TOML.
+"""Job files: one run as TOML, of one collective or of workloads.
 
 The keys are the keywords of ``simulate``, with ``system``, ``collective`` and ``size``. ``system`` is a name, or a
 table with ``preset`` and overrides of its parameters::
@@ -7,6 +7,22 @@ table with ``preset`` and overrides of its parameters::
     collective = "all_reduce"
     size = "1 GiB"
     record = ["links"]
+
+A file with a table ``[[job]]``, or several, is of workloads. It has no ``collective`` and ``size``: each job has
+``axes`` and a list of operations, whose keys are the keywords of the builder's methods::
+
+    system = "nvl72"
+
+    [[job]]
+    axes = { dp = 9, tp = 8 }
+
+    [[job.operation]]
+    repeat = 4
+
+    [[job.operation.operation]]
+    kind = "all_reduce"
+    axes = "tp"
+    size = "1 MiB"
 """
 
 from __future__ import annotations
@@ -17,19 +33,25 @@ from typing import Any
 
 from supernode.errors import SpecError
 from supernode.files.data import load_raw
+from supernode.files.text import as_path
 from supernode.names import unknown
 from supernode.quoting import quote
 from supernode.run.options import RunOptions
+from supernode.run.program import IDLE
 from supernode.system import System
 from supernode.units import Quantity
+from supernode.workload import Workload
+from supernode.workload.file import check_count, read_jobs
 
-__all__ = ["load_job"]
+__all__ = ["load_job", "load_workloads"]
 
 _REQUIRED = ("system", "collective")
 
 
-def load_job(path: Path, overrides: Mapping[str, Quantity | bool] | None = None) -> tuple[System, str, dict[str, Any]]:
-    """Read a job file.
+def load_job(
+    path: Path, overrides: Mapping[str, Quantity | bool] | None = None
+) -> tuple[System, str | list[Workload], dict[str, Any]]:
+    """Read a job file or a workload file.
 
     Parameters
     ----------
@@ -42,28 +64,73 @@ def load_job(path: Path, overrides: Mapping[str, Quantity | bool] | None = None)
     -------
     system
         The machine, overrides applied.
-    collective
-        Name of the collective.
+    what
+        Name of the collective, or the workloads.
     options
         Keywords for ``simulate``, with ``size``.
 
     Raises
     ------
-    SpecError
+    SupernodeError
         Naming the key that is unknown, missing or of the wrong type.
     """
-    raw = load_raw(path, "job file")
-    valid = [*_REQUIRED, "size", *sorted(RunOptions.__annotations__)]
-    for key in raw:
-        if key not in valid:
-            raise unknown(f"key of job {path.name}", key, valid)
-    for key in _REQUIRED:
+    raw = _read(path)
+    for key in ("system",) if "job" in raw else _REQUIRED:
         if key not in raw:
             raise SpecError(f"job {path.name}: {key} is missing")
-    system, collective = raw.pop("system"), raw.pop("collective")
+    system = _system(raw.pop("system"), path.name, overrides or {})
+    if "job" in raw:
+        return system, read_jobs(raw.pop("job"), path.name), raw
+    collective = raw.pop("collective")
     if not isinstance(collective, str):
         raise SpecError(f"job {path.name}: collective must be a name, not {quote(collective)}")
-    return _system(system, path.name, overrides or {}), collective, raw
+    return system, collective, raw
+
+
+def load_workloads(path: str | Path) -> list[Workload]:
+    """Read the jobs of a workload file (TOML).
+
+    A file can have several jobs, so this is a function that returns a list, which :func:`supernode.simulate` takes as
+    it is, and no method that would have to choose one of them. The system and the options of a run that the file may
+    have are checked for their names only: ``supernode run`` uses them, and :func:`supernode.simulate` has keywords of
+    its own for them.
+
+    Parameters
+    ----------
+    path
+        The file: what :meth:`Workload.to_toml` returned, or written by hand.
+
+    Returns
+    -------
+    list of Workload
+        In the order of the file.
+
+    Raises
+    ------
+    SupernodeError
+        Naming the file, the job, the operation and the key.
+    """
+    place = as_path(path, "workload file")
+    raw = _read(place)
+    if "job" not in raw:
+        raise SpecError(f"{place.name}: job is missing; a workload file has a table [[job]] or several")
+    return read_jobs(raw["job"], place.name)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the content of a file whose keys are known."""
+    raw = load_raw(path, "job file", check_count)
+    options = sorted(RunOptions.__annotations__)
+    if "job" in raw:
+        what, valid = f"workload {path.name}", ["system", "job", *(key for key in options if key not in IDLE)]
+    else:
+        what, valid = f"job {path.name}", [*_REQUIRED, "size", *options]
+    for key in raw:
+        if key not in valid:
+            if "job" in raw and key in (*IDLE, "size", "collective"):
+                raise SpecError(f"{what}: {key} has no effect beside [[job]]; jobs and their operations have their own")
+            raise unknown(f"key of {what}", key, valid)
+    return raw
 
 
 def _system(value: object, where: str, changes: Mapping[str, Quantity | bool]) -> System:

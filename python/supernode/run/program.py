@@ -19,11 +19,13 @@ from supernode.system import System, SystemLike
 from supernode.workload import Workload
 from supernode.workload.placement import place_jobs
 
-__all__ = ["ProgramPlan", "execute_program", "make_program", "workloads"]
+__all__ = ["IDLE", "ProgramPlan", "execute_program", "make_program", "workloads"]
 
 #: Keywords that belong to an operation, or that a job has of its own.
-_OF_OPERATIONS = ("algorithm", "root", "lanes", "chunks", "levels", "dtype")
+_OF_OPERATIONS = ("algorithm", "protocol", "root", "lanes", "chunks", "levels", "dtype")
 _OF_JOBS = ("ranks", "placement")
+#: Keywords without a meaning for a run of workloads.
+IDLE = (*_OF_OPERATIONS, *_OF_JOBS, "self_check")
 #: Options of a run that pass unchanged.
 _KEPT = ("fidelity", "budget_ns", "seed", "fold", "skip", "threads", "record", "time_limit_fs", "memory_limit")
 
@@ -86,7 +88,7 @@ def make_program(system: SystemLike, jobs: Sequence[Workload], options: RunOptio
     SpecError
         Naming the keyword, its value and what would be valid.
     """
-    refuse_idle(options, (*_OF_OPERATIONS, *_OF_JOBS, "self_check"), "a run of workloads")
+    refuse_idle(options, IDLE, "a run of workloads")
     # machine, stack and options as of a run of one collective
     plan = make_plan(system, "barrier", None, options)
     machine = msgspec.to_builtins(plan.spec)

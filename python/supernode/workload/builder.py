@@ -13,10 +13,11 @@ from supernode.library.collectives import parse_name
 from supernode.library.dtypes import parse_dtype
 from supernode.names import plain_text
 from supernode.quoting import quote
-from supernode.units import Quantity, parse_size, parse_time
-from supernode.values import parse_whole
+from supernode.units import Quantity, as_integer, format_time, parse_size, parse_time
+from supernode.values import listed, parse_flag, parse_whole
 from supernode.workload.mesh import DeviceMesh
 from supernode.workload.operations import After, Operation, waits
+from supernode.workload.write import write_job
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -25,6 +26,8 @@ __all__ = ["Workload"]
 
 #: Parts of a device that an operation can take: millionths.
 _PARTS = 10**6
+#: Loops and parts for some ranks that an operation can be inside of. The core reads 60.
+_DEEPEST = 32
 
 
 class Workload:
@@ -72,11 +75,16 @@ class Workload:
             )
         self.mesh = mesh
         self.name = plain_text(name, "name of the job")
+        if not name:
+            raise SpecError("name of the job: '' is not valid; it must have at least one character")
         self.start_fs = 0 if start is None else parse_time(start, "start", zero=True)
         self.placement = placement
         self._body: list[dict[str, Any]] = []
         self._at = [self._body]
-        self._names: list[str] = []
+        #: In order; a dictionary, because each name is looked up.
+        self._names: dict[str, None] = {}
+        #: Number of the last operation that got a name by default, by what it was made of.
+        self._numbers: dict[str, int] = {}
         #: Sends and receives by what pairs them, in order.
         self._sends: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
         self._receives: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
@@ -101,17 +109,15 @@ class Workload:
         count
             How many times.
         """
-        body: list[dict[str, Any]] = []
         times = parse_whole(count, "repeat", low=1, high=2**31)
-        self._at[-1].append({"kind": "repeat", "count": times, "body": body})
-        self._at.append(body)
+        self._enter({"kind": "repeat", "count": times, "body": []})
         try:
             yield
         finally:
             self._at.pop()
 
     @contextmanager
-    def on(self, **coordinates: int | Sequence[int]) -> Iterator[None]:
+    def on(self, /, **coordinates: int | Sequence[int]) -> Iterator[None]:
         """Add what follows for some ranks only.
 
         A collective inside must not be along these axes: all members of a communicator execute it.
@@ -124,14 +130,10 @@ class Workload:
         if not coordinates:
             raise SpecError("on: give an axis and a coordinate, for example on(pp=0)")
         depth = len(self._at)
-        for axis, given in coordinates.items():
-            size = self.mesh.size(self.mesh.axis(axis, "on"))
-            values = [given] if isinstance(given, int) else list(given)
-            found = [parse_whole(value, f"on {axis}", high=size - 1) for value in values]
-            body: list[dict[str, Any]] = []
-            self._at[-1].append({"kind": "on", "axis": axis, "values": found, "body": body})
-            self._at.append(body)
+        found = {axis: self._coordinates(axis, given) for axis, given in coordinates.items()}
         try:
+            for axis, values in found.items():
+                self._enter({"kind": "on", "axis": axis, "values": values, "body": []})
             yield
         finally:
             del self._at[depth:]
@@ -193,13 +195,13 @@ class Workload:
                 "collective": kind,
                 "bytes": 0 if size is None else parse_size(size),
                 "axes": along,
-                "groups": [[parse_whole(rank, "groups", high=2**31) for rank in group] for group in groups or ()],
+                "groups": [] if groups is None else _groups(groups),
                 "algorithm": parse_algorithm(algorithm),
-                "protocol": "auto" if protocol is None else protocol,
+                "protocol": "auto" if protocol is None else plain_text(protocol, "protocol"),
                 "element_bytes": parse_dtype(dtype).bytes,
                 "root": parse_whole(root, "root", high=2**31),
-                "lanes": None if lanes is None else parse_whole(lanes, "lanes", low=1),
-                "chunks": None if chunks is None else parse_whole(chunks, "chunks", low=1),
+                "lanes": None if lanes is None else parse_whole(lanes, "lanes", low=1, high=2**32 - 1),
+                "chunks": None if chunks is None else parse_whole(chunks, "chunks", low=1, high=2**32 - 1),
                 "share_ppm": _share(share),
             }
         )
@@ -357,6 +359,36 @@ class Workload:
                 send["to"] = receive["place"]["name"]
         return self._body
 
+    def to_toml(self) -> str:
+        """Return the workload as TOML, which :func:`supernode.load_workloads` reads.
+
+        Texts of several workloads, one after the other, are a file of several jobs. With a line before them that names
+        the system, ``supernode run`` runs it.
+
+        Returns
+        -------
+        str
+            A table ``[[job]]``.
+
+        Raises
+        ------
+        SpecError
+            If a send has no receive, or a receive no send; or if the placement is no list of numbers.
+        """
+        body, tags = self.body(), {}
+        for pairs in (self._sends, self._receives):
+            tags.update({node["place"]["name"]: key[-1] for key, nodes in pairs.items() for node in nodes})
+        head: dict[str, Any] = {"name": self.name, "axes": dict(self.mesh.axes)}
+        if self.start_fs:
+            head["start"] = format_time(self.start_fs)
+        if not isinstance(self.placement, str):
+            what = f"placement of job {quote(self.name)}"
+            given = listed(self.placement, what, "a list of accelerators")
+            head["placement"] = [parse_whole(each, what, high=2**32 - 1) for each in given]
+        elif self.placement != "packed":
+            head["placement"] = self.placement
+        return write_job(head, body, tags)
+
     def _transfer(
         self,
         kind: str,
@@ -369,13 +401,16 @@ class Workload:
     ) -> Operation:
         stream, after, name, share = common
         axis = self.mesh.axis(axis, kind)
-        if not isinstance(by, int) or isinstance(by, bool) or by == 0 or abs(by) >= self.mesh.size(axis):
-            most = self.mesh.size(axis) - 1
+        most, far = self.mesh.size(axis) - 1, as_integer(by)
+        if most == 0:
+            raise SpecError(f"{kind}: axis {axis} has one coordinate; there is nobody along it")
+        if not far or abs(far) > most:
             raise SpecError(f"{kind}: by={quote(by)} is not valid; 1 to {most} or -1 to -{most} along {axis}")
+        around, mark = parse_flag(wrap, "wrap"), plain_text(tag, "tag")
         place = self._place(name, f"{kind}_{axis}", stream, after)
-        node = {"kind": kind, "place": place, "axis": axis, "by": by, "wrap": bool(wrap), "bytes": parse_size(size),
+        node = {"kind": kind, "place": place, "axis": axis, "by": far, "wrap": around, "bytes": parse_size(size),
                 "share_ppm": _share(share)}  # fmt: skip
-        key = (axis, by if kind == "send" else -by, bool(wrap), tag)
+        key = (axis, far if kind == "send" else -far, around, mark)
         (self._sends if kind == "send" else self._receives).setdefault(key, []).append(node)
         self._add(node)
         return Operation(place["name"])
@@ -383,18 +418,45 @@ class Workload:
     def _place(self, name: str | None, default: str, stream: str, after: After) -> dict[str, Any]:
         """Return name, stream and dependencies of an operation."""
         if name is None:
-            others = sum(known == default or known.startswith(f"{default}_") for known in self._names)
-            name = default if not others else f"{default}_{others + 1}"
-            while name in self._names:
-                others += 1
-                name = f"{default}_{others + 1}"
+            name = self._next(default)
         elif plain_text(name, "name") in self._names:
             raise SpecError(f"name: {quote(name)} is taken; each operation of a workload has a name of its own")
+        elif not name:
+            raise SpecError("name: '' is not valid; it must have at least one character")
         return {"name": name, "stream": plain_text(stream, "stream"), "after": waits(after, name, self._names)}
 
     def _add(self, node: dict[str, Any]) -> None:
-        self._names.append(node["place"]["name"])
+        self._names[node["place"]["name"]] = None
         self._at[-1].append(node)
+
+    def _next(self, default: str) -> str:
+        """Return a name that is free, made of what an operation is and a number."""
+        number = self._numbers.get(default, 0) + 1
+        while (name := default if number == 1 else f"{default}_{number}") in self._names:
+            number += 1
+        self._numbers[default] = number
+        return name
+
+    def _enter(self, node: dict[str, Any]) -> None:
+        """Add a part of the program, and stand in it."""
+        if len(self._at) > _DEEPEST:
+            raise SpecError(f"loops and parts for some ranks are nested more than {_DEEPEST} deep")
+        self._at[-1].append(node)
+        self._at.append(node["body"])
+
+    def _coordinates(self, axis: str, given: object) -> list[int]:
+        """Return coordinates along an axis, of which there is at least one, each once."""
+        size = self.mesh.size(self.mesh.axis(axis, "on"))
+        what = f"on {axis}"
+        several = (
+            [given]
+            if isinstance(given, str) or as_integer(given) is not None
+            else listed(given, what, "a coordinate, or a list of them")
+        )
+        found = [parse_whole(value, what, high=size - 1) for value in several]
+        if not found or len(set(found)) < len(found):
+            raise SpecError(f"{what}: {quote(given)} is not valid; at least one coordinate, each once")
+        return found
 
 
 def _share(value: float) -> int:
@@ -402,3 +464,12 @@ def _share(value: float) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
         raise SpecError(f"share: {quote(value)} is not valid; it must be a part of the device, from 0 to below 1")
     return min(round(Fraction(value) * _PARTS), _PARTS - 1)
+
+
+def _groups(value: object) -> list[list[int]]:
+    """Return communicators rank by rank; the core knows whether they fit."""
+    valid = "a list of lists of ranks, at least one"
+    found = [listed(group, "groups", valid) for group in listed(value, "groups", valid)]
+    if not found:
+        raise SpecError(f"groups: {quote(value)} is not valid; it must be {valid}")
+    return [[parse_whole(rank, "groups", high=2**31) for rank in group] for group in found]

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from supernode.errors import SpecError
+from supernode.names import plain_text
 from supernode.quoting import quote
-from supernode.values import parse_whole
+from supernode.values import listed, parse_whole
 
 __all__ = ["DeviceMesh"]
 
@@ -35,9 +36,12 @@ class DeviceMesh:
 
     axes: tuple[tuple[str, int], ...]
 
-    def __init__(self, **axes: int) -> None:
+    def __init__(self, /, **axes: int) -> None:
         if not axes:
             raise SpecError("a mesh needs at least one axis, for example DeviceMesh(dp=9, tp=8)")
+        for name in axes:
+            if not plain_text(name, "name of an axis"):
+                raise SpecError("name of an axis: '' is not valid; it must have at least one character")
         sizes = tuple((name, parse_whole(size, f"axis {name}", low=1, high=2**31 - 1)) for name, size in axes.items())
         if math.prod(size for _, size in sizes) >= 2**31:
             raise SpecError(f"a mesh of {' x '.join(str(size) for _, size in sizes)} ranks is too large: below 2^31")
@@ -74,7 +78,7 @@ class DeviceMesh:
         """Return names of axes that exist; ``None`` is all of them."""
         if axes is None:
             return list(self.names)
-        names = [axes] if isinstance(axes, str) else list(axes)
+        names = [axes] if isinstance(axes, str) else listed(axes, what, "a name, or a list of names")
         found = [self.axis(name, what) for name in names]
         if not found or len(set(found)) < len(found):
             raise SpecError(f"{what}: {quote(axes)} is not valid; each of {', '.join(self.names)} at most once")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from supernode.errors import SpecError
+from supernode.names import plain_text
 from supernode.quoting import quote
 from supernode.values import parse_whole
 
@@ -28,6 +29,10 @@ class Operation:
     name: str
     iterations_ago: int = 0
 
+    def __post_init__(self) -> None:
+        plain_text(self.name, "name of an operation")
+        object.__setattr__(self, "iterations_ago", parse_whole(self.iterations_ago, "iterations_ago", high=2**31))
+
     def previous(self, n: int = 1) -> Operation:
         """Return the same operation ``n`` iterations earlier, of the innermost loop that holds both.
 
@@ -40,11 +45,11 @@ class Operation:
 After = Operation | Iterable[Operation] | None
 
 
-def waits(after: After, name: str, known: Iterable[str]) -> list[dict[str, Any]]:
+def waits(after: After, name: str, known: Container[str]) -> list[dict[str, Any]]:
     """Return what an operation waits for, as the core takes it."""
     if after is None:
         return []
-    valid, found = set(known), []
+    found = []
     try:
         items: list[Any] = [after] if isinstance(after, Operation) else list(after)
     except TypeError:
@@ -56,7 +61,10 @@ def waits(after: After, name: str, known: Iterable[str]) -> list[dict[str, Any]]
                 "returned, or a list of such"
             )
         # an operation of an earlier iteration may be added later; the core knows all names
-        if item.iterations_ago == 0 and item.name not in valid:
-            raise SpecError(f"operation {quote(name)}: after: {quote(item.name)} is of another workload")
+        if item.iterations_ago == 0 and item.name not in known:
+            raise SpecError(
+                f"operation {quote(name)}: after: {quote(item.name)} is not valid; no operation of that name was added "
+                "before it"
+            )
         found.append({"operation": item.name, "previous": item.iterations_ago})
     return found
