@@ -4,6 +4,7 @@
 //! its communicators then run that. **Invariant.** An error names the operation. **Cost.** A choice per collective.
 //! **Limits.** Sums in switches only where one network, of one tier unless the communicator holds all ranks, joins each communicator.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::analytic::Prediction;
@@ -69,6 +70,8 @@ struct Home<'a> {
     first: u32,
     job: &'a JobSpec,
     streams: Vec<String>,
+    /// Numbers of operations by name.
+    names: BTreeMap<String, usize>,
     /// Names that operations wait for or send to, resolved when all are known.
     waits: Vec<(usize, Vec<(String, u32)>)>,
     receivers: Vec<(usize, String)>,
@@ -140,7 +143,16 @@ impl<'a> Assembly<'a> {
         let mut first = 0;
         for (number, job) in (0..).zip(&spec.jobs) {
             let base = self.draft.operations.len();
-            let mut home = Home { number, first, job, streams: vec![], waits: vec![], receivers: vec![], base };
+            let mut home = Home {
+                number,
+                first,
+                job,
+                streams: vec![],
+                names: BTreeMap::new(),
+                waits: vec![],
+                receivers: vec![],
+                base,
+            };
             let body = self.nodes(&mut home, &job.body)?;
             self.resolve(&home)?;
             self.draft.jobs.push((job.name.clone(), first, home.ranks(), job.start_fs, body));
@@ -396,7 +408,7 @@ impl<'a> Assembly<'a> {
         });
         let number = self.draft.operations.len();
         let mut operation = Operation::new(place.name.clone(), (home.number, &home.job.name), stream as u32, kind);
-        if self.draft.operations[home.base..].iter().any(|(other, _)| other.name == place.name) {
+        if home.names.insert(place.name.clone(), number).is_some() {
             return Err(operation.wrong("name", "twice", "a name of its own in its job"));
         }
         operation.share = (u64::from(share_ppm) * u64::from(WHOLE_DEVICE) / 1_000_000) as u32;
@@ -412,7 +424,7 @@ impl<'a> Assembly<'a> {
         let names: Vec<String> =
             self.draft.operations[home.base..].iter().map(|(operation, _)| operation.name.clone()).collect();
         let find = |name: &str, what: &str, of: &str| {
-            names.iter().position(|known| known == name).map(|at| home.base + at).ok_or_else(|| {
+            home.names.get(name).copied().ok_or_else(|| {
                 let field = format!("operation {of:?}: {what}");
                 Error::spec(field, format!("{name:?}"), format!("an operation of job {:?}", home.job.name))
             })
@@ -424,6 +436,7 @@ impl<'a> Assembly<'a> {
                 self.draft.operations[*number].1.push(Waits { operation, previous: *previous });
             }
         }
+        let mut taken = BTreeSet::new();
         for (number, name) in &home.receivers {
             let of = names[number - home.base].clone();
             let to = find(name, "to", &of)?;
@@ -436,14 +449,15 @@ impl<'a> Assembly<'a> {
                     format!("{} bytes, and {name:?} has {}", self.described[*number].bytes, self.described[to].bytes);
                 return Err(wrong(given, "as many bytes"));
             }
-            if home.receivers.iter().any(|(other, to)| other != number && to == name) {
+            if !taken.insert(name) {
                 return Err(wrong(format!("{name:?}, which others send to"), "a receive of its own"));
             }
             if let Kind::Messages { receiver, .. } = &mut self.draft.operations[*number].0.kind {
                 *receiver = Some(to as u32);
             }
         }
-        let received = |number: usize| home.receivers.iter().any(|(_, name)| *name == names[number - home.base]);
+        let sent_to: BTreeSet<&str> = home.receivers.iter().map(|(_, name)| name.as_str()).collect();
+        let received = |number: usize| sent_to.contains(names[number - home.base].as_str());
         let mut operations = home.base..self.draft.operations.len();
         if let Some(lonely) = operations.find(|&at| self.described[at].kind == "receive" && !received(at)) {
             let name = &names[lonely - home.base];

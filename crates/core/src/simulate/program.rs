@@ -113,7 +113,7 @@ pub fn program(fabrics: &Fabrics, spec: &ProgramSpec, control: &Control) -> Resu
             .ok_or_else(|| Error::Internal("a run without a cap was capped".into()))?,
     };
     let time_fs = record.finish_fs;
-    let bound = bound(&fabric, &placement, &workload, &described, control)?;
+    let bound = bound(&fabric, &workload, &described, control)?;
     if time_fs.max(bound.time_fs) >= MAX_TIME_FS {
         let most = MAX_TIME_FS / 1_000_000;
         let (value, limit) = (format!("{most} ns or more"), format!("{most} ns"));
@@ -198,16 +198,10 @@ fn choose(
 }
 
 /// The larger of what each stream takes if nothing waits, and what each operation needs by itself.
-fn bound(
-    fabric: &Fabric,
-    placement: &[u32],
-    workload: &Workload,
-    described: &[Described],
-    control: &Control,
-) -> Result<Bound> {
+fn bound(fabric: &Fabric, workload: &Workload, described: &[Described], control: &Control) -> Result<Bound> {
     let mut best = Bound { time_fs: 0, kind: "streams" };
-    for (rank, _) in placement.iter().enumerate().filter(|(rank, _)| workload.first_of_role(*rank as u32)) {
-        let time = workload.least(rank as u32, |operation| described[operation as usize].least_fs);
+    for rank in workload.representatives() {
+        let time = workload.least(rank, |operation| described[operation as usize].least_fs);
         best.time_fs = best.time_fs.max(time);
     }
     for (operation, d) in workload.operations().iter().zip(described) {

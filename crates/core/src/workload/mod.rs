@@ -221,10 +221,14 @@ impl Workload {
         &self.roles[self.role_of.get(rank as usize).map_or(0, |&role| usize::from(role))]
     }
 
-    /// True for one rank of each role.
-    pub fn first_of_role(&self, rank: u32) -> bool {
-        let of = |rank: u32| self.role_of.get(rank as usize).copied().unwrap_or(0);
-        rank == 0 || !self.role_of.is_empty() && self.role_of[..rank as usize].iter().all(|&role| role != of(rank))
+    /// One rank of each role.
+    pub fn representatives(&self) -> Vec<u32> {
+        if self.role_of.is_empty() {
+            return vec![0];
+        }
+        let mut seen = vec![false; self.roles.len()];
+        let first = |&(_, role): &(u32, &u16)| !std::mem::replace(&mut seen[usize::from(*role)], true);
+        (0u32..).zip(&self.role_of).filter(first).map(|(rank, _)| rank).collect()
     }
 
     /// When a rank is through at the earliest, if each operation takes at least so long and nothing waits.
