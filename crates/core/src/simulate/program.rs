@@ -72,7 +72,9 @@ pub fn program(fabrics: &Fabrics, spec: &ProgramSpec, control: &Control) -> Resu
     let purse = Purse { left_ns: spec.budget_ns / SETTLING, finest, fold: spec.fold, skip: spec.skip };
     let assembly = Assembly::new(spec, &fabric, &placement, purse, control);
     let (draft, described) = assembly.assemble()?;
-    let workload = draft.compile()?;
+    let wants = |table: Table| spec.record.contains(&table);
+    let compiled = draft.compile()?;
+    let workload = if wants(Table::Iterations) { compiled.sampled() } else { compiled };
     let fold = spec.fold && spec.fidelity != Selection::Only(Fidelity::Flow);
     let mut folding = Folding::new(&fabric, &workload, &placement, fold, control)?;
     let mut warnings = vec![];
@@ -92,7 +94,6 @@ pub fn program(fabrics: &Fabrics, spec: &ProgramSpec, control: &Control) -> Resu
     };
     let all: u64 = described.iter().zip(workload.operations()).map(|(d, o)| bytes(d, o.instances())).sum();
     control.total_bytes.store(all / folding.multiplicity(), Ordering::Relaxed);
-    let wants = |table: Table| spec.record.contains(&table);
     let job = Job {
         fabric: &fabric,
         schedule: &workload,
@@ -113,7 +114,7 @@ pub fn program(fabrics: &Fabrics, spec: &ProgramSpec, control: &Control) -> Resu
             .ok_or_else(|| Error::Internal("a run without a cap was capped".into()))?,
     };
     let time_fs = record.finish_fs;
-    let bound = bound(&fabric, &placement, &workload, &described, control)?;
+    let bound = bound(&fabric, &workload, &described, control)?;
     if time_fs.max(bound.time_fs) >= MAX_TIME_FS {
         let most = MAX_TIME_FS / 1_000_000;
         let (value, limit) = (format!("{most} ns or more"), format!("{most} ns"));
@@ -198,16 +199,10 @@ fn choose(
 }
 
 /// The larger of what each stream takes if nothing waits, and what each operation needs by itself.
-fn bound(
-    fabric: &Fabric,
-    placement: &[u32],
-    workload: &Workload,
-    described: &[Described],
-    control: &Control,
-) -> Result<Bound> {
+fn bound(fabric: &Fabric, workload: &Workload, described: &[Described], control: &Control) -> Result<Bound> {
     let mut best = Bound { time_fs: 0, kind: "streams" };
-    for (rank, _) in placement.iter().enumerate().filter(|(rank, _)| workload.first_of_role(*rank as u32)) {
-        let time = workload.least(rank as u32, |operation| described[operation as usize].least_fs);
+    for rank in workload.firsts() {
+        let time = workload.least(rank, |operation| described[operation as usize].least_fs);
         best.time_fs = best.time_fs.max(time);
     }
     for (operation, d) in workload.operations().iter().zip(described) {
