@@ -14,7 +14,15 @@ from typing import Any
 
 import supernode as sn
 from supernode.marks import AssumedValueWarning
-from supernode.plot import busbw_chart, latency_chart, link_chart, pareto_chart, save_chart, scaling_chart
+from supernode.plot import (
+    busbw_chart,
+    latency_chart,
+    link_chart,
+    pareto_chart,
+    save_chart,
+    scaling_chart,
+    timeline_chart,
+)
 
 HERE = Path(__file__).parent / "pictures"
 
@@ -31,6 +39,20 @@ def tree(oversubscription: int) -> sn.System:
         switch_latency="300 ns",
     )
     return sn.System(f"tree {oversubscription}:1").scale_out(fabric, count=128)
+
+
+def pipeline() -> sn.Workload:
+    """Return eight microbatches in three stages of eight ranks, which overlap computation and communication."""
+    w = sn.Workload(sn.DeviceMesh(pp=3, tp=8))
+    with w.repeat(8):
+        for stage in range(3):
+            with w.on(pp=stage):
+                came = [w.receive("pp", by=-1, size="2 MiB", stream="in")] if stage else []
+                forward = w.compute("30 us", after=came, stream="compute", name=f"stage {stage}")
+                total = w.all_reduce("tp", size="4 MiB", after=forward, stream="tp", name=f"sum {stage}")
+                if stage < 2:
+                    w.send("pp", by=1, size="2 MiB", after=total, stream="out")
+    return w
 
 
 def charts() -> dict[str, Any]:
@@ -59,6 +81,7 @@ def charts() -> dict[str, Any]:
         "latency": latency_chart(benches),
         "scaling": scaling_chart(scaled),
         "links": link_chart(crowded),
+        "timeline": timeline_chart(sn.simulate("nvl72", pipeline(), record=["iterations"], fidelity="packet")),
         "front": pareto_chart(points, "power_w", maximise="busbw_gbytes_s"),
     }
 

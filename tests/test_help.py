@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import typer.main
 
+import supernode as sn
 from supernode.cli import main
 from supernode.cli.app import app
 from supernode.cli.command import sections
@@ -49,6 +50,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         '[grid]\nsystem = ["hgx-h100", "hgx-a100", "hgx-h100:2"]\n'
     )
     Path("topo.xml").write_bytes(TOPOLOGY.read_bytes())
+    steps = sn.Workload(sn.DeviceMesh(r=8))
+    steps.all_reduce(size="64 KiB")
+    sn.simulate("hgx-h100", steps, record=["iterations"]).save("steps")
     return tmp_path
 
 
@@ -70,7 +74,7 @@ def test_every_example_runs_as_printed(folder: Path, capsys: pytest.CaptureFixtu
         done = capsys.readouterr()
         assert end.value.code in (0, None), (line, done.err)
         assert done.out or "wrote " in done.err, line
-        for name in [w for w in words if w.endswith((".svg", ".png", ".html", ".parquet"))]:
+        for name in [w for w in words if w.endswith((".svg", ".png", ".html", ".parquet", ".json"))]:
             assert (folder / name).is_file() or name == target, line
         if target:
             (folder / target).write_text(done.out)

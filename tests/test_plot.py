@@ -26,6 +26,7 @@ from supernode.plot import (
     save_chart,
     scaling_chart,
     time_chart,
+    timeline_chart,
 )
 from supernode.plot.front import _spread, _thinned
 from supernode.plot.heat import _cells
@@ -328,6 +329,63 @@ def test_a_front_refuses_what_it_cannot_draw() -> None:
         pareto_chart(unknown, "time_ns", "power_w")
 
 
+def instances(**columns: Any) -> pl.DataFrame:
+    rows = len(next(iter(columns.values())))
+    usual: dict[str, Any] = {
+        "job": "j", "operation": "step", "kind": "compute", "stream": "c", "role": 0, "rank": 0,
+        "iteration": range(rows), "start_ns": [1e3 * i for i in range(rows)],
+        "end_ns": [1e3 * i + 500 for i in range(rows)], "exposed_ns": 0.0,
+    }  # fmt: skip
+    every = {**usual, **columns}
+    return pl.DataFrame({n: [v] * rows if isinstance(v, str | int | float) else v for n, v in every.items()})
+
+
+def test_a_timeline_has_a_lane_per_role_and_stream_and_a_bar_per_instance() -> None:
+    w = sn.Workload(sn.DeviceMesh(pp=2, tp=4))
+    with w.repeat(4), w.on(pp=0):
+        matmul = w.compute("20 us", stream="compute", name="matmul")
+        w.all_reduce("tp", size="1 MiB", after=matmul, stream="tp", name="sum")
+    w.compute("10 us", stream="compute", name="end")
+    found = sn.simulate(star(8), w, stack="none", fidelity="packet", record=["iterations"])
+    drawn = timeline_chart(found)
+    chart, [bars] = drawn.to_dict(), rows_of(drawn)
+    table = found.to_polars("iterations")
+    assert len(bars) == len(table) == 10
+    lanes = ["role 0 (rank 0), compute", "role 0 (rank 0), tp", "role 1 (rank 4), compute"]
+    assert chart["layer"][0]["encoding"]["y"]["sort"] == lanes
+    assert {bar["lane"] for bar in bars} == set(lanes)
+    assert chart["layer"][0]["encoding"]["x"]["title"] == "time (us)"
+    assert [bar["start"] for bar in bars] == pytest.approx([ns / 1e3 for ns in table["start_ns"]])
+    assert [bar["end"] for bar in bars] == pytest.approx([ns / 1e3 for ns in table["end_ns"]])
+    assert chart["layer"][0]["encoding"]["color"]["scale"]["domain"] == ["compute", "collective"]
+    svg = chart_svg(timeline_chart(found))
+    assert ">matmul<" in svg, "there is room for its name"
+    assert "role 1 (rank 4), compute: 1 instances from 0 to 10 us" in svg
+
+
+def test_a_timeline_of_some_rows_begins_with_them_and_refuses_what_is_too_much() -> None:
+    many = instances(start_ns=[float(i) for i in range(6000)], end_ns=[i + 0.5 for i in range(6000)])
+    with pytest.raises(SpecError, match="6,000 instances are too many; at most 5,000"):
+        timeline_chart(many)
+    some = timeline_chart(many.filter(pl.col("start_ns") >= 5900))
+    scale = some.to_dict()["layer"][0]["encoding"]["x"]["scale"]
+    assert scale["domain"] == [5900, 5999.5]
+    assert {bar["lane"] for bar in rows_of(some)[0]} == {"c"}, "one role needs no name"
+    with pytest.raises(SpecError, match="61 lanes of roles and streams are too many; at most 60"):
+        timeline_chart(instances(stream=[f"s{i}" for i in range(61)]))
+    with pytest.raises(SpecError, match="column 'iteration' is missing"):
+        timeline_chart(instances(role=[0]).drop("iteration"))
+    with pytest.raises(SpecError, match="no rows"):
+        timeline_chart(instances(role=[0]).clear())
+    wrong: Any = "nvl72"
+    with pytest.raises(SpecError, match="a str is not valid"):
+        timeline_chart(wrong)
+    w = sn.Workload(sn.DeviceMesh(r=4))
+    w.barrier()
+    with pytest.raises(NotRecordedError, match=r"record=\['iterations'\]"):
+        timeline_chart(sn.simulate(star(4), w))
+
+
 def test_axes_and_words() -> None:
     assert is_log([1, 100]) and not is_log([1, 5]) and not is_log([0, 100]) and not is_log([])
     assert {1.0, 2.0, 5.0, 10.0} <= set(steps(1, 10))
@@ -343,7 +401,7 @@ def test_axes_and_words() -> None:
 def test_pictures_are_the_same_each_time_and_say_what_they_show() -> None:
     charts: list[Callable[[], Any]] = [
         lambda: link_chart(links(utilisation=[0.5, 1.0])), lambda: pareto_chart(POINTS, "time_ns", "switches"),
-        lambda: scaling_chart([linear(2), linear(4)]),
+        lambda: scaling_chart([linear(2), linear(4)]), lambda: timeline_chart(instances(role=[0, 1], rank=[0, 4])),
     ]  # fmt: skip
     for make in charts:
         first, second = (chart_svg(make()) for _ in range(2))
@@ -363,6 +421,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
         linear(ranks).save(place / f"bench{ranks}")
     sn.all_to_all(star(4), size=1024, record=["links"], fidelity="packet", fold=False).save(place / "res")
     sn.all_to_all(star(4), size=1024).save(place / "bare")
+    w = sn.Workload(sn.DeviceMesh(r=4))
+    w.all_reduce(size=1024)
+    sn.simulate(star(4), w, record=["iterations"]).save(place / "steps")
     (place / "sweep.toml").write_text(
         "[base]\ncollective = 'all_reduce'\nsize = 4096\nfidelity = 'analytic'\nalgorithm = 'ring'\n"
         "[grid]\nsystem = ['hgx-h100', 'hgx-h100:2', 'hgx-a100:2']\n"
@@ -382,6 +443,10 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["plot", "res"], "links of the level, the busiest first (%)"),
         (["plot", "res", "--chart", "links-by-number"], "links of the level by number (%)"),
         (["plot", "out"], "efficiency (% of bound)"),
+        (["plot", "steps"], "Timeline by role and stream"),
+        (["plot", "steps", "--chart", "links"], "a links chart is of result, and this is a workload: timeline"),
+        (["plot", "steps", "steps"], "2 workloads do not fit one timeline"),
+        (["plot", "res", "--chart", "timeline"], "a timeline chart is of workload, and this is a result"),
         (["plot", "bench4", "nvl72"], "'nvl72' is no folder, and others are"),
         (["plot", "nvl72", "hgx-h100"], "2 systems do not fit one picture"),
         (["plot", "nvl72", "--chart", "links"], "--chart links is of results"),
@@ -430,6 +495,6 @@ def test_the_command_line_draws_a_front(
 def test_the_pictures_of_the_page_are_there_and_described() -> None:
     docs = Path(__file__).parents[1] / "docs"
     named = re.findall(r"!\[.+\]\((pictures/\w+\.svg)\)", (docs / "pictures.md").read_text().split("\n## Charts")[1])
-    assert len(named) == 5
+    assert len(named) == 6
     for name in named:
         assert 'role="img"><desc>' in (docs / name).read_text(), f"docs/chart_pictures.py writes {name}"

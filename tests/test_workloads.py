@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ import polars as pl
 import pytest
 
 import supernode as sn
+from supernode.cli import main
 from supernode.errors import NotRecordedError, SpecError, UnitError
 
 
@@ -171,6 +173,102 @@ def test_as_deep_as_can_be_runs() -> None:
             loops.enter_context(w.repeat(1))
         w.compute("1 us")
     assert run(w).time_ns == 1000
+
+
+def pipeline() -> sn.Workload:
+    """Two stages of four ranks: 10 us of computation each, an all-reduce in the second, a megabyte between."""
+    w = sn.Workload(sn.DeviceMesh(pp=2, tp=4))
+    with w.repeat(3):
+        with w.on(pp=0):
+            first = w.compute("10 us", stream="compute", name="f0")
+            w.send("pp", by=1, size="1 MiB", after=first, stream="net", name="send")
+        with w.on(pp=1):
+            came = w.receive("pp", by=-1, size="1 MiB", stream="net", name="receive")
+            second = w.compute("10 us", after=came, stream="compute", name="f1")
+            w.all_reduce("tp", size="1 MiB", after=second, stream="tp", name="sum")
+    return w
+
+
+def test_iterations_are_kept_of_one_rank_of_each_role(tmp_path: Path) -> None:
+    found = run(pipeline(), record=["iterations"])
+    assert found.tables() == ["summary", "operations", "iterations"]
+    rows = found.to_polars("iterations")
+    named = rows.select("operation", "kind", "stream", "role", "rank", "iteration").rows()
+    kinds = [
+        ("f0", "compute", "compute", 0), ("send", "send", "net", 0), ("receive", "receive", "net", 4),
+        ("f1", "compute", "compute", 4), ("sum", "collective", "tp", 4),
+    ]  # fmt: skip
+    assert named == [(*kind, int(rank > 0), rank, i) for *kind, rank in kinds for i in range(3)]
+    assert rows.filter(operation="f0")["start_ns"].to_list() == [0.0, 10e3, 20e3]
+    ends_by = rows.group_by("operation", maintain_order=True).agg(pl.col("end_ns").max())
+    assert dict(ends_by.rows()) == ends(found), "each role has ranks that do the same at the same time"
+    assert found.expand("iterations") == found.table("iterations")
+    found.save(tmp_path / "out")
+    again = sn.WorkloadResult.load(tmp_path / "out")
+    assert again == found
+    assert again.expand("iterations") == found.table("iterations")
+    alone = sn.all_reduce(star(), size="64 KiB", fidelity="packet", record=["iterations", "ranks"])
+    row = alone.table("iterations").to_pylist()
+    assert [(r["operation"], r["rank"], r["iteration"], r["start_ns"]) for r in row] == [("all_reduce", 0, 0, 0.0)]
+    assert row[0]["end_ns"] == alone.expand("ranks").to_pylist()[0]["finish_ns"]
+
+
+def test_a_trace_has_a_process_per_role_and_a_thread_per_stream(tmp_path: Path) -> None:
+    found = run(pipeline(), record=["iterations"])
+    assert found.to_perfetto(tmp_path / "t.json") == tmp_path / "t.json"
+    trace = json.loads((tmp_path / "t.json").read_text())
+    assert trace["otherData"]["system"] == "star"
+    events = trace["traceEvents"]
+    said = {kind: [e for e in events if e["name"] == kind] for kind in ("process_name", "thread_name")}
+    assert [e["args"]["name"] for e in said["process_name"]] == ["role 0 (rank 0)", "role 1 (rank 4)"]
+    threads = {(e["pid"], e["tid"]): e["args"]["name"] for e in said["thread_name"]}
+    assert sorted(threads.values()) == ["compute", "compute", "net", "net", "tp"]
+    spans = [e for e in events if e["ph"] == "X"]
+    assert len(spans) == 15
+    assert [e["ts"] for e in spans] == sorted(e["ts"] for e in spans)
+    rows = found.to_polars("iterations")
+    for span in spans:
+        row = rows.filter(operation=span["name"], iteration=span["args"]["iteration"]).row(0, named=True)
+        assert threads[span["pid"], span["tid"]] == row["stream"]
+        assert (span["cat"], span["pid"]) == (row["kind"], row["role"] + 1)
+        assert (1e3 * span["ts"], 1e3 * span["dur"]) == pytest.approx(
+            (row["start_ns"], row["end_ns"] - row["start_ns"]), abs=1e-6
+        )
+        assert span["args"]["exposed_ns"] == row["exposed_ns"]
+
+
+def test_jobs_are_processes_of_their_own(tmp_path: Path) -> None:
+    jobs = [sn.Workload(sn.DeviceMesh(r=4), name=name) for name in ("one", "two")]
+    for job in jobs:
+        job.all_reduce(size="64 KiB")
+    run(*jobs, record=["iterations"]).to_perfetto(tmp_path / "t.json")
+    events = json.loads((tmp_path / "t.json").read_text())["traceEvents"]
+    names = [e["args"]["name"] for e in events if e["name"] == "process_name"]
+    assert names == ["one, role 0 (rank 0)", "two, role 1 (rank 4)"]
+
+
+def test_the_command_line_writes_a_trace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(pipeline(), record=["iterations"]).save(tmp_path / "out")
+    run(pipeline()).save(tmp_path / "bare")
+    sn.all_reduce(star(), size=1024).save(tmp_path / "one")
+
+    def trace(folder: str, name: str) -> tuple[object, str]:
+        with pytest.raises(SystemExit) as end:
+            main(["trace", str(tmp_path / folder), "-o", str(tmp_path / name)])
+        return end.value.code or 0, capsys.readouterr().err
+
+    assert trace("out", "t.json") == (0, f"wrote {tmp_path / 't.json'}\n")
+    assert len(json.loads((tmp_path / "t.json").read_text())["traceEvents"]) == 15 + 2 * (2 + 5)
+    for folder, name, says in (
+        ("bare", "b.json", "record=['iterations']"), ("one", "b.json", "Result.load reads it"),
+        ("out", "b.txt", "must end in .json"), ("none", "b.json", "does not exist"),
+    ):  # fmt: skip
+        code, text = trace(folder, name)
+        assert code == 2
+        assert says in text
+        assert not (tmp_path / name).exists()
+    with pytest.raises(NotRecordedError, match=r"record=\['iterations'\]"):
+        run(pipeline()).to_perfetto(tmp_path / "b.json")
 
 
 def _two_of_one_name(w: sn.Workload) -> None:

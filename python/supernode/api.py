@@ -117,7 +117,8 @@ def simulate(
         ``"credit"``: lossless, with the system's buffers. ``"unlimited"``: output queues without end.
     record
         Detail tables to keep: any of ``"ranks"``, ``"levels"`` (links summed up by network, level and direction),
-        ``"links"``, ``"switches"``, ``"flows"``.
+        ``"links"``, ``"switches"``, ``"flows"``, ``"operations"``, ``"iterations"`` (of workloads: a row per instance
+        of each operation, of one rank of each role).
     fold
         Where fabric, routes and schedule have a symmetry, simulate only one of each class of accelerators and links.
         Results are the same to the last femtosecond; tables then have one row a class and a ``multiplicity``, and

@@ -10,7 +10,15 @@ from typing import Annotated
 
 import typer
 
-from supernode.cli import compare_command, file_commands, inspect_commands, plot_command, run_commands, sweep_commands
+from supernode.cli import (
+    compare_command,
+    file_commands,
+    inspect_commands,
+    plot_command,
+    run_commands,
+    sweep_commands,
+    trace_command,
+)
 from supernode.cli.command import Command
 from supernode.cli.terminal import use_plain_warnings
 from supernode.core import versions
@@ -46,6 +54,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("compare", compare_command.compare),
     ("convert", file_commands.convert),
     ("report", file_commands.report),
+    ("trace", trace_command.trace),
     ("schema", file_commands.schema),
     ("doctor", inspect_commands.doctor),
 )

@@ -15,9 +15,18 @@ from supernode.errors import SpecError
 from supernode.files.text import is_folder
 from supernode.files.write import check_file, write_bytes
 from supernode.names import choose
-from supernode.plot import busbw_chart, chart_png, chart_svg, latency_chart, link_chart, scaling_chart, time_chart
+from supernode.plot import (
+    busbw_chart,
+    chart_png,
+    chart_svg,
+    latency_chart,
+    link_chart,
+    scaling_chart,
+    time_chart,
+    timeline_chart,
+)
 from supernode.quoting import quote
-from supernode.result import Result
+from supernode.result import Result, WorkloadResult
 from supernode.result.benchmark import Bench
 from supernode.result.saved import read_kind
 from supernode.sweep import Sweep
@@ -33,9 +42,10 @@ CHARTS: Mapping[str, tuple[str, ...]] = {
     "scaling-busbw": ("bench", "result", "sweep"),
     "links": ("result",),
     "links-by-number": ("result",),
+    "timeline": ("workload",),
 }
 #: What is drawn of a folder where nothing else is asked for.
-_USUAL = {"bench": "busbw", "result": "links", "sweep": "scaling"}
+_USUAL = {"bench": "busbw", "result": "links", "sweep": "scaling", "workload": "timeline"}
 _DRAW: Mapping[str, Callable[[Any], Any]] = {
     "busbw": busbw_chart,
     "time": time_chart,
@@ -48,7 +58,7 @@ What = Annotated[
     list[str],
     typer.Argument(
         metavar="WHAT...",
-        help="A system, or folders of results, benches or a sweep.",
+        help="A system, or folders of results, benches, workloads or a sweep.",
         show_default=False,
         autocompletion=complete_systems,
     ),
@@ -59,7 +69,7 @@ Chart = Annotated[
         "--chart",
         metavar="NAME",
         help="Of benches: busbw, time, latency, scaling, scaling-busbw. Of a result: links, links-by-number, scaling. "
-        "Of a sweep: scaling, scaling-busbw [default: the first of these].",
+        "Of a sweep: scaling, scaling-busbw. Of a workload: timeline [default: the first of these].",
         show_default=False,
         autocompletion=completing(lambda: list(CHARTS)),
     ),
@@ -154,7 +164,7 @@ def _chart(folders: Sequence[Path], name: str | None) -> Any:
     kinds = [_kind(folder) for folder in folders]
     for folder, kind in zip(folders, kinds, strict=True):
         if kind not in _USUAL:
-            raise SpecError(f"folder {quote(str(folder))} holds a {kind}; give one of a result, a bench or a sweep")
+            raise SpecError(f"folder {quote(str(folder))} holds a {kind}; give a result, bench, workload or sweep")
     name = name or _USUAL[kinds[0]]
     for folder, kind in zip(folders, kinds, strict=True):
         if kind not in CHARTS[name]:
@@ -170,7 +180,10 @@ def _chart(folders: Sequence[Path], name: str | None) -> Any:
         }
         return _DRAW[name]([load[kind](folder) for folder, kind in zip(folders, kinds, strict=True)])
     if len(folders) > 1:
-        raise SpecError(f"{len(folders)} results do not fit one picture of links; give one folder")
+        found = "workloads do not fit one timeline" if name == "timeline" else "results do not fit one picture of links"
+        raise SpecError(f"{len(folders)} {found}; give one folder")
+    if name == "timeline":
+        return timeline_chart(WorkloadResult.load(folders[0]))
     return link_chart(Result.load(folders[0]), "index" if name == "links-by-number" else "busiest")
 
 

@@ -12,6 +12,7 @@ from supernode.plot.heat import link_chart
 from supernode.plot.save import chart_png, chart_svg, save_chart
 from supernode.plot.scaling import scaling_chart
 from supernode.plot.style import MARKERS, MAX_POINTS
+from supernode.plot.timeline import timeline_chart
 
 __all__ = [
     "MARKERS",
@@ -26,4 +27,5 @@ __all__ = [
     "save_chart",
     "scaling_chart",
     "time_chart",
+    "timeline_chart",
 ]

@@ -106,7 +106,7 @@ class KeptTables:
 
     def expand(self, name: str) -> pa.Table:
         """Return one of them, if its rows do not stand for classes."""
-        if self._folded and name not in ("summary", "levels"):
+        if self._folded and name not in ("summary", "levels", "operations", "iterations"):
             raise NotRecordedError(
                 f"table {name!r} cannot be expanded: this result was loaded, and its rows stand for classes; "
                 "run again, or with fold=False before saving"

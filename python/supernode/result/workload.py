@@ -17,6 +17,7 @@ from supernode.names import canonical
 from supernode.quoting import quote
 from supernode.result.saved import is_folded, read_program_meta
 from supernode.result.tables import FILES, KeptTables, RunTables, Tables, read_table
+from supernode.result.trace import trace_target, write_trace
 from supernode.run.noeffect import merge
 from supernode.run.options import RECORDS
 from supernode.run.program import ProgramPlan
@@ -216,6 +217,34 @@ class WorkloadResult:
                 write_table(stage / f"{name}.{format}", self.table(name))
             write_bytes(stage / MARK, msgspec.json.format(msgspec.json.encode(self.meta), indent=2) + b"\n")
         return [target / name for name in (*(f"{name}.{format}" for name in self.tables()), MARK)]
+
+    def to_perfetto(self, path: str | Path) -> Path:
+        """Write the timeline as a trace that https://ui.perfetto.dev and ``chrome://tracing`` open.
+
+        A role of ranks is a process, named after its first rank; a stream is a thread; an instance of an operation is
+        an event of its kind, with job, rank, iteration and ``exposed_ns``.
+
+        Parameters
+        ----------
+        path
+            File that ends in ``.json``.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        NotRecordedError
+            If the run did not record ``iterations``.
+        SpecError
+            If the file does not end in ``.json``, or cannot be written there.
+        """
+        target = trace_target(path)
+        about = {"system": self.system, "fidelity": self.fidelity, "supernode": core.versions()["supernode"]}
+        write_trace(self.table("iterations"), target, about)
+        return target
 
     def _check(self, name: str) -> str:
         """Return the full name of a table that exists."""

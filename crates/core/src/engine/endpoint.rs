@@ -180,7 +180,7 @@ impl Endpoint {
             accelerator,
             lanes: (0..lanes * streams).map(lane).collect(),
             lanes_left: if job.workload.is_some() { 1 } else { lanes },
-            progress: job.workload.map(|workload| Box::new(Progress::new(workload))),
+            progress: job.workload.map(|workload| Box::new(Progress::new(workload, rank))),
             open: vec![0; streams as usize],
             // one of each is what a ring or tree over one port needs, and a million ranks have one of each
             starts: Vec::with_capacity(1),

@@ -29,7 +29,9 @@ pub(super) fn record(job: &Job, layout: &Layout, shards: &mut [Shard], control: 
         let endpoints = shards.iter().flat_map(|s| &s.endpoints);
         let of =
             |e: &Endpoint| Some((e.rank, &e.progress.as_ref()?.records[..])).map(|(rank, rows)| (rank, rows.to_vec()));
-        record.operations = workload.records(endpoints.filter_map(of), record.multiplicity);
+        record.operations = workload.records(endpoints.clone().filter_map(of), record.multiplicity);
+        let kept = endpoints.filter_map(|e| Some((e.rank, e.progress.as_ref()?.iterations.as_deref()?)));
+        record.iterations = workload.iterations(kept);
     }
     let mut levels = Levels::default();
     if job.record_links {

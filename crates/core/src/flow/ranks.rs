@@ -108,7 +108,7 @@ impl Run<'_> {
             let rank = self.name(seat);
             let accelerator = self.job.placement[rank as usize];
             let stats = RankRecord { rank, accelerator, ..RankRecord::default() };
-            let progress = self.job.workload.map(|workload| Box::new(Progress::new(workload)));
+            let progress = self.job.workload.map(|workload| Box::new(Progress::new(workload, rank)));
             let (programs, open) = (vec![Programs::default(); streams], vec![0; streams]);
             self.ranks.push(Rank { lanes_left: lanes, stats, programs, open, progress, ..Rank::default() });
             if self.job.workload.is_some() {

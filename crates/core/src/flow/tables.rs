@@ -73,6 +73,8 @@ pub(super) fn record(run: &mut Run) -> Result<Record> {
     if let Some(workload) = run.job.workload {
         let of = |rank: &Rank| Some((rank.stats.rank, rank.progress.as_ref()?.records.clone()));
         record.operations = workload.records(run.ranks.iter().filter_map(of), record.multiplicity);
+        let kept = run.ranks.iter().filter_map(|r| Some((r.stats.rank, r.progress.as_ref()?.iterations.as_deref()?)));
+        record.iterations = workload.iterations(kept);
     }
     let mut levels = Levels::default();
     let mut classes = vec![0; if folding.applied() { run.carried.len() } else { 0 }];

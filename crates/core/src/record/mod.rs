@@ -37,6 +37,8 @@ pub struct Record {
     pub ranks: Vec<RankRecord>,
     /// One row per operation of a workload and role of ranks.
     pub operations: Vec<OperationRecord>,
+    /// One row per operation, role of ranks and iteration, of the first rank of each role, if iterations are recorded.
+    pub iterations: Vec<IterationRecord>,
     /// One row a network, tier or dimension, and direction in use: links summed up, all that each stands for.
     pub levels: Vec<LevelRecord>,
     /// One row a connected output port, if links are recorded.
@@ -130,6 +132,25 @@ impl OperationRecord {
         self.time_fs += other.time_fs;
         self.exposed_fs += other.exposed_fs;
     }
+}
+
+/// One instance of an operation on one rank.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IterationRecord {
+    /// The operation.
+    pub operation: u32,
+    /// What the rank executes.
+    pub role: u32,
+    /// The rank: the first of its role.
+    pub rank: u32,
+    /// Number of the instance, from 0.
+    pub iteration: u32,
+    /// When it began.
+    pub start_fs: Fs,
+    /// When it ended.
+    pub end_fs: Fs,
+    /// Part of this time in which the rank did not compute.
+    pub exposed_fs: Fs,
 }
 
 /// What one directed link did.

@@ -236,6 +236,20 @@ pub const OPERATIONS: &[Column] = &[
     column("exposed_ns", Kind::F64, "ns", "part of time_ns in which the rank did not compute"),
 ];
 
+/// One row per instance of each operation, of one rank of each role.
+pub const ITERATIONS: &[Column] = &[
+    column("job", Kind::Text, "", "job; empty for a run of one collective"),
+    column("operation", Kind::Text, "", "name of the operation"),
+    column("kind", Kind::Text, "", "collective, send, receive, compute or delay"),
+    column("stream", Kind::Text, "", "stream that it runs on"),
+    column("role", Kind::U32, "", "ranks that execute alike have one role"),
+    column("rank", Kind::U32, "", "the first rank of the role, of which all instances are kept"),
+    column("iteration", Kind::U32, "", "number of the instance, from 0"),
+    column("start_ns", Kind::F64, "ns", "when it began on this rank"),
+    column("end_ns", Kind::F64, "ns", "when it ended on this rank"),
+    column("exposed_ns", Kind::F64, "ns", "part of this time in which the rank did not compute"),
+];
+
 /// The summary of a workload.
 pub const WORKLOAD_SUMMARY: &[Column] = &[
     column("system", Kind::Text, "", "name of the machine"),
@@ -271,7 +285,7 @@ pub const OPERATION_FLOWS: &[Column] = &[
 ];
 
 /// All tables by name.
-pub const TABLES: [(&str, &[Column]); 7] = [
+pub const TABLES: [(&str, &[Column]); 8] = [
     ("summary", SUMMARY),
     ("ranks", RANKS),
     ("levels", LEVELS),
@@ -279,6 +293,7 @@ pub const TABLES: [(&str, &[Column]); 7] = [
     ("switches", SWITCHES),
     ("flows", FLOWS),
     ("operations", OPERATIONS),
+    ("iterations", ITERATIONS),
 ];
 
 /// Tables that have other columns for a workload.

@@ -99,6 +99,7 @@ pub fn table(
     let make = |name: &str| match name {
         "summary" => Some((columns::SUMMARY, summary(outcome))),
         "operations" => Some((columns::OPERATIONS, operations::of_collective(outcome))),
+        "iterations" => Some((columns::ITERATIONS, operations::instance_of_collective(outcome))),
         _ => None,
     };
     make_table(&Facts::of(outcome), (name, &tables(outcome)), expand, limit, control, make)
@@ -118,6 +119,7 @@ pub fn program_table(
     let make = |name: &str| match name {
         "summary" => Some((columns::WORKLOAD_SUMMARY, operations::summary(outcome))),
         "operations" => Some((columns::OPERATIONS, operations::of_program(outcome))),
+        "iterations" => Some((columns::ITERATIONS, operations::instances_of_program(outcome))),
         "flows" => Some((columns::OPERATION_FLOWS, operations::flows(outcome, expand))),
         _ => None,
     };

@@ -1,7 +1,7 @@
 //! Tables of operations: what ranks did when, and how much of it computation hid.
 //!
-//! **Invariant.** Rows are in the order of operation and role. **Cost.** One pass over the rows. **Limits.** Iterations of a loop are
-//! added up.
+//! **Invariant.** Rows are in the order of operation, role and iteration. **Cost.** One pass over the rows. **Limits.** `operations`
+//! adds the iterations of a loop up; `iterations` has a row for each, of one rank of each role.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use arrow_array::{ArrayRef, StringArray};
 use super::{f64s, ns, share, text, u32s, u64s};
 use crate::collective::Schedule;
 use crate::error::Result;
-use crate::record::{FlowRecord, OperationRecord};
+use crate::record::{FlowRecord, IterationRecord, OperationRecord};
 use crate::simulate::{Outcome, ProgramOutcome};
 use crate::workload::Instance;
 
@@ -71,6 +71,42 @@ pub(super) fn of_program(o: &ProgramOutcome) -> Result<Vec<ArrayRef>> {
         u64s(rows.iter().map(|r| known(r).bytes)),
     ];
     columns.extend(times(rows));
+    Ok(columns)
+}
+
+fn instances(rows: &[IterationRecord]) -> [ArrayRef; 6] {
+    [
+        u32s(rows.iter().map(|r| r.role)),
+        u32s(rows.iter().map(|r| r.rank)),
+        u32s(rows.iter().map(|r| r.iteration)),
+        f64s(rows.iter().map(|r| ns(r.start_fs))),
+        f64s(rows.iter().map(|r| ns(r.end_fs))),
+        f64s(rows.iter().map(|r| ns(r.exposed_fs))),
+    ]
+}
+
+/// The one instance of a run of one collective, on its first rank.
+pub(super) fn instance_of_collective(o: &Outcome) -> Result<Vec<ArrayRef>> {
+    let first = o.record.as_ref().and_then(|record| record.ranks.first()).copied().unwrap_or_default();
+    let (rank, end_fs) = (first.rank, first.finish_fs);
+    let row = IterationRecord { rank, end_fs, exposed_fs: end_fs, ..IterationRecord::default() };
+    let mut columns = vec![text([""])?, text([o.effective.collective.name()])?, text(["collective"])?, text([""])?];
+    columns.extend(instances(&[row]));
+    Ok(columns)
+}
+
+/// All instances of one rank of each role of a workload.
+pub(super) fn instances_of_program(o: &ProgramOutcome) -> Result<Vec<ArrayRef>> {
+    let rows = &o.record.iterations;
+    let operation = |r: &IterationRecord| &o.workload.operations()[r.operation as usize];
+    let known = |r: &IterationRecord| &o.described[r.operation as usize];
+    let mut columns = vec![
+        text(rows.iter().map(|r| &o.workload.jobs()[operation(r).job as usize]))?,
+        text(rows.iter().map(|r| &operation(r).name))?,
+        text(rows.iter().map(|r| known(r).kind))?,
+        text(rows.iter().map(|r| &known(r).stream))?,
+    ];
+    columns.extend(instances(rows));
     Ok(columns)
 }
 

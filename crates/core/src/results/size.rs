@@ -57,6 +57,7 @@ fn rows(outcome: &Facts, record: &Record, name: &str, expand: bool) -> u64 {
         ("switches", _) => machine().switches,
         ("flows", true) => outcome.folding.messages(record),
         ("flows", false) => record.flows.len() as u64,
+        ("iterations", _) => record.iterations.len() as u64,
         // summary, operations and levels: a few rows, whatever the machine
         _ => 0,
     }

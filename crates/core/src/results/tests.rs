@@ -88,8 +88,8 @@ fn float(batch: &RecordBatch, column: &str) -> Vec<f64> {
 
 #[test]
 fn every_table_has_its_columns() {
-    let o = outcome(&["ranks", "levels", "links", "switches", "flows", "operations"]);
-    assert_eq!(tables(&o), ["summary", "ranks", "levels", "links", "switches", "flows", "operations"]);
+    let o = outcome(&["ranks", "levels", "links", "switches", "flows", "operations", "iterations"]);
+    assert_eq!(tables(&o), ["summary", "ranks", "levels", "links", "switches", "flows", "operations", "iterations"]);
     for (name, list) in columns::TABLES {
         let batch = table(&o, name, false, None, &Control::default()).unwrap();
         let names: Vec<_> = batch.schema().fields().iter().map(|f| f.name().clone()).collect();

@@ -72,7 +72,9 @@ pub fn program(fabrics: &Fabrics, spec: &ProgramSpec, control: &Control) -> Resu
     let purse = Purse { left_ns: spec.budget_ns / SETTLING, finest, fold: spec.fold, skip: spec.skip };
     let assembly = Assembly::new(spec, &fabric, &placement, purse, control);
     let (draft, described) = assembly.assemble()?;
-    let workload = draft.compile()?;
+    let wants = |table: Table| spec.record.contains(&table);
+    let compiled = draft.compile()?;
+    let workload = if wants(Table::Iterations) { compiled.sampled() } else { compiled };
     let fold = spec.fold && spec.fidelity != Selection::Only(Fidelity::Flow);
     let mut folding = Folding::new(&fabric, &workload, &placement, fold, control)?;
     let mut warnings = vec![];
@@ -92,7 +94,6 @@ pub fn program(fabrics: &Fabrics, spec: &ProgramSpec, control: &Control) -> Resu
     };
     let all: u64 = described.iter().zip(workload.operations()).map(|(d, o)| bytes(d, o.instances())).sum();
     control.total_bytes.store(all / folding.multiplicity(), Ordering::Relaxed);
-    let wants = |table: Table| spec.record.contains(&table);
     let job = Job {
         fabric: &fabric,
         schedule: &workload,
@@ -200,7 +201,7 @@ fn choose(
 /// The larger of what each stream takes if nothing waits, and what each operation needs by itself.
 fn bound(fabric: &Fabric, workload: &Workload, described: &[Described], control: &Control) -> Result<Bound> {
     let mut best = Bound { time_fs: 0, kind: "streams" };
-    for rank in workload.representatives() {
+    for rank in workload.firsts() {
         let time = workload.least(rank, |operation| described[operation as usize].least_fs);
         best.time_fs = best.time_fs.max(time);
     }

@@ -181,6 +181,8 @@ named! {
         Flows = "flows" [],
         /// A row per operation and role of ranks.
         Operations = "operations" [],
+        /// A row per instance of each operation, of one rank of each role.
+        Iterations = "iterations" [],
     }
 }
 

@@ -11,7 +11,8 @@
 use super::device::Device;
 use super::{Host, Lane, begin};
 use crate::collective::Schedule;
-use crate::record::OperationRecord;
+use crate::control::push;
+use crate::record::{IterationRecord, OperationRecord};
 use crate::units::{Fs, NEVER};
 use crate::workload::{Instruction, Kind, Workload};
 
@@ -59,12 +60,14 @@ pub struct Progress {
     device: Device,
     /// What there was of each operation.
     pub records: Vec<OperationRecord>,
+    /// A row per instance, if this rank stands for its role and somebody asked.
+    pub iterations: Option<Vec<IterationRecord>>,
     left: u32,
 }
 
 impl Progress {
-    /// Before anything.
-    pub fn new(workload: &Workload) -> Self {
+    /// Of a rank, before anything.
+    pub fn new(workload: &Workload, rank: u32) -> Self {
         let stream =
             Stream { at: At::Through, next: 0, counts: vec![], lanes_left: 0, began: 0, through: 0, computed: 0 };
         let operations = workload.operations().len();
@@ -73,6 +76,7 @@ impl Progress {
             done: vec![0; operations],
             device: Device::default(),
             records: vec![OperationRecord::default(); operations],
+            iterations: workload.samples(rank).then(Vec::new),
             left: workload.streams(),
         }
     }
@@ -82,6 +86,7 @@ impl Progress {
         size_of::<Self>()
             + self.streams.len() * (size_of::<Stream>() + 16)
             + self.done.len() * (4 + size_of::<OperationRecord>())
+            + self.iterations.as_ref().map_or(0, Vec::capacity) * size_of::<IterationRecord>()
     }
 
     /// Names of the operations that streams are at, and whether each waits to begin.
@@ -158,9 +163,16 @@ fn over<'a, H: Programmed<'a>>(host: &mut H, seat: u32, stream: u32, now: Fs) {
     let At::In(operation) = state.at else {
         return;
     };
+    let iteration = progress.done[operation as usize];
     progress.done[operation as usize] += 1;
     let (took, beside) = (now - state.began, computed - state.computed);
-    progress.records[operation as usize].add(state.began, now, took - beside.min(took));
+    let (start_fs, exposed_fs) = (state.began, took - beside.min(took));
+    progress.records[operation as usize].add(start_fs, now, exposed_fs);
+    if let Some(rows) = &mut progress.iterations {
+        // its role and rank are filled in with all others at the end
+        let row = IterationRecord { operation, iteration, start_fs, end_fs: now, exposed_fs, ..Default::default() };
+        push("the rows of the table iterations", rows, row);
+    }
     advance(host, seat, stream, now);
     if workload.operations()[operation as usize].share > 0 {
         reshare(host, seat, now);

@@ -183,7 +183,8 @@ impl Draft {
         let (roles, role_of) = roles(&operations, &self.jobs, self.ranks, streams)?;
         let fixed = self.jobs.iter().flat_map(|(.., body)| restricted(body)).collect();
         let jobs = self.jobs.into_iter().map(|job| job.0).collect();
-        let workload = Workload { ranks: self.ranks, lanes, streams, operations, items, roles, role_of, fixed, jobs };
+        let (ranks, sampled) = (self.ranks, vec![]);
+        let workload = Workload { ranks, lanes, streams, operations, items, roles, role_of, fixed, jobs, sampled };
         workload.matched()?;
         Ok(workload)
     }

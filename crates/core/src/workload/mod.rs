@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use crate::collective::{Block, Message, Recv, Schedule, SwitchUse, Target};
 use crate::radix::Digit;
-use crate::record::OperationRecord;
+use crate::record::{IterationRecord, OperationRecord};
 use crate::rng::mix;
 use crate::spec::ProtocolSpec;
 use crate::units::Fs;
@@ -198,6 +198,8 @@ pub struct Workload {
     /// Digits of the rank by which roles differ.
     fixed: Vec<Digit>,
     jobs: Vec<String>,
+    /// Ranks of which every instance is kept, in ascending order.
+    sampled: Vec<u32>,
 }
 
 impl Workload {
@@ -218,17 +220,30 @@ impl Workload {
     }
 
     pub(crate) fn role(&self, rank: u32) -> &Role {
-        &self.roles[self.role_of.get(rank as usize).map_or(0, |&role| usize::from(role))]
+        &self.roles[self.role_number(rank) as usize]
     }
 
-    /// One rank of each role.
-    pub fn representatives(&self) -> Vec<u32> {
-        if self.role_of.is_empty() {
-            return vec![0];
-        }
-        let mut seen = vec![false; self.roles.len()];
-        let first = |&(_, role): &(u32, &u16)| !std::mem::replace(&mut seen[usize::from(*role)], true);
-        (0u32..).zip(&self.role_of).filter(first).map(|(rank, _)| rank).collect()
+    fn role_number(&self, rank: u32) -> u32 {
+        self.role_of.get(rank as usize).map_or(0, |&role| role.into())
+    }
+
+    /// The first rank of each role, in ascending order. Shifts that fold a run keep roles, so these ranks are simulated
+    /// whether it is folded or not.
+    pub fn firsts(&self) -> Vec<u32> {
+        let mut met = vec![false; self.roles.len()];
+        let mut first = |rank: &u32| !std::mem::replace(&mut met[self.role_number(*rank) as usize], true);
+        let ranks = if self.role_of.is_empty() { self.ranks.min(1) } else { self.ranks };
+        (0..ranks).filter(|rank| first(rank)).collect()
+    }
+
+    /// Keeps a row per instance of the first rank of each role.
+    pub fn sampled(self) -> Self {
+        Self { sampled: self.firsts(), ..self }
+    }
+
+    /// Whether every instance of a rank is kept.
+    pub(crate) fn samples(&self, rank: u32) -> bool {
+        self.sampled.binary_search(&rank).is_ok()
     }
 
     /// When a rank is through at the earliest, if each operation takes at least so long and nothing waits.
@@ -303,7 +318,7 @@ impl Workload {
     ) -> Vec<OperationRecord> {
         let mut rows: BTreeMap<(u32, u32), OperationRecord> = BTreeMap::new();
         for (rank, records) in ranks {
-            let role = self.role_of.get(rank as usize).map_or(0, |&role| role.into());
+            let role = self.role_number(rank);
             for (operation, record) in (0u32..).zip(records).filter(|(_, record)| record.instances > 0) {
                 let row = rows.entry((operation, role)).or_insert(OperationRecord { operation, role, ..record });
                 if row.ranks > 0 {
@@ -320,6 +335,20 @@ impl Workload {
             ..row
         };
         rows.into_values().map(scaled).collect()
+    }
+
+    /// Rows of instances by operation, role and iteration, from those of ranks.
+    pub(crate) fn iterations<'r>(
+        &self,
+        ranks: impl Iterator<Item = (u32, &'r [IterationRecord])>,
+    ) -> Vec<IterationRecord> {
+        let named = |(rank, rows): (u32, &'r [IterationRecord])| {
+            let role = self.role_number(rank);
+            rows.iter().map(move |&row| IterationRecord { role, rank, ..row })
+        };
+        let mut rows: Vec<IterationRecord> = ranks.flat_map(named).collect();
+        rows.sort_unstable();
+        rows
     }
 
     fn of(&self, step: u32) -> (&dyn Schedule, Instance) {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use supernode_core::collective::{Algorithm, Collective};
 use supernode_core::control::Control;
-use supernode_core::record::{OperationRecord, Record};
+use supernode_core::record::{IterationRecord, OperationRecord, Record};
 use supernode_core::simulate::{Fabrics, ProgramOutcome, program};
 use supernode_core::spec::*;
 
@@ -313,6 +313,55 @@ fn a_pipeline_fills_and_drains() {
 }
 
 #[test]
+fn one_rank_of_each_role_keeps_every_instance() {
+    // two stages: the first computes 10 us at a time, the second 25 us and an all-reduce of its four ranks beside the next
+    let one = time(&switched(4), Collective::AllReduce, Algorithm::Ring, 64 * KIB);
+    let stage = |value: u32, body| NodeSpec::On { axis: "pp".into(), values: vec![value], body };
+    let body = vec![repeat(
+        3,
+        vec![
+            stage(0, vec![compute(place("f0", "c", &[]), 10 * US)]),
+            stage(
+                1,
+                vec![compute(place("f1", "c", &[]), 25 * US), ring(place("sum", "n", &[("f1", 0)]), 64 * KIB, &["tp"])],
+            ),
+        ],
+    )];
+    let mut spec = spec(switched(8), vec![job("j", &[("pp", 2), ("tp", 4)], body)]);
+    assert_eq!(outcome(&spec).record.iterations, [], "nobody asked");
+    spec.record.push(Table::Iterations);
+    let row = |operation, rank, iteration, start_fs, took, exposed_fs| IterationRecord {
+        operation,
+        role: u32::from(rank >= 4),
+        rank,
+        iteration,
+        start_fs,
+        end_fs: start_fs + took,
+        exposed_fs,
+    };
+    let instances = |operation: u32| (0..3).map(move |k| (operation, k, u64::from(k)));
+    let first = instances(0).map(|(o, k, i)| row(o, 0, k, i * 10 * US, 10 * US, 0));
+    let second = instances(1).map(|(o, k, i)| row(o, 4, k, i * 25 * US, 25 * US, 0));
+    let sums = instances(2).map(|(o, k, i)| row(o, 4, k, (i + 1) * 25 * US, one, if k < 2 { 0 } else { one }));
+    let expected: Vec<_> = first.chain(second).chain(sums).collect();
+    for fold in [true, false] {
+        for threads in [1, 3] {
+            (spec.fold, spec.threads) = (fold, threads);
+            let run = outcome(&spec);
+            assert_eq!((run.folding.applied(), &run.record.iterations), (fold, &expected));
+        }
+    }
+    spec.fidelity = Selection::Only(Fidelity::Flow);
+    let flows = [true, false].map(|fold| {
+        spec.fold = fold;
+        outcome(&spec).record.iterations
+    });
+    assert_eq!(flows[0], flows[1]);
+    let named = |rows: &[IterationRecord]| rows.iter().map(|r| (r.operation, r.rank, r.iteration)).collect::<Vec<_>>();
+    assert_eq!(named(&flows[0]), named(&expected));
+}
+
+#[test]
 fn mistakes_are_named() {
     let run = |body| error(&spec(switched(8), vec![job("j", &[("dp", 4), ("tp", 2)], body)]));
     let a = || ring(place("a", "s", &[]), KIB, &[]);
@@ -412,6 +461,7 @@ fn folded_in_full_and_on_any_number_of_threads_alike() {
         let body = body(&operations, loops, kind == 0);
         let mut spec = spec(machine(kind, dp * tp), vec![job("j", &[("dp", dp), ("tp", tp)], body)]);
         spec.seed = seed;
+        spec.record.push(Table::Iterations);
         let run = outcome(&spec);
         let rows = &run.record.operations;
         let meets = |a: &OperationRecord, b: &OperationRecord| a.operation != b.operation && a.start_fs < b.end_fs && b.start_fs < a.end_fs;
@@ -428,6 +478,7 @@ fn folded_in_full_and_on_any_number_of_threads_alike() {
             prop_assert_eq!(run.folding.flows(&run.record), full.folding.flows(&full.record));
             prop_assert_eq!(&run.record.levels, &full.record.levels);
             prop_assert_eq!(&run.record.operations, &full.record.operations);
+            prop_assert_eq!(&run.record.iterations, &full.record.iterations);
         }
         spec.fold = true;
         spec.threads = 2;
