@@ -173,9 +173,11 @@ def test_a_run_is_saved_and_other_commands_say_what_it_is(capsys: pytest.Capture
     saved = sn.WorkloadResult.load("res")
     assert saved.tables() == ["summary", "levels", "operations"]
     assert saved == sn.simulate("hgx-h100", sn.load_workloads("w.toml"), record=["levels"])
-    for command in (["report", "res", "-o", "r.html"], ["plot", "res"], ["compare", "res", "hgx-h100"]):
+    for command in (["report", "res", "-o", "r.html"], ["compare", "res", "hgx-h100"]):
         code, _, err = call(capsys, *command)
         assert (code, "'res' holds a workload" in err) == (2, True), err
+    code, _, err = call(capsys, "plot", "res")
+    assert (code, "run again with record=['iterations']" in err) == (2, True), err
 
 
 WRONG = [
