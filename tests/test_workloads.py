@@ -175,6 +175,17 @@ def test_as_deep_as_can_be_runs() -> None:
     assert run(w).time_ns == 1000
 
 
+def test_previous_adds_up_and_handles_know_their_workload() -> None:
+    assert sn.Operation("x").previous(1).previous(2).iterations_ago == 3
+    other = workload().compute("1 us")
+    w = workload()
+    w.compute("1 us")
+    with pytest.raises(SpecError, match="of another workload"):
+        w.compute("1 us", after=other)
+    kept = copy.deepcopy(w)
+    kept.compute("1 us", after=kept.compute("1 us"))
+
+
 def pipeline() -> sn.Workload:
     """Two stages of four ranks: 10 us of computation each, an all-reduce in the second, a megabyte between."""
     w = sn.Workload(sn.DeviceMesh(pp=2, tp=4))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from supernode.errors import SpecError
@@ -28,6 +29,10 @@ __all__ = ["Workload"]
 _PARTS = 10**6
 #: Loops and parts for some ranks that an operation can be inside of. The core reads 60.
 _DEEPEST = 32
+
+
+#: Numbers of workloads, so that handles know theirs.
+_IDS = count()
 
 
 class Workload:
@@ -74,6 +79,7 @@ class Workload:
                 f"mesh: {quote(mesh)} is not valid; it must be a DeviceMesh, for example DeviceMesh(dp=9, tp=8)"
             )
         self.mesh = mesh
+        self._id = next(_IDS)
         self.name = plain_text(name, "name of the job")
         if not name:
             raise SpecError("name of the job: '' is not valid; it must have at least one character")
@@ -205,7 +211,7 @@ class Workload:
                 "share_ppm": _share(share),
             }
         )
-        return Operation(place["name"])
+        return Operation(place["name"], owner=self._id)
 
     def all_reduce(self, axes: str | Sequence[str] | None = None, **options: Any) -> Operation:
         """Add an all-reduce; see :meth:`collective`."""
@@ -320,7 +326,7 @@ class Workload:
         """
         place = self._place(name, "compute", stream, after)
         self._add({"kind": "compute", "place": place, "work_fs": parse_time(duration, "duration", zero=True)})
-        return Operation(place["name"])
+        return Operation(place["name"], owner=self._id)
 
     def delay(self, time: Quantity, *, stream: str = "main", after: After = None, name: str | None = None) -> Operation:
         """Add a pause of a stream, which occupies nothing.
@@ -334,7 +340,7 @@ class Workload:
         """
         place = self._place(name, "delay", stream, after)
         self._add({"kind": "delay", "place": place, "time_fs": parse_time(time, "time", zero=True)})
-        return Operation(place["name"])
+        return Operation(place["name"], owner=self._id)
 
     def body(self) -> list[dict[str, Any]]:
         """Return the program as the core takes it.
@@ -413,7 +419,7 @@ class Workload:
         key = (axis, far if kind == "send" else -far, around, mark)
         (self._sends if kind == "send" else self._receives).setdefault(key, []).append(node)
         self._add(node)
-        return Operation(place["name"])
+        return Operation(place["name"], owner=self._id)
 
     def _place(self, name: str | None, default: str, stream: str, after: After) -> dict[str, Any]:
         """Return name, stream and dependencies of an operation."""
@@ -423,7 +429,11 @@ class Workload:
             raise SpecError(f"name: {quote(name)} is taken; each operation of a workload has a name of its own")
         elif not name:
             raise SpecError("name: '' is not valid; it must have at least one character")
-        return {"name": name, "stream": plain_text(stream, "stream"), "after": waits(after, name, self._names)}
+        return {
+            "name": name,
+            "stream": plain_text(stream, "stream"),
+            "after": waits(after, name, self._names, self._id),
+        }
 
     def _add(self, node: dict[str, Any]) -> None:
         self._names[node["place"]["name"]] = None

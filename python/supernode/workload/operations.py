@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from supernode.errors import SpecError
@@ -28,6 +28,8 @@ class Operation:
 
     name: str
     iterations_ago: int = 0
+    #: The workload that made it, if one did.
+    owner: int | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         plain_text(self.name, "name of an operation")
@@ -36,16 +38,18 @@ class Operation:
     def previous(self, n: int = 1) -> Operation:
         """Return the same operation ``n`` iterations earlier, of the innermost loop that holds both.
 
-        In the first ``n`` iterations there is nothing to wait for.
+        The first ``n`` iterations of the run wait for nothing. In an inner loop, the first iteration of the next outer
+        one waits for the last of the one before.
         """
-        return replace(self, iterations_ago=parse_whole(n, "previous", low=1, high=2**31))
+        ago = self.iterations_ago + parse_whole(n, "previous", low=1, high=2**31)
+        return replace(self, iterations_ago=ago)
 
 
 #: What an operation waits for.
 After = Operation | Iterable[Operation] | None
 
 
-def waits(after: After, name: str, known: Container[str]) -> list[dict[str, Any]]:
+def waits(after: After, name: str, known: Container[str], owner: int) -> list[dict[str, Any]]:
     """Return what an operation waits for, as the core takes it."""
     if after is None:
         return []
@@ -60,6 +64,8 @@ def waits(after: After, name: str, known: Container[str]) -> list[dict[str, Any]
                 f"operation {quote(name)}: after: {quote(item)} is not valid; it must be what a method of the workload "
                 "returned, or a list of such"
             )
+        if item.owner is not None and item.owner != owner:
+            raise SpecError(f"operation {quote(name)}: after: {quote(item.name)} is of another workload")
         # an operation of an earlier iteration may be added later; the core knows all names
         if item.iterations_ago == 0 and item.name not in known:
             raise SpecError(

@@ -21,6 +21,9 @@ use crate::units::{Fs, NEVER};
 use std::cmp::Reverse;
 use std::collections::binary_heap::PeekMut;
 
+/// Events of a visit between two looks at whether the run was stopped.
+const POLL: u32 = 1 << 16;
+
 impl Shard<'_> {
     /// One visit. Returns when the accelerator must be visited next.
     pub(super) fn accelerator(&mut self, lp: u32, start: Fs, end: Fs) -> Fs {
@@ -65,8 +68,13 @@ impl Shard<'_> {
         if arrivals.len() > 1 {
             arrivals.sort_unstable_by_key(|p| (p.time, p.tag(), p.message_class(), p.selector(), p.dst(), p.in_port()));
         }
-        let (mut delivered, mut arrived) = (0, 0);
+        let (mut delivered, mut arrived, mut turns) = (0, 0, 0u32);
         loop {
+            // a rank can do very much in no time at all
+            turns = turns.wrapping_add(1);
+            if turns.is_multiple_of(POLL) && self.control.stopped() {
+                return NEVER;
+            }
             let (departure, p) = loop {
                 match order.peek() {
                     None => break (NEVER, 0),

@@ -36,8 +36,20 @@ pub(super) fn diagnose(layout: &Layout, shards: &[Shard], threads: usize, last: 
     let mut lines: Vec<(u32, String)> = open
         .iter()
         .filter_map(|e| {
-            let (lane, step, sends, recv) = e.waiting().next()?;
-            Some((e.rank, format!("rank {} (lane {lane}, step {step}) has {sends} messages to send and {recv} bytes or message ends to receive", e.rank)))
+            let job = shards.first()?.job;
+            let Some((lane, step, sends, recv)) = e.waiting().next() else {
+                let (operation, _) = e.progress.as_ref()?.open().next()?;
+                let name = &job.workload?.operations()[operation as usize].name;
+                return Some((e.rank, format!("rank {} waits to begin operation {name:?}", e.rank)));
+            };
+            let place = job.place(lane, step);
+            Some((
+                e.rank,
+                format!(
+                    "rank {} ({place}) has {sends} messages to send and {recv} bytes or message ends to receive",
+                    e.rank
+                ),
+            ))
         })
         .collect();
     lines.sort_unstable();

@@ -95,6 +95,18 @@ impl Job<'_> {
         self.workload.map_or(0, |workload| workload.stream_of(step))
     }
 
+    /// A lane and step in words, with the operation that they belong to.
+    pub(crate) fn place(&self, lane: u32, step: u32) -> String {
+        match self.workload {
+            None => format!("lane {lane}, step {step}"),
+            Some(workload) => {
+                let at = workload.at(step);
+                let name = &workload.operations()[at.operation as usize].name;
+                format!("operation {name:?}, iteration {}, lane {lane}, step {}", at.number, at.step)
+            }
+        }
+    }
+
     /// The operation that a step belongs to.
     #[inline(always)]
     pub(crate) fn operation(&self, step: u32) -> u32 {

@@ -110,7 +110,7 @@ pub(super) fn member<'a>(
     paths: &'a Paths,
     seats: &[Seat],
     (id, limit): (usize, Fs),
-    control: &Control,
+    control: &'a Control,
 ) -> Result<Member<'a>> {
     let shard = seated(Shard::new(job, layout, paths, id, control)?, seats, control)?;
     let skipper = Skipper::new(job, &shard, id, layout.window, limit);

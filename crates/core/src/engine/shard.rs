@@ -96,6 +96,8 @@ pub(super) struct Shard<'a> {
     pub(super) job: &'a Job<'a>,
     pub(super) layout: &'a Layout,
     pub(super) paths: &'a Paths,
+    /// Who may stop the run.
+    pub(super) control: &'a Control,
     pub(super) first_lp: u32,
     pub(super) lps: u32,
     pub(super) first_port: u32,
@@ -132,7 +134,7 @@ impl<'a> Shard<'a> {
         layout: &'a Layout,
         paths: &'a Paths,
         id: usize,
-        control: &Control,
+        control: &'a Control,
     ) -> Result<Self> {
         let (first_lp, end_lp) = (layout.cuts[id], layout.cuts[id + 1]);
         let lps = end_lp - first_lp;
@@ -153,6 +155,7 @@ impl<'a> Shard<'a> {
             job,
             layout,
             paths,
+            control,
             first_lp,
             lps,
             first_port,

@@ -217,10 +217,9 @@ pub(super) fn unfinished(run: &Run) -> Option<Error> {
     let waits = |(rank, of): (usize, &[Lane<Fs>])| {
         let l = of.iter().find(|lane| lane.open())?;
         Some(format!(
-            "rank {} (lane {}, step {}) has {} messages to send and {} bytes or message ends to receive",
+            "rank {} ({}) has {} messages to send and {} bytes or message ends to receive",
             run.name(rank as u32),
-            l.lane,
-            l.step,
+            run.job.place(l.lane.into(), l.step),
             l.sends_left,
             l.recv_left
         ))

@@ -37,6 +37,8 @@ use crate::walk::{Lane, Timer};
 const CROWD: u64 = 512;
 const PATIENCE: Fs = 64;
 
+/// Events of an instant between two looks at whether the run was stopped.
+const POLL: u64 = 1 << 16;
 /// Events in the heap for each flow before those that are void are cleared away.
 const CROWDED: usize = 8;
 
@@ -194,6 +196,10 @@ impl Run<'_> {
                 if !void(&self.parts, event) {
                     self.handle(event);
                     events += 1;
+                    // an instant can have very many
+                    if events % POLL == 0 {
+                        self.control.check()?;
+                    }
                 }
             }
             self.control.work.fetch_add(events, Ordering::Relaxed);

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::analytic::Prediction;
+use crate::collective::{Schedule, SwitchUse};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::fabric::Fabric;
@@ -58,6 +59,8 @@ pub(super) struct Assembly<'a> {
     control: &'a Control,
     /// The network whose switches form sums, and whether it is a tree, once an operation uses them.
     sums: Option<(usize, bool)>,
+    /// What it asks of switches.
+    uses: Option<SwitchUse>,
     /// The stack with the protocol that each operation asks for.
     stacks: Vec<StackSpec>,
     draft: Draft,
@@ -77,6 +80,8 @@ struct Home<'a> {
     receivers: Vec<(usize, String)>,
     /// Number of the job's first operation.
     base: usize,
+    /// Restrictions around what is assembled.
+    within: Vec<Only>,
 }
 
 impl Home<'_> {
@@ -93,6 +98,11 @@ impl Home<'_> {
             let names: Vec<_> = self.job.axes.iter().map(|axis| axis.name.as_str()).collect();
             Error::spec(field, format!("{name:?}"), format!("one of {}", names.join(", ")))
         })
+    }
+
+    /// Whether a rank executes what is assembled.
+    fn holds(&self, rank: u32) -> bool {
+        self.within.iter().all(|only| only.values.contains(&only.digit.of(rank - self.first)))
     }
 
     fn digit(&self, axis: usize) -> Digit {
@@ -134,7 +144,18 @@ impl<'a> Assembly<'a> {
         control: &'a Control,
     ) -> Self {
         let draft = Draft { ranks: placement.len() as u32, ..Draft::default() };
-        Self { spec, fabric, placement, purse, control, sums: None, stacks: vec![], draft, described: vec![] }
+        Self {
+            spec,
+            fabric,
+            placement,
+            purse,
+            control,
+            sums: None,
+            uses: None,
+            stacks: vec![],
+            draft,
+            described: vec![],
+        }
     }
 
     /// The draft, and what is known of each operation.
@@ -152,6 +173,7 @@ impl<'a> Assembly<'a> {
                 waits: vec![],
                 receivers: vec![],
                 base,
+                within: vec![],
             };
             let body = self.nodes(&mut home, &job.body)?;
             self.resolve(&home)?;
@@ -178,7 +200,9 @@ impl<'a> Assembly<'a> {
                     let expected = format!("no axis {axis:?} inside a part for some of its coordinates only");
                     return Err(Error::spec(format!("operation {name:?}: axes"), format!("{axis:?}"), expected));
                 }
+                home.within.push(Only { digit, values: values.clone() });
                 let body = self.nodes(home, body)?;
+                home.within.pop();
                 // ranks are counted from the first of the job, which starts where digits do
                 Ok(Node::On(Only { digit, values: values.clone() }, body))
             }
@@ -209,14 +233,14 @@ impl<'a> Assembly<'a> {
         place: &PlaceSpec,
         (axis, bytes, share_ppm): (&str, u64, u32),
         kind: &'static str,
-        side: impl Fn(u32) -> Arc<dyn crate::collective::Schedule>,
+        side: impl Fn(u32) -> Arc<dyn Schedule>,
     ) -> Result<Node> {
         let axis = home.axis(axis, format!("operation {:?}: axis", place.name))?;
         let communicators = Communicators::along(home.first, &home.sizes(), &[axis]);
         let schedule = side(communicators.size());
         // of a transfer by itself: that of a shift by one along the axis
         let accelerators: Vec<u32> =
-            self.furthest(&communicators).iter().map(|&rank| self.placement[rank as usize]).collect();
+            self.furthest(&communicators, home).iter().map(|&rank| self.placement[rank as usize]).collect();
         let stack = self.stack("auto")?.clone();
         let task = Task {
             fabric: self.fabric,
@@ -290,7 +314,8 @@ impl<'a> Assembly<'a> {
             return Err(Error::spec(field("root"), root, format!("a place of the communicator: 0 to {}", size - 1)));
         }
         let whole = size == self.draft.ranks && communicators.count() == 1;
-        let members = self.furthest(&communicators);
+        let members = self.furthest(&communicators, home);
+        let executed = communicators.firsts().any(|first| home.holds(first));
         let accelerators: Vec<u32> = members.iter().map(|&rank| self.placement[rank as usize]).collect();
         let home_of = accelerators[0];
         if let Some(&stray) = accelerators.iter().find(|&&a| self.fabric.network_between(home_of, a).is_none()) {
@@ -315,7 +340,14 @@ impl<'a> Assembly<'a> {
             stack: &stack,
             control: self.control,
         };
-        let choice = task.choose(*algorithm, &mut self.purse).map_err(|error| at(error, &place.name))?;
+        let mut choice = task.choose(*algorithm, &mut self.purse).map_err(|error| at(error, &place.name))?;
+        let other = |uses: SwitchUse| uses != SwitchUse::Forward && self.uses.is_some_and(|used| used != uses);
+        if other(choice.schedule.switches()) && *algorithm != Pick::Only(Algorithm::InNetwork) {
+            // switches form one kind of sums in a run
+            choice = Task { sums: false, ..task }
+                .choose(*algorithm, &mut self.purse)
+                .map_err(|error| at(error, &place.name))?;
+        }
         let described = Described {
             kind: "collective",
             collective: Some(*collective),
@@ -324,7 +356,7 @@ impl<'a> Assembly<'a> {
             stream: String::new(),
             bytes,
             root: *root,
-            accelerators: accelerators.clone(),
+            accelerators: if executed { accelerators.clone() } else { vec![] },
             ranks: size,
             communicators: communicators.count(),
             prediction: choice.prediction,
@@ -332,7 +364,9 @@ impl<'a> Assembly<'a> {
         };
         let in_network = choice.algorithm == Algorithm::InNetwork;
         self.sums = self.sums.or(sums.filter(|_| in_network));
+        self.uses = self.uses.or(Some(choice.schedule.switches()).filter(|_| in_network));
         let alone = whole && groups.is_empty();
+        let listed = if groups.is_empty() || whole { None } else { Some(communicators.clone()) };
         let circles = if in_network && !alone { Some(communicators.clone()) } else { None };
         let schedule = match alone {
             true => choice.schedule,
@@ -342,19 +376,22 @@ impl<'a> Assembly<'a> {
         if let Some((operation, _)) = self.draft.operations.last_mut() {
             operation.protocol = choice.protocol;
             operation.circles = circles;
+            operation.listed = listed;
         }
         Ok(node)
     }
 
     /// The ranks of the communicator whose ranks are joined by the outermost network; of equals the first.
-    fn furthest(&self, communicators: &Communicators) -> Vec<u32> {
+    fn furthest(&self, communicators: &Communicators, home: &Home) -> Vec<u32> {
         let reach = |members: &[u32]| {
             let first = self.placement[members[0] as usize];
             let network = |&rank: &u32| self.fabric.network_between(first, self.placement[rank as usize]);
             members.iter().map(|rank| network(rank).map_or(usize::MAX, |network| network)).max().unwrap_or(0)
         };
         let mut best: Option<(usize, Vec<u32>)> = None;
-        for first in communicators.firsts() {
+        // of those that execute it, if any do
+        let idle = !communicators.firsts().any(|first| home.holds(first));
+        for first in communicators.firsts().filter(|&first| idle || home.holds(first)) {
             let members: Vec<u32> = (0..communicators.size()).map(|place| communicators.peer(first, place)).collect();
             let reach = reach(&members);
             if best.as_ref().is_none_or(|(most, _)| reach > *most) {
@@ -482,6 +519,9 @@ fn restricted<'n>(nodes: &'n [NodeSpec], axis: &str) -> Option<&'n str> {
 /// The error with the operation that it is about.
 fn at(error: Error, name: &str) -> Error {
     match error {
+        Error::Algorithm { algorithm, collective, ranks, why, valid } => {
+            Error::Algorithm { algorithm, collective, ranks, why: format!("{why} (operation {name:?})"), valid }
+        }
         Error::Spec { field, value, expected } => Error::spec(format!("operation {name:?}: {field}"), value, expected),
         other => other,
     }

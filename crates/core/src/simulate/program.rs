@@ -206,8 +206,8 @@ fn bound(fabric: &Fabric, workload: &Workload, described: &[Described], control:
         best.time_fs = best.time_fs.max(time);
     }
     for (operation, d) in workload.operations().iter().zip(described) {
-        let Some(collective) = d.collective else {
-            continue;
+        let (Some(collective), false) = (d.collective, d.accelerators.is_empty()) else {
+            continue; // it moves nothing, or no rank executes it
         };
         let demand = Demand { collective, bytes: d.bytes, root: d.root, placement: &d.accelerators };
         let protocols = [&operation.protocol];

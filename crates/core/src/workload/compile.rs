@@ -9,13 +9,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{After, Instruction, Item, Kind, Nest, Operation, Role, What, Workload, key_of};
+use super::{After, Communicators, Instruction, Item, Kind, Nest, Operation, Role, What, Workload, key_of};
 use crate::collective::{MAX_STEPS, SwitchUse, Target};
 use crate::error::{Error, Result};
 use crate::radix::Digit;
 use crate::spec::ProtocolSpec;
 use crate::units::Fs;
 
+/// Most instances of an operation.
+const MAX_INSTANCES: u64 = 1 << 31;
 /// Most roles.
 const MAX_ROLES: usize = 1 << 16;
 
@@ -71,6 +73,7 @@ impl Operation {
             protocol: ProtocolSpec::default(),
             share: 0,
             circles: None,
+            listed: None,
             after: vec![],
             base: 0,
             span: 0,
@@ -82,6 +85,11 @@ impl Operation {
     /// The error that something about it is not valid.
     pub fn wrong(&self, what: &str, value: impl ToString, expected: impl Into<String>) -> Error {
         Error::spec(format!("operation {:?}: {what}", self.name), value, expected)
+    }
+
+    /// Whether a rank executes it on a stream, where it executes all of its program.
+    fn executed(&self, stream: u32, rank: u32) -> bool {
+        self.stream == stream && self.listed.as_ref().is_none_or(|groups| groups.contain(rank))
     }
 
     fn most_steps(&self) -> u32 {
@@ -127,6 +135,14 @@ impl Layout<'_> {
                     self.loops += 1;
                     let nest = Nest { id: self.loops, count: (*count).max(1), span: 0 };
                     let (mut inside, inner_nests) = (vec![], [nests, &[nest]].concat());
+                    let times = inner_nests.iter().fold(1u64, |all, nest| all.saturating_mul(nest.count.into()));
+                    if times > MAX_INSTANCES {
+                        return Err(Error::Overflow {
+                            what: "iterations of nested loops".into(),
+                            value: times.to_string(),
+                            limit: MAX_INSTANCES.to_string(),
+                        });
+                    }
                     let span = self.lay(inner, outer + at as u32, 0, &inner_nests, &mut inside)?;
                     let all = span * u64::from(nest.count);
                     if at + all > u64::from(MAX_STEPS) {
@@ -254,13 +270,18 @@ type Job = (String, u32, u32, Fs, Vec<Node>);
 /// All roles, and that of each rank if there are several.
 fn roles(operations: &[Operation], jobs: &[Job], ranks: u32, streams: u32) -> Result<(Vec<Role>, Vec<u16>)> {
     let mut roles: Vec<Role> = vec![];
-    let mut role_of = vec![];
+    let (mut role_of, mut roles_of_jobs) = (vec![], 0);
     for (name, first, count, start, body) in jobs {
         let digits = restricted(body);
-        // by the values of the digits that matter
+        let job = roles_of_jobs;
+        let listed: Vec<&Communicators> =
+            operations.iter().filter(|operation| operation.job == job).filter_map(|o| o.listed.as_ref()).collect();
+        roles_of_jobs += 1;
+        // by the values of the digits that matter, and by the groups that hold the rank
         let mut known: BTreeMap<Vec<u32>, u16> = BTreeMap::new();
-        for rank in 0..if digits.is_empty() { (*count).min(1) } else { *count } {
-            let values: Vec<u32> = digits.iter().map(|digit| digit.of(rank)).collect();
+        for rank in 0..if digits.is_empty() && listed.is_empty() { (*count).min(1) } else { *count } {
+            let inside = listed.iter().map(|groups| u32::from(groups.contain(first + rank)));
+            let values: Vec<u32> = digits.iter().map(|digit| digit.of(rank)).chain(inside).collect();
             let role = match known.get(&values) {
                 Some(&role) => role,
                 None => {
@@ -269,7 +290,7 @@ fn roles(operations: &[Operation], jobs: &[Job], ranks: u32, streams: u32) -> Re
                         executes: vec![false; operations.len()],
                         start: *start,
                     };
-                    (0..streams).for_each(|stream| project(operations, body, rank, stream, &mut role));
+                    (0..streams).for_each(|stream| project(operations, body, (*first, rank), stream, &mut role));
                     roles.push(role);
                     if roles.len() > MAX_ROLES {
                         let expected = format!("at most {MAX_ROLES} combinations of restrictions");
@@ -291,23 +312,23 @@ fn roles(operations: &[Operation], jobs: &[Job], ranks: u32, streams: u32) -> Re
 }
 
 /// The program of one stream for a rank.
-fn project(operations: &[Operation], nodes: &[Node], rank: u32, stream: u32, role: &mut Role) {
+fn project(operations: &[Operation], nodes: &[Node], (first, rank): (u32, u32), stream: u32, role: &mut Role) {
     for node in nodes {
         match node {
-            Node::Do(number) if operations[*number as usize].stream == stream => {
+            Node::Do(number) if operations[*number as usize].executed(stream, first + rank) => {
                 role.streams[stream as usize].push(Instruction::Do(*number));
                 role.executes[*number as usize] = true;
             }
             Node::Do(_) => {}
             Node::On(only, inner) => {
                 if only.values.contains(&only.digit.of(rank)) {
-                    project(operations, inner, rank, stream, role);
+                    project(operations, inner, (first, rank), stream, role);
                 }
             }
             Node::Repeat(count, inner) => {
                 let begin = role.streams[stream as usize].len();
                 role.streams[stream as usize].push(Instruction::Repeat(*count));
-                project(operations, inner, rank, stream, role);
+                project(operations, inner, (first, rank), stream, role);
                 let program = &mut role.streams[stream as usize];
                 match program.len() == begin + 1 {
                     true => program.truncate(begin),

@@ -9,7 +9,8 @@
 //! [`Schedule`] of all ranks in these terms.
 //!
 //! **Invariants.** All members of an operation execute it equally often. An operation waits for earlier ones only, or for earlier
-//! iterations, so there is no cycle. A workload of one operation takes as long as that operation alone.
+//! iterations, so there is no cycle. A workload of one operation takes as long as that operation alone, unless packets are routed by hash:
+//! each operation draws by its own name.
 //!
 //! **Cost.** A few words per operation, whatever the number of ranks, communicators and iterations; two bytes per rank where roles
 //! differ. **Limits.** [`MAX_STEPS`](crate::collective::MAX_STEPS) steps in all. Operations whose sums switches form use one network.
@@ -106,6 +107,8 @@ pub struct Operation {
     pub share: u32,
     /// The communicators whose sums switches form; `None` if all ranks of the run are one.
     pub circles: Option<Communicators>,
+    /// The communicators, if not all ranks of the job are in one.
+    pub listed: Option<Communicators>,
     pub(crate) after: Vec<After>,
     /// First step of its first instance, steps of an instance, and the loops around it, outermost first.
     base: u32,
@@ -296,9 +299,6 @@ impl Workload {
     /// What random choices about a message go by: the seed, and the number of its step that they know it by. Nothing that
     /// happens to an operation depends on what else there is in a run.
     pub fn label(&self, seed: u64, step: u32) -> (u64, u32) {
-        if self.operations.len() == 1 && self.operations[0].nests.is_empty() {
-            return (seed, step);
-        }
         let at = self.at(step);
         let key = self.operations[at.operation as usize].key;
         (mix(seed ^ mix(key ^ u64::from(at.number))), at.step)

@@ -249,6 +249,68 @@ fn sums_fold_where_planes_turn_with_the_ranks() {
 }
 
 #[test]
+fn only_members_of_listed_groups_execute() {
+    let mut body = vec![ring(place("a", "s", &[]), 64 * KIB, &[]), compute(place("b", "s", &[]), US)];
+    if let NodeSpec::Collective { groups, .. } = &mut body[0] {
+        *groups = vec![vec![6, 1]];
+    }
+    let run = outcome(&spec(switched(8), vec![job("j", R8, body)]));
+    let one = time(&switched(2), Collective::AllReduce, Algorithm::Ring, 64 * KIB);
+    assert_eq!((row(&run, "a").ranks, row(&run, "a").instances, row(&run, "a").end_fs), (2, 2, one));
+    let computed: Vec<_> = run.record.operations.iter().filter(|row| row.operation == 1).collect();
+    assert_eq!(computed.iter().map(|row| (row.ranks, row.end_fs)).collect::<Vec<_>>(), [(6, US), (2, one + US)]);
+}
+
+#[test]
+fn what_no_rank_executes_bounds_nothing() {
+    let on = |value: u32, body| NodeSpec::On { axis: "dp".into(), values: vec![value], body };
+    let never = on(0, vec![on(1, vec![ring(place("never", "s", &[]), 1 << 30, &["tp"])])]);
+    let body = vec![never, compute(place("b", "s", &[]), US)];
+    let run = outcome(&spec(switched(8), vec![job("j", &[("dp", 4), ("tp", 2)], body)]));
+    assert_eq!((run.time_fs, run.bound.time_fs), (US, US));
+}
+
+#[test]
+fn who_waits_for_ever_is_named() {
+    let on = |value: u32, body| NodeSpec::On { axis: "r".into(), values: vec![value], body };
+    let half = |name: &str, by: i64, to: Option<&str>| {
+        let (axis, wrap, bytes, share_ppm) = ("r".to_string(), false, 8, 0);
+        let place = place(name, "s", &[]);
+        match to {
+            Some(to) => NodeSpec::Send { place, axis, by, wrap, bytes, to: to.into(), share_ppm },
+            None => NodeSpec::Receive { place, axis, by, wrap, bytes, share_ppm },
+        }
+    };
+    // both receive before they send
+    let body = vec![
+        on(0, vec![half("r0", 1, None), half("s0", 1, Some("r1"))]),
+        on(1, vec![half("r1", -1, None), half("s1", -1, Some("r0"))]),
+    ];
+    let mut spec = spec(switched(2), vec![job("j", &[("r", 2)], body)]);
+    for fidelity in [Fidelity::Packet, Fidelity::Flow] {
+        spec.fidelity = Selection::Only(fidelity);
+        assert!(error(&spec).contains("rank 0 (operation \"r0\", iteration 0, lane 0, step 0)"), "{}", error(&spec));
+    }
+}
+
+#[test]
+fn a_loop_that_takes_no_time_can_be_stopped() {
+    let body = vec![repeat(1 << 31, vec![compute(place("c", "s", &[]), 0)])];
+    let mut spec = spec(switched(2), vec![job("j", &[("r", 2)], body)]);
+    for fidelity in [Fidelity::Packet, Fidelity::Flow] {
+        spec.fidelity = Selection::Only(fidelity);
+        let control = Control::default();
+        let failed = std::thread::scope(|scope| {
+            let run = scope.spawn(|| program(&Fabrics::new(0), &spec, &control));
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            control.cancel();
+            run.join().expect("no panic").expect_err("stopped")
+        });
+        assert_eq!(failed.code(), "interrupted");
+    }
+}
+
+#[test]
 fn computation_beside_a_collective_is_free_unless_it_takes_the_device() {
     let one = time(&switched(8), Collective::AllReduce, Algorithm::Ring, 64 * KIB);
     let with = |share| {
@@ -384,6 +446,7 @@ fn mistakes_are_named() {
             "no axis \"dp\" inside",
         ),
         (vec![repeat(1 << 21, vec![a()])], "steps of the workload"),
+        (vec![repeat(1 << 16, vec![repeat(1 << 16, vec![compute(place("c", "s", &[]), 1)])])], "nested loops"),
     ];
     for (body, wanted) in cases {
         let found = run(body);
