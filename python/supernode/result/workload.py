@@ -162,7 +162,7 @@ class WorkloadResult:
 
     @property
     def operations(self) -> pa.Table:
-        """One row per operation and role of ranks: when it began and ended, how long it took, what computation hid."""
+        """One row per operation and role, with beginning, end, mean time and what computation did not hide of it."""
         return self.table("operations")
 
     @property
