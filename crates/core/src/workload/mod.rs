@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::collective::{Block, Message, Recv, Schedule, SwitchUse, Target};
+use crate::collective::{Block, Message, Recv, Schedule, SwitchUse};
 use crate::radix::Digit;
 use crate::record::{IterationRecord, OperationRecord};
 use crate::rng::mix;
@@ -452,12 +452,5 @@ impl Schedule for Workload {
         let first = step - at.step;
         let alike = schedule.alike(lane, at.step);
         first + alike.start..first.saturating_add(alike.end)
-    }
-}
-
-impl Target {
-    /// True if switches do more than forward the message.
-    pub fn combines(self) -> bool {
-        !matches!(self, Target::Rank(_))
     }
 }
