@@ -25,6 +25,11 @@ impl Digit {
         x / self.stride % self.size
     }
 
+    /// True if both count the same part of a number.
+    pub fn overlaps(&self, other: &Digit) -> bool {
+        self.stride < other.end() && other.stride < self.end()
+    }
+
     /// Where the next digit begins.
     pub fn end(self) -> u32 {
         self.stride * self.size

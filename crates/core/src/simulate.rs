@@ -19,6 +19,7 @@ mod outcome;
 mod program;
 mod remarks;
 mod stage;
+mod symmetries;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

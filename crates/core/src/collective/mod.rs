@@ -125,6 +125,10 @@ pub trait Schedule: Send + Sync + Debug {
     fn symmetry(&self) -> Vec<Digit> {
         vec![]
     }
+    /// Whether no message leaves a group of so many ranks, where ranks `0..size` are the first group, and so on.
+    fn stays_within(&self, size: u32) -> bool {
+        size >= self.ranks()
+    }
     /// Whether switches combine or replicate messages, and for whom.
     fn switches(&self) -> SwitchUse {
         SwitchUse::Forward

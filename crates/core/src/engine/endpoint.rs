@@ -315,11 +315,8 @@ impl Endpoint {
     fn record_arrival(&mut self, job: &Job, packet: &Packet, lane: u32, step: u32, done: Fs) {
         // One row a message: packets of a message come close together, so the row is among the last few; rows that are
         // missed here are merged when the tables are made.
-        let (src, dst) = match job.folding.applied() {
-            // as its source's representative knows it
-            true => job.folding.ends(packet.message_class()),
-            false => (job.folding.source(packet.message_class(), self.rank), self.rank),
-        };
+        let labels = job.folding.labels(job.operation(step));
+        let (src, dst) = job.folding.stands_for_message(labels.source(packet.message_class(), self.rank), self.rank);
         let row = FlowRecord { src, dst, lane, step, bytes: u64::from(packet.payload()), start_fs: 0, end_fs: done };
         let same = |f: &&mut FlowRecord| (f.src, f.dst, f.lane, f.step) == (src, dst, lane, step);
         match self.flow_ends.iter_mut().rev().take(FLOWS_LOOKED_AT).find(same) {

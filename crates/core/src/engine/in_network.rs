@@ -136,12 +136,14 @@ impl Shard<'_> {
         // which of an accelerator's links it takes: that by which it came, turned as far as the receiver is from the owner
         let turns = self.job.folding.turns(kind.network.into());
         let link = from % links + links;
-        let (size, member) = self.job.circle(owner, untag(packet.tag()).1);
+        let step = untag(packet.tag()).1;
+        let (size, member) = self.job.circle(owner, step);
+        let labels = self.job.folding.labels(self.job.operation(step));
         for place in 0..size {
             let member = net.group[member(place) as usize];
             let link = if turns { link - member.turned } else { link } % links;
             packet.set_dst(member.slot * links + link);
-            packet.set_message_class(self.job.folding.message_class(owner, member.rank));
+            packet.set_message_class(labels.of(owner, member.rank));
             self.emit(lp, base, kind, first, packet);
         }
     }
@@ -180,6 +182,7 @@ impl Shard<'_> {
         packet.set_flags(packet.flags() & !REDUCE);
         // going up it stood for the sum or its owner
         let (link, owner) = (packet.dst() % links, packet.message_class());
+        let labels = self.job.folding.labels(self.job.operation(untag(packet.tag()).1));
         for &child in &contributors.tiers[tier].children[below] {
             if tier > 0 {
                 packet.set_dst(child * kind.route.below() + link);
@@ -188,7 +191,7 @@ impl Shard<'_> {
                 packet.set_dst(member.slot * links + link);
                 packet.set_flags(packet.flags() & !MULTICAST);
                 let source = if self.paths.shared { member.rank } else { owner };
-                packet.set_message_class(self.job.folding.message_class(source, member.rank));
+                packet.set_message_class(labels.of(source, member.rank));
             }
             self.emit(lp, base, kind, first, packet);
         }

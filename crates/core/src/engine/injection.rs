@@ -149,12 +149,10 @@ impl Endpoint {
         let packets = message.bytes.div_ceil(u64::from(net.payload)).max(1) as u32;
         let tag_of = tag(lane, message.recv_step);
         let (seed, label) = job.label(message.recv_step);
-        let folding = job.folding;
+        let (folding, labels) = (job.folding, job.folding.labels(operation));
         let (target, message_class, flags, to) = match message.to {
-            Target::Rank(peer) => (job.placement[peer as usize], folding.message_class(self.rank, peer), 0, peer),
-            Target::SwitchReduce { root } => {
-                (job.placement[root as usize], folding.message_class(root, root), REDUCE, root)
-            }
+            Target::Rank(peer) => (job.placement[peer as usize], labels.of(self.rank, peer), 0, peer),
+            Target::SwitchReduce { root } => (job.placement[root as usize], labels.of(root, root), REDUCE, root),
             // each copy gets its own class where it is made
             Target::SwitchMulticast => (self.accelerator, self.rank, MULTICAST, self.rank),
             Target::SwitchAllReduce => (self.accelerator, SHARED, REDUCE | MULTICAST, self.rank),
@@ -195,7 +193,7 @@ impl Endpoint {
                 short_wire: short,
             };
             let index = stream as usize * paths.networks.len() + network;
-            let dealing = self.dealing(index, net, folding.symmetric(), from);
+            let dealing = self.dealing(index, net, labels.symmetric(), from);
             let begin = dealing.begin(&hops, &cut);
             before.extend(hops.iter().map(|&port| &dealing.ports[port as usize]).map(|p| (p.fulls, p.shorts)));
             dealing.deal(&hops, begin, &cut);

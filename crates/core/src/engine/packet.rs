@@ -91,7 +91,7 @@ impl Packet {
         (self.route >> 32) as u32
     }
 
-    /// Kind of message, see [`crate::symmetry::Folding::message_class`]; that of the root to itself for contributions to a sum.
+    /// Kind of message, see [`crate::symmetry::Labels`]; that of the root to itself for contributions to a sum.
     #[inline(always)]
     pub(super) fn message_class(&self) -> u32 {
         self.message as u32

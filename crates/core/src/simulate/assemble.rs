@@ -269,10 +269,11 @@ impl<'a> Assembly<'a> {
             prediction: if kind == "send" { choice.prediction } else { Prediction::default() },
             ..Described::default()
         };
-        let schedule = Arc::new(Lifted { local: schedule, communicators, ranks: self.draft.ranks });
+        let (schedule, alone) = self.lifted(schedule, communicators);
         let node = self.add(home, place, Kind::Messages { schedule, receiver: None }, described, share_ppm)?;
         if let Some((operation, _)) = self.draft.operations.last_mut() {
             operation.protocol = protocol;
+            operation.alone = Some(alone);
         }
         Ok(node)
     }
@@ -365,20 +366,28 @@ impl<'a> Assembly<'a> {
         let in_network = choice.algorithm == Algorithm::InNetwork;
         self.sums = self.sums.or(sums.filter(|_| in_network));
         self.uses = self.uses.or(Some(choice.schedule.switches()).filter(|_| in_network));
-        let alone = whole && groups.is_empty();
+        let all = whole && groups.is_empty();
         let listed = if groups.is_empty() || whole { None } else { Some(communicators.clone()) };
-        let circles = if in_network && !alone { Some(communicators.clone()) } else { None };
-        let schedule = match alone {
-            true => choice.schedule,
-            false => Arc::new(Lifted { local: choice.schedule, communicators, ranks: self.draft.ranks }),
+        let circles = if in_network && !all { Some(communicators.clone()) } else { None };
+        let (schedule, alone) = match all {
+            true => (Arc::clone(&choice.schedule), choice.schedule),
+            false => self.lifted(choice.schedule, communicators),
         };
         let node = self.add(home, place, Kind::Messages { schedule, receiver: None }, described, *share_ppm)?;
         if let Some((operation, _)) = self.draft.operations.last_mut() {
             operation.protocol = choice.protocol;
+            operation.alone = Some(alone);
             operation.circles = circles;
             operation.listed = listed;
         }
         Ok(node)
+    }
+
+    /// What each communicator does as a schedule of all ranks, and as one of the job's ranks alone.
+    fn lifted(&self, local: Arc<dyn Schedule>, communicators: Communicators) -> (Arc<dyn Schedule>, Arc<dyn Schedule>) {
+        let (ranks, relative) = (communicators.job_ranks(), communicators.relative());
+        let alone = Lifted { local: Arc::clone(&local), communicators: relative, ranks };
+        (Arc::new(Lifted { local, communicators, ranks: self.draft.ranks }), Arc::new(alone))
     }
 
     /// The ranks of the communicator whose ranks are joined by the outermost network; of equals the first.

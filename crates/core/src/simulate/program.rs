@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::assemble::{Assembly, Described, placement};
+use super::symmetries::symmetries;
 use super::{Fabrics, SETTLING};
 use crate::bound::{Bound, Demand, lower_bound};
 use crate::control::{Control, Phase};
@@ -76,7 +77,7 @@ pub fn program(fabrics: &Fabrics, spec: &ProgramSpec, control: &Control) -> Resu
     let compiled = draft.compile()?;
     let workload = if wants(Table::Iterations) { compiled.sampled() } else { compiled };
     let fold = spec.fold && spec.fidelity != Selection::Only(Fidelity::Flow);
-    let mut folding = Folding::new(&fabric, &workload, &placement, fold, control)?;
+    let mut folding = symmetries(&fabric, &workload, &placement, fold, control)?;
     let mut warnings = vec![];
     let protocol = first_protocol(&workload, spec);
     let fidelity = match spec.fidelity {

@@ -39,7 +39,7 @@ impl Folding {
                     Some((_, planes)) if port < planes => (port + planes - self.turned(a)) % planes,
                     _ => port,
                 };
-                (a < self.part && port < quotient.accelerator_ports()).then(|| (self.group.remove(a), port))
+                (a < self.part && port < quotient.accelerator_ports()).then(|| (self.labels.group.remove(a), port))
             }
             Place::Switch { network, copy, plane, index } => {
                 let net = quotient.networks.get(network)?;
@@ -48,16 +48,19 @@ impl Folding {
                     // a single tier, one link each: port and member are one
                     let member = first + fabric.networks[network].member(plane, port).0;
                     let link = (plane as u32 + planes - self.turned(member)) % planes;
-                    let place = self.group.remove(member) % net.span;
+                    let place = self.labels.group.remove(member) % net.span;
                     return (member < self.ranks).then(|| {
-                        (quotient.switch(network, self.group.remove(first) / net.span, 0, 0), place * planes + link)
+                        (
+                            quotient.switch(network, self.labels.group.remove(first) / net.span, 0, 0),
+                            place * planes + link,
+                        )
                     });
                 }
                 let (tier, a, b) = match &fabric.networks[network].planes[plane].shape {
                     Shape::Clos(tree) => tree.locate(index),
                     // whole copies are kept or left out, and nothing within one is shifted
                     Shape::Graph(_) if first < self.part => {
-                        let copy = self.group.remove(first) / net.span;
+                        let copy = self.labels.group.remove(first) / net.span;
                         return Some((quotient.switch(network, copy, plane, index), port));
                     }
                     Shape::Direct(_) | Shape::Graph(_) => return None,
@@ -87,7 +90,7 @@ impl Folding {
                     let choice = view.up.remove(link * w.up + parent);
                     folded.down * folded.parallel + choice % f.up * f.parallel + choice / f.up
                 };
-                Some((quotient.switch(network, self.group.remove(first) / net.span, plane, index), port))
+                Some((quotient.switch(network, self.labels.group.remove(first) / net.span, plane, index), port))
             }
         }
     }
@@ -98,19 +101,20 @@ impl Folding {
             return (vertex, port);
         };
         let (network, copy, plane, index) = match quotient.place(vertex) {
-            Place::Accelerator(a) => return (self.group.insert(a), port),
+            Place::Accelerator(a) => return (self.labels.group.insert(a), port),
             Place::Switch { network, copy, plane, index } => (network, copy, plane, index),
         };
         if let (true, Some((_, planes))) = (self.turns(network), self.turn) {
             let copy = copy * quotient.networks[network].span;
-            let first = self.group.insert(copy + port / planes);
+            let first = self.labels.group.insert(copy + port / planes);
             // the member of the class whose port is in the first plane
-            let shifts = (0..self.group.order()).map(|i| self.group.add(first, self.group.shift(i)));
+            let shifts =
+                (0..self.labels.group.order()).map(|i| self.labels.group.add(first, self.labels.group.shift(i)));
             let member = { shifts }.find(|&m| self.turned(m) == (planes - port % planes) % planes).unwrap_or(first);
             let net = &fabric.networks[network];
             return (fabric.switch(network, member / net.span, 0, 0), net.position(0, member % net.span, 0));
         }
-        let copy = self.group.insert(copy * quotient.networks[network].span) / fabric.networks[network].span;
+        let copy = self.labels.group.insert(copy * quotient.networks[network].span) / fabric.networks[network].span;
         let Shape::Clos(folded) = &quotient.networks[network].planes[plane].shape else {
             return (fabric.switch(network, copy, plane, index), port);
         };

@@ -15,7 +15,7 @@ impl Folding {
         if !self.applied() {
             return record.ranks.clone();
         }
-        let of = |rank| RankRecord { rank, accelerator: rank, ..record.ranks[self.group.remove(rank) as usize] };
+        let of = |rank| RankRecord { rank, accelerator: rank, ..record.ranks[self.labels.group.remove(rank) as usize] };
         (0..self.ranks).map(of).collect()
     }
 
@@ -28,8 +28,12 @@ impl Folding {
     pub fn flows(&self, record: &Record) -> Vec<FlowRecord> {
         let mut rows = Vec::with_capacity(self.messages(record) as usize);
         for row in &record.flows {
-            for by in (0..self.multiplicity()).map(|i| self.group.shift(i)) {
-                rows.push(FlowRecord { src: self.group.add(row.src, by), dst: self.group.add(row.dst, by), ..*row });
+            for by in (0..self.multiplicity()).map(|i| self.labels.group.shift(i)) {
+                rows.push(FlowRecord {
+                    src: self.labels.group.add(row.src, by),
+                    dst: self.labels.group.add(row.dst, by),
+                    ..*row
+                });
             }
         }
         rows.sort_unstable();
@@ -85,7 +89,7 @@ impl Folding {
         };
         if self.turns(network) {
             let inside: u64 = self.tier(network, 0).map(|d| u64::from(d.size)).product();
-            return self.group.order() / inside * fabric.networks[network].planes.len() as u64;
+            return self.labels.group.order() / inside * fabric.networks[network].planes.len() as u64;
         }
         let (Shape::Clos(whole), Shape::Clos(folded)) =
             (&fabric.networks[network].planes[plane].shape, &quotient.networks[network].planes[plane].shape)
@@ -96,7 +100,7 @@ impl Folding {
         let twins = |tree: &Clos| u64::from(tree.tiers()[tier].child_twins * tree.tiers()[tier].up);
         // shifts that move the switch: those of copies and of subtrees, and those of its twins
         let below: u64 = (0..=tier).flat_map(|t| self.tier(network, t)).map(|d| u64::from(d.size)).product();
-        self.group.order() / below * (twins(whole) / twins(folded))
+        self.labels.group.order() / below * (twins(whole) / twins(folded))
     }
 }
 

@@ -8,8 +8,7 @@
 //! tree, that of a ring or full mesh one place whose links lead back to itself, so the engine runs on a quotient as on
 //! any fabric; only where a message turns and which way up it takes are worked out in the whole fabric, when it is sent.
 //!
-//! **Labels.** Ties between packets go by the *kind* of their message: the class of its source and where it goes seen from
-//! there. Kinds are the same in the whole and in the quotient, so both break ties alike.
+//! **Labels.** What ties between packets go by is in [`Labels`].
 //!
 //! **Sums.** In a tree that forms sums of all for all, a shift may leave a link where it is, as long as it leaves its packets
 //! where they are, too: each link carries one packet of a sum, whoever contributes beneath. So there only the
@@ -23,11 +22,13 @@
 
 mod classes;
 mod expand;
+mod labels;
 mod place;
 mod quotient;
 mod search;
 
 pub use expand::{first_upward, upward};
+pub use labels::Labels;
 pub use place::Seat;
 pub use search::order;
 
@@ -36,7 +37,7 @@ use search::{largest, level, part, seats, used};
 use crate::collective::{Schedule, SwitchUse};
 use crate::control::{Control, Phase};
 use crate::error::Result as Checked;
-use crate::fabric::Fabric;
+use crate::fabric::{Fabric, Network};
 use crate::radix::{Digit, Radix};
 use crate::routing::aggregation::Aggregation;
 use crate::spec::RoutingSpec;
@@ -45,10 +46,14 @@ use crate::spec::RoutingSpec;
 #[derive(Clone, Debug)]
 pub struct Folding {
     ranks: u32,
+    /// Networks that messages take, from the innermost on.
+    networks: usize,
     /// Accelerators that can have a part in the run: those of the ranks, and what lies in networks between them.
     part: u32,
-    /// Digits of the rank that can be shifted.
-    group: Radix,
+    /// Digits of the rank that can be shifted, and what follows for ties.
+    labels: Labels,
+    /// What ties go by in each operation, if there are several.
+    own: Vec<Labels>,
     /// Where each digit of the group lies in each network.
     seats: Vec<Vec<(Seat, Digit)>>,
     /// The highest tier that messages reach in each network.
@@ -57,8 +62,6 @@ pub struct Folding {
     turn: Option<(usize, u32)>,
     /// The network whose tree forms sums of all for all.
     sums: Option<usize>,
-    /// Ties go by the kind of message; otherwise by the source.
-    kinds: bool,
     /// What is simulated, if that is not everything.
     quotient: Option<Fabric>,
     /// Why nothing is folded, or not more.
@@ -77,6 +80,21 @@ impl Folding {
         fold: bool,
         control: &Control,
     ) -> Checked<Self> {
+        Self::among(fabric, schedule, &schedule.symmetry(), placement, fold, control)
+    }
+
+    /// The same, but only shifts of the digits that are `declared` are looked at.
+    ///
+    /// # Errors
+    /// Those of [`Control::check`].
+    pub fn among(
+        fabric: &Fabric,
+        schedule: &dyn Schedule,
+        declared: &[Digit],
+        placement: &[u32],
+        fold: bool,
+        control: &Control,
+    ) -> Checked<Self> {
         control.begin(Phase::Folding)?;
         let ranks = schedule.ranks();
         let mut folding = Self::none(ranks, String::new());
@@ -86,6 +104,7 @@ impl Folding {
                 if in_order { "there is one rank".into() } else { "ranks do not sit on accelerators in order".into() };
             return Ok(folding);
         }
+        folding.networks = used(fabric, schedule);
         // in-network operations spread their packets in a way of their own, whatever the policy
         let mut own = fabric.clone();
         let switches = schedule.switches();
@@ -96,8 +115,8 @@ impl Folding {
                 return Ok(folding);
             }
             let at = Aggregation::of(fabric, schedule, placement);
-            if at.is_none_or(|at| at.network + 1 != used(fabric, ranks)) {
-                folding.reason = "sums are not formed in the innermost network that joins all ranks".into();
+            if at.is_none_or(|at| at.network + 1 != folding.networks) {
+                folding.reason = "sums are not formed in the outermost network that messages take".into();
                 return Ok(folding);
             }
             if switches == SwitchUse::Owned && at.is_some_and(|at| at.tree) {
@@ -108,49 +127,48 @@ impl Folding {
             own.networks.iter_mut().for_each(|net| net.spec.routing = RoutingSpec::SprayRoundRobin);
         }
         let fabric = &own;
-        let declared = schedule.symmetry();
+        let networks = &fabric.networks[..folding.networks];
         let (mut digits, mut refusals) = (vec![], vec![]);
-        for digit in &declared {
-            match largest(fabric, ranks, folding.sums, *digit) {
+        for digit in declared {
+            match largest(networks, ranks, folding.sums, *digit) {
                 Ok(digit) => digits.push(digit),
                 Err(refusal) => refusals.push(refusal),
             }
         }
         if switches != SwitchUse::Shared
-            && let Err(refusal) = level(fabric, schedule, ranks, &mut digits, control)?
+            && let Err(refusal) = level(networks, schedule, &mut digits, control)?
         {
             refusals.push(refusal);
         }
         if switches == SwitchUse::Owned
-            && let Err(refusal) = folding.turn_planes(fabric, &mut digits)
+            && let Err(refusal) = folding.turn_planes(networks, &mut digits)
         {
             refusals.push(refusal);
         }
-        folding.group = Radix::new(digits);
+        folding.labels.group = Radix::new(digits);
         let kinds = u64::from(ranks) * u64::from(folding.classes());
-        if folding.group.order() > 1 && kinds > 1 << 32 {
+        if folding.labels.group.order() > 1 && kinds > 1 << 32 {
             refusals.push(format!("{kinds} kinds of messages, at most 2^32"));
-            folding.group = Radix::default();
+            folding.labels.group = Radix::default();
         }
-        folding.kinds = folding.group.order() > 1;
-        folding.seats = seats(fabric, ranks, folding.sums, &folding.group);
-        folding.tops = fabric.networks[..used(fabric, ranks)].iter().map(|n| place::reach(n, ranks).0).collect();
+        folding.seats = seats(networks, ranks, folding.sums, &folding.labels.group);
+        folding.tops = networks.iter().map(|n| place::reach(n, ranks).0).collect();
         refusals.dedup();
-        folding.reason = match (declared.is_empty(), folding.kinds) {
+        folding.reason = match (declared.is_empty(), folding.labels.symmetric()) {
             (true, _) => "the schedule has no symmetry that is known".into(),
             (false, true) => refusals.join("; "),
             (false, false) => refusals.join("; "),
         };
-        if fold && folding.kinds {
+        if fold && folding.labels.symmetric() {
             match folding.fold(fabric, control) {
                 Ok(quotient) => folding.quotient = Some(quotient),
                 Err(error) => folding.reason = format!("the quotient cannot be built: {error}"),
             }
-        } else if folding.kinds {
+        } else if folding.labels.symmetric() {
             folding.reason = "not asked for".into();
         } else if fold && folding.turn.is_none() {
             // nothing is folded, but what the ranks cannot reach need not be there
-            folding.part = part(fabric, ranks);
+            folding.part = part(networks, ranks, fabric.accelerators());
             folding.quotient =
                 if folding.part < fabric.accelerators() { folding.fold(fabric, control).ok() } else { None };
         }
@@ -160,9 +178,10 @@ impl Folding {
 
     /// In-network operations spread sums over planes by owner: the planes must be alike, and turn a whole number of times
     /// with each digit. Other digits are dropped.
-    fn turn_planes(&mut self, fabric: &Fabric, digits: &mut Vec<Digit>) -> Result<(), String> {
-        let n = used(fabric, self.ranks) - 1;
-        let net = &fabric.networks[n];
+    fn turn_planes(&mut self, networks: &[Network], digits: &mut Vec<Digit>) -> Result<(), String> {
+        let Some(net) = networks.last() else {
+            return Ok(());
+        };
         let planes = net.planes.len() as u32;
         if planes == 1 && net.ports == 1 {
             return Ok(());
@@ -171,7 +190,7 @@ impl Folding {
         let before = digits.len();
         digits.retain(|d| alike && net.first_port == 0 && d.end().is_multiple_of(planes));
         if !digits.is_empty() {
-            self.turn = Some((n, planes));
+            self.turn = Some((networks.len() - 1, planes));
         }
         if digits.len() < before {
             let name = &net.spec.name;
@@ -185,12 +204,13 @@ impl Folding {
         Self {
             ranks,
             part: ranks,
-            group: Radix::default(),
+            networks: 0,
+            labels: Labels::new(0, ranks, Radix::default()),
+            own: vec![],
             seats: vec![],
             tops: vec![],
             turn: None,
             sums: None,
-            kinds: false,
             quotient: None,
             reason,
         }
@@ -198,7 +218,7 @@ impl Folding {
 
     /// True if only one of each class is simulated.
     pub fn applied(&self) -> bool {
-        self.quotient.is_some() && self.kinds
+        self.quotient.is_some() && self.labels.symmetric()
     }
 
     /// What is simulated, if that is not everything: the quotient, or the part of the machine that the ranks can use.
@@ -208,7 +228,7 @@ impl Folding {
 
     /// How many things each simulated one stands for.
     pub fn multiplicity(&self) -> u64 {
-        if self.applied() { self.group.order() } else { 1 }
+        if self.applied() { self.labels.group.order() } else { 1 }
     }
 
     /// How many links a simulated one of this network and tier stands for.
@@ -218,7 +238,7 @@ impl Folding {
             // shifts within the subtree below leave it where it is
             Some(sums) if self.applied() && sums == network => {
                 let below = (0..tier as usize).flat_map(|t| self.tier(network, t));
-                self.group.order() / below.map(|d| u64::from(d.size)).product::<u64>()
+                self.labels.group.order() / below.map(|d| u64::from(d.size)).product::<u64>()
             }
             _ => self.multiplicity(),
         }
@@ -226,7 +246,7 @@ impl Folding {
 
     /// Digits of the rank that are shifted.
     pub fn group(&self) -> &Radix {
-        &self.group
+        self.labels.group()
     }
 
     /// Why nothing is folded, or why not more.
@@ -236,12 +256,12 @@ impl Folding {
 
     /// True if the run has a symmetry, folded or not: then all ranks of a class do alike.
     pub fn symmetric(&self) -> bool {
-        self.kinds
+        self.labels.symmetric()
     }
 
     /// Number of classes of ranks.
     pub fn classes(&self) -> u32 {
-        (u64::from(self.ranks) / self.group.order()) as u32
+        (u64::from(self.ranks) / self.labels.group.order()) as u32
     }
 
     /// Number of ranks that are simulated.
@@ -251,13 +271,13 @@ impl Folding {
 
     /// The `i`-th rank that is simulated.
     pub fn rank(&self, i: u32) -> u32 {
-        if self.applied() { self.group.insert(i) } else { i }
+        if self.applied() { self.labels.group.insert(i) } else { i }
     }
 
     /// Which simulated accelerator stands for this one.
     #[inline]
     pub fn stands_for(&self, accelerator: u32) -> u32 {
-        if self.applied() { self.group.remove(accelerator) } else { accelerator }
+        if self.applied() { self.labels.group.remove(accelerator) } else { accelerator }
     }
 
     /// True if the planes of a network turn with the ranks: shifting a rank by one takes its port `p` to port `p + 1`. Sums
@@ -272,7 +292,7 @@ impl Folding {
     pub fn turned(&self, accelerator: u32) -> u32 {
         match self.turn {
             Some((_, planes)) if self.applied() => {
-                (accelerator - self.group.insert(self.group.remove(accelerator))) % planes
+                (accelerator - self.labels.group.insert(self.labels.group.remove(accelerator))) % planes
             }
             _ => 0,
         }
@@ -282,36 +302,35 @@ impl Folding {
     pub fn first_port(&self, accelerator: u32) -> u32 {
         match self.turn {
             Some((_, planes)) => {
-                let from = if self.applied() { self.group.insert(self.group.remove(accelerator)) } else { accelerator };
+                let from = if self.applied() {
+                    self.labels.group.insert(self.labels.group.remove(accelerator))
+                } else {
+                    accelerator
+                };
                 from % planes
             }
             None => 0,
         }
     }
 
-    /// What breaks ties between messages: their kind, or the source if there is no symmetry.
+    /// The message that stands for one: that of its source's representative, if the run is folded.
+    pub fn stands_for_message(&self, src: u32, dst: u32) -> (u32, u32) {
+        if !self.applied() {
+            return (src, dst);
+        }
+        let (group, first) = (&self.labels.group, self.labels.group.insert(self.labels.group.remove(src)));
+        (first, group.add(dst, group.subtract(first, src)))
+    }
+
+    /// The same for several operations, each of which has labels of its own. The group has to be among those of all.
+    pub fn labelled(self, own: Vec<Labels>) -> Self {
+        Self { own, ..self }
+    }
+
+    /// What ties between the messages of an operation go by.
     #[inline]
-    pub fn message_class(&self, src: u32, dst: u32) -> u32 {
-        if !self.kinds {
-            return src;
-        }
-        // at most 2^32 kinds, checked above
-        (u64::from(self.group.remove(src)) * u64::from(self.ranks) + u64::from(self.group.subtract(dst, src))) as u32
-    }
-
-    /// The source of a message of this kind that arrived at `dst`.
-    pub fn source(&self, message_class: u32, dst: u32) -> u32 {
-        if !self.kinds {
-            return message_class;
-        }
-        let (class, towards) = (message_class / self.ranks, message_class % self.ranks);
-        // the shift that takes the representative's message to this one
-        self.group.add(self.group.insert(class), self.group.subtract(dst, towards))
-    }
-
-    /// The receiver of a message of this kind from the representative of its class, which is the source returned.
-    pub fn ends(&self, message_class: u32) -> (u32, u32) {
-        (self.group.insert(message_class / self.ranks), message_class % self.ranks)
+    pub fn labels(&self, operation: u32) -> &Labels {
+        self.own.get(operation as usize).unwrap_or(&self.labels)
     }
 }
 

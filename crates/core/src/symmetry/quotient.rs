@@ -9,7 +9,6 @@
 
 use super::Folding;
 use super::place::{Seat, across, in_positions, reach};
-use super::search::used;
 use crate::control::Control;
 use crate::error::Result;
 use crate::fabric::{Fabric, Network, Shape};
@@ -20,8 +19,8 @@ impl Folding {
     /// Builds it.
     pub(super) fn fold(&self, fabric: &Fabric, control: &Control) -> Result<Fabric> {
         let mut spec = fabric.spec.clone();
-        spec.accelerators = (u64::from(self.part) / self.group.order()) as u32;
-        spec.networks = (0..used(fabric, self.ranks)).map(|n| self.network(&fabric.networks[n], n)).collect();
+        spec.accelerators = (u64::from(self.part) / self.labels.group.order()) as u32;
+        spec.networks = (0..self.networks).map(|n| self.network(&fabric.networks[n], n)).collect();
         let shape = |n: usize| match &fabric.networks[n].planes[0].shape {
             Shape::Direct(direct) => Some(direct.fold(|dim| self.seats[n].iter().any(|s| s.0 == Seat::Dimension(dim)))),
             Shape::Clos(_) | Shape::Graph(_) => None,

@@ -8,7 +8,7 @@ use crate::collective::{Schedule, Target};
 use crate::control::Control;
 use crate::error::Result as Checked;
 use crate::fabric::direct::{Dim, Dimension};
-use crate::fabric::{Fabric, Shape};
+use crate::fabric::{Fabric, Network, Shape};
 use crate::radix::{Digit, Radix};
 use crate::spec::RoutingSpec;
 
@@ -17,9 +17,8 @@ const LOOK: u64 = 1 << 20;
 
 /// The first accelerators between which all messages of the first `ranks` stay: trees have no way out of the subtrees beneath
 /// the tier that joins the ranks; of other networks whole copies are kept.
-pub(super) fn part(fabric: &Fabric, ranks: u32) -> u32 {
-    let networks = &fabric.networks[..used(fabric, ranks)];
-    let all = u64::from(fabric.accelerators());
+pub(super) fn part(networks: &[Network], ranks: u32, all: u32) -> u32 {
+    let all = u64::from(all);
     let unit = networks.iter().filter(|net| !net.is_tree()).fold(1u64, |unit, net| match unit < all {
         true => unit / u64::from(place::gcd(unit as u32, net.span)) * u64::from(net.span),
         false => all,
@@ -29,12 +28,15 @@ pub(super) fn part(fabric: &Fabric, ranks: u32) -> u32 {
 
 /// The largest part of a digit that every network in use allows; its top part, as that is where a cyclic shift is one of
 /// whole parts.
-pub(super) fn largest(fabric: &Fabric, ranks: u32, sums: Option<usize>, digit: Digit) -> Result<Digit, String> {
+pub(super) fn largest(networks: &[Network], ranks: u32, sums: Option<usize>, digit: Digit) -> Result<Digit, String> {
     let mut first = None;
     for size in divisors(digit.size) {
         let part = Digit { stride: digit.stride * (digit.size / size), size };
-        let networks = &mut fabric.networks[..used(fabric, ranks)].iter().enumerate();
-        match networks.try_for_each(|(n, net)| place::seat(net, ranks, sums == Some(n), part).map(|_| ())) {
+        match networks
+            .iter()
+            .enumerate()
+            .try_for_each(|(n, net)| place::seat(net, ranks, sums == Some(n), part).map(|_| ()))
+        {
             Ok(()) => return Ok(part),
             Err(refusal) => first = first.or(Some(refusal)),
         }
@@ -51,14 +53,14 @@ pub(super) fn divisors(n: u32) -> Vec<u32> {
     all
 }
 
-/// Number of networks that the first `ranks` accelerators need to reach each other.
-pub(super) fn used(fabric: &Fabric, ranks: u32) -> usize {
-    let last = fabric.networks.iter().position(|n| n.span >= ranks);
+/// Number of networks, from the innermost on, that the messages of a schedule take if its ranks sit on accelerators in order.
+pub(super) fn used(fabric: &Fabric, schedule: &dyn Schedule) -> usize {
+    let last = fabric.networks.iter().position(|net| schedule.stays_within(net.span));
     last.map_or(fabric.networks.len(), |last| last + 1)
 }
 
-pub(super) fn seats(fabric: &Fabric, ranks: u32, sums: Option<usize>, group: &Radix) -> Vec<Vec<(Seat, Digit)>> {
-    let networks = fabric.networks[..used(fabric, ranks)].iter().enumerate();
+pub(super) fn seats(networks: &[Network], ranks: u32, sums: Option<usize>, group: &Radix) -> Vec<Vec<(Seat, Digit)>> {
+    let networks = networks.iter().enumerate();
     let seat = |n: usize, net, d| place::seat(net, ranks, sums == Some(n), d).ok().map(|s| (s, d));
     networks.map(|(n, net)| group.digits().iter().filter_map(|&d| seat(n, net, d)).collect()).collect()
 }
@@ -67,13 +69,13 @@ pub(super) fn seats(fabric: &Fabric, ranks: u32, sums: Option<usize>, group: &Ra
 /// long as no message goes farther than to the next place of a ring; otherwise their digits are dropped. The same goes for
 /// rings where messages that go half way round turn one way or the other by name.
 pub(super) fn level(
-    fabric: &Fabric,
+    networks: &[Network],
     schedule: &dyn Schedule,
-    ranks: u32,
     digits: &mut Vec<Digit>,
     control: &Control,
 ) -> Checked<Result<(), String>> {
-    for net in &fabric.networks[..used(fabric, ranks)] {
+    let ranks = schedule.ranks();
+    for net in networks {
         let Shape::Direct(direct) = &net.planes[0].shape else {
             continue;
         };
@@ -92,7 +94,7 @@ pub(super) fn level(
                 !matches!(d.kind, Dimension::Line { wrap: true, .. }) || ahead <= 1 || ahead == size - 1
             })
         };
-        let inner = fabric.networks.iter().take_while(|n| n.span < net.span).last().map_or(1, |n| n.span);
+        let inner = networks.iter().take_while(|n| n.span < net.span).last().map_or(1, |n| n.span);
         let here = |from: u32, to: u32| from / net.span == to / net.span && (inner == 1 || from / inner != to / inner);
         let pass = |from, to| !here(from, to) || near(from, to);
         if !all_near(schedule, &Radix::new(digits.clone()), pass, control)? {
@@ -148,7 +150,8 @@ pub(super) fn all_near(
 pub fn order(fabric: &Fabric, accelerators: &[u32]) -> Vec<u32> {
     let ranks = accelerators.len() as u32;
     let Some(&last) = accelerators.last() else { return vec![] };
-    let nets = &fabric.networks[..used(fabric, last + 1)];
+    let joins = fabric.networks.iter().position(|net| net.span > last);
+    let nets = &fabric.networks[..joins.map_or(fabric.networks.len(), |n| n + 1)];
     let mut edges: Vec<u32> = nets.iter().flat_map(|net| place::edges(net, last + 1)).collect();
     edges.sort_unstable();
     edges.dedup();

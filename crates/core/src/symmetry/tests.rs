@@ -163,9 +163,9 @@ fn kinds_name_messages_up_to_shifts() {
     let mut kinds = std::collections::BTreeMap::new();
     for src in 0..64 {
         for dst in 0..64 {
-            let message_class = folding.message_class(src, dst);
+            let message_class = folding.labels(0).of(src, dst);
             *kinds.entry(message_class).or_insert(0) += 1;
-            assert_eq!(folding.source(message_class, dst), src);
+            assert_eq!(folding.labels(0).source(message_class, dst), src);
         }
     }
     assert_eq!(kinds.len(), 2 * 64);

@@ -15,18 +15,18 @@ use crate::workload::WHOLE_DEVICE;
 #[derive(Clone, Debug)]
 pub struct Device {
     /// Streams that wait with a computation, and how long each would take.
-    waiting: VecDeque<(u32, Fs)>,
+    pub(crate) waiting: VecDeque<(u32, Fs)>,
     /// The stream whose computation runs.
-    running: Option<u32>,
+    pub(crate) running: Option<u32>,
     /// Parts of work left at `since`.
-    left: u128,
-    since: Fs,
+    pub(crate) left: u128,
+    pub(crate) since: Fs,
     /// Parts of work per femtosecond.
-    speed: u32,
+    pub(crate) speed: u32,
     /// When the computation that runs will end.
-    end: Fs,
+    pub(crate) end: Fs,
     /// Time that computations ran before `since`.
-    busy: Fs,
+    pub(crate) busy: Fs,
 }
 
 impl Default for Device {

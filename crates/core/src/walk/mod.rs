@@ -23,6 +23,7 @@ mod tests;
 use crate::collective::{MAX_LANES, MAX_STEPS, Recv, Schedule};
 
 pub use programs::{Opening, Program, Programs};
+pub(crate) use streams::At;
 pub use streams::{Programmed, Progress, Timer};
 
 /// Bits of a tag that hold the lane.

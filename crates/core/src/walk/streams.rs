@@ -29,7 +29,7 @@ pub enum Timer {
 
 /// Where a stream is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum At {
+pub(crate) enum At {
     /// Before an operation, which waits.
     Before(u32),
     /// In an operation.
@@ -39,30 +39,33 @@ enum At {
 }
 
 #[derive(Clone, Debug)]
-struct Stream {
-    at: At,
+pub(crate) struct Stream {
+    pub(crate) at: At,
     /// Next instruction, and how often each loop around it is still executed.
-    next: u32,
-    counts: Vec<u32>,
-    lanes_left: u32,
+    pub(crate) next: u32,
+    pub(crate) counts: Vec<u32>,
+    pub(crate) lanes_left: u32,
     /// When the operation began, when its last lane was through, and how long the device had been computing.
-    began: Fs,
-    through: Fs,
-    computed: Fs,
+    pub(crate) began: Fs,
+    pub(crate) through: Fs,
+    pub(crate) computed: Fs,
 }
 
 /// How far a rank is in its workload.
 #[derive(Clone, Debug)]
 pub struct Progress {
-    streams: Vec<Stream>,
+    pub(crate) streams: Vec<Stream>,
     /// Instances that have ended, by operation.
-    done: Vec<u32>,
-    device: Device,
+    pub(crate) done: Vec<u32>,
+    pub(crate) device: Device,
     /// What there was of each operation.
     pub records: Vec<OperationRecord>,
     /// A row per instance, if this rank stands for its role and somebody asked.
     pub iterations: Option<Vec<IterationRecord>>,
-    left: u32,
+    pub(crate) left: u32,
+    /// Operations that have ended, and when the last one did: what skipping keeps its beat by.
+    pub(crate) ends: u64,
+    pub(crate) end: Fs,
 }
 
 impl Progress {
@@ -78,6 +81,8 @@ impl Progress {
             records: vec![OperationRecord::default(); operations],
             iterations: workload.samples(rank).then(Vec::new),
             left: workload.streams(),
+            ends: 0,
+            end: 0,
         }
     }
 
@@ -163,6 +168,7 @@ fn over<'a, H: Programmed<'a>>(host: &mut H, seat: u32, stream: u32, now: Fs) {
     let At::In(operation) = state.at else {
         return;
     };
+    (progress.ends, progress.end) = (progress.ends + 1, now);
     let iteration = progress.done[operation as usize];
     progress.done[operation as usize] += 1;
     let (took, beside) = (now - state.began, computed - state.computed);

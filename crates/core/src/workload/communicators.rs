@@ -146,18 +146,46 @@ impl Communicators {
         }
     }
 
-    /// Digits of the rank that can be shifted, given those of the place in a communicator. `fixed` are digits of the rank that may
-    /// not be, because not all ranks along them take part. None if not all ranks of the run belong to the job.
-    pub fn symmetry(&self, all: u32, places: &[Digit], fixed: &[Digit]) -> Vec<Digit> {
+    /// Whether each lies within one of the groups of `size` ranks into which the run can be cut.
+    pub fn stay_within(&self, size: u32) -> bool {
+        match &self.members {
+            Members::Axes { chosen, .. } => {
+                let end = chosen.first().map_or(1, |digit| digit.end());
+                size.is_multiple_of(end) && self.first.is_multiple_of(end)
+            }
+            Members::Lists { size: members, ranks, .. } => {
+                let alike = |group: &[u32]| group.iter().all(|rank| rank / size == group[0] / size);
+                ranks.chunks(*members as usize).all(alike)
+            }
+        }
+    }
+
+    /// The same communicators where the job's first rank is rank 0.
+    pub fn relative(&self) -> Self {
+        let mut moved = self.clone();
+        moved.first = 0;
+        if let Members::Lists { ranks, .. } = &mut moved.members {
+            ranks.iter_mut().for_each(|rank| *rank -= self.first);
+        }
+        moved
+    }
+
+    /// Ranks of the job.
+    pub fn job_ranks(&self) -> u32 {
+        self.ranks
+    }
+
+    /// Digits of the rank that can be shifted, given those of the place in a communicator. None if not all ranks of the run
+    /// belong to the job.
+    pub fn symmetry(&self, all: u32, places: &[Digit]) -> Vec<Digit> {
         let Members::Axes { chosen, others, .. } = &self.members else {
             return vec![];
         };
         if self.first != 0 || self.ranks != all {
             return vec![];
         }
-        let overlaps = |a: &Digit, b: &Digit| a.stride < b.end() && b.stride < a.end();
-        let free = |digit: &Digit| digit.size > 1 && !fixed.iter().any(|fixed| overlaps(digit, fixed));
-        let mut digits: Vec<Digit> = others.iter().copied().filter(free).collect();
+        let wide = |digit: &Digit| digit.size > 1;
+        let mut digits: Vec<Digit> = others.iter().copied().filter(wide).collect();
         for place in places {
             // the top of a digit can be shifted by whole parts, so what lies in one axis at the top of it stays
             let mut below = 1;
@@ -165,7 +193,7 @@ impl Communicators {
                 let (low, high) = (place.stride.max(below), place.end());
                 if (below..below * axis.size).contains(&(high - 1)) && high.is_multiple_of(low) && high > low {
                     let digit = Digit { stride: low / below * axis.stride, size: high / low };
-                    digits.extend(Some(digit).filter(free));
+                    digits.extend(Some(digit).filter(wide));
                 }
                 below *= axis.size;
             }
@@ -228,13 +256,10 @@ mod tests {
         let digit = |stride, size| Digit { stride, size };
         // a ring over 8 of 4 x 8, and one over all 32: only rows of 8 can be moved as a whole
         let (tp, all) = (Communicators::along(0, &[4, 8], &[1]), Communicators::all(0, 32));
-        let tp = tp.symmetry(32, &[digit(1, 8)], &[]);
+        let tp = tp.symmetry(32, &[digit(1, 8)]);
         assert_eq!(tp, [digit(1, 8), digit(8, 4)]);
-        let all = all.symmetry(32, &[digit(1, 32)], &[]);
+        let all = all.symmetry(32, &[digit(1, 32)]);
         assert_eq!(common(&tp, &all), [digit(8, 4)]);
-        // one stage of a pipeline only: the other axes still move
-        let stage = Communicators::along(0, &[2, 4], &[1]).symmetry(8, &[digit(1, 4)], &[digit(4, 2)]);
-        assert_eq!(stage, [digit(1, 4)]);
     }
 
     proptest! {

@@ -9,7 +9,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{After, Communicators, Instruction, Item, Kind, Nest, Operation, Role, What, Workload, key_of};
+use super::operation::{After, Nest, key_of};
+use super::steps::{Item, What};
+use super::{Communicators, Instruction, Kind, Operation, Role, Workload};
 use crate::collective::{MAX_STEPS, SwitchUse, Target};
 use crate::error::{Error, Result};
 use crate::radix::Digit;
@@ -72,6 +74,8 @@ impl Operation {
             kind,
             protocol: ProtocolSpec::default(),
             share: 0,
+            alone: None,
+            fixed: vec![],
             circles: None,
             listed: None,
             after: vec![],
@@ -198,9 +202,11 @@ impl Draft {
         let lanes = operations.iter().filter_map(Operation::schedule).map(|s| s.lanes()).max().unwrap_or(1);
         let (roles, role_of) = roles(&operations, &self.jobs, self.ranks, streams)?;
         let fixed = self.jobs.iter().flat_map(|(.., body)| restricted(body)).collect();
-        let jobs = self.jobs.into_iter().map(|job| job.0).collect();
+        self.jobs.iter().for_each(|(.., body)| restrict(&mut operations, body, &mut vec![]));
+        let (jobs, firsts) = self.jobs.into_iter().map(|job| (job.0, job.1)).unzip();
         let (ranks, sampled) = (self.ranks, vec![]);
-        let workload = Workload { ranks, lanes, streams, operations, items, roles, role_of, fixed, jobs, sampled };
+        let workload =
+            Workload { ranks, lanes, streams, operations, items, roles, role_of, fixed, jobs, firsts, sampled };
         workload.matched()?;
         Ok(workload)
     }
@@ -247,6 +253,21 @@ fn switches(operations: &[Operation]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Notes the restrictions around each operation.
+fn restrict(operations: &mut [Operation], nodes: &[Node], around: &mut Vec<Digit>) {
+    for node in nodes {
+        match node {
+            Node::Do(number) => operations[*number as usize].fixed.clone_from(around),
+            Node::Repeat(_, inner) => restrict(operations, inner, around),
+            Node::On(only, inner) => {
+                around.push(only.digit);
+                restrict(operations, inner, around);
+                around.pop();
+            }
+        }
+    }
 }
 
 /// Digits by which roles differ.

@@ -61,7 +61,11 @@ impl Schedule for Lifted {
     }
 
     fn symmetry(&self) -> Vec<Digit> {
-        self.communicators.symmetry(self.ranks, &self.local.symmetry(), &[])
+        self.communicators.symmetry(self.ranks, &self.local.symmetry())
+    }
+
+    fn stays_within(&self, size: u32) -> bool {
+        size >= self.ranks || self.communicators.stay_within(size)
     }
 
     fn switches(&self) -> SwitchUse {

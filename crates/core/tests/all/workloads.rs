@@ -10,16 +10,22 @@ use supernode_core::spec::*;
 
 use crate::common::*;
 
-fn place(name: &str, stream: &str, after: &[(&str, u32)]) -> PlaceSpec {
+pub(crate) fn place(name: &str, stream: &str, after: &[(&str, u32)]) -> PlaceSpec {
     let after = after.iter().map(|&(operation, previous)| AfterSpec { operation: operation.into(), previous });
     PlaceSpec { name: name.into(), stream: stream.into(), after: after.collect() }
 }
 
-fn ring(at: PlaceSpec, bytes: u64, axes: &[&str]) -> NodeSpec {
+pub(crate) fn ring(at: PlaceSpec, bytes: u64, axes: &[&str]) -> NodeSpec {
     collective(at, Collective::AllReduce, Algorithm::Ring, bytes, axes)
 }
 
-fn collective(place: PlaceSpec, collective: Collective, algorithm: Algorithm, bytes: u64, axes: &[&str]) -> NodeSpec {
+pub(crate) fn collective(
+    place: PlaceSpec,
+    collective: Collective,
+    algorithm: Algorithm,
+    bytes: u64,
+    axes: &[&str],
+) -> NodeSpec {
     NodeSpec::Collective {
         place,
         collective,
@@ -36,20 +42,20 @@ fn collective(place: PlaceSpec, collective: Collective, algorithm: Algorithm, by
     }
 }
 
-fn compute(place: PlaceSpec, work_fs: u64) -> NodeSpec {
+pub(crate) fn compute(place: PlaceSpec, work_fs: u64) -> NodeSpec {
     NodeSpec::Compute { place, work_fs }
 }
 
-fn repeat(count: u32, body: Vec<NodeSpec>) -> NodeSpec {
+pub(crate) fn repeat(count: u32, body: Vec<NodeSpec>) -> NodeSpec {
     NodeSpec::Repeat { count, body }
 }
 
-fn job(name: &str, axes: &[(&str, u32)], body: Vec<NodeSpec>) -> JobSpec {
+pub(crate) fn job(name: &str, axes: &[(&str, u32)], body: Vec<NodeSpec>) -> JobSpec {
     let axes = axes.iter().map(|&(name, size)| AxisSpec { name: name.into(), size }).collect();
     JobSpec { name: name.into(), axes, start_fs: 0, placement: None, body }
 }
 
-fn spec(system: SystemSpec, jobs: Vec<JobSpec>) -> ProgramSpec {
+pub(crate) fn spec(system: SystemSpec, jobs: Vec<JobSpec>) -> ProgramSpec {
     let stack = StackSpec {
         name: "none".into(),
         protocols: vec![ProtocolSpec { step_fs: vec![0; system.networks.len()], ..no_stack() }],
@@ -72,7 +78,7 @@ fn spec(system: SystemSpec, jobs: Vec<JobSpec>) -> ProgramSpec {
     }
 }
 
-fn outcome(spec: &ProgramSpec) -> ProgramOutcome {
+pub(crate) fn outcome(spec: &ProgramSpec) -> ProgramOutcome {
     // through text, as specifications come
     let spec = ProgramSpec::from_json(&serde_json::to_string(spec).unwrap()).expect("a valid specification");
     program(&Fabrics::new(0), &spec, &Control::default()).expect("a run")
@@ -86,7 +92,7 @@ fn error(spec: &ProgramSpec) -> String {
     program(&Fabrics::new(0), &spec, &Control::default()).expect_err("an error").to_string()
 }
 
-fn row<'a>(outcome: &'a ProgramOutcome, name: &str) -> &'a OperationRecord {
+pub(crate) fn row<'a>(outcome: &'a ProgramOutcome, name: &str) -> &'a OperationRecord {
     let of = |row: &&OperationRecord| outcome.workload.operations()[row.operation as usize].name == name;
     outcome.record.operations.iter().find(of).expect("a row")
 }
@@ -465,7 +471,7 @@ fn mistakes_are_named() {
 }
 
 /// A machine of `n` accelerators.
-fn machine(kind: u8, n: u32) -> SystemSpec {
+pub(crate) fn machine(kind: u8, n: u32) -> SystemSpec {
     match kind {
         0 => switched(n),
         1 => system(n, vec![network("mesh", n, TopologySpec::FullMesh { dims: vec![n] }, vec![1])]),
@@ -477,10 +483,15 @@ fn machine(kind: u8, n: u32) -> SystemSpec {
     }
 }
 
-/// One random operation: kind, size, axes, stream, and which of those before it waits for.
-type Random = (u8, u64, u8, u8, Option<u8>);
+/// Random operations, so many.
+pub(crate) fn operations(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Random>> {
+    prop::collection::vec((0u8..7, 1u64..40_000, 0u8..3, 0u8..3, prop::option::of(0u8..4)), count)
+}
 
-fn body(operations: &[Random], loops: (usize, usize, u32), sums: bool) -> Vec<NodeSpec> {
+/// One random operation: kind, size, axes, stream, and which of those before it waits for.
+pub(crate) type Random = (u8, u64, u8, u8, Option<u8>);
+
+pub(crate) fn body(operations: &[Random], loops: (usize, usize, u32), sums: bool) -> Vec<NodeSpec> {
     let name = |i: usize| format!("o{i}");
     let mut nodes = vec![];
     for (i, &(kind, size, axes, stream, after)) in operations.iter().enumerate() {
@@ -494,6 +505,7 @@ fn body(operations: &[Random], loops: (usize, usize, u32), sums: bool) -> Vec<No
             1 => make(Collective::AllGather, Algorithm::Direct),
             2 => make(Collective::AllToAll, Algorithm::Pairwise),
             3 => make(Collective::AllReduce, Algorithm::RecursiveDoubling),
+            6 => make(Collective::AllToAll, Algorithm::Direct),
             5 if sums => make(Collective::AllReduce, Algorithm::InNetwork),
             _ => compute(at.clone(), size * FS_PER_BYTE),
         });
@@ -504,7 +516,7 @@ fn body(operations: &[Random], loops: (usize, usize, u32), sums: bool) -> Vec<No
     nodes
 }
 
-fn comparable(mut record: Record) -> Record {
+pub(crate) fn comparable(mut record: Record) -> Record {
     (record.windows, record.threads, record.state_bytes) = (0, 0, 0);
     record.skipping = Default::default();
     record

@@ -5,28 +5,29 @@
 //!
 //! **Invariant.** [`Verdict::room`] periods more can pass without any counter of this shard coming to its end.
 
-use super::visit::{Course, Differs, Seen, Visit, meta, open_from};
+use super::shifts::Shifts;
+use super::visit::{Course, Differs, Seen, Visit, meta, open_from, sums_of};
+use crate::engine::Job;
 use crate::engine::layout::Class;
 use crate::engine::packet::Packet;
 use crate::engine::shard::PortStats;
-use crate::record::FlowRecord;
+use crate::record::{FlowRecord, OperationRecord};
 use crate::routing::policy::{Kind, Path};
 use crate::units::Fs;
 use crate::walk::{LANE_BITS, untag};
+use crate::workload::Workload;
 
 /// What a shard found. Shards find it each for their part, and decide together.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Verdict {
     /// The state repeats here.
     pub(super) repeats: bool,
-    /// Steps that every open lane advanced by; `None` if there is none here.
-    pub(super) steps: Option<u32>,
+    /// How far operations moved.
+    pub(super) shifts: Shifts,
     /// Something inside a message or a step advanced.
     pub(super) inside: bool,
     /// Periods that may follow, as far as counters inside messages and selectors go.
     pub(super) room: u64,
-    /// Of each lane: the first step in the old state and the last in the new one.
-    pub(super) lanes: Vec<(u32, u32)>,
     /// By class of message: how far selectors advanced.
     pub(super) drifts: Vec<(u64, u32)>,
     /// Networks used, as bits.
@@ -47,12 +48,16 @@ pub(super) struct Compare<'a> {
     pub(super) saved: &'a [u64],
     pub(super) at: usize,
     pub(super) verdict: Verdict,
+    /// Since the saved state.
+    period: Fs,
+    workload: Option<&'a Workload>,
 }
 
 impl<'a> Compare<'a> {
-    pub(super) fn new(now: Fs, saved: &'a [u64], lanes: u32) -> Self {
-        let lanes = vec![(u32::MAX, 0); lanes as usize];
-        Self { now, saved, at: 0, verdict: Verdict { lanes, room: u64::MAX, ..Verdict::default() } }
+    pub(super) fn new(job: &Job<'a>, now: Fs, period: Fs, saved: &'a [u64]) -> Self {
+        let shifts = Shifts::new(job.workload, job.schedule.lanes());
+        let verdict = Verdict { shifts, room: u64::MAX, ..Verdict::default() };
+        Self { now, saved, at: 0, verdict, period, workload: job.workload }
     }
 
     #[inline(always)]
@@ -62,19 +67,31 @@ impl<'a> Compare<'a> {
         Ok(word)
     }
 
+    fn several(&mut self, count: usize) -> Seen<&'a [u64]> {
+        let words = self.saved.get(self.at..self.at + count).ok_or(Differs)?;
+        self.at += count;
+        Ok(words)
+    }
+
     #[inline(always)]
     fn check(ok: bool) -> Seen {
         if ok { Ok(()) } else { Err(Differs) }
     }
 
-    /// All steps must advance alike; notes which steps were touched.
+    /// All steps of an operation must advance alike.
     #[inline(always)]
     fn advance(&mut self, lane: u32, before: u32, after: u32) -> Seen {
-        let by = after.checked_sub(before).ok_or(Differs)?;
-        Self::check(*self.verdict.steps.get_or_insert(by) == by)?;
-        let touched = self.verdict.lanes.get_mut(lane as usize).ok_or(Differs)?;
-        *touched = (touched.0.min(before), touched.1.max(after));
-        Ok(())
+        self.verdict.shifts.advance(self.workload, lane, before, after)
+    }
+
+    /// Whether a time stayed where it was, having been so far from the saved state's; false if it moved along.
+    #[inline(always)]
+    fn stayed(&self, before: u64, time: Fs) -> Seen<bool> {
+        let since = time.wrapping_sub(self.now);
+        if since == before {
+            return Ok(false);
+        }
+        Self::check(since == before.wrapping_sub(self.period)).map(|()| true)
     }
 
     fn limit(&mut self, room: u64) {
@@ -131,9 +148,36 @@ impl Visit for Compare<'_> {
         self.next().map(|_| ())
     }
 
+    fn moves(&mut self, time: &mut Fs) -> Seen {
+        let before = self.next()?;
+        if self.stayed(before, *time)? && *time >= self.now {
+            self.limit((*time - self.now) / self.period.max(1));
+        }
+        Ok(())
+    }
+
+    fn served(&mut self, time: &mut Fs) -> Seen {
+        let before = self.next()?;
+        // what is served moves along and was served in the period before the saved state, so it comes after what stays
+        let long_ago = (before as i64).checked_add_unsigned(self.period).is_some_and(|since| since <= 0);
+        Self::check(!self.stayed(before, *time)? || long_ago)
+    }
+
     fn step(&mut self, lane: u32, step: &mut u32) -> Seen {
         let before = self.next()? as u32;
         self.advance(lane, before, *step)
+    }
+
+    fn end(&mut self, end: &mut u32) -> Seen {
+        let before = self.next()? as u32;
+        let Some(workload) = self.workload else {
+            return Self::check(before == *end);
+        };
+        // the last step before it moves with its instance, or not at all
+        let by = end.checked_sub(before).ok_or(Differs)?;
+        let at = workload.at(before - 1).operation as usize;
+        let whole = workload.at(before - 1).number != workload.at(*end - 1).number;
+        Self::check(by == 0 || whole && self.verdict.shifts.by[at] == Some(by))
     }
 
     fn tag(&mut self, tag: &mut u32) -> Seen {
@@ -205,7 +249,7 @@ impl Visit for Compare<'_> {
     }
 
     fn count(&mut self, count: &mut u32, modulus: u32) -> Seen {
-        if self.verdict.steps == Some(0) {
+        if self.verdict.shifts.stays() {
             // the same message, whose packets advance as its groups do
             return self.same(u64::from(*count));
         }
@@ -238,6 +282,29 @@ impl Visit for Compare<'_> {
         self.verdict.hops += sent;
         self.at += 5;
         Ok(sent > 0)
+    }
+
+    fn counts(&mut self, counts: &mut [u32]) -> Seen {
+        let before = self.several(counts.len())?;
+        self.verdict.shifts.counts(before, counts)
+    }
+
+    fn began(&mut self, began: &mut Fs, computed: &mut Fs, busy: Fs) -> Seen {
+        let (before, had, beside) = (self.next()?, self.next()?, self.next()?);
+        match self.stayed(before, *began)? {
+            true => Self::check(had == *computed),
+            false => Self::check(beside == busy - *computed),
+        }
+    }
+
+    fn done(&mut self, done: &mut [u32], executes: &[bool]) -> Seen {
+        let before = self.several(done.len())?;
+        let workload = self.workload.ok_or(Differs)?;
+        self.verdict.shifts.done(workload, executes, before, done)
+    }
+
+    fn record(&mut self, record: &mut OperationRecord) -> Seen {
+        self.several(sums_of(record).len()).map(|_| ())
     }
 
     fn flows(&mut self, _: &mut Vec<FlowRecord>) -> Seen {

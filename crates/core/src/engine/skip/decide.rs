@@ -54,17 +54,17 @@ pub(super) fn decide(
     let Some(all) = verdicts.into_iter().reduce(merge).filter(|all| all.repeats) else {
         return Err(Refusal::Differs);
     };
-    let steps = all.steps.and_then(NonZeroU32::new);
-    if period == 0 || all.inside == steps.is_some() {
+    let moving = all.shifts.moving();
+    if period == 0 || all.inside == moving {
         // no progress at all, or of both kinds at once
         return Err(Refusal::Differs);
     }
-    let mut room = all.room.min(time / period);
-    if let Some(steps) = steps {
-        room = room.min(ahead(job, moduli, &all, steps)?);
+    let mut room = all.room.min(all.shifts.room).min(time / period);
+    if moving {
+        room = room.min(ahead(job, moduli, &all)?);
     }
     // within a run of alike steps, labels differ by step only and their selectors advance alike
-    let key = |message: u64| if steps.is_some() { message << (32 - LANE_BITS) } else { message };
+    let key = |message: u64| if moving { message << (32 - LANE_BITS) } else { message };
     let mut drifts: Vec<(u64, u32)> = all.drifts.iter().map(|&(message, by)| (key(message), by)).collect();
     drifts.sort_unstable();
     drifts.dedup();
@@ -74,8 +74,8 @@ pub(super) fn decide(
     if room == 0 { Err(Refusal::Short) } else { Ok((room, room.saturating_mul(all.hops))) }
 }
 
-/// How many periods of `steps` steps each the schedule allows.
-fn ahead(job: &Job, moduli: &[Modulus], all: &Verdict, steps: NonZeroU32) -> Result<u64, Refusal> {
+/// How many periods the schedule allows.
+fn ahead(job: &Job, moduli: &[Modulus], all: &Verdict) -> Result<u64, Refusal> {
     if moduli.iter().zip(0u32..).any(|(m, n)| m.hashed && all.used >> n.min(31) & 1 == 1) {
         return Err(Refusal::Hashed);
     }
@@ -85,23 +85,28 @@ fn ahead(job: &Job, moduli: &[Modulus], all: &Verdict, steps: NonZeroU32) -> Res
     if all.mixed {
         return Err(Refusal::Unlike);
     }
-    let mut room = u64::MAX;
-    for (&(first, last), lane) in all.lanes.iter().zip(0..).filter(|((first, last), _)| first <= last) {
-        let left = job.schedule.alike(lane, first).end.checked_sub(last + 1).ok_or(Refusal::Unlike)?;
-        room = room.min(u64::from(left / steps));
+    let (mut room, lanes) = (u64::MAX, job.schedule.lanes() as usize);
+    for (by, touched) in all.shifts.by.iter().zip(all.shifts.touched.chunks(lanes)) {
+        let Some(by) = by.and_then(NonZeroU32::new) else {
+            continue;
+        };
+        for (&(first, last), lane) in touched.iter().zip(0..).filter(|((first, last), _)| first <= last) {
+            // iterations of a loop are alike
+            if job.workload.is_some_and(|workload| workload.at(first).number != workload.at(first + by.get()).number) {
+                continue;
+            }
+            let left = job.schedule.alike(lane, first).end.checked_sub(last + 1).ok_or(Refusal::Unlike)?;
+            room = room.min(u64::from(left / by));
+        }
     }
     Ok(room)
 }
 
 /// What two shards found together.
 fn merge(mut a: Verdict, b: Verdict) -> Verdict {
-    a.repeats &= b.repeats && (a.steps.is_none() || b.steps.is_none() || a.steps == b.steps);
-    a.steps = a.steps.or(b.steps);
+    a.repeats &= b.repeats && a.shifts.merge(&b.shifts);
     a.inside |= b.inside;
     a.room = a.room.min(b.room);
-    for (mine, other) in a.lanes.iter_mut().zip(&b.lanes) {
-        *mine = (mine.0.min(other.0), mine.1.max(other.1));
-    }
     a.drifts.extend(b.drifts);
     a.used |= b.used;
     a.mixed |= b.mixed;

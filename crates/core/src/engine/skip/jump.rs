@@ -7,7 +7,7 @@ use super::visit::{Course, Differs, Seen, Visit, open_from};
 use crate::engine::layout::Class;
 use crate::engine::packet::Packet;
 use crate::engine::shard::PortStats;
-use crate::record::FlowRecord;
+use crate::record::{FlowRecord, OperationRecord};
 use crate::symmetry::Folding;
 use crate::units::Fs;
 use crate::walk::LANE_BITS;
@@ -80,6 +80,56 @@ impl Visit for Jump<'_> {
         // sums that are too large for their word stay at its end, here as in a full run
         let more = sum.wrapping_sub(self.next()?);
         *sum = sum.saturating_add(self.periods.saturating_mul(more));
+        Ok(())
+    }
+
+    fn moves(&mut self, time: &mut Fs) -> Seen {
+        if self.next()? == time.wrapping_sub(self.now) {
+            *time = time.saturating_add(self.by);
+        }
+        Ok(())
+    }
+
+    fn served(&mut self, time: &mut Fs) -> Seen {
+        self.moves(time)
+    }
+
+    fn end(&mut self, end: &mut u32) -> Seen {
+        *end = self.ahead32(*end)?;
+        Ok(())
+    }
+
+    fn counts(&mut self, counts: &mut [u32]) -> Seen {
+        for count in counts {
+            *count = self.ahead32(*count)?;
+        }
+        Ok(())
+    }
+
+    fn began(&mut self, began: &mut Fs, computed: &mut Fs, _: Fs) -> Seen {
+        self.moves(began)?;
+        *computed = self.ahead(*computed)?;
+        self.same(0)
+    }
+
+    fn done(&mut self, done: &mut [u32], _: &[bool]) -> Seen {
+        self.counts(done)
+    }
+
+    fn record(&mut self, record: &mut OperationRecord) -> Seen {
+        let before = OperationRecord {
+            instances: self.next()?,
+            time_fs: u128::from(self.next()?) | u128::from(self.next()?) << 64,
+            exposed_fs: u128::from(self.next()?) | u128::from(self.next()?) << 64,
+            ..OperationRecord::default()
+        };
+        if record.instances > before.instances {
+            let periods = u128::from(self.periods);
+            record.instances += self.periods * (record.instances - before.instances);
+            record.time_fs += periods * (record.time_fs - before.time_fs);
+            record.exposed_fs += periods * (record.exposed_fs - before.exposed_fs);
+            record.end_fs = record.end_fs.saturating_add(self.by);
+        }
         Ok(())
     }
 

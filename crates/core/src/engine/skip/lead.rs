@@ -22,7 +22,13 @@ impl Skipper<'_> {
             begun: leader.begun,
             ..Lead::default()
         };
-        let busy = leader.queues.iter().zip(base..).find_map(|(q, port)| Some((q.ready, port, q.shares.front()?)));
+        if let Some(progress) = &leader.progress {
+            // ends of operations are beats, too
+            (lead.step, lead.begun) = (lead.step + progress.ends, lead.begun.max(progress.end));
+        }
+        // queues of a port lie one after the other, one per stream
+        let ports = (base..).flat_map(|port| leader.programs.iter().map(move |_| port));
+        let busy = leader.queues.iter().zip(ports).find_map(|(q, port)| Some((q.ready, port, q.shares.front()?)));
         let Some((left, port, share)) = busy else {
             return lead;
         };

@@ -16,6 +16,8 @@
 //!   (by class of message, then selector) fall alike. Random spraying is a hash of the packet's number, and never repeats; ECMP is one of
 //!   the step, and repeats inside messages only;
 //! - *the count of packets sent* advances by whole turns of first hops and paths, so that new messages spread alike;
+//! - *of a workload* ([`shifts`], [`mod@program`]), operations in a loop may move by whole iterations of it; times that stay where
+//!   they are do not come in a period;
 //! - *statistics* are sums, which grow by the same amount each period, and longest queues, which do not change.
 //!
 //! **Looking.** At the start of a window everything before it has happened and nothing after. Windows are made to end a fixed
@@ -35,10 +37,13 @@ mod lead;
 mod meeting;
 mod moduli;
 mod pace;
+mod program;
+mod shifts;
 mod visit;
 mod walk;
 
 use super::Job;
+use super::layout::UNPLUGGED;
 use super::shard::Shard;
 use super::wake::Wake;
 use crate::control::Control;
@@ -159,10 +164,10 @@ impl<'a> Skipper<'a> {
         let tracker = if by_steps { &mut self.steps } else { &mut self.inside };
         let before = tracker.at.filter(|_| self.budget.solvent(words));
         self.turn = Some(Turn { by_steps, at, before });
-        if before.is_none() {
+        let Some(saved) = before else {
             return false;
-        }
-        let mut compare = Compare::new(at, &tracker.image, self.job.schedule.lanes());
+        };
+        let mut compare = Compare::new(self.job, at, at - saved, &tracker.image);
         let seen = walk::walk(shard, &self.moduli, &mut compare);
         self.spent += Budget::look(self.words) + compare.at as u64 + if meeting.shards() > 1 { MEETING } else { 0 };
         let repeats = seen.is_ok() && compare.at == compare.saved.len();
@@ -259,6 +264,9 @@ impl<'a> Skipper<'a> {
         debug_assert!(moved.is_ok() && jump.at == tracker.image.len());
         shard.delivered += received(shard) - before;
         shard.wake.advance(by);
+        if shard.job.workload.is_some() {
+            stay(shard);
+        }
         self.spent += jump.at as u64;
         let hops = jump.hops;
         // a snapshot from step to step stays what the state was, however the state came to where it is
@@ -295,9 +303,6 @@ fn unable(job: &Job) -> Option<&'static str> {
     if !job.skip {
         return Some("it is off");
     }
-    if job.workload.is_some() {
-        return Some("the run is a workload of several operations");
-    }
     if job.fabric.networks.iter().all(|n| n.spec.routing.random() && n.spec.routing.sprays()) {
         return Some("packets are sprayed at random, which never repeats");
     }
@@ -307,6 +312,17 @@ fn unable(job: &Job) -> Option<&'static str> {
 /// Why nothing was tried.
 pub(super) fn untried(job: &Job) -> Skipping {
     Skipping { reason: unable(job), ..Skipping::default() }
+}
+
+/// Wakes ranks at times that did not move ahead.
+fn stay(shard: &mut Shard) {
+    for lp in 0..shard.lps {
+        let seat = shard.endpoint_of[lp as usize];
+        if seat != UNPLUGGED {
+            let next = shard.endpoints[seat as usize].next_start();
+            shard.wake.lower(lp, next);
+        }
+    }
 }
 
 impl Wake {

@@ -10,7 +10,7 @@ use crate::engine::endpoint::FLOWS_LOOKED_AT;
 use crate::engine::layout::Class;
 use crate::engine::packet::Packet;
 use crate::engine::shard::PortStats;
-use crate::record::FlowRecord;
+use crate::record::{FlowRecord, OperationRecord};
 use crate::routing::policy::Spread;
 use crate::units::Fs;
 
@@ -44,10 +44,16 @@ pub(super) trait Visit {
     fn due(&mut self, time: &mut Fs) -> Seen;
     /// A time that nothing depends on as long as it moves along.
     fn shift(&mut self, time: &mut Fs);
+    /// A time that moves along, or stays where it is and does not come in any of the periods.
+    fn moves(&mut self, time: &mut Fs) -> Seen;
+    /// When a queue of a port with several was served last, which decides whose turn it is.
+    fn served(&mut self, time: &mut Fs) -> Seen;
     /// A sum that nothing depends on.
     fn sum(&mut self, sum: &mut u64) -> Seen;
     /// A step of the schedule.
     fn step(&mut self, lane: u32, step: &mut u32) -> Seen;
+    /// Where the steps of a lane end; they were visited before.
+    fn end(&mut self, end: &mut u32) -> Seen;
     /// A step and lane in one word.
     fn tag(&mut self, tag: &mut u32) -> Seen;
     /// What a step still has to receive.
@@ -68,6 +74,14 @@ pub(super) trait Visit {
     fn packet(&mut self, packet: &mut Packet, flying: bool, modulus: u32) -> Seen;
     /// Counters of a port and the class of its link; true if it sent something since.
     fn port(&mut self, stats: &mut PortStats, class: &Class) -> Seen<bool>;
+    /// How often loops are still executed.
+    fn counts(&mut self, counts: &mut [u32]) -> Seen;
+    /// When an operation began, how long the device had computed then, and how long it has until now.
+    fn began(&mut self, began: &mut Fs, computed: &mut Fs, busy: Fs) -> Seen;
+    /// Instances that have ended, by operation, and which operations the rank executes.
+    fn done(&mut self, done: &mut [u32], executes: &[bool]) -> Seen;
+    /// Sums of an operation.
+    fn record(&mut self, record: &mut OperationRecord) -> Seen;
     /// Rows of messages that end at a rank.
     fn flows(&mut self, rows: &mut Vec<FlowRecord>) -> Seen;
     /// Networks that a rank used since, as bits, and whether all its messages differ in class.
@@ -83,6 +97,12 @@ pub(super) fn meta(packet: &Packet, flying: bool) -> u64 {
 /// Index of the first row that can still grow, of so many.
 pub(super) fn open_from(rows: usize) -> usize {
     rows.saturating_sub(FLOWS_LOOKED_AT)
+}
+
+/// Instances of an operation, their time and what of it was exposed, low words first.
+pub(super) fn sums_of(record: &OperationRecord) -> [u64; 5] {
+    let (time, exposed) = (record.time_fs, record.exposed_fs);
+    [record.instances, time as u64, (time >> 64) as u64, exposed as u64, (exposed >> 64) as u64]
 }
 
 /// Saves the state as words.
@@ -120,8 +140,20 @@ impl Visit for Save<'_> {
         self.same(*sum)
     }
 
+    fn moves(&mut self, time: &mut Fs) -> Seen {
+        self.time(time)
+    }
+
+    fn served(&mut self, time: &mut Fs) -> Seen {
+        self.time(time)
+    }
+
     fn step(&mut self, _: u32, step: &mut u32) -> Seen {
         self.same(u64::from(*step))
+    }
+
+    fn end(&mut self, end: &mut u32) -> Seen {
+        self.same(u64::from(*end))
     }
 
     fn tag(&mut self, tag: &mut u32) -> Seen {
@@ -167,6 +199,27 @@ impl Visit for Save<'_> {
         let PortStats { payload, wire, packets, busy, stall, wait, .. } = *stats;
         self.image.extend_from_slice(&[packets, payload, wire, busy, stall, wait]);
         Ok(false)
+    }
+
+    fn counts(&mut self, counts: &mut [u32]) -> Seen {
+        self.image.extend(counts.iter().map(|&count| u64::from(count)));
+        Ok(())
+    }
+
+    fn began(&mut self, began: &mut Fs, computed: &mut Fs, busy: Fs) -> Seen {
+        self.time(began)?;
+        self.image.extend([*computed, busy - *computed]);
+        Ok(())
+    }
+
+    fn done(&mut self, done: &mut [u32], _: &[bool]) -> Seen {
+        self.image.extend(done.iter().map(|&done| u64::from(done)));
+        Ok(())
+    }
+
+    fn record(&mut self, record: &mut OperationRecord) -> Seen {
+        self.image.extend(sums_of(record));
+        Ok(())
     }
 
     fn flows(&mut self, rows: &mut Vec<FlowRecord>) -> Seen {

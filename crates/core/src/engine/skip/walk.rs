@@ -10,8 +10,9 @@
 //! **Cost.** A pass over all ports, a few words for each that was ever used, four words a packet.
 
 use super::moduli::Modulus;
+use super::program::program;
 use super::visit::{Course, Seen, Visit};
-use crate::collective::Schedule;
+use crate::engine::Job;
 use crate::engine::endpoint::Endpoint;
 use crate::engine::in_network::SHARED;
 use crate::engine::injection::Message;
@@ -21,7 +22,7 @@ use crate::engine::paths::PathNet;
 use crate::engine::rings::Rings;
 use crate::engine::shard::{Fifo, Shard};
 use crate::routing::policy::{Kind, Path};
-use crate::walk::{Early, Programs};
+use crate::walk::{Early, Programs, untag};
 
 /// Passes over a shard.
 pub(super) fn walk<V: Visit>(shard: &mut Shard, moduli: &[Modulus], v: &mut V) -> Seen {
@@ -30,7 +31,7 @@ pub(super) fn walk<V: Visit>(shard: &mut Shard, moduli: &[Modulus], v: &mut V) -
         let used = ports(shard, lp, moduli, v)?;
         let seat = shard.endpoint_of[lp as usize];
         if seat != UNPLUGGED {
-            endpoint(shard.job.schedule, &mut shard.endpoints[seat as usize], moduli, used, &mut ids, v)?;
+            endpoint(shard.job, &mut shard.endpoints[seat as usize], moduli, used, &mut ids, v)?;
         }
     }
     sums(shard, moduli, v)?;
@@ -127,14 +128,18 @@ fn room<V: Visit>(fifo: &mut Fifo, credits: &mut Rings<Credit>, v: &mut V) -> Se
 
 /// A rank: its lanes, what it has begun to send, and its memory.
 fn endpoint<V: Visit>(
-    schedule: &dyn Schedule,
+    job: &Job,
     e: &mut Endpoint,
     moduli: &[Modulus],
     used: u32,
     ids: &mut Vec<u32>,
     v: &mut V,
 ) -> Seen {
-    lanes(e, v)?;
+    let several = job.streams() > 1;
+    lanes(job, e, v)?;
+    if let (Some(workload), Some(progress)) = (job.workload, &mut e.progress) {
+        program(workload, e.rank, progress, v)?;
+    }
     v.same((e.messages.len() - e.free_messages.len()) as u64 | u64::from(e.lanes_left) << 32)?;
     ids.clear();
     ids.resize(e.messages.len(), 0);
@@ -143,7 +148,11 @@ fn endpoint<V: Visit>(
     for queue in queues.iter_mut() {
         v.same(queue.shares.len() as u64)?;
         if queue.shares.is_empty() {
-            v.due(&mut queue.tail)?;
+            if several {
+                v.served(&mut queue.tail)?
+            } else {
+                v.due(&mut queue.tail)?
+            }
             continue;
         }
         v.time(&mut queue.ready)?;
@@ -186,10 +195,11 @@ fn endpoint<V: Visit>(
     v.shift(&mut e.begun);
     let (rank, lanes) = (e.rank, &e.lanes);
     v.used(used, || {
-        let open = lanes.iter().zip(0..).filter(|(l, _)| l.step < l.steps);
-        open.into_iter().all(|(l, lane)| schedule.sends(rank, lane, l.step) <= 1)
+        let mut open = lanes.iter().filter(|l| l.open());
+        open.all(|l| job.schedule.sends(rank, l.lane.into(), l.step) <= 1)
     });
-    for (dealing, net) in e.dealings.iter_mut().zip(moduli) {
+    v.same(e.dealings.len() as u64)?;
+    for (dealing, net) in e.dealings.iter_mut().zip(moduli.iter().cycle()) {
         v.same(dealing.ports.len() as u64 | u64::from(dealing.next) << 32)?;
         for port in &mut dealing.ports {
             v.same(port.ahead)?;
@@ -215,21 +225,39 @@ fn endpoint<V: Visit>(
 }
 
 /// Where the lanes stand.
-fn lanes<V: Visit>(e: &mut Endpoint, v: &mut V) -> Seen {
-    for (l, lane) in e.lanes.iter_mut().zip(0..) {
-        let open = l.step < l.steps;
+fn lanes<V: Visit>(job: &Job, e: &mut Endpoint, v: &mut V) -> Seen {
+    for l in &mut e.lanes {
+        let open = l.open();
         v.same(u64::from(open) | u64::from(l.reduce) << 1 | u64::from(l.sends_left) << 2)?;
         if open {
-            v.step(lane, &mut l.step)?;
+            v.same(l.lane.into())?;
+            v.step(l.lane.into(), &mut l.step)?;
+            v.end(&mut l.steps)?;
             v.left(&mut l.recv_left)?;
             v.due(&mut l.latest)?;
         }
     }
-    let programs: usize = e.programs.iter().map(Programs::len).sum();
-    v.same(e.starts.len() as u64 | (programs as u64) << 16 | (e.early.len() as u64) << 32)?;
-    for (time, lane) in &mut e.starts {
-        v.time(time)?;
-        v.same(u64::from(*lane))?;
+    v.same(e.starts.len() as u64 | (e.early.len() as u64) << 32)?;
+    for (programs, &open) in e.programs.iter().zip(&e.open) {
+        v.same(programs.len() as u64 | u64::from(open) << 32)?;
+    }
+    match job.workload {
+        None => {
+            for (time, lane) in &mut e.starts {
+                v.time(time)?;
+                v.same(u64::from(*lane))?;
+            }
+        }
+        Some(_) => {
+            // some may stay where they are, so they change places
+            e.starts.sort_unstable_by_key(|start| (start.1, start.0));
+            let mut seen = Ok(());
+            for (time, what) in &mut e.starts {
+                seen = seen.and_then(|()| v.same(u64::from(*what))).and_then(|()| v.moves(time));
+            }
+            e.starts.sort_unstable_by(|a, b| b.cmp(a));
+            seen?;
+        }
     }
     for program in e.programs.iter_mut().flat_map(Programs::iter_mut) {
         v.same(u64::from(program.lane) | u64::from(program.next) << 32)?;
@@ -265,7 +293,7 @@ fn open<V: Visit>(m: &mut Message, v: &mut V) -> Seen {
     v.same(m.bytes)?;
     v.same(u64::from(m.slot) | u64::from(m.packets) << 32)?;
     v.same(u64::from(m.message_class) | u64::from(m.turned) << 32)?;
-    v.same(u64::from(m.by))?;
+    v.same(u64::from(m.by) | u64::from(m.operation) << 32)?;
     v.same(u64::from(m.spread.fulls) | u64::from(m.spread.short) << 32)?;
     match m.spread.path {
         Path::Hash(way) | Path::Tree(way) => v.same(u64::from(way))?,
@@ -302,7 +330,7 @@ fn sums<V: Visit>(shard: &mut Shard, moduli: &[Modulus], v: &mut V) -> Seen {
             SHARED
         } else {
             let root = shard.paths.networks[usize::from(kind.network)].rank_at(kind.plane, *dst);
-            shard.job.folding.message_class(root, root)
+            shard.job.folding.labels(shard.job.operation(untag(*tag).1)).of(root, root)
         };
         let message = u64::from(message_class) | u64::from(*tag) << 32;
         let modulus = moduli[usize::from(kind.network)].selector;

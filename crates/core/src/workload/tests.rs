@@ -1,1 +1,0 @@
-//! Compiling, and what a compiled workload says of itself.

@@ -1,0 +1,99 @@
+//! Nothing in an operation depends on what else a run holds, except through what both use.
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed};
+use supernode_core::record::OperationRecord;
+use supernode_core::spec::*;
+
+use crate::common::*;
+use crate::workloads::{Random, body, job, machine, outcome, place, spec};
+
+const SECOND: u64 = 1_000_000_000_000_000;
+
+/// Rows of the first operations.
+fn rows(spec: &ProgramSpec, count: usize) -> Vec<OperationRecord> {
+    let rows = outcome(spec).record.operations;
+    rows.into_iter()
+        .filter(|row| (row.operation as usize) < count)
+        .map(|row| OperationRecord { role: 0, ..row })
+        .collect()
+}
+
+fn operations() -> impl Strategy<Value = Vec<Random>> {
+    prop::collection::vec((0u8..8, 1u64..400_000, 0u8..3, 0u8..3, prop::option::of(0u8..4)), 1..4)
+}
+
+fn config(cases: u32) -> Config {
+    Config { cases, rng_seed: RngSeed::Fixed(7), failure_persistence: None, ..Config::default() }
+}
+
+/// A machine whose halves share nothing but switches that are never full.
+fn halves(kind: u8, n: u32) -> SystemSpec {
+    let routing = [RoutingSpec::DModK, RoutingSpec::SprayRoundRobin, RoutingSpec::Ecmp, RoutingSpec::SprayRandom];
+    // units of four on three planes, leaves of four with two uplinks
+    let mut system = match kind & 1 {
+        0 => machine(0, n),
+        _ => {
+            let tree = network("tree", n, clos(&[4, n / 4], &[1, 2]), vec![1]);
+            system(n, vec![network("switch", 4, clos(&[4], &[1]), vec![1; 3]), tree])
+        }
+    };
+    for net in &mut system.networks {
+        net.routing = routing[usize::from(kind / 2) % 4];
+    }
+    system
+}
+
+#[test]
+fn a_job_does_not_notice_another_one_elsewhere() {
+    let shapes = prop::sample::select(vec![(4u32, 2u32), (2, 2), (1, 8), (4, 4)]);
+    proptest!(config(300), |(kind in 0u8..8, (dp, tp) in shapes, mine in operations(), theirs in operations(), swap: bool)| {
+        let axes = [("dp", dp), ("tp", tp)];
+        let here = || job("mine", &axes, body(&mine, (0, 1, 2), false));
+        let there = job("theirs", &axes, body(&theirs, (0, 1, 2), false));
+        let n = 2 * dp * tp;
+        let alone = rows(&spec(halves(kind, n), vec![here()]), mine.len());
+        let mut both = spec(halves(kind, n), vec![here(), there]);
+        if swap {
+            // the first job lies behind the other one
+            both.jobs[0].placement = Some((n / 2..n).collect());
+            both.jobs[1].placement = Some((0..n / 2).collect());
+            let mut moved = spec(halves(kind, n), vec![here()]);
+            moved.jobs[0].placement = Some((n / 2..n).collect());
+            prop_assert_eq!(rows(&both, mine.len()), rows(&moved, mine.len()));
+        } else {
+            prop_assert_eq!(rows(&both, mine.len()), alone);
+        }
+    });
+}
+
+#[test]
+fn an_operation_does_not_notice_what_comes_a_second_later() {
+    let shapes = prop::sample::select(vec![(4u32, 2u32), (2, 4), (2, 2)]);
+    proptest!(config(300), |(kind in 0u8..4, (dp, tp) in shapes, mine in operations(), theirs in operations())| {
+        let axes = [("dp", dp), ("tp", tp)];
+        let alone = rows(&spec(machine(kind, dp * tp), vec![job("j", &axes, body(&mine, (0, 1, 2), kind == 0))]), mine.len());
+        let mut nodes = body(&mine, (0, 1, 2), kind == 0);
+        for stream in 0..3 {
+            nodes.push(NodeSpec::Delay { place: place(&format!("pause{stream}"), &format!("s{stream}"), &[]), time_fs: SECOND });
+        }
+        for node in body(&theirs, (0, 0, 1), kind == 0) {
+            nodes.push(renamed(node));
+        }
+        let more = rows(&spec(machine(kind, dp * tp), vec![job("j", &axes, nodes)]), mine.len());
+        prop_assert_eq!(more, alone);
+    });
+}
+
+/// The same operation under another name.
+fn renamed(mut node: NodeSpec) -> NodeSpec {
+    match &mut node {
+        NodeSpec::Collective { place, .. } | NodeSpec::Compute { place, .. } => {
+            place.name = format!("later-{}", place.name);
+            place.after.iter_mut().for_each(|after| after.operation = format!("later-{}", after.operation));
+        }
+        NodeSpec::Repeat { body, .. } => *body = std::mem::take(body).into_iter().map(renamed).collect(),
+        _ => {}
+    }
+    node
+}
