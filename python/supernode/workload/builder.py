@@ -12,6 +12,7 @@ from supernode.values import listed, parse_whole
 from supernode.workload.collectives import Collectives
 from supernode.workload.computation import Computation
 from supernode.workload.mesh import DeviceMesh
+from supernode.workload.patterns import Patterns
 from supernode.workload.transfers import Transfers
 from supernode.workload.write import write_job
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Workload"]
 
 
-class Workload(Collectives, Transfers, Computation):
+class Workload(Collectives, Transfers, Patterns, Computation):
     """A program: operations on streams, ordered by dependencies, for all ranks of a mesh.
 
     On each rank, the operations of a stream run one after the other. An operation begins on a rank when the one before

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from supernode import core
 from supernode.errors import SpecError
 from supernode.library.algorithms import parse_algorithm
 from supernode.library.collectives import parse_name
@@ -12,11 +13,21 @@ from supernode.library.dtypes import parse_dtype
 from supernode.names import plain_text
 from supernode.quoting import quote
 from supernode.units import Quantity, parse_size
-from supernode.values import listed, parse_whole
+from supernode.values import parse_whole
+from supernode.workload.matrix import parse_matrix
 from supernode.workload.operations import After, Operation
 from supernode.workload.program import Program, parse_share
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 __all__ = ["Collectives"]
+
+#: Most lanes, and most chunks of a lane.
+_MOST_LANES = core.vocabulary()["lanes"]
+#: Keywords that a matrix leaves nothing to, and their defaults.
+_INSTEAD = {"size": None, "algorithm": "auto", "protocol": None, "dtype": "float32", "root": 0, "lanes": None,
+            "chunks": None}  # fmt: skip
 
 
 class Collectives(Program):
@@ -39,6 +50,7 @@ class Collectives(Program):
         lanes: int | None = None,
         chunks: int | None = None,
         share: float = 0,
+        matrix: npt.ArrayLike | None = None,
     ) -> Operation:
         """Add a collective of the communicators along some axes; all of them are one operation.
 
@@ -64,31 +76,51 @@ class Collectives(Program):
             Place of the root in each communicator.
         share
             Part of the device that it takes from computation beside it while it runs: 0 (copy engines) to below 1.
+        matrix
+            Of an all-to-all, instead of ``size``: bytes that each place of a communicator sends to each other, as a
+            square array; row ``i`` is what place ``i`` sends. Entries that are 0, and those of a place for itself, are
+            not sent. All messages are posted at once, those to the next higher places first, as by algorithm
+            ``direct``.
         """
         kind = parse_name(collective)
-        if groups is not None and axes is not None:
-            raise SpecError(f"{kind}: give axes or groups, not both")
-        along = [] if groups is not None else self.mesh.along(axes, f"{kind}: axes")
+        along, listed_ranks = self._members(kind, axes, groups)
         place = self._place(name, "_".join([kind, *along]), stream, after)
-        if size is None and kind != "barrier":
-            raise SpecError(f"operation {quote(place['name'])}: size is missing, for example size='64 MiB'")
-        return self._add(
-            {
-                "kind": "collective",
-                "place": place,
-                "collective": kind,
-                "bytes": 0 if size is None else parse_size(size),
-                "axes": along,
-                "groups": [] if groups is None else _groups(groups),
-                "algorithm": parse_algorithm(algorithm),
-                "protocol": "auto" if protocol is None else plain_text(protocol, "protocol"),
-                "element_bytes": parse_dtype(dtype).bytes,
-                "root": parse_whole(root, "root", high=2**31),
-                "lanes": None if lanes is None else parse_whole(lanes, "lanes", low=1, high=2**32 - 1),
-                "chunks": None if chunks is None else parse_whole(chunks, "chunks", low=1, high=2**32 - 1),
-                "share_ppm": parse_share(share),
-            }
-        )
+        with self._naming(place):
+            if matrix is not None:
+                given = {"size": size, "algorithm": algorithm, "protocol": protocol, "dtype": dtype, "root": root,
+                         "lanes": lanes, "chunks": chunks}  # fmt: skip
+                _check_matrix(kind, given)
+                return self._add(
+                    {
+                        "kind": "exchange",
+                        "place": place,
+                        "matrix": parse_matrix(matrix),
+                        "axes": along,
+                        "groups": listed_ranks,
+                        "share_ppm": parse_share(share),
+                    }
+                )
+            if kind == "barrier" and size is not None:
+                raise SpecError(f"size={quote(size)} has no effect: a barrier moves no data")
+            if size is None and kind != "barrier":
+                raise SpecError("size is missing, for example size='64 MiB'")
+            return self._add(
+                {
+                    "kind": "collective",
+                    "place": place,
+                    "collective": kind,
+                    "bytes": 0 if size is None else parse_size(size),
+                    "axes": along,
+                    "groups": listed_ranks,
+                    "algorithm": parse_algorithm(algorithm),
+                    "protocol": "auto" if protocol is None else plain_text(protocol, "protocol"),
+                    "element_bytes": parse_dtype(dtype).bytes,
+                    "root": parse_whole(root, "root", high=2**31),
+                    "lanes": None if lanes is None else parse_whole(lanes, "lanes", low=1, high=_MOST_LANES),
+                    "chunks": None if chunks is None else parse_whole(chunks, "chunks", low=1, high=_MOST_LANES),
+                    "share_ppm": parse_share(share),
+                }
+            )
 
     def all_reduce(self, axes: str | Sequence[str] | None = None, **options: Any) -> Operation:
         """Add an all-reduce; see :meth:`collective`."""
@@ -127,10 +159,10 @@ class Collectives(Program):
         return self.collective("barrier", axes, **options)
 
 
-def _groups(value: object) -> list[list[int]]:
-    """Return communicators rank by rank; the core knows whether they fit."""
-    valid = "a list of lists of ranks, at least one"
-    found = [listed(group, "groups", valid) for group in listed(value, "groups", valid)]
-    if not found:
-        raise SpecError(f"groups: {quote(value)} is not valid; it must be {valid}")
-    return [[parse_whole(rank, "groups", high=2**31) for rank in group] for group in found]
+def _check_matrix(kind: str, given: Mapping[str, Any]) -> None:
+    """Refuse what has no meaning beside a matrix of bytes."""
+    if kind != "all_to_all":
+        raise SpecError(f"matrix= has no effect on {kind}; only all_to_all takes one")
+    for name, default in _INSTEAD.items():
+        if given[name] is not default and given[name] != default:
+            raise SpecError(f"{name}={quote(given[name])} has no effect beside matrix=, which has all messages")

@@ -9,12 +9,13 @@ Each kind of operation has a module of its own, whose class adds it through :cla
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from fractions import Fraction
 from itertools import count
 from typing import Any
 
 from supernode.errors import SpecError
+from supernode.files.text import naming
 from supernode.names import plain_text
 from supernode.quoting import quote
 from supernode.units import as_integer
@@ -54,6 +55,8 @@ class Program:
         self._names: dict[str, None] = {}
         #: Number of the last operation that got a name by default, by what it was made of.
         self._numbers: dict[str, int] = {}
+        #: Whether errors name the operation. The reader of files does so itself.
+        self.says_names = True
 
     @property
     def operations(self) -> list[str]:
@@ -114,6 +117,20 @@ class Program:
             "after": waits(after, name, self._names, self._id),
         }
 
+    def _naming(self, place: dict[str, Any]) -> AbstractContextManager[None]:
+        """Name an operation in errors about its keywords."""
+        return naming(f"operation {quote(place['name'])}") if self.says_names else nullcontext()
+
+    def _members(
+        self, kind: str, axes: str | Sequence[str] | None, groups: Sequence[Sequence[int]] | None
+    ) -> tuple[list[str], list[list[int]]]:
+        """Return the axes of communicators, or their ranks."""
+        if groups is None:
+            return self.mesh.along(axes, f"{kind}: axes"), []
+        if axes is not None:
+            raise SpecError(f"{kind}: give axes or groups, not both")
+        return [], _groups(groups)
+
     def _add(self, node: dict[str, Any]) -> Operation:
         """Add an operation where the program stands."""
         name = node["place"]["name"]
@@ -156,3 +173,12 @@ def parse_share(value: float) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
         raise SpecError(f"share: {quote(value)} is not valid; it must be a part of the device, from 0 to below 1")
     return min(round(Fraction(value) * _PARTS), _PARTS - 1)
+
+
+def _groups(value: object) -> list[list[int]]:
+    """Return communicators rank by rank; the core knows whether they fit."""
+    valid = "a list of lists of ranks, at least one"
+    found = [listed(group, "groups", valid) for group in listed(value, "groups", valid)]
+    if not found:
+        raise SpecError(f"groups: {quote(value)} is not valid; it must be {valid}")
+    return [[parse_whole(rank, "groups", high=2**31) for rank in group] for group in found]

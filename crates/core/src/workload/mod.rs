@@ -17,10 +17,13 @@
 
 mod communicators;
 mod compile;
+mod exchange;
 mod lifted;
+mod patterns;
 mod peers;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -35,8 +38,11 @@ use crate::units::Fs;
 
 pub use communicators::{Communicators, common};
 pub use compile::{Draft, Node, Only, Waits};
+pub use exchange::Exchange;
 pub use lifted::Lifted;
+pub use patterns::Traffic;
 pub use peers::{Receives, Sends};
+pub use work::Work;
 
 /// The whole of a device, in parts that operations take of it.
 pub const WHOLE_DEVICE: u32 = 1 << 16;
@@ -52,7 +58,7 @@ pub enum Kind {
         receiver: Option<u32>,
     },
     /// Occupies the device for so long, if it has it to itself.
-    Compute(Fs),
+    Compute(Work),
     /// Waits so long.
     Delay(Fs),
 }

@@ -35,19 +35,7 @@ impl Assembly<'_> {
             return Err(Error::Internal("not a collective".into()));
         };
         let field = |what: &str| format!("operation {:?}: {what}", place.name);
-        if !axes.is_empty() && !groups.is_empty() {
-            return Err(Error::spec(field("groups"), "groups and axes", "one of them"));
-        }
-        let communicators = if groups.is_empty() {
-            let named = |name: &String| home.axis(name, field("axes"));
-            let mut axes: Vec<usize> = axes.iter().map(named).collect::<Result<_>>()?;
-            if axes.is_empty() {
-                axes = (0..home.job.axes.len()).collect();
-            }
-            Communicators::along(home.first, &home.sizes(), &axes)
-        } else {
-            Communicators::listed(home.first, home.ranks(), groups, &field("groups"))?
-        };
+        let communicators = self.communicators(home, place, (axes, groups))?;
         let size = communicators.size();
         if *root >= size {
             return Err(Error::spec(field("root"), root, format!("a place of the communicator: 0 to {}", size - 1)));
@@ -56,11 +44,7 @@ impl Assembly<'_> {
         let members = self.furthest(&communicators, home);
         let executed = communicators.firsts().any(|first| home.holds(first));
         let accelerators: Vec<u32> = members.iter().map(|&rank| self.placement[rank as usize]).collect();
-        let home_of = accelerators[0];
-        if let Some(&stray) = accelerators.iter().find(|&&a| self.fabric.network_between(home_of, a).is_none()) {
-            let why = format!("operation {:?} needs a network that joins them", place.name);
-            return Err(Error::Unroutable { from: home_of.into(), to: stray.into(), why });
-        }
+        self.joined(&accelerators, place)?;
         let bytes = collective.rounded_bytes(*bytes, size, *element_bytes);
         let sums = self.sums(&communicators, whole);
         let stack = self.stack(protocol).map_err(|error| at(error, &place.name))?.clone();
@@ -91,6 +75,7 @@ impl Assembly<'_> {
             kind: "collective",
             collective: Some(*collective),
             algorithm: Some(choice.algorithm),
+            pattern: None,
             protocol: choice.protocol.name.clone(),
             stream: String::new(),
             bytes,

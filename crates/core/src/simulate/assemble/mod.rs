@@ -8,6 +8,7 @@ mod collective;
 mod names;
 mod peers;
 mod placement;
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,22 +20,24 @@ use crate::collective::SwitchUse;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::fabric::Fabric;
-use crate::spec::{Algorithm, Collective, NodeSpec, PlaceSpec, ProgramSpec, StackSpec};
+use crate::spec::{Algorithm, Collective, NodeSpec, Pattern, PlaceSpec, ProgramSpec, StackSpec};
 use crate::stack::Purse;
 use crate::units::Fs;
-use crate::workload::{Communicators, Draft, Kind, Node, Only, Operation, Receives, Sends, WHOLE_DEVICE};
+use crate::workload::{Communicators, Draft, Kind, Node, Only, Operation, Receives, Sends, WHOLE_DEVICE, Work};
 
 pub(super) use placement::placement;
 
 /// What is known of an operation besides what is executed.
 #[derive(Clone, Debug, Default)]
 pub struct Described {
-    /// `collective`, `send`, `receive`, `compute` or `delay`.
+    /// `collective`, `pattern`, `transfer`, `send`, `receive`, `compute` or `delay`.
     pub kind: &'static str,
     /// The collective, if it is one.
     pub collective: Option<Collective>,
     /// Its algorithm.
     pub algorithm: Option<Algorithm>,
+    /// The traffic pattern, if it is one.
+    pub pattern: Option<Pattern>,
     /// Its protocol.
     pub protocol: String,
     /// Name of the stream.
@@ -43,7 +46,7 @@ pub struct Described {
     pub bytes: u64,
     /// Root, as a place in the communicator.
     pub root: u32,
-    /// Accelerators of the communicator that reaches furthest.
+    /// Accelerators of the communicator that reaches furthest, if a bound is known of the collective.
     pub accelerators: Vec<u32>,
     /// Ranks of a communicator, and how many there are.
     pub ranks: u32,
@@ -143,10 +146,7 @@ impl<'a> Assembly<'a> {
                 // ranks are counted from the first of the job, which starts where digits do
                 Ok(Node::On(Only { digit, values: values.clone() }, body))
             }
-            NodeSpec::Compute { place, work_fs } => {
-                let described = Described { kind: "compute", least_fs: *work_fs, ..Described::default() };
-                self.add(home, place, Kind::Compute(*work_fs), described, 0)
-            }
+            NodeSpec::Compute { .. } => self.computation(home, node),
             NodeSpec::Delay { place, time_fs } => {
                 let described = Described { kind: "delay", least_fs: *time_fs, ..Described::default() };
                 self.add(home, place, Kind::Delay(*time_fs), described, 0)
@@ -160,7 +160,64 @@ impl<'a> Assembly<'a> {
                 let side = |size| Arc::new(Receives::new(size, *by, *wrap, *bytes)) as Arc<_>;
                 self.peer(home, place, (axis, *bytes, *share_ppm), "receive", side)
             }
+            NodeSpec::Transfer { place, pairs, bytes, share_ppm } => {
+                self.transfer(home, place, pairs, (*bytes, *share_ppm))
+            }
+            NodeSpec::Pattern { .. } => self.pattern(home, node),
+            NodeSpec::Exchange { place, matrix, axes, groups, share_ppm } => {
+                self.exchange(home, place, matrix, (axes, groups), *share_ppm)
+            }
             NodeSpec::Collective { .. } => self.collective(home, node),
+        }
+    }
+
+    /// A computation, which may differ from rank to rank.
+    fn computation(&mut self, home: &mut Home, node: &NodeSpec) -> Result<Node> {
+        let NodeSpec::Compute { place, work_fs, jitter_ppm, slow_ppm, seed } = node else {
+            return Err(Error::Internal("not a computation".into()));
+        };
+        let ranks = home.ranks();
+        if let Some(&(rank, _)) = slow_ppm.iter().find(|&&(rank, _)| rank >= ranks) {
+            let field = format!("operation {:?}: slow_ranks", place.name);
+            return Err(Error::spec(field, format!("rank {rank}"), format!("ranks of the job, 0 to {}", ranks - 1)));
+        }
+        let varies = (*jitter_ppm, slow_ppm.iter().copied().collect());
+        let work = Work::varying(*work_fs, varies, home.first, (*seed, &home.job.name, &place.name));
+        let described = Described { kind: "compute", least_fs: work.least(), ..Described::default() };
+        self.add(home, place, Kind::Compute(work), described, 0)
+    }
+
+    /// The communicators along some axes, or those that are listed.
+    fn communicators(
+        &self,
+        home: &Home,
+        place: &PlaceSpec,
+        (axes, groups): (&[String], &[Vec<u32>]),
+    ) -> Result<Communicators> {
+        let field = |what: &str| format!("operation {:?}: {what}", place.name);
+        if !axes.is_empty() && !groups.is_empty() {
+            return Err(Error::spec(field("groups"), "groups and axes", "one of them"));
+        }
+        if !groups.is_empty() {
+            return Communicators::listed(home.first, home.ranks(), groups, &field("groups"));
+        }
+        let named = |name: &String| home.axis(name, field("axes"));
+        let mut axes: Vec<usize> = axes.iter().map(named).collect::<Result<_>>()?;
+        if axes.is_empty() {
+            axes = (0..home.job.axes.len()).collect();
+        }
+        Ok(Communicators::along(home.first, &home.sizes(), &axes))
+    }
+
+    /// Refuses accelerators that no network joins.
+    fn joined(&self, accelerators: &[u32], place: &PlaceSpec) -> Result<()> {
+        let home = accelerators[0];
+        match accelerators.iter().find(|&&other| self.fabric.network_between(home, other).is_none()) {
+            None => Ok(()),
+            Some(&stray) => {
+                let why = format!("operation {:?} needs a network that joins them", place.name);
+                Err(Error::Unroutable { from: home.into(), to: stray.into(), why })
+            }
         }
     }
 
@@ -229,7 +286,9 @@ impl<'a> Assembly<'a> {
 /// The first collective in a body that is along an axis.
 fn restricted<'n>(nodes: &'n [NodeSpec], axis: &str) -> Option<&'n str> {
     nodes.iter().find_map(|node| match node {
-        NodeSpec::Collective { place, axes, groups, .. } => {
+        NodeSpec::Collective { place, axes, groups, .. }
+        | NodeSpec::Pattern { place, axes, groups, .. }
+        | NodeSpec::Exchange { place, axes, groups, .. } => {
             let along = axes.iter().any(|name| name == axis) || axes.is_empty() || !groups.is_empty();
             along.then_some(place.name.as_str())
         }

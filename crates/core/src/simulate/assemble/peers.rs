@@ -12,7 +12,7 @@ use crate::analytic::Prediction;
 use crate::collective::Schedule;
 use crate::error::Result;
 use crate::spec::{Collective, Pick, PlaceSpec};
-use crate::stack::Task;
+use crate::stack::{Choice, Task};
 use crate::workload::{Communicators, Kind, Lifted, Node};
 
 impl Assembly<'_> {
@@ -30,10 +30,31 @@ impl Assembly<'_> {
         // of a transfer by itself: that of a shift by one along the axis
         let accelerators: Vec<u32> =
             self.furthest(&communicators, home).iter().map(|&rank| self.placement[rank as usize]).collect();
+        let Choice { protocol, prediction, .. } = self.shift(place, &accelerators, bytes)?;
+        let described = Described {
+            kind,
+            bytes,
+            ranks: communicators.size(),
+            communicators: communicators.count(),
+            least_fs: protocol.launch_fs,
+            protocol: protocol.name.clone(),
+            prediction: if kind == "send" { prediction } else { Prediction::default() },
+            ..Described::default()
+        };
+        let schedule = Arc::new(Lifted { local: schedule, communicators, ranks: self.draft.ranks });
+        let node = self.add(home, place, Kind::Messages { schedule, receiver: None }, described, share_ppm)?;
+        if let Some((operation, _)) = self.draft.operations.last_mut() {
+            operation.protocol = protocol;
+        }
+        Ok(node)
+    }
+
+    /// What a shift by one among some accelerators chooses: messages without an algorithm take its protocol.
+    pub(super) fn shift(&mut self, place: &PlaceSpec, accelerators: &[u32], bytes: u64) -> Result<Choice> {
         let stack = self.stack("auto")?.clone();
         let task = Task {
             fabric: self.fabric,
-            placement: &accelerators,
+            placement: accelerators,
             collective: Collective::SendRecv,
             bytes,
             element: 1,
@@ -46,23 +67,6 @@ impl Assembly<'_> {
             stack: &stack,
             control: self.control,
         };
-        let choice = task.choose(Pick::Auto, &mut self.purse).map_err(|error| at(error, &place.name))?;
-        let protocol = choice.protocol;
-        let described = Described {
-            kind,
-            bytes,
-            ranks: communicators.size(),
-            communicators: communicators.count(),
-            least_fs: protocol.launch_fs,
-            protocol: protocol.name.clone(),
-            prediction: if kind == "send" { choice.prediction } else { Prediction::default() },
-            ..Described::default()
-        };
-        let schedule = Arc::new(Lifted { local: schedule, communicators, ranks: self.draft.ranks });
-        let node = self.add(home, place, Kind::Messages { schedule, receiver: None }, described, share_ppm)?;
-        if let Some((operation, _)) = self.draft.operations.last_mut() {
-            operation.protocol = protocol;
-        }
-        Ok(node)
+        task.choose(Pick::Auto, &mut self.purse).map_err(|error| at(error, &place.name))
     }
 }

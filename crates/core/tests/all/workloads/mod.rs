@@ -5,6 +5,7 @@ mod mistakes;
 mod order;
 mod random;
 mod single;
+mod traffic;
 
 use std::collections::BTreeMap;
 
@@ -47,7 +48,7 @@ fn collective(place: PlaceSpec, collective: Collective, algorithm: Algorithm, by
 }
 
 fn compute(place: PlaceSpec, work_fs: u64) -> NodeSpec {
-    NodeSpec::Compute { place, work_fs }
+    NodeSpec::Compute { place, work_fs, jitter_ppm: 0, slow_ppm: vec![], seed: 0 }
 }
 
 fn repeat(count: u32, body: Vec<NodeSpec>) -> NodeSpec {

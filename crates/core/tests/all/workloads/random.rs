@@ -36,6 +36,16 @@ fn body(operations: &[Random], loops: (usize, usize, u32), sums: bool) -> Vec<No
             1 => make(Collective::AllGather, Algorithm::Direct),
             2 => make(Collective::AllToAll, Algorithm::Pairwise),
             3 => make(Collective::AllReduce, Algorithm::RecursiveDoubling),
+            6 => NodeSpec::Pattern {
+                place: at.clone(),
+                pattern: Pattern::Neighbour.into(),
+                bytes: size,
+                messages: 2,
+                seed: 0,
+                axes: axes.iter().map(|axis| (*axis).to_string()).collect(),
+                groups: vec![],
+                share_ppm: 0,
+            },
             5 if sums => make(Collective::AllReduce, Algorithm::InNetwork),
             _ => compute(at.clone(), size * FS_PER_BYTE),
         });
@@ -56,7 +66,7 @@ fn comparable(mut record: Record) -> Record {
 fn folded_in_full_and_on_any_number_of_threads_alike() {
     use std::cell::Cell;
     let (all, overlapping, folded) = (Cell::new(0), Cell::new(0), Cell::new(0));
-    let operation = (0u8..6, 1u64..40_000, 0u8..3, 0u8..3, prop::option::of(0u8..4));
+    let operation = (0u8..7, 1u64..40_000, 0u8..3, 0u8..3, prop::option::of(0u8..4));
     let workloads =
         (0u8..4, prop::sample::select(vec![(4u32, 2u32), (2, 4), (2, 2)]), prop::collection::vec(operation, 2..6));
     let loops = (0usize..4, 1usize..4, 1u32..4);
