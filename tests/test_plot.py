@@ -363,6 +363,17 @@ def test_a_timeline_has_a_lane_per_role_and_stream_and_a_bar_per_instance() -> N
     assert "role 1 (rank 4), compute: 1 instances from 0 to 10 us" in svg
 
 
+def test_names_of_lanes_have_the_width_that_they_need_in_a_wide_font() -> None:
+    for name in ("W" * 80, "short"):
+        svg = chart_svg(timeline_chart(instances(stream=[name])))
+        assert f">{name}<" in svg, "not cut"
+        axis = timeline_chart(instances(stream=[name])).to_dict()["layer"][0]["encoding"]["y"]["axis"]
+        assert axis["minExtent"] >= 8.5 * len(name)
+        width = re.search(r'<svg [^>]*?width="([\d.]+)', svg)
+        assert width is not None
+        assert float(width[1]) >= 860 + 8.5 * len(name), "the lanes begin right of it"
+
+
 def test_a_timeline_of_some_rows_begins_with_them_and_refuses_what_is_too_much() -> None:
     many = instances(start_ns=[float(i) for i in range(6000)], end_ns=[i + 0.5 for i in range(6000)])
     with pytest.raises(SpecError, match="6,000 instances are too many; at most 5,000"):

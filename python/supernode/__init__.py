@@ -20,6 +20,7 @@ from supernode.api import (
     scatter,
     send_recv,
     simulate,
+    traffic,
 )
 from supernode.core import algorithms, collectives, versions
 from supernode.errors import SupernodeError
@@ -148,6 +149,7 @@ __all__ = [
     "stacks",
     "system_schema",
     "systems",
+    "traffic",
     "versions",
 ]
 

@@ -13,9 +13,10 @@ from supernode.result.running import run_plan, run_program
 from supernode.run.options import ProgressOption, RunOptions
 from supernode.run.plan import make_plan
 from supernode.run.program import make_program, workloads
-from supernode.system import SystemLike
+from supernode.system import SystemLike, as_system
 from supernode.units import Quantity
-from supernode.workload import Workload
+from supernode.values import parse_whole
+from supernode.workload import DeviceMesh, Workload
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -33,6 +34,7 @@ __all__ = [
     "scatter",
     "send_recv",
     "simulate",
+    "traffic",
 ]
 
 
@@ -200,6 +202,65 @@ def _given(options: dict[str, Any]) -> RunOptions:
     defaults = simulate.__kwdefaults__ or {}
     kept: Any = {k: v for k, v in options.items() if v is not defaults[k]}
     return kept  # type: ignore[no-any-return]
+
+
+def traffic(
+    system: SystemLike,
+    pattern: str,
+    *,
+    size: Quantity,
+    messages: int = 1,
+    ranks: int | None = None,
+    seed: int = 0,
+    target: int | None = None,
+    targets: Sequence[int] | None = None,
+    destinations: Sequence[int] | None = None,
+    placement: npt.ArrayLike | str = "packed",
+    **options: Any,
+) -> WorkloadResult:
+    """Simulate a traffic pattern on one system: every rank sends messages to the ranks that a rule gives.
+
+    Parameters
+    ----------
+    system
+        A :class:`~supernode.System`, or the name of a preset.
+    pattern
+        ``"neighbour"``, ``"tornado"``, ``"transpose"``, ``"bit_complement"``, ``"bit_reverse"``, ``"shuffle"``,
+        ``"permutation"``, ``"random_permutation"``, ``"uniform"``, ``"incast"`` or ``"all_to_some"``;
+        :meth:`supernode.Workload.pattern` defines them.
+    size
+        Bytes of a message.
+    messages
+        Messages of a rank to each destination, one after the other.
+    ranks
+        Ranks taking part; by default every accelerator.
+    seed
+        Seed of every random choice, those of the pattern included.
+    target, targets, destinations
+        As in :meth:`supernode.Workload.pattern`.
+    placement
+        As in :class:`supernode.Workload`.
+    **options
+        Keywords of :func:`simulate` that a run of workloads takes.
+
+    Returns
+    -------
+    WorkloadResult
+        ``record=["flows", "links"]`` keeps messages and links.
+
+    Examples
+    --------
+    >>> import supernode as sn
+    >>> sn.traffic("hgx-h100", "incast", size="1 MiB").choices[0]["pattern"]  # doctest: +SKIP
+    'incast'
+    """
+    machine = as_system(system)
+    count = machine.accelerators if ranks is None else parse_whole(ranks, "ranks", low=1, high=machine.accelerators)
+    job = Workload(DeviceMesh(rank=count), name="traffic", placement=placement)
+    own: dict[str, Any] = {"target": target, "targets": targets, "destinations": destinations}
+    job.pattern(pattern, size=size, messages=messages, seed=seed, **own)
+    given: Any = {**options, "seed": seed}
+    return run_program(make_program(machine, (job,), given))
 
 
 class CollectiveFunction(Protocol):

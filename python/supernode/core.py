@@ -74,6 +74,8 @@ class Vocabulary(TypedDict):
     reduces: list[str]
     #: Collectives whose buffer is cut into one part per rank.
     parted: list[str]
+    #: Traffic patterns.
+    patterns: dict[str, list[str]]
     #: Prefixes that libraries put before names.
     libraries: list[str]
     #: Most lanes, and most chunks of a lane.
@@ -86,7 +88,7 @@ class Vocabulary(TypedDict):
 def vocabulary() -> Vocabulary:
     """Return names, their spellings and limits, as the core has them."""
     read = json.loads(_core.vocabulary())
-    kinds = ("collectives", "algorithms", "fidelities", "tables", "routings")
+    kinds = ("collectives", "algorithms", "fidelities", "tables", "routings", "patterns")
     found: Vocabulary = read | {kind: dict(read[kind]) for kind in kinds}
     return found
 

@@ -21,6 +21,8 @@ from supernode.errors import SizeOverflowError, UnitError
 from supernode.quoting import quote
 
 __all__ = [
+    "FLOP_RATE_UNITS",
+    "FLOP_UNITS",
     "MAX_LATENCY",
     "POWER_UNITS",
     "RATE_UNITS",
@@ -29,9 +31,13 @@ __all__ = [
     "U64_MAX",
     "Quantity",
     "as_integer",
+    "format_flop",
+    "format_flop_rate",
     "format_rate",
     "format_size",
     "format_time",
+    "parse_flop",
+    "parse_flop_rate",
     "parse_latency",
     "parse_power",
     "parse_rate",
@@ -61,6 +67,14 @@ RATE_UNITS: Mapping[str, int] = {
 
 #: Unit words of electrical power, in watts.
 POWER_UNITS: Mapping[str, int] = {f"{prefix}W": factor for prefix, factor in _DECIMAL.items()}
+
+#: Unit words of work: floating-point operations.
+FLOP_UNITS: Mapping[str, int] = {f"{prefix}FLOP": factor for prefix, factor in _DECIMAL.items()}
+
+#: Unit words of its rate, in floating-point operations per second.
+FLOP_RATE_UNITS: Mapping[str, int] = {
+    f"{prefix}{word}": factor for word in ("FLOP/s", "FLOPS") for prefix, factor in _DECIMAL.items()
+}
 
 #: Unit words of times, in femtoseconds.
 TIME_UNITS: Mapping[str, int] = {
@@ -218,6 +232,32 @@ def parse_power(value: Quantity, what: str = "power") -> int:
     return _parse(value, what, POWER_UNITS, "W", examples="1.2 GW, 120 kW")
 
 
+def parse_flop(value: Quantity, what: str = "flops") -> int:
+    """Parse a number of floating-point operations: text such as ``"2 TFLOP"``, or a plain number.
+
+    Raises
+    ------
+    UnitError
+        If the text, the unit or the range is not valid.
+    SizeOverflowError
+        If it does not fit 64 bits.
+    """
+    return _parse(value, what, FLOP_UNITS, "FLOP", examples="2 TFLOP, 2e12", bare=True)
+
+
+def parse_flop_rate(value: Quantity, what: str = "peak_flops") -> int:
+    """Parse a rate of floating-point operations: text such as ``"989 TFLOP/s"``.
+
+    Raises
+    ------
+    UnitError
+        If the text, the unit or the range is not valid.
+    SizeOverflowError
+        If it does not fit 64 bits.
+    """
+    return _parse(value, what, FLOP_RATE_UNITS, "FLOP/s", examples="989 TFLOP/s, 2.5 PFLOPS")
+
+
 def _parse(
     value: Quantity,
     what: str,
@@ -279,6 +319,16 @@ def format_time(fs: int) -> str:
 def format_size(count: int) -> str:
     """Return the text of a number of bytes, exactly: in the largest binary unit that leaves a whole number."""
     return _format(count, {"B": 1, **{f"{p}B": f for p, f in _BINARY.items()}})
+
+
+def format_flop(count: int) -> str:
+    """Return the text of a number of floating-point operations, exactly."""
+    return _format(count, FLOP_UNITS)
+
+
+def format_flop_rate(rate: int) -> str:
+    """Return the text of a rate of floating-point operations, exactly."""
+    return _format(rate, {f"{p}FLOP/s": f for p, f in _DECIMAL.items()})
 
 
 def _format(value: int, units: Mapping[str, int], zero: str = "") -> str:

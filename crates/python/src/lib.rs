@@ -11,6 +11,7 @@ mod door;
 mod errors;
 mod memory;
 mod names;
+mod outcome;
 mod run;
 
 use pyo3::prelude::*;
@@ -19,8 +20,8 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    m.add_class::<run::Run>()?;
-    m.add_class::<run::ProgramRun>()?;
+    m.add_class::<outcome::Run>()?;
+    m.add_class::<outcome::ProgramRun>()?;
     m.add_class::<run::CancelToken>()?;
     m.add_class::<run::Fabrics>()?;
     m.add_function(wrap_pyfunction!(run::simulate, m)?)?;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use supernode_core::error::Error;
 use supernode_core::fabric::credit;
 use supernode_core::spec::{
-    Algorithm, Collective, Fidelity, LIBRARIES, MAX_LANES, MAX_THREADS, Named, RoutingSpec, Table,
+    Algorithm, Collective, Fidelity, LIBRARIES, MAX_LANES, MAX_THREADS, Named, Pattern, RoutingSpec, Table,
 };
 use supernode_core::units::BitRate;
 
@@ -31,6 +31,7 @@ pub(crate) fn vocabulary() -> String {
         "fidelities": spellings::<Fidelity>(),
         "tables": spellings::<Table>(),
         "routings": spellings::<RoutingSpec>(),
+        "patterns": spellings::<Pattern>(),
         "routings_of_graphs": of_graphs,
         "rooted": those(Collective::rooted),
         "reduces": those(Collective::reduces),

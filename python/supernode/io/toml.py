@@ -20,7 +20,16 @@ from supernode.preset.form import FORMAT
 from supernode.spec import Clos, GraphShape, LinkSpec, NetworkSpec, SwitchSpec, TorusShape
 from supernode.system.joins import Core, ScaleOut
 from supernode.system.validity import checked
-from supernode.units import Quantity, format_rate, format_size, format_time, parse_rate, parse_size, parse_time
+from supernode.units import (
+    Quantity,
+    format_flop_rate,
+    format_rate,
+    format_size,
+    format_time,
+    parse_rate,
+    parse_size,
+    parse_time,
+)
 
 if TYPE_CHECKING:
     from supernode.system import System
@@ -80,11 +89,12 @@ def write_toml(system: System) -> str:
 def _device(system: System) -> _Table:
     spec = system.device.to_spec()
     rates = {"hbm_rate": spec.hbm_rate, "copy_rate": spec.copy_rate, "reduce_rate": spec.reduce_rate}
-    latency = system.device.hbm_latency
+    latency, peaks = system.device.hbm_latency, system.device.peaks()
     return {
         "name": spec.name,
         **{key: format_rate(rate) for key, rate in rates.items() if rate is not None},
         **({} if latency is None else {"hbm_latency": format_time(parse_time(latency, zero=True))}),
+        **({"peak": {name: format_flop_rate(rate) for name, rate in peaks.items()}} if peaks else {}),
     }
 
 

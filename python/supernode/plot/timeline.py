@@ -6,6 +6,7 @@ O(rows). **Limits.** At most :data:`~supernode.plot.MAX_POINTS` bars and 60 lane
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from supernode.errors import SpecError
@@ -22,12 +23,16 @@ __all__ = ["timeline_chart"]
 _NEEDED = ("job", "operation", "kind", "stream", "role", "rank", "iteration", "start_ns", "end_ns")
 #: Colour of each kind, dark enough for white letters.
 _KINDS = {
-    "compute": "#00795A", "collective": "#0072B2", "send": "#B34A00", "receive": "#A3507F", "delay": "#707070",
+    "compute": "#00795A", "collective": "#0072B2", "pattern": "#4B55A6", "transfer": "#8A6100", "send": "#B34A00",
+    "receive": "#A3507F", "delay": "#707070",
 }  # fmt: skip
 _MOST_LANES = 60
 _WIDTH = 860
-#: Width of a letter in a bar.
+#: Width of a letter in a bar, and of a wide one of a lane's name: browsers draw with fonts of their own.
 _LETTER = 6.2
+_WIDE_LETTER = 8.5
+#: Most of that width for the longest name.
+_MOST_MARGIN = 1000
 
 
 def timeline_chart(instances: WorkloadResult | pl.DataFrame, title: str = "Timeline by role and stream") -> alt.Chart:
@@ -98,13 +103,21 @@ def timeline_chart(instances: WorkloadResult | pl.DataFrame, title: str = "Timel
         )
     kinds = [kind for kind in _KINDS if kind in set(frame["kind"])]
     kinds += sorted(set(frame["kind"]) - set(kinds))
+    margin = min(math.ceil(_WIDE_LETTER * max(map(len, names.values()))), _MOST_MARGIN)
     base = alt.Chart(alt.InlineData(values=bars))
     y = alt.Y(
         "lane:N",
         sort=list(names.values()),
         title=None,
         scale=alt.Scale(paddingInner=0.2),
-        axis=alt.Axis(labelLimit=320, ticks=False, domain=False, grid=True, tickBand="extent"),
+        axis=alt.Axis(
+            labelLimit=2 * margin,  # no letter is twice as wide
+            minExtent=margin,
+            ticks=False,
+            domain=False,
+            grid=True,
+            tickBand="extent",
+        ),
     )
     x = alt.X(
         "start:Q",

@@ -74,6 +74,7 @@ class DeviceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     copy_rate: Quantity | None = None
     reduce_rate: Quantity | None = None
     hbm_latency: Quantity | None = None
+    peak: dict[str, Quantity] | None = None
 
 
 class NodeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

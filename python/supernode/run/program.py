@@ -15,6 +15,7 @@ from supernode.quoting import quote
 from supernode.run.options import ProgressOption, RunOptions, refuse_idle
 from supernode.run.plan import make_plan
 from supernode.run.progress import make_reporter
+from supernode.run.roofline import timed
 from supernode.system import System, SystemLike
 from supernode.workload import Workload
 from supernode.workload.placement import place_jobs
@@ -68,6 +69,8 @@ def workloads(value: object) -> tuple[Workload, ...] | None:
     """
     if isinstance(value, Workload):
         return (value,)
+    if isinstance(value, list | tuple) and not value:
+        raise SpecError("jobs: [] is not valid; give at least one Workload, or a collective such as 'all_reduce'")
     if not isinstance(value, list | tuple) or not any(isinstance(each, Workload) for each in value):
         return None
     for each in value:
@@ -95,17 +98,20 @@ def make_program(system: SystemLike, jobs: Sequence[Workload], options: RunOptio
     accelerators, seed = plan.system.accelerators, plan.spec.seed
     placements = place_jobs(jobs, accelerators, seed)
     spec = {name: machine[name] for name in ("system", "stack", *_KEPT)}
+    bodies, assumed = zip(*(timed(job.body(), plan.system) for job in jobs), strict=True)
     spec["jobs"] = [
         {
             "name": job.name,
             "axes": [{"name": name, "size": size} for name, size in job.mesh.axes],
             "start_fs": job.start_fs,
             "placement": placement,
-            "body": job.body(),
+            "body": body,
         }
-        for job, placement in zip(jobs, placements, strict=True)
+        for job, placement, body in zip(jobs, placements, bodies, strict=True)
     ]
-    return ProgramPlan(plan.system, tuple(jobs), spec, plan.warnings, plan.timeout, plan.progress)
+    names = [quote(name) for each in assumed for name in each]
+    notes = (f"efficiency 1 is assumed of computation in FLOP: {', '.join(names)}",) if names else ()
+    return ProgramPlan(plan.system, tuple(jobs), spec, (*plan.warnings, *notes), plan.timeout, plan.progress)
 
 
 def execute_program(plan: ProgramPlan) -> tuple[core.ProgramRun, float]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from supernode.errors import SpecError
 from supernode.names import plain_text
+from supernode.quoting import quote
 from supernode.spec import DeviceSpec
-from supernode.units import Quantity, parse_rate, parse_time
+from supernode.units import Quantity, parse_flop_rate, parse_rate, parse_time
 
 __all__ = ["Device"]
 
@@ -25,6 +28,9 @@ class Device:
         Rate at which copy channels (streaming processors, DMA engines) together store arriving data.
     reduce
         Rate at which reduce channels together combine arriving data.
+    peak
+        Peak rate of dense matrix products by element type: ``{"bfloat16": "989 TFLOP/s"}``. It is used by
+        computations of workloads that are given in FLOP.
     hbm_latency
         Latency of a memory access. Checked, and not part of the model yet: runs say so in their warnings.
     """
@@ -34,6 +40,7 @@ class Device:
     copy: Quantity | None = None
     reduce: Quantity | None = None
     hbm_latency: Quantity | None = None
+    peak: Mapping[str, Quantity] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         self.to_spec()
@@ -43,12 +50,27 @@ class Device:
         plain_text(self.name, "name of the device")
         if self.hbm_latency is not None:
             parse_time(self.hbm_latency, "hbm_latency", zero=True)
+        self.peaks()
         return DeviceSpec(
             name=self.name,
             hbm_rate=None if self.hbm is None else parse_rate(self.hbm, "hbm"),
             copy_rate=None if self.copy is None else parse_rate(self.copy, "copy"),
             reduce_rate=None if self.reduce is None else parse_rate(self.reduce, "reduce"),
         )
+
+    def peaks(self) -> dict[str, int]:
+        """Return the peak rates in FLOP/s, by element types as they were given."""
+        if self.peak is None:
+            return {}
+        if not isinstance(self.peak, Mapping):
+            raise SpecError(
+                f"peak: {quote(self.peak)} is not valid; it must be rates by element type, as "
+                "{'bfloat16': '989 TFLOP/s'}"
+            )
+        return {
+            plain_text(name, "element type of peak"): parse_flop_rate(rate, f"peak of {name}")
+            for name, rate in self.peak.items()
+        }
 
     def notes(self) -> tuple[str, ...]:
         """List what was given and has no effect on a run."""

@@ -33,7 +33,7 @@ __all__ = ["MOST", "check_count", "read_jobs"]
 #: Operations of a file.
 MOST = 10_000
 #: Kinds of operation that are no collectives, each a method of the builder.
-_OTHERS = ("send", "receive", "compute", "delay")
+_OTHERS = ("send", "receive", "transfer", "pattern", "compute", "delay")
 _JOB = ("name", "axes", "start", "placement", "operation")
 _AROUND = ("on", "repeat")
 _KIND = re.compile(r"\bkind[ \t\"']*=")
@@ -83,6 +83,7 @@ def read_jobs(value: object, where: str) -> list[Workload]:
                 raise SizeOverflowError(f"{where}: it has more than {MOST} operations")
         with naming(place):
             job.body()  # finds sends without a receive
+        job.says_names = True
         jobs.append(job)
     return jobs
 
@@ -96,7 +97,9 @@ def _job(table: object) -> Workload:
         raise SpecError(f"axes: {quote(table['axes'])} is not valid; it must be a table, as {{ dp = 9, tp = 8 }}")
     with naming("axes"):
         mesh = DeviceMesh(**table["axes"])
-    return Workload(mesh, **{key: table[key] for key in ("name", "start", "placement") if key in table})
+    job = Workload(mesh, **{key: table[key] for key in ("name", "start", "placement") if key in table})
+    job.says_names = False  # its place in the file is named
+    return job
 
 
 def _add(job: Workload, entries: object, where: str, above: str) -> Iterator[None]:

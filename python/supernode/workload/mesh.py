@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from supernode.errors import SpecError
@@ -67,6 +67,32 @@ class DeviceMesh:
         for name, size in reversed(self.axes):
             left, found[name] = divmod(left, size)
         return {name: found[name] for name in self.names}
+
+    def rank(self, given: object, what: str = "rank") -> int:
+        """Return the number of a rank, given as such or by its coordinates.
+
+        Parameters
+        ----------
+        given
+            A number, or a coordinate for each axis: ``{"dp": 1, "tp": 3}``.
+        what
+            What it is, for errors.
+
+        Raises
+        ------
+        SpecError
+            If there is no such rank, or a coordinate is missing.
+        """
+        if not isinstance(given, Mapping):
+            return parse_whole(given, what, high=self.ranks - 1)
+        for name in given:
+            self.axis(name, what)
+        number = 0
+        for name, size in self.axes:
+            if name not in given:
+                raise SpecError(f"{what}: {quote(dict(given))} lacks a coordinate along {name}")
+            number = number * size + parse_whole(given[name], f"{what}: {name}", high=size - 1)
+        return number
 
     def axis(self, name: object, what: str) -> str:
         """Return the name of an axis that exists."""

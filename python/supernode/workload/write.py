@@ -11,7 +11,7 @@ from typing import Any
 
 from supernode.files.toml import toml_value
 from supernode.library.dtypes import DTYPES
-from supernode.units import format_size, format_time
+from supernode.units import format_flop, format_flop_rate, format_size, format_time
 
 __all__ = ["write_job"]
 
@@ -57,7 +57,14 @@ def _operation(node: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, An
     if kind == "collective":
         found |= _collective(node)
     elif kind == "compute":
-        found["duration"] = format_time(node["work_fs"])
+        found |= _computation(node)
+    elif kind == "pattern":
+        found |= _pattern(node)
+    elif kind == "transfer":
+        sources, destinations = zip(*node["pairs"], strict=True)
+        found |= {"source": sources, "destination": destinations, "size": format_size(node["bytes"])}
+    elif kind == "exchange":
+        found |= {"kind": "all_to_all", **_members(node), "matrix": node["matrix"]}
     elif kind == "delay":
         found["time"] = format_time(node["time_fs"])
     else:
@@ -75,8 +82,39 @@ def _operation(node: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, An
     return found
 
 
+def _members(node: Mapping[str, Any]) -> dict[str, Any]:
+    return {"groups": node["groups"]} if node["groups"] else {"axes": node["axes"]}
+
+
+def _computation(node: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any]
+    found = _roofline(node["roofline"]) if "roofline" in node else {"duration": format_time(node["work_fs"])}
+    found |= {"jitter": node["jitter_ppm"] / 10**6} if node["jitter_ppm"] else {}
+    if node["slow_ppm"]:
+        found["slow_ranks"] = {str(rank): factor / 10**6 for rank, factor in node["slow_ppm"]}
+    return found | ({"seed": node["seed"]} if node["seed"] else {})
+
+
+def _roofline(given: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {} if given["flops"] is None else {"flops": format_flop(given["flops"])}
+    found |= {} if given["bytes"] is None else {"bytes": format_size(given["bytes"])}
+    found |= {} if given["dtype"] == "bfloat16" else {"dtype": given["dtype"]}
+    found |= {} if given["efficiency_ppm"] is None else {"efficiency": given["efficiency_ppm"] / 10**6}
+    return found | ({} if given["peak"] is None else {"peak_flops": format_flop_rate(given["peak"])})
+
+
+def _pattern(node: Mapping[str, Any]) -> dict[str, Any]:
+    pattern = node["pattern"]
+    found = {"pattern": pattern["name"], **_members(node), "size": format_size(node["bytes"])}
+    found |= {"messages": node["messages"]} if node["messages"] > 1 else {}
+    found |= {"seed": node["seed"]} if node["seed"] else {}
+    found |= {"target": pattern["target"]} if pattern.get("target") else {}
+    found |= {"targets": pattern["targets"]} if "targets" in pattern else {}
+    return found | ({"destinations": pattern["to"]} if "to" in pattern else {})
+
+
 def _collective(node: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {"groups": node["groups"]} if node["groups"] else {"axes": node["axes"]}
+    found = _members(node)
     if node["bytes"]:
         found["size"] = format_size(node["bytes"])
     found |= {key: node[key] for key in ("algorithm", "protocol") if node[key] != "auto"}

@@ -12,7 +12,7 @@ mod size;
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
+use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray, UInt32Array, UInt64Array};
 
 use crate::collective::Schedule;
 use crate::control::{Control, Phase};
@@ -24,6 +24,8 @@ use crate::simulate::{Outcome, ProgramOutcome};
 use crate::spec::Table;
 use crate::symmetry::Folding;
 use crate::units::Fs;
+
+pub use arrow_array::RecordBatch;
 
 /// What tables are made of, whatever ran.
 #[derive(Clone, Copy, Debug)]

@@ -11,7 +11,8 @@ use super::{f64s, ns, share, text, u32s, u64s};
 use crate::collective::Schedule;
 use crate::error::Result;
 use crate::record::{FlowRecord, IterationRecord, OperationRecord};
-use crate::simulate::{Outcome, ProgramOutcome};
+use crate::simulate::{Described, Outcome, ProgramOutcome};
+use crate::spec::{Algorithm, Pattern};
 use crate::workload::Instance;
 
 /// Times of all instances together as the mean of one.
@@ -55,6 +56,12 @@ pub(super) fn of_collective(o: &Outcome) -> Result<Vec<ArrayRef>> {
     Ok(columns)
 }
 
+/// The name of what decides who sends to whom: an algorithm, or a pattern.
+fn algorithm(known: &Described) -> &'static str {
+    let pattern = known.pattern.map_or("", Pattern::name);
+    known.algorithm.map_or(pattern, Algorithm::name)
+}
+
 /// All operations of a workload.
 pub(super) fn of_program(o: &ProgramOutcome) -> Result<Vec<ArrayRef>> {
     let rows = &o.record.operations;
@@ -66,7 +73,7 @@ pub(super) fn of_program(o: &ProgramOutcome) -> Result<Vec<ArrayRef>> {
         text(rows.iter().map(|r| known(r).kind))?,
         text(rows.iter().map(|r| &known(r).stream))?,
         u32s(rows.iter().map(|r| r.role)),
-        text(rows.iter().map(|r| known(r).algorithm.map_or("", |algorithm| algorithm.name())))?,
+        text(rows.iter().map(|r| algorithm(known(r))))?,
         text(rows.iter().map(|r| &known(r).protocol))?,
         u64s(rows.iter().map(|r| known(r).bytes)),
     ];

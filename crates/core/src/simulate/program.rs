@@ -152,6 +152,7 @@ pub fn operations(outcome: &ProgramOutcome) -> serde_json::Value {
                 "stream": d.stream,
                 "collective": d.collective,
                 "algorithm": d.algorithm,
+                "pattern": d.pattern,
                 "protocol": d.protocol,
                 "bytes": d.bytes,
                 "ranks": d.ranks,

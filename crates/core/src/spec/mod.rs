@@ -15,10 +15,10 @@ mod pick;
 mod topology;
 mod validate;
 mod workload;
-pub use names::{Algorithm, Collective, Fidelity, LIBRARIES, Named, RoutingSpec, Selection, Table};
+pub use names::{Algorithm, Collective, Fidelity, LIBRARIES, Named, Pattern, RoutingSpec, Selection, Table};
 pub use pick::Pick;
 pub use validate::{validate, validate_system};
-pub use workload::{AfterSpec, AxisSpec, JobSpec, NodeSpec, PlaceSpec, ProgramSpec};
+pub use workload::{AfterSpec, AxisSpec, JobSpec, NodeSpec, PatternSpec, PlaceSpec, ProgramSpec};
 
 use crate::error::{Error, Result};
 use crate::units::{BitRate, Fs};

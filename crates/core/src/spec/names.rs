@@ -187,6 +187,34 @@ named! {
 }
 
 named! {
+    /// Who sends to whom in a traffic pattern; `crate::workload::Traffic` has the definitions.
+    "pattern" Pattern {
+        /// To the next place.
+        Neighbour = "neighbour" ["neighbor"],
+        /// Almost half way round.
+        Tornado = "tornado" [],
+        /// Rows become columns.
+        Transpose = "transpose" [],
+        /// All bits inverted.
+        BitComplement = "bit_complement" ["bitinverse"],
+        /// Bits in the opposite order.
+        BitReverse = "bit_reverse" ["bitreversal"],
+        /// Bits rotated by one.
+        Shuffle = "shuffle" ["perfectshuffle"],
+        /// As listed.
+        Permutation = "permutation" [],
+        /// Each to one other, drawn.
+        RandomPermutation = "random_permutation" ["randperm"],
+        /// Each message to another place, drawn.
+        Uniform = "uniform" ["uniformrandom"],
+        /// All to one.
+        Incast = "incast" ["hotspot"],
+        /// All to some.
+        AllToSome = "all_to_some" [],
+    }
+}
+
+named! {
     /// Choice among equal-cost paths.
     #[derive(Default)]
     "routing" RoutingSpec {

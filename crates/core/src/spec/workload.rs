@@ -6,20 +6,15 @@
 //! **Invariant.** [`ProgramSpec::from_json`] returns a specification whose numbers are in range; whether names are known and
 //! operations fit their ranks is found out when it is compiled.
 
+mod checks;
+
 use serde::{Deserialize, Serialize};
 
-use super::validate::{ranges, within};
 use super::{
-    Algorithm, Collective, Fidelity, MAX_LANES, Pick, Selection, StackSpec, SystemSpec, Table, default_budget,
-    default_element, yes,
+    Collective, Fidelity, Pattern, Pick, Selection, StackSpec, SystemSpec, Table, default_budget, default_element, yes,
 };
 use crate::error::{Error, Result};
 use crate::units::Fs;
-
-/// Parts of a million.
-const MILLION: u64 = 1_000_000;
-/// Longest computation or delay: an hour.
-const HOUR: Fs = 3_600_000_000_000_000_000;
 
 /// Everything that a run of many operations needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -112,6 +107,29 @@ pub struct PlaceSpec {
     pub after: Vec<AfterSpec>,
 }
 
+/// Who sends to whom in a traffic pattern.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PatternSpec {
+    /// Its name.
+    pub name: Pattern,
+    /// The place that [`Pattern::Incast`] goes to.
+    #[serde(default)]
+    pub target: u32,
+    /// The places that [`Pattern::AllToSome`] goes to.
+    #[serde(default)]
+    pub targets: Vec<u32>,
+    /// The place that each place sends to, of [`Pattern::Permutation`].
+    #[serde(default)]
+    pub to: Vec<u32>,
+}
+
+impl From<Pattern> for PatternSpec {
+    fn from(name: Pattern) -> Self {
+        Self { name, target: 0, targets: vec![], to: vec![] }
+    }
+}
+
 /// A part of a job's program.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
@@ -188,12 +206,72 @@ pub enum NodeSpec {
         #[serde(default)]
         share_ppm: u32,
     },
+    /// Bytes from some ranks of the job to others.
+    Transfer {
+        /// Name, stream, what it waits for.
+        place: PlaceSpec,
+        /// Source and destination of each message.
+        pairs: Vec<(u32, u32)>,
+        /// How much each.
+        bytes: u64,
+        /// See [`NodeSpec::Collective`].
+        #[serde(default)]
+        share_ppm: u32,
+    },
+    /// Messages by a traffic pattern, within each communicator.
+    Pattern {
+        /// Name, stream, what it waits for.
+        place: PlaceSpec,
+        /// Who sends to whom.
+        pattern: PatternSpec,
+        /// Bytes of a message.
+        bytes: u64,
+        /// Messages to each destination, one after the other.
+        messages: u32,
+        /// Seed of what is drawn.
+        #[serde(default)]
+        seed: u64,
+        /// See [`NodeSpec::Collective`].
+        #[serde(default)]
+        axes: Vec<String>,
+        /// See [`NodeSpec::Collective`].
+        #[serde(default)]
+        groups: Vec<Vec<u32>>,
+        /// See [`NodeSpec::Collective`].
+        #[serde(default)]
+        share_ppm: u32,
+    },
+    /// An all-to-all whose messages differ in size, within each communicator.
+    Exchange {
+        /// Name, stream, what it waits for.
+        place: PlaceSpec,
+        /// Bytes that each place sends to each; a row per source.
+        matrix: Vec<Vec<u64>>,
+        /// See [`NodeSpec::Collective`].
+        #[serde(default)]
+        axes: Vec<String>,
+        /// See [`NodeSpec::Collective`].
+        #[serde(default)]
+        groups: Vec<Vec<u32>>,
+        /// See [`NodeSpec::Collective`].
+        #[serde(default)]
+        share_ppm: u32,
+    },
     /// Occupies the device.
     Compute {
         /// Name, stream, what it waits for.
         place: PlaceSpec,
         /// For how long, if it has it to itself.
         work_fs: Fs,
+        /// Millionths of it to either side by which it varies.
+        #[serde(default)]
+        jitter_ppm: u32,
+        /// Millionths of it that it takes on some ranks of the job: rank and factor.
+        #[serde(default)]
+        slow_ppm: Vec<(u32, u64)>,
+        /// Seed of what is drawn.
+        #[serde(default)]
+        seed: u64,
     },
     /// Waits.
     Delay {
@@ -231,89 +309,5 @@ impl ProgramSpec {
         })?;
         spec.validate()?;
         Ok(spec)
-    }
-
-    fn validate(&self) -> Result<()> {
-        ranges(&self.system, &self.stack, self.threads, self.time_limit_fs, self.memory_limit)?;
-        if self.jobs.is_empty() {
-            return Err(Error::spec("jobs", "[]", "at least one job"));
-        }
-        let mut ranks = 0u64;
-        for (i, job) in self.jobs.iter().enumerate() {
-            let at = |field: &str| format!("job {:?}: {field}", job.name);
-            if self.jobs[..i].iter().any(|other| other.name == job.name) {
-                return Err(Error::spec("job", format!("{:?}", job.name), "a name of its own"));
-            }
-            within(&at("start_fs"), job.start_fs, 0, HOUR)?;
-            let mut size = 1u64;
-            for (axis, spec) in job.axes.iter().enumerate() {
-                within(&at(&format!("axis {}", spec.name)), spec.size.into(), 1, 1 << 31)?;
-                if job.axes[..axis].iter().any(|other| other.name == spec.name) {
-                    return Err(Error::spec(at("axis"), format!("{:?}", spec.name), "a name of its own"));
-                }
-                size = size.saturating_mul(spec.size.into());
-            }
-            if job.axes.is_empty() {
-                return Err(Error::spec(at("axes"), "[]", "at least one axis"));
-            }
-            if let Some(placement) = &job.placement
-                && placement.len() as u64 != size
-            {
-                return Err(Error::spec(
-                    at("placement"),
-                    placement.len(),
-                    format!("one accelerator for each of {size} ranks"),
-                ));
-            }
-            ranks = ranks.saturating_add(size);
-            job.body.iter().try_for_each(node)?;
-        }
-        let most = self.system.accelerators;
-        if ranks > most.into() {
-            return Err(Error::spec("jobs", format!("{ranks} ranks"), format!("at most {most}, one per accelerator")));
-        }
-        Ok(())
-    }
-}
-
-fn node(node: &NodeSpec) -> Result<()> {
-    let named = |place: &PlaceSpec, field: &str| format!("operation {:?}: {field}", place.name);
-    let size = |place: &PlaceSpec, bytes: u64, share: u32| {
-        within(&named(place, "bytes"), bytes, 1, 1 << 50)?;
-        within(&named(place, "share_ppm"), share.into(), 0, MILLION - 1)
-    };
-    match node {
-        NodeSpec::Collective {
-            place, collective, bytes, algorithm, element_bytes, lanes, chunks, share_ppm, ..
-        } => {
-            let least = u64::from(*collective == Collective::Barrier);
-            size(place, (*bytes).max(least), *share_ppm)?;
-            within(&named(place, "element_bytes"), u64::from(*element_bytes), 1, 16)?;
-            for (field, value) in [("lanes", lanes), ("chunks", chunks)] {
-                if let Some(value) = value {
-                    within(&named(place, field), u64::from(*value), 1, MAX_LANES.into())?;
-                }
-            }
-            if *algorithm == Pick::Only(Algorithm::Hierarchical) {
-                let expected = "another algorithm: communicators of a workload have no levels of their own yet";
-                return Err(Error::spec(named(place, "algorithm"), Algorithm::Hierarchical.name(), expected));
-            }
-            Ok(())
-        }
-        NodeSpec::Send { place, bytes, share_ppm, .. } | NodeSpec::Receive { place, bytes, share_ppm, .. } => {
-            size(place, *bytes, *share_ppm)
-        }
-        NodeSpec::Compute { place, work_fs } => within(&named(place, "work_fs"), *work_fs, 0, HOUR),
-        NodeSpec::Delay { place, time_fs } => within(&named(place, "time_fs"), *time_fs, 0, HOUR),
-        NodeSpec::Repeat { count, body } => {
-            within("repeat", u64::from(*count), 1, 1 << 31)?;
-            body.iter().try_for_each(self::node)
-        }
-        NodeSpec::On { axis, values, body } => {
-            if values.is_empty() {
-                return Err(Error::spec(format!("on {axis}"), "no coordinate", "at least one"));
-            }
-            body.iter().try_for_each(self::node)
-        }
     }
 }

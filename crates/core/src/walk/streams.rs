@@ -245,7 +245,7 @@ fn go<'a, H: Programmed<'a>>(host: &mut H, seat: u32, now: Fs) {
         match &operation.kind {
             Kind::Delay(time) => host.timer(seat, later(now, *time), Timer::Over(stream)),
             Kind::Compute(work) => {
-                if let Some(end) = progress.device.submit(stream, *work, now) {
+                if let Some(end) = progress.device.submit(stream, work.of(rank, k), now) {
                     host.timer(seat, end, Timer::Computed);
                 }
             }

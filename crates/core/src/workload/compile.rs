@@ -201,7 +201,10 @@ impl Draft {
         let streams = operations.iter().map(|operation| operation.stream + 1).max().unwrap_or(1);
         let lanes = operations.iter().filter_map(Operation::schedule).map(|s| s.lanes()).max().unwrap_or(1);
         let (roles, role_of) = roles(&operations, &self.jobs, self.ranks, streams)?;
-        let fixed = self.jobs.iter().flat_map(|(.., body)| restricted(body)).collect();
+        let mut fixed: Vec<Digit> = self.jobs.iter().flat_map(|(.., body)| restricted(body)).collect();
+        if operations.iter().any(|operation| matches!(&operation.kind, Kind::Compute(work) if work.varies())) {
+            fixed.push(Digit { stride: 1, size: self.ranks }); // ranks that are alike otherwise differ in time
+        }
         self.jobs.iter().for_each(|(.., body)| restrict(&mut operations, body, &mut vec![]));
         let (jobs, firsts) = self.jobs.into_iter().map(|job| (job.0, job.1)).unzip();
         let (ranks, sampled) = (self.ranks, vec![]);

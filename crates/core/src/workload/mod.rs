@@ -17,22 +17,29 @@
 
 mod communicators;
 mod compile;
+mod exchange;
 mod lifted;
 mod operation;
+mod patterns;
 mod peers;
 mod rows;
 mod steps;
+mod work;
 
 use crate::radix::Digit;
 use crate::units::Fs;
 
 pub use communicators::{Communicators, common};
 pub use compile::{Draft, Node, Only, Waits};
+pub use exchange::Exchange;
 pub use lifted::Lifted;
 pub use operation::{Kind, Operation, WHOLE_DEVICE};
+pub use patterns::Traffic;
 pub use peers::{Receives, Sends};
 pub use steps::Instance;
+pub use work::Work;
 
+use operation::key_of;
 use steps::Item;
 
 /// One instruction of a stream's program.

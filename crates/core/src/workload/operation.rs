@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::Communicators;
+use super::{Communicators, Work};
 use crate::collective::Schedule;
 use crate::radix::Digit;
 use crate::rng::mix;
@@ -26,7 +26,7 @@ pub enum Kind {
         receiver: Option<u32>,
     },
     /// Occupies the device for so long, if it has it to itself.
-    Compute(Fs),
+    Compute(Work),
     /// Waits so long.
     Delay(Fs),
 }

@@ -7,9 +7,8 @@ use supernode_core::simulate::ProgramOutcome;
 use supernode_core::spec::*;
 
 use crate::common::*;
-use crate::workloads::{
-    body, collective, comparable, compute, job, machine, operations, outcome, place, repeat, ring, row, spec,
-};
+use crate::workloads::random::{body, comparable, machine, operations};
+use crate::workloads::{collective, compute, job, outcome, place, repeat, ring, row, spec};
 
 const KIB: u64 = 1024;
 const US: u64 = 1_000_000_000;

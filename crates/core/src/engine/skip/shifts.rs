@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 
 use super::visit::{Differs, Seen};
-use crate::workload::Workload;
+use crate::workload::{Kind, Workload};
 
 /// See the module. Of one collective, there is one operation and no loop.
 #[derive(Clone, Debug, Default)]
@@ -107,6 +107,8 @@ impl Shifts {
                 continue;
             }
             let (was, is) = (before[i] as u32, now[i]);
+            // what is drawn anew does not repeat
+            check(was == is || !matches!(&operation.kind, Kind::Compute(work) if work.jitters()))?;
             // the last instance has no iteration after it
             check(was <= is && (was == is || is < operation.instances()))?;
             self.iterate(workload, number, was.min(operation.instances() - 1), is.min(operation.instances() - 1))?;
