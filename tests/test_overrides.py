@@ -34,7 +34,8 @@ def facts(system: System) -> Any:
     """Everything that runs and descriptions depend on, but names."""
     found = sn.inventory(system)
     spec = system.to_spec()
-    return spec.accelerators, spec.device, spec.networks, found.levels, found.power_watts
+    peaks = system.device.peaks()
+    return spec.accelerators, spec.device, peaks, spec.networks, found.levels, found.power_watts
 
 
 @pytest.mark.parametrize(("name", "key"), EVERY, ids=[f"{n}.{k}" for n, k in EVERY])

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from supernode import core
+from supernode.errors import NotRecordedError
 from supernode.result.base import RunResult
 from supernode.result.saved import read_program_meta
+from supernode.result.slowdown import slowdown_table
+from supernode.result.tables import Tables
 from supernode.result.trace import trace_target, write_trace
 from supernode.run.program import ProgramPlan
 
@@ -25,6 +30,10 @@ class WorkloadResult(RunResult):
     ``record=[...]`` asked for them. It can be pickled, and loaded from what :meth:`save` wrote.
     """
 
+    def __init__(self, meta: Mapping[str, Any], tables: Tables, plan: ProgramPlan | None = None) -> None:
+        super().__init__(meta, tables)
+        self._plan = plan
+
     _always: ClassVar[tuple[str, ...]] = ("summary", "operations")
 
     @classmethod
@@ -37,7 +46,7 @@ class WorkloadResult(RunResult):
         }
         jobs = [{"name": job.name, "axes": dict(job.mesh.axes)} for job in plan.jobs]
         after = {"seed": plan.spec["seed"], "jobs": jobs, "wall_s": wall_s}
-        return cls(*cls._gather(run, plan.system, plan.warnings, before, after))
+        return cls(*cls._gather(run, plan.system, plan.warnings, before, after), plan)
 
     @classmethod
     def load(cls, folder: str | Path) -> WorkloadResult:
@@ -103,6 +112,38 @@ class WorkloadResult(RunResult):
         about = {"system": self.system, "fidelity": self.fidelity, "supernode": core.versions()["supernode"]}
         write_trace(self.table("iterations"), target, about)
         return target
+
+    def slowdown(self) -> pa.Table:
+        """Simulate each operation that moves messages alone, and compare.
+
+        Alone, the same ranks on the same accelerators execute one instance of the operation, with the algorithm and
+        protocol of this run, at its fidelity. That takes a run per operation.
+
+        Returns
+        -------
+        pyarrow.Table
+            One row per operation: ``job``, ``operation``, ``time_ns`` (from beginning to end on a rank, mean of all
+            instances and ranks), ``alone_ns`` (the same, alone) and ``slowdown``, their ratio. Waiting for ranks that
+            begin later is part of ``time_ns``, so it counts as slowdown. ``alone_ns`` and ``slowdown`` are null for
+            computations, delays, and the two sides of transfers along an axis.
+
+        Raises
+        ------
+        NotRecordedError
+            If the result was loaded: a folder does not have the system.
+        """
+        if self._plan is None:
+            raise NotRecordedError("a result that was loaded does not have its system; run again for its slowdown")
+        return slowdown_table(self._plan, self.operations, self.choices, self.fidelity)
+
+    def _more(self) -> tuple[Any, ...]:
+        return (self._plan,)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # a function that shows progress belongs to the process that ran
+        plan = None if self._plan is None else replace(self._plan, progress=None)
+        kind, kept = super().__reduce__()
+        return kind, (*kept, plan)
 
     def __repr__(self) -> str:
         return (
