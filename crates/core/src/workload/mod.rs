@@ -17,6 +17,7 @@
 
 mod communicators;
 mod compile;
+pub mod explicit;
 mod lifted;
 mod peers;
 #[cfg(test)]

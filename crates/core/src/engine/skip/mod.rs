@@ -298,6 +298,9 @@ fn unable(job: &Job) -> Option<&'static str> {
     if job.workload.is_some() {
         return Some("the run is a workload of several operations");
     }
+    if job.explicit.is_some() {
+        return Some("the schedule is explicit: no step is known to be like another");
+    }
     if job.fabric.networks.iter().all(|n| n.spec.routing.random() && n.spec.routing.sprays()) {
         return Some("packets are sprayed at random, which never repeats");
     }
