@@ -50,6 +50,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         '[grid]\nsystem = ["hgx-h100", "hgx-a100", "hgx-h100:2"]\n'
     )
     Path("topo.xml").write_bytes(TOPOLOGY.read_bytes())
+    Path("ring.goal").write_text("num_ranks 2 rank 0 { send 64b to 1 } rank 1 { recv 64b from 0 }")
     steps = sn.Workload(sn.DeviceMesh(r=8))
     steps.all_reduce(size="64 KiB")
     sn.simulate("hgx-h100", steps, record=["iterations"]).save("steps")

@@ -151,6 +151,8 @@ OTHER_ROWS: list[tuple[str, str, list[str], list[str], str]] = [
     ("plot", "scale", ["plot", "nvl72", "-o", "x.svg"], ["--scale", "3"], "--scale has no effect"),
     ("plot", "chart", ["plot", "nvl72"], ["--chart", "links"], "--chart links is of results, and 'nvl72' is no folder"),
     ("run", "settings", ["run", "job.toml"], ["--set", "link_latency=1 us"], ""),
+    ("run", "system", ["run", "job.toml"], ["--system", "nvl72"], "--system has no effect"),
+    ("run", "size", ["run", "job.toml"], ["--size", "1 MiB"], "--size has no effect"),
     ("run", "output", ["run", "job.toml"], ["-o", "res"], ""),
     ("run", "format", ["run", "job.toml", "-o", "res"], ["--format", "arrow"], ""),
     ("run", "format", ["run", "job.toml"], ["--format", "arrow"], "--format arrow has no effect"),
@@ -205,6 +207,7 @@ CONVERT_ROWS: list[tuple[str, str, list[str], list[str], str]] = [
     ("accelerators", GRAPH, ["--link-latency", "1 ns", "--accelerators", "a,b"], ["--forwarding"], ""),
     ("hints", NS3, [], ["--hints", "hints.json"], "warning: --hints has no effect"),
     ("forwarding", NS3, [], ["--no-forwarding"], "warning: --no-forwarding has no effect"),
+    ("size", NS3, [], ["--size", "1MiB"], "--size has no effect"),
     ("json", NS3, [], ["--json"], ""),
 ]
 

@@ -24,6 +24,7 @@ from supernode.api import (
 )
 from supernode.core import algorithms, collectives, versions
 from supernode.errors import SupernodeError
+from supernode.explicit import ExplicitSchedule, load_schedule
 from supernode.fabric import (
     Dragonfly,
     DragonflyPlus,
@@ -56,7 +57,7 @@ from supernode.library.stack import Stack, stacks
 from supernode.marks import AssumedValueWarning
 from supernode.preset.catalogue import PresetInfo, show, systems
 from supernode.preset.schema import system_schema
-from supernode.result import Result, WorkloadResult
+from supernode.result import Result, ScheduleResult, WorkloadResult
 from supernode.result.benchmark import Bench
 from supernode.result.curve import bench
 from supernode.result.explanation import Explanation, explain
@@ -89,6 +90,7 @@ __all__ = [
     "DragonflyPlus",
     "Edge",
     "Explanation",
+    "ExplicitSchedule",
     "FatTree",
     "FullMesh",
     "Gather",
@@ -108,6 +110,7 @@ __all__ = [
     "Scatter",
     "Schedule",
     "ScheduleReport",
+    "ScheduleResult",
     "SendRecv",
     "Stack",
     "SupernodeError",
@@ -132,6 +135,7 @@ __all__ = [
     "explain",
     "gather",
     "inventory",
+    "load_schedule",
     "load_workloads",
     "optimise",
     "parse_rate",

@@ -1,6 +1,7 @@
 """The extension module: one door into the Rust core."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import final
 
 import numpy as np
@@ -12,6 +13,8 @@ __all__ = [
     "Fabrics",
     "ProgramRun",
     "Run",
+    "Schedule",
+    "ScheduleRun",
     "__version__",
     "auto_buffer",
     "check_schedule",
@@ -21,6 +24,8 @@ __all__ = [
     "explain",
     "program",
     "rounded_bytes",
+    "run_schedule",
+    "schedule_formats",
     "simulate",
     "validate",
     "version_info",
@@ -59,6 +64,52 @@ class ProgramRun:
     def tables(self) -> list[str]: ...
 
 @final
+class Schedule:
+    """A program of operations on ranks."""
+
+    @staticmethod
+    def read(path: Path, format: str | None = None, size: int | None = None) -> tuple[Schedule, str]:
+        """Reads a file; the name of its format, too."""
+    @staticmethod
+    def of_columns(
+        ranks: int,
+        rank: npt.NDArray[np.uint32],
+        act: npt.NDArray[np.uint8],
+        peer: npt.NDArray[np.uint32],
+        amount: npt.NDArray[np.uint64],
+        tag: npt.NDArray[np.uint32],
+        stream: npt.NDArray[np.uint16],
+        labels: list[str],
+        after: npt.NDArray[np.uint32],
+        before: npt.NDArray[np.uint32],
+        on_begin: npt.NDArray[np.bool_],
+    ) -> Schedule:
+        """Makes one of columns: rows of one rank stand together, ranks in ascending order."""
+    @property
+    def ranks(self) -> int: ...
+    @property
+    def state_bytes(self) -> int: ...
+    def __len__(self) -> int: ...
+    def table(self, name: str) -> pa.Table:
+        """``operations`` or ``dependencies``."""
+    def write(self, path: Path, format: str | None = None) -> list[str]:
+        """Writes a file; what its format cannot hold."""
+
+@final
+class ScheduleRun:
+    """The result of one run of an explicit schedule."""
+
+    @property
+    def time_fs(self) -> int: ...
+    @property
+    def meta_json(self) -> str:
+        """JSON object: fidelity, protocol, operations (their number), bound_fs, bound_kind, bottleneck, packet_hops,
+        windows, threads, state_bytes, folding (object), skipping (object), wall_s, warnings (list of str)."""
+    def table(self, name: str, expand: bool = False) -> pa.Table:
+        """One of :meth:`tables`."""
+    def tables(self) -> list[str]: ...
+
+@final
 class CancelToken:
     """Stops a run from another thread."""
 
@@ -92,6 +143,20 @@ def program(
     fabrics: Fabrics | None = None,
 ) -> ProgramRun:
     """Runs workloads; the specification has the machine, the stack, options and jobs."""
+
+def run_schedule(
+    spec_json: str,
+    schedule: Schedule,
+    placement: npt.NDArray[np.uint32] | None = None,
+    progress: Callable[[int, int, int, str, float], None] | None = None,
+    cancel: CancelToken | None = None,
+    timeout_s: float | None = None,
+    fabrics: Fabrics | None = None,
+) -> ScheduleRun:
+    """Runs an explicit schedule; the specification has machine, stack, options and one job without operations."""
+
+def schedule_formats() -> list[tuple[str, str]]:
+    """Name and extension of each format of schedules."""
 
 def validate(spec_json: str, placement: npt.NDArray[np.uint32] | None = None) -> str:
     """Validates a specification and returns the effective one as JSON."""

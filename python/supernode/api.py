@@ -1,4 +1,4 @@
-"""Running one collective, or workloads."""
+"""Running one collective, workloads, or an explicit schedule."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Never, Protocol, Unpack, overload
 
 from supernode.errors import SpecError
+from supernode.explicit import ExplicitSchedule
 from supernode.library.collectives import BY_NAME, Collective
 from supernode.quoting import quote
-from supernode.result import Result, WorkloadResult
-from supernode.result.running import run_plan, run_program
+from supernode.result import Result, ScheduleResult, WorkloadResult
+from supernode.result.running import run_plan, run_program, run_schedule
+from supernode.run.explicit import make_schedule
 from supernode.run.options import ProgressOption, RunOptions
 from supernode.run.plan import make_plan
 from supernode.run.program import make_program, workloads
@@ -49,6 +51,14 @@ def simulate(
 @overload
 def simulate(
     system: SystemLike,
+    collective: ExplicitSchedule,
+    *,
+    size: None = None,
+    **options: Unpack[RunOptions],
+) -> ScheduleResult: ...
+@overload
+def simulate(
+    system: SystemLike,
     collective: Collective | str,
     *,
     size: Quantity | None = None,
@@ -56,7 +66,7 @@ def simulate(
 ) -> Result: ...
 def simulate(
     system: SystemLike,
-    collective: Collective | str | Workload | Sequence[Workload],
+    collective: Collective | str | Workload | Sequence[Workload] | ExplicitSchedule,
     *,
     size: Quantity | None = None,
     algorithm: str = "auto",
@@ -84,8 +94,8 @@ def simulate(
     timeout: float | str | None = None,
     progress: ProgressOption = None,
     **unknown: Never,
-) -> Result | WorkloadResult:
-    """Simulate one collective, or workloads, on one system.
+) -> Result | WorkloadResult | ScheduleResult:
+    """Simulate one collective, workloads, or an explicit schedule on one system.
 
     Parameters
     ----------
@@ -95,7 +105,8 @@ def simulate(
         A collective such as ``AllReduce(size="1 GiB")``, or its name, and then ``size``. Or a
         :class:`~supernode.Workload`, or several that run side by side as jobs. Then what belongs to an operation
         (``algorithm``, ``protocol``, ``root``, ``lanes``, ``chunks``, ``levels``, ``dtype``) or to a job (``ranks``,
-        ``placement``) is given there.
+        ``placement``) is given there. Or an :class:`~supernode.ExplicitSchedule`, which takes ``placement`` and
+        ``protocol``.
     size
         Bytes as in nccl-tests' size column: ``"256 MiB"``, ``"8G"``, 1024. Where every rank has a part, the part is
         rounded down to 16 bytes as nccl-tests does, and a warning says so.
@@ -171,7 +182,8 @@ def simulate(
     Returns
     -------
     Result
-        Time, bandwidth, bound, bottleneck, warnings and tables. Of workloads a :class:`~supernode.WorkloadResult`.
+        Time, bandwidth, bound, bottleneck, warnings and tables. Of workloads a :class:`~supernode.WorkloadResult`,
+        of an explicit schedule a :class:`~supernode.ScheduleResult`.
 
     Raises
     ------
@@ -188,6 +200,10 @@ def simulate(
     """
     options = {k: v for k, v in locals().items() if k in RunOptions.__annotations__}
     given: Any = {**_given(options), **unknown}  # make_plan names a keyword that nobody knows
+    if isinstance(collective, ExplicitSchedule):
+        if size is not None:
+            raise SpecError(f"size={quote(size)} has no effect on an explicit schedule: its messages have sizes")
+        return run_schedule(make_schedule(system, collective, given))
     jobs = workloads(collective)
     if jobs is not None:
         if size is not None:

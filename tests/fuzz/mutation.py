@@ -240,6 +240,71 @@ UNITS: dict[Callable[[str], int], tuple[str, ...]] = {
 }
 
 
+GOAL = """num_ranks 3
+rank 0 { // first
+a: send 4096b to 1 tag 2 cpu 0 nic 1
+b: recv 64b from 2
+c: calc 100 cpu 1
+a requires c
+b irequires a
+}
+rank 1 {
+x: recv 4096b from 0 tag 2
+y: send 0b to 2
+y requires x
+}
+rank 2 {
+x: recv 0b from 1
+/* and */ y: send 64b to 0
+y requires x
+}
+"""
+MATRIX = """Nodes 4
+Connections 3
+Triggers 2
+0->1 id 1 start 2000 size 4096 recv_done_trigger 1
+2->1 id 2 start 0 size 8192 recv_done_trigger 1 prio 3
+1->3 id 3 trigger 1 size 5000 send_done_trigger 2
+trigger id 1 barrier count 2
+trigger id 2 oneshot
+"""
+ALGORITHM = """<algo name="a" proto="Simple" nchannels="1" nchunksperloop="2" ngpus="2" coll="allgather" inplace="0">
+<gpu id="0" i_chunks="1" o_chunks="2" s_chunks="1">
+<tb id="0" send="1" recv="1" chan="0">
+<step s="0" type="s" srcbuf="i" srcoff="0" dstbuf="o" dstoff="0" cnt="1" depid="-1" deps="-1" hasdep="0"/>
+<step s="1" type="r" srcbuf="i" srcoff="0" dstbuf="o" dstoff="1" cnt="1" depid="-1" deps="-1" hasdep="1"/>
+</tb>
+<tb id="1" send="-1" recv="-1" chan="0">
+<op step="0" type="cpy" src_buf="i" src_off="0" dst_buf="o" dst_off="0" cnt="1" depid="0" deps="1" hasdep="0"/>
+</tb>
+</gpu>
+<gpu id="1" i_chunks="1" o_chunks="2" s_chunks="0">
+<tb id="0" send="0" recv="0" chan="0">
+<op step="0" type="s" buf="i" off="0" cnt="1" depid="-1" deps="-1" hasdep="0"/>
+<op step="1" type="r" buf="o" off="0" cnt="1" depid="-1" deps="-1" hasdep="0"/>
+<op step="2" type="cpy" src_buf="i" src_off="0" dst_buf="o" dst_off="1" cnt="1" depid="-1" deps="-1" hasdep="0"/>
+</tb>
+</gpu>
+</algo>
+"""
+#: Schedules by extension.
+SCHEDULES = {"goal": GOAL, "cm": MATRIX, "xml": ALGORITHM}
+
+
+def schedule(rng: Random) -> None:
+    """A schedule of any format, run for a moment."""
+    name = rng.choice([*SCHEDULES])
+    text = mutated(rng, SCHEDULES[name])
+    LAST[:] = [f"# {name}\n{text}"]
+
+    def use(path: Path) -> None:
+        found = sn.load_schedule(path, size=4096 if name == "xml" else None)
+        if found.ranks <= 8:
+            sn.simulate("hgx-h100", found, timeout=1.0, memory_limit="512 MiB", threads=1, stack="none")
+
+    _in_folder(f"x.{name}", text, use)
+
+
 def unit(rng: Random) -> None:
     """A text with a unit."""
     parse, good = rng.choice(list(UNITS.items()))
@@ -394,7 +459,9 @@ def command(rng: Random) -> None:
 LAST: list[str] = []
 
 #: Kinds of input and how many of a hundred are of each.
-SOURCES: dict[Callable[[Random], None], int] = {file: 50, keyword: 25, unit: 10, job: 8, command: 7}
+SOURCES: dict[Callable[[Random], None], int] = {
+    file: 45, keyword: 25, unit: 10, job: 8, command: 7, schedule: 5,
+}  # fmt: skip
 
 
 def mutation(seed: int) -> tuple[str, list[Any]]:

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 import supernode as sn
-from fuzz.mutation import JOB, UNITS, WORKLOAD
+from fuzz.mutation import ALGORITHM, GOAL, JOB, MATRIX, UNITS, WORKLOAD
 from supernode import core, units
 from supernode.errors import InternalError, SpecError, SupernodeError
 from supernode.library.stack import load_stack
@@ -170,6 +170,15 @@ def _specs() -> list[bytes]:
     return [msgspec.json.encode(system)]
 
 
+def _compiled() -> list[bytes]:
+    """Return a compiled schedule."""
+    path = _folder() / "seed.goal"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(GOAL)
+    sn.load_schedule(path).save(path.with_suffix(".bin"))
+    return [path.with_suffix(".bin").read_bytes()]
+
+
 def _units(text: str) -> None:
     for parse in (units.parse_rate, units.parse_size, units.parse_time, units.parse_power):
         try:
@@ -215,6 +224,10 @@ PARSERS: dict[str, Parser] = {
     "preset": Parser(_file("preset.toml", lambda p: load_preset(str(p))), _packaged("presets/[tu]*.toml")),
     "stack": Parser(_file("stack.toml", lambda p: load_stack(str(p))), _packaged("stacks/*.toml")),
     "job": Parser(_file("job.toml", load_job), _texts(JOB, WORKLOAD)),
+    "goal": Parser(_file("x.goal", sn.load_schedule), _texts(GOAL)),
+    "goal-binary": Parser(_file("x.bin", sn.load_schedule), _compiled),
+    "connection-matrix": Parser(_file("x.cm", sn.load_schedule), _texts(MATRIX)),
+    "msccl": Parser(_file("x.xml", lambda p: sn.load_schedule(p, "msccl", size=4096)), _texts(ALGORITHM)),
     "sweep": Parser(_file("sweep.toml", _sweep), _texts(SWEEP)),
     "where": Parser(_text(lambda text: Condition(text, _TYPES)), _texts(*WHERE)),
     "sizes": Parser(_text(parse_sizes), _texts("8:8G:x2", "1K:64K:4K", "8:8G,1,2 MiB")),

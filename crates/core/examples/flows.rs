@@ -69,6 +69,7 @@ fn main() {
         placement: &placement,
         protocol: &protocol,
         workload: None,
+        explicit: None,
         seed: 1,
         threads: 1,
         record_flows: false,

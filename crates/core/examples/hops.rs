@@ -90,6 +90,7 @@ fn main() {
         placement: &placement,
         protocol: &protocol,
         workload: None,
+        explicit: None,
         seed: 1,
         threads,
         record_flows: false,

@@ -13,6 +13,7 @@
 mod assemble;
 mod attempt;
 mod cause;
+mod explicit;
 mod fabrics;
 mod memory;
 mod outcome;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 pub use assemble::Described;
+pub use explicit::{ExplicitOutcome, explicit};
 pub use fabrics::Fabrics;
 pub use outcome::Outcome;
 pub use program::{ProgramOutcome, operations, program};
@@ -315,6 +317,7 @@ impl Plan {
             folding: &self.folding,
             protocol: &self.protocol,
             workload: None,
+            explicit: None,
             seed: self.effective.seed,
             threads: self.effective.threads,
             record_flows: wants(Table::Flows),

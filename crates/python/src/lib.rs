@@ -13,6 +13,7 @@ mod memory;
 mod names;
 mod outcome;
 mod run;
+mod schedule;
 
 use pyo3::prelude::*;
 
@@ -22,10 +23,14 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
     m.add_class::<outcome::Run>()?;
     m.add_class::<outcome::ProgramRun>()?;
+    m.add_class::<schedule::Schedule>()?;
+    m.add_class::<schedule::ScheduleRun>()?;
     m.add_class::<run::CancelToken>()?;
     m.add_class::<run::Fabrics>()?;
     m.add_function(wrap_pyfunction!(run::simulate, m)?)?;
     m.add_function(wrap_pyfunction!(run::program, m)?)?;
+    m.add_function(wrap_pyfunction!(schedule::run_schedule, m)?)?;
+    m.add_function(wrap_pyfunction!(schedule::schedule_formats, m)?)?;
     m.add_function(wrap_pyfunction!(run::validate, m)?)?;
     m.add_function(wrap_pyfunction!(run::describe, m)?)?;
     m.add_function(wrap_pyfunction!(run::edges, m)?)?;

@@ -16,7 +16,7 @@ use supernode_core::symmetry::Folding;
 use crate::door::{self, Watch};
 
 /// What was folded, with the digits of the rank that are shifted where they are told.
-fn folding(folding: &Folding, digits: Option<Vec<Value>>) -> Value {
+pub(crate) fn folding(folding: &Folding, digits: Option<Vec<Value>>) -> Value {
     let mut found = json!({
         "applied": folding.applied(),
         "order": folding.multiplicity(),
@@ -30,7 +30,7 @@ fn folding(folding: &Folding, digits: Option<Vec<Value>>) -> Value {
 }
 
 /// What was jumped over.
-fn skipping(skipping: &Skipping) -> Value {
+pub(crate) fn skipping(skipping: &Skipping) -> Value {
     json!({
         "jumps": skipping.jumps,
         "periods": skipping.periods,
@@ -42,7 +42,7 @@ fn skipping(skipping: &Skipping) -> Value {
 
 /// A table within so many bytes, or else those that are free now: one too large for the machine is an error, like a run, and by now less
 /// may be free than before it.
-fn made<'py>(
+pub(crate) fn made<'py>(
     py: Python<'py>,
     asked: Option<u64>,
     make: impl FnOnce(Option<u64>, &Control) -> Result<RecordBatch> + Send,

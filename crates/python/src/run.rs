@@ -20,7 +20,7 @@ use crate::outcome::{ProgramRun, Run};
 #[pyclass(frozen, module = "supernode._core")]
 #[derive(Default)]
 pub(crate) struct CancelToken {
-    flag: Arc<AtomicBool>,
+    pub(crate) flag: Arc<AtomicBool>,
 }
 
 #[pymethods]
@@ -38,7 +38,7 @@ impl CancelToken {
 
 /// Fabrics that runs share: of runs on one system that are given the same store, the first one builds it.
 #[pyclass(frozen, module = "supernode._core")]
-pub(crate) struct Fabrics(core::Fabrics);
+pub(crate) struct Fabrics(pub(crate) core::Fabrics);
 
 #[pymethods]
 impl Fabrics {
@@ -98,11 +98,11 @@ pub(crate) fn program(
 }
 
 /// A placement is too long to travel as text.
-fn owned(placement: Option<PyReadonlyArray1<'_, u32>>) -> Option<Vec<u32>> {
+pub(crate) fn owned(placement: Option<PyReadonlyArray1<'_, u32>>) -> Option<Vec<u32>> {
     placement.map(|array| array.as_array().iter().copied().collect())
 }
 
-fn quick<T: Send>(
+pub(crate) fn quick<T: Send>(
     py: Python<'_>,
     timeout_s: Option<f64>,
     work: impl FnOnce(&Control) -> Result<T> + Send,

@@ -16,6 +16,8 @@ from supernode.cli.output import Json, print_json
 from supernode.cli.terminal import print_warnings
 from supernode.cli.words import in_cli_words
 from supernode.errors import SpecError
+from supernode.explicit.schedule import FORMATS as SCHEDULES
+from supernode.explicit.schedule import ExplicitSchedule, is_schedule, load_schedule
 from supernode.preset.schema import system_schema
 from supernode.system import System
 from supernode.units import Quantity
@@ -33,13 +35,13 @@ def _option(name: str, metavar: str, help: str, panel: str = SUPPLIED, **more: A
 def _readable() -> list[str]:
     from supernode.io import registry
 
-    return [name for name, each in registry.FORMATS.items() if each.read is not None or name == "toml"]
+    return [*(name for name, each in registry.FORMATS.items() if each.read is not None or name == "toml"), *SCHEDULES]
 
 
 def _writable() -> list[str]:
     from supernode.io import registry
 
-    return [name for name, each in registry.FORMATS.items() if each.write is not None]
+    return [*(name for name, each in registry.FORMATS.items() if each.write is not None), *SCHEDULES]
 
 
 def convert(
@@ -79,19 +81,32 @@ def convert(
             rich_help_panel=SUPPLIED,
         ),
     ] = None,
+    size: Annotated[
+        Optional[str],  # noqa: UP045
+        _option("--size", "SIZE", "Size of the message, of a schedule that is for any (MSCCL)."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Convert a system from one format into another.
+    """Convert a system or a schedule from one format into another.
 
     The format of IN follows from its content, that of OUT from its extension. What OUT cannot hold is a warning.
-    Options supply what IN does not say.
+    Options supply what IN does not say of a system; a schedule takes none of them.
 
     Examples
     --------
     supernode convert topo.xml node.toml --link-rate '25 GB/s' --link-latency 1us
     supernode convert node.toml node.graphml
     supernode convert node.toml node.dot --json
+    supernode convert ring.goal ring.bin
     """
+    supplied = (name, link_rate, link_latency, switch_latency, accelerators, hints, forwarding)
+    if _of_schedules(source, from_format, target, to_format):
+        if any(value is not None for value in supplied):
+            raise SpecError(f"{source.name}: it is a schedule, and takes only --from, --to, --size and --json")
+        _convert_schedule(load_schedule(source, from_format, size=size), target, to_format, json)
+        return
+    if size is not None:
+        raise SpecError(f"--size has no effect: {source.name} is a system")
     options: ImportOptions = {
         "name": name,
         "link_rate": _by_name(link_rate, "--link-rate"),
@@ -108,6 +123,23 @@ def convert(
         found = {"file": str(target), "system": system.label, "accelerators": system.accelerators}
         print_json({**found, "notes": notes, "left_out": list(left_out)})
     print_warnings((*notes, *left_out))
+    sys.stderr.write(f"wrote {target}\n")
+
+
+def _of_schedules(source: Path, from_format: str | None, target: Path, to_format: str | None) -> bool:
+    """Tell whether a conversion is of schedules: by the formats that are named, and else by extensions."""
+    named = [name for name in (from_format, to_format) if name is not None]
+    if named:
+        return all(name in SCHEDULES for name in named)
+    return is_schedule(source) and is_schedule(target)
+
+
+def _convert_schedule(schedule: ExplicitSchedule, target: Path, to_format: str | None, json: bool) -> None:
+    left_out = schedule.save(target, to_format)
+    if json:
+        found = {"file": str(target), "schedule": schedule.name, "ranks": schedule.ranks, "operations": len(schedule)}
+        print_json({**found, "left_out": list(left_out)})
+    print_warnings(left_out)
     sys.stderr.write(f"wrote {target}\n")
 
 

@@ -12,18 +12,21 @@ import typer
 
 from supernode.api import simulate
 from supernode.cli import nccl_options
-from supernode.cli.headings import OUTPUT, SIZES
-from supernode.cli.inspect_commands import Collective, Settings, System
+from supernode.cli.headings import FABRIC, OUTPUT, SIZES
+from supernode.cli.inspect_commands import Collective, Settings, System, complete_systems
 from supernode.cli.options import build_system, completing, overrides_of, split_options, with_run_options
 from supernode.cli.output import Json, print_json
 from supernode.cli.terminal import print_warnings
 from supernode.cli.words import in_cli_words
 from supernode.errors import SpecError, SupernodeError
+from supernode.explicit import load_schedule
+from supernode.explicit.schedule import is_schedule
 from supernode.files.write import TABLE_FORMATS, check_file, check_folder, check_format
 from supernode.library.collectives import Barrier, parse_name
-from supernode.result import Result, WorkloadResult, nccl_tests
+from supernode.result import Result, ScheduleResult, WorkloadResult, nccl_tests
 from supernode.result.curve import bench as run_bench
 from supernode.result.operationtext import workload_text
+from supernode.result.schedule import schedule_text
 from supernode.run.job import load_job
 from supernode.run.sizes import parse_sizes, sizes
 
@@ -184,17 +187,41 @@ def _warn(texts: Iterable[str]) -> None:
 def run(
     job: Annotated[
         Path,
-        typer.Argument(metavar="JOB.TOML", help="A file with the keywords of simulate.", show_default=False),
+        typer.Argument(
+            metavar="FILE", help="A file with the keywords of simulate (.toml), or a schedule.", show_default=False
+        ),
     ],
+    system: Annotated[
+        Optional[str],  # noqa: UP045 - typer's spelling
+        typer.Option(
+            "--system",
+            metavar="SYSTEM",
+            help="The system that a schedule runs on.",
+            show_default=False,
+            rich_help_panel=FABRIC,
+            autocompletion=complete_systems,
+        ),
+    ] = None,
+    size: Annotated[
+        Optional[str],  # noqa: UP045 - typer's spelling
+        typer.Option(
+            "--size",
+            metavar="SIZE",
+            help="Size of the message, of a schedule that is for any (MSCCL).",
+            show_default=False,
+            rich_help_panel=SIZES,
+        ),
+    ] = None,
     output: Output = None,
     format: Format = None,
     settings: Settings = None,
     json: Json = False,
 ) -> None:
-    """Run one collective or workloads as a file describes them.
+    """Run a collective, workloads or a schedule from a file.
 
     The keys of the file are the keywords of simulate, with system, collective and size; or with system and tables
-    [[job]], which are workloads. Prints time, bound and bottleneck, and bandwidths or a table of operations. Tables
+    [[job]], which are workloads; or with system and schedule, the path of a schedule. A schedule itself (GOAL,
+    htsim, MSCCL) is run on --system. Prints time, bound and bottleneck, and bandwidths or a table of operations. Tables
     that the file records go to -o.
 
     Examples
@@ -203,6 +230,7 @@ def run(
     supernode run job.toml --set link_latency='1 us' --json
     supernode run job.toml -o res/
     supernode run workload.toml
+    supernode run ring.goal --system nvl72
 
     Exit codes
     ----------
@@ -210,28 +238,47 @@ def run(
     """
     overrides = overrides_of(settings)
     # the keys of the file are what the user wrote, so errors name the file and leave its keys as they are
-    with _naming(job):
-        system, what, options = load_job(job, overrides)
+    what: Any
+    options: dict[str, Any] = {}
+    if is_schedule(job):
+        if system is None:
+            raise SpecError(
+                f"{job.name}: it is a schedule; give the system that it runs on, for example --system nvl72"
+            )
+        machine, what = build_system(system, settings), load_schedule(job, size=size)
+    elif system is not None or size is not None:
+        option = "--size" if system is None else "--system"
+        raise SpecError(f"{option} has no effect: {job.name} is a job file, which says it")
+    else:
+        with _naming(job):
+            machine, what, options = load_job(job, overrides)
     _check_output(output, format)
     with _naming(job):
-        result: Result | WorkloadResult = simulate(system, what, **options)
+        result: Result | WorkloadResult | ScheduleResult = simulate(machine, what, **options)
     written = [] if output is None else result.save(output, format or DEFAULT_FORMAT)
     if json:
         print_json({**_row(result), "warnings": result.warnings, "files": [str(path) for path in written]})
     else:
-        typer.echo(workload_text(result) if isinstance(result, WorkloadResult) else _summary(result))
+        typer.echo(_text(result))
     _warn(result.warnings)
     for path in written:
         sys.stderr.write(f"wrote {path}\n")
-    shown = ("summary", "operations") if isinstance(result, WorkloadResult) else ("summary",)
+    shown = ("summary",) if isinstance(result, Result) else ("summary", "operations")
     unwritten = [name for name in result.tables() if name not in shown]
     if output is None and unwritten:
         _warn([f"record: {', '.join(unwritten)} were recorded and not written; give -o DIR"])
 
 
-def _row(result: Result | WorkloadResult) -> dict[str, Any]:
+def _text(result: Result | WorkloadResult | ScheduleResult) -> str:
+    """Word a result."""
+    if isinstance(result, ScheduleResult):
+        return schedule_text(result)
+    return workload_text(result) if isinstance(result, WorkloadResult) else _summary(result)
+
+
+def _row(result: Result | WorkloadResult | ScheduleResult) -> dict[str, Any]:
     """Return what is printed as JSON of a run."""
-    if isinstance(result, WorkloadResult):
+    if not isinstance(result, Result):
         tables = {"summary": result.summary.to_pylist()[0], "operations": result.operations.to_pylist()}
         return {**tables, "overrides": result.meta["overrides"]}
     return {**result.row, "chosen_by": result.chosen_by, "overrides": result.overrides}

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-__all__ = ["RunResult"]
+__all__ = ["RunResult", "time_text"]
 
 #: What is a fact about how the run went, not about what it found.
 _OF_THE_RUN = ("wall_s", "windows", "threads", "state_bytes", "skipping", "self_check", "versions")
@@ -56,7 +56,7 @@ class RunResult:
 
     @staticmethod
     def _gather(
-        run: core.Run | core.ProgramRun,
+        run: core.Run | core.ProgramRun | core.ScheduleRun,
         system: System,
         warnings: tuple[str, ...],
         before: Mapping[str, Any],
@@ -349,3 +349,11 @@ class RunResult:
     def __reduce__(self) -> tuple[Any, ...]:
         kept = {name: self.table(name) for name in self.tables()}
         return type(self), (self._meta, KeptTables(kept, folded=is_folded(self._meta)))
+
+
+def time_text(nanoseconds: float) -> str:
+    """Word a time in the unit that fits."""
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
+        if nanoseconds >= size:
+            return f"{nanoseconds / size:.4g} {unit}"
+    return f"{nanoseconds:.4g} ns"

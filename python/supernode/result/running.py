@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from supernode.result.result import Result
+from supernode.result.schedule import ScheduleResult
 from supernode.result.workload import WorkloadResult
 from supernode.run.execute import execute
+from supernode.run.explicit import SchedulePlan, execute_schedule
 from supernode.run.plan import Plan
 from supernode.run.program import ProgramPlan, execute_program
 
-__all__ = ["run_plan", "run_program"]
+__all__ = ["run_plan", "run_program", "run_schedule"]
 
 
 def run_plan(plan: Plan) -> Result:
@@ -31,3 +33,9 @@ def run_program(plan: ProgramPlan) -> WorkloadResult:
     """Run a plan of workloads."""
     run, wall_s = execute_program(plan)
     return WorkloadResult.from_run(run, plan, wall_s)
+
+
+def run_schedule(plan: SchedulePlan) -> ScheduleResult:
+    """Run a plan of an explicit schedule."""
+    run, wall_s = execute_schedule(plan)
+    return ScheduleResult.from_run(run, plan, wall_s)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["check_summary", "is_folded", "read_kind", "read_meta", "read_program_meta"]
 
 #: What each kind of folder is read by.
-_READERS = {"result": "Result.load", "bench": "Bench.load", "workload": "WorkloadResult.load"}
+_READERS = {"result": "Result.load", "bench": "Bench.load", "workload": "WorkloadResult.load",
+            "schedule": "ScheduleResult.load"}  # fmt: skip
 
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -60,7 +61,7 @@ class _Run(msgspec.Struct):
 
 
 class _Program(msgspec.Struct):
-    """What the description of a run of workloads has at least, and of which types."""
+    """What the description of a run of workloads or of an explicit schedule has at least, and of which types."""
 
     system: str
     n_ranks: _Count
@@ -69,7 +70,7 @@ class _Program(msgspec.Struct):
     bound_kind: str
     fidelity: str
     bottleneck: str
-    operations: list[dict[str, Any]]
+    operations: list[dict[str, Any]] | int
     folding: dict[str, Any]
     skipping: _Skipping
     overrides: dict[str, Any]
@@ -119,8 +120,15 @@ def read_meta(folder: str | Path, kind: str) -> tuple[Path, dict[str, Any]]:
     return place, meta
 
 
-def read_program_meta(folder: str | Path) -> tuple[Path, dict[str, Any]]:
-    """Return the path of a folder of a workload's result and what its ``meta.json`` says.
+def read_program_meta(folder: str | Path, kind: str) -> tuple[Path, dict[str, Any]]:
+    """Return the path of a folder of a result and what its ``meta.json`` says.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    kind
+        ``"workload"`` or ``"schedule"``.
 
     Raises
     ------
@@ -129,11 +137,13 @@ def read_program_meta(folder: str | Path) -> tuple[Path, dict[str, Any]]:
     """
     place, meta = _read(folder)
     found = meta.get("kind") if isinstance(meta, dict) else None
-    if found != "workload":
+    if found != kind:
         reader = f"; {_READERS[found]} reads it" if isinstance(found, str) and found in _READERS else ""
-        raise SpecError(f"{place / MARK}: it is of kind {quote(found)}, not 'workload'{reader}")
+        raise SpecError(f"{place / MARK}: it is of kind {quote(found)}, not {kind!r}{reader}")
     try:
         msgspec.convert(meta, _Program)
+        if isinstance(meta["operations"], int) != (kind == "schedule"):
+            raise SpecError(f"{place / MARK}: operations are not those of a {kind}")
     except (msgspec.ValidationError, OverflowError) as error:
         raise SpecError(f"{place / MARK}: {error}") from None
     return place, meta

@@ -58,7 +58,7 @@ class RunTables:
         Metadata that goes with each table into files.
     """
 
-    def __init__(self, run: core.Run | core.ProgramRun, labels: Mapping[str, str]) -> None:
+    def __init__(self, run: core.Run | core.ProgramRun | core.ScheduleRun, labels: Mapping[str, str]) -> None:
         self._run = run
         self._labels = labels
         self._made: dict[str, pa.Table] = {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from supernode import core
 from supernode.errors import NotRecordedError
-from supernode.result.base import RunResult
+from supernode.result.base import RunResult, time_text
 from supernode.result.saved import read_program_meta
 from supernode.result.slowdown import slowdown_table
 from supernode.result.tables import Tables
@@ -57,7 +57,7 @@ class WorkloadResult(RunResult):
         SpecError
             If there is none, or it is not complete.
         """
-        place, meta = read_program_meta(folder)
+        place, meta = read_program_meta(folder, "workload")
         return cls._load(place, meta, "a workload's result")
 
     @property
@@ -148,12 +148,5 @@ class WorkloadResult(RunResult):
     def __repr__(self) -> str:
         return (
             f"WorkloadResult({self.system}, {len(self._meta['operations'])} operations on {self.n_ranks} ranks: "
-            f"{_time(self.time_ns)}, {self.fidelity}; {self.bottleneck})"
+            f"{time_text(self.time_ns)}, {self.fidelity}; {self.bottleneck})"
         )
-
-
-def _time(nanoseconds: float) -> str:
-    for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
-        if nanoseconds >= size:
-            return f"{nanoseconds / size:.4g} {unit}"
-    return f"{nanoseconds:.4g} ns"

@@ -1,4 +1,4 @@
-"""Job files: one run as TOML, of one collective or of workloads.
+"""Job files: one run as TOML, of one collective, of workloads, or of an explicit schedule.
 
 The keys are the keywords of ``simulate``, with ``system``, ``collective`` and ``size``. ``system`` is a name, or a
 table with ``preset`` and overrides of its parameters::
@@ -23,6 +23,11 @@ A file with a table ``[[job]]``, or several, is of workloads. It has no ``collec
     kind = "all_reduce"
     axes = "tp"
     size = "1 MiB"
+
+A file with ``schedule`` is of an explicit schedule: the path of its file, from the folder of the job file::
+
+    system = "nvl72"
+    schedule = "ring.goal"
 """
 
 from __future__ import annotations
@@ -32,10 +37,12 @@ from pathlib import Path
 from typing import Any
 
 from supernode.errors import SpecError
+from supernode.explicit import ExplicitSchedule, load_schedule
 from supernode.files.data import load_raw
 from supernode.files.text import as_path
 from supernode.names import unknown
 from supernode.quoting import quote
+from supernode.run.explicit import IDLE as NO_SCHEDULE
 from supernode.run.options import RunOptions
 from supernode.run.program import IDLE
 from supernode.system import System
@@ -50,7 +57,7 @@ _REQUIRED = ("system", "collective")
 
 def load_job(
     path: Path, overrides: Mapping[str, Quantity | bool] | None = None
-) -> tuple[System, str | list[Workload], dict[str, Any]]:
+) -> tuple[System, str | list[Workload] | ExplicitSchedule, dict[str, Any]]:
     """Read a job file or a workload file.
 
     Parameters
@@ -65,7 +72,7 @@ def load_job(
     system
         The machine, overrides applied.
     what
-        Name of the collective, or the workloads.
+        Name of the collective, the workloads, or the explicit schedule.
     options
         Keywords for ``simulate``, with ``size``.
 
@@ -75,12 +82,18 @@ def load_job(
         Naming the key that is unknown, missing or of the wrong type.
     """
     raw = _read(path)
-    for key in ("system",) if "job" in raw else _REQUIRED:
+    for key in ("system",) if "job" in raw or "schedule" in raw else _REQUIRED:
         if key not in raw:
             raise SpecError(f"job {path.name}: {key} is missing")
     system = _system(raw.pop("system"), path.name, overrides or {})
     if "job" in raw:
         return system, read_jobs(raw.pop("job"), path.name), raw
+    if "schedule" in raw:
+        name = raw.pop("schedule")
+        if not isinstance(name, str):
+            raise SpecError(f"job {path.name}: schedule must be the path of a file, not {quote(name)}")
+        size = raw.pop("size", None)
+        return system, load_schedule(path.parent / name, size=size), raw
     collective = raw.pop("collective")
     if not isinstance(collective, str):
         raise SpecError(f"job {path.name}: collective must be a name, not {quote(collective)}")
@@ -121,7 +134,10 @@ def _read(path: Path) -> dict[str, Any]:
     """Return the content of a file whose keys are known."""
     raw = load_raw(path, "job file", check_count)
     options = sorted(RunOptions.__annotations__)
-    if "job" in raw:
+    if "schedule" in raw:
+        valid = ["system", "schedule", "size", *(key for key in options if key not in NO_SCHEDULE)]
+        what = f"job {path.name}"
+    elif "job" in raw:
         what, valid = f"workload {path.name}", ["system", "job", *(key for key in options if key not in IDLE)]
     else:
         what, valid = f"job {path.name}", [*_REQUIRED, "size", *options]

@@ -20,7 +20,7 @@ from supernode.system import System, SystemLike
 from supernode.workload import Workload
 from supernode.workload.placement import place_jobs
 
-__all__ = ["IDLE", "ProgramPlan", "execute_program", "make_program", "workloads"]
+__all__ = ["IDLE", "KEPT", "ProgramPlan", "execute_program", "make_program", "workloads"]
 
 #: Keywords that belong to an operation, or that a job has of its own.
 _OF_OPERATIONS = ("algorithm", "protocol", "root", "lanes", "chunks", "levels", "dtype")
@@ -28,7 +28,7 @@ _OF_JOBS = ("ranks", "placement")
 #: Keywords without a meaning for a run of workloads.
 IDLE = (*_OF_OPERATIONS, *_OF_JOBS, "self_check")
 #: Options of a run that pass unchanged.
-_KEPT = ("fidelity", "budget_ns", "seed", "fold", "skip", "threads", "record", "time_limit_fs", "memory_limit")
+KEPT = ("fidelity", "budget_ns", "seed", "fold", "skip", "threads", "record", "time_limit_fs", "memory_limit")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def make_program(system: SystemLike, jobs: Sequence[Workload], options: RunOptio
     machine = msgspec.to_builtins(plan.spec)
     accelerators, seed = plan.system.accelerators, plan.spec.seed
     placements = place_jobs(jobs, accelerators, seed)
-    spec = {name: machine[name] for name in ("system", "stack", *_KEPT)}
+    spec = {name: machine[name] for name in ("system", "stack", *KEPT)}
     bodies, assumed = zip(*(timed(job.body(), plan.system) for job in jobs), strict=True)
     spec["jobs"] = [
         {

@@ -19,6 +19,7 @@
 //!
 //! **Cost.** O(ranks x tiers), or x parts of a graph, which are looked for once a fabric. **Limits.** Loads are those of whole cuts; hot links inside them are not seen.
 
+mod chain;
 pub mod needs;
 mod permitted;
 
@@ -32,6 +33,7 @@ use crate::routing::dimension_order;
 use crate::spec::{ProtocolSpec, RoutingSpec};
 use crate::survey::{describe, partition, path};
 use crate::units::Fs;
+pub use chain::{Traffic, chain_bound, traffic};
 use permitted::Both;
 
 /// A time that no schedule can beat.

@@ -143,6 +143,7 @@ mod tests {
             folding: &Folding::none(ranks, String::new()),
             protocol: &protocol,
             workload: None,
+            explicit: None,
             seed: 0,
             threads: 1,
             record_flows: false,

@@ -37,6 +37,11 @@ pub(super) fn diagnose(layout: &Layout, shards: &[Shard], threads: usize, last: 
         .iter()
         .filter_map(|e| {
             let job = shards.first()?.job;
+            if let (Some(program), Some(standing)) = (job.explicit, &e.standing) {
+                let (action, begun) = standing.open()?;
+                let waits = if begun { "has begun and not ended" } else { "waits to begin" };
+                return Some((e.rank, format!("{} {waits}", program.name(e.rank, action))));
+            }
             let Some((lane, step, sends, recv)) = e.waiting().next() else {
                 let (operation, _) = e.progress.as_ref()?.open().next()?;
                 let name = &job.workload?.operations()[operation as usize].name;

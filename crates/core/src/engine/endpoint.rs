@@ -16,8 +16,10 @@ use super::{Job, Paths};
 use crate::collective::Schedule;
 use crate::record::{FlowRecord, RankRecord};
 use crate::units::{Fs, NEVER, Serializer};
-use crate::walk::{self, Early, Host, Lane, Programmed, Programs, Progress, Timer, streams, untag};
+use crate::walk::{self, Alarm, Early, Explicitly, Host, Lane, Programmed, Programs, Progress, Standing, Timer};
+use crate::walk::{graph, streams, untag};
 use crate::workload::Workload;
+use crate::workload::explicit::Explicit;
 
 /// Rows of the table of flows, from the last, among which an arriving packet looks for that of its message.
 pub(super) const FLOWS_LOOKED_AT: usize = 64;
@@ -37,6 +39,8 @@ pub(super) struct Endpoint {
     pub(super) open: Vec<u32>,
     /// How far it is in its workload, if the run is more than one collective.
     pub(super) progress: Option<Box<Progress>>,
+    /// How far it is in its program, if that is given action by action.
+    pub(super) standing: Option<Box<Standing>>,
     pub(super) messages: Vec<Message>,
     pub(super) free_messages: Vec<u32>,
     /// Progress that arrived for steps not begun yet.
@@ -144,8 +148,34 @@ impl<'a> Programmed<'a> for Walking<'_, 'a> {
     }
 }
 
+impl<'a> Explicitly<'a> for Walking<'_, 'a> {
+    fn program(&self) -> &'a Explicit {
+        self.job.explicit.unwrap_or_else(|| unreachable!("a rank with a standing has a program"))
+    }
+
+    fn standing(&mut self, _: u32) -> &mut Standing {
+        self.endpoint.standing.as_mut().unwrap_or_else(|| unreachable!("a rank with a program has a standing"))
+    }
+
+    fn alarm(&mut self, _: u32, time: Fs, alarm: Alarm) {
+        self.endpoint.at(
+            time,
+            match alarm {
+                Alarm::Compute(action) => TIMERS + action,
+                Alarm::Computed(device) => DEVICES + device,
+            },
+        );
+    }
+
+    fn ended(&mut self, seat: u32, time: Fs) {
+        self.finished(seat, time);
+    }
+}
+
 /// Times of [`Endpoint::starts`] that are no slots lie above this.
 const TIMERS: u32 = 1 << 31;
+/// Where a program is given: ends of computations lie above this, their beginnings below.
+const DEVICES: u32 = TIMERS + (1 << 30);
 
 /// A timer among the slots.
 fn word(timer: Timer) -> u32 {
@@ -178,8 +208,13 @@ impl Endpoint {
             first_port: job.folding.first_port(accelerator) as usize,
             rank,
             accelerator,
-            lanes: (0..lanes * streams).map(lane).collect(),
+            // of a program that is given, no lane has steps: its actions are walked through by their numbers
+            lanes: match job.explicit {
+                None => (0..lanes * streams).map(lane).collect(),
+                Some(_) => vec![Lane::default()],
+            },
             lanes_left: if job.workload.is_some() { 1 } else { lanes },
+            standing: job.explicit.map(|program| Box::new(Standing::new(program, rank))),
             progress: job.workload.map(|workload| Box::new(Progress::new(workload, rank))),
             open: vec![0; streams as usize],
             // one of each is what a ring or tree over one port needs, and a million ranks have one of each
@@ -192,6 +227,10 @@ impl Endpoint {
         };
         if job.workload.is_some() {
             streams::start(&mut endpoint.walking(job, paths), 0);
+            return endpoint;
+        }
+        if job.explicit.is_some() {
+            graph::start(&mut endpoint.walking(job, paths), 0, job.protocol.launch_fs);
             return endpoint;
         }
         for lane in 0..lanes {
@@ -216,7 +255,11 @@ impl Endpoint {
 
     /// Asks for what they point to.
     #[inline]
-    pub(super) fn prefetch_lists(&self) {
+    pub(super) fn prefetch_lists(&self, job: &Job) {
+        if let (Some(program), Some(standing)) = (job.explicit, &self.standing) {
+            prefetch(program.at(program.range(self.rank).start + standing.front() as usize));
+            standing.ahead().for_each(prefetch);
+        }
         if let Some(lane) = self.lanes.first() {
             prefetch(lane);
         }
@@ -254,7 +297,10 @@ impl Endpoint {
 
     /// A message of a slot's current step has left at `time`.
     pub(super) fn sent(&mut self, job: &Job, paths: &Paths, slot: u32, time: Fs) {
-        walk::sent(&mut self.walking(job, paths), 0, slot, 1, time);
+        match job.explicit {
+            None => walk::sent(&mut self.walking(job, paths), 0, slot, 1, time),
+            Some(_) => graph::sent(&mut self.walking(job, paths), 0, slot, time),
+        }
     }
 
     /// The step whose latency is over hands its messages to the ports, or another time has come that was asked for.
@@ -262,6 +308,18 @@ impl Endpoint {
         let Some((start, slot)) = self.starts.pop() else {
             return;
         };
+        if job.explicit.is_some() {
+            match slot.checked_sub(TIMERS) {
+                None => self.programs[0].launch(0, slot, 1, start),
+                Some(action) if slot < DEVICES => {
+                    return graph::rang(&mut self.walking(job, paths), 0, Alarm::Compute(action), start);
+                }
+                Some(_) => {
+                    return graph::rang(&mut self.walking(job, paths), 0, Alarm::Computed(slot - DEVICES), start);
+                }
+            }
+            return self.refill_all(job, paths, 0, start);
+        }
         if let Some(timer) = timer(slot) {
             streams::fired(&mut self.walking(job, paths), 0, timer, start);
             return;
@@ -280,7 +338,13 @@ impl Endpoint {
             Some(workload) => workload.stream_of(step) * workload.lanes() + lane,
         };
         let state = &self.lanes[slot as usize];
-        let reduce = if state.is_in(step) { state.reduce } else { walk::reduces(job.schedule, self.rank, lane, step) };
+        let inside = state.is_in(step);
+        let reduce = if inside {
+            state.reduce
+        } else {
+            // most programs that are given combine nothing, and looking at the action may take long
+            job.explicit.is_none_or(Explicit::reduces) && walk::reduces(job.schedule, self.rank, lane, step)
+        };
         let bytes = packet.payload();
         let (channel, busy, rate) = if reduce {
             (&mut self.reduce_free, &mut self.stats.reduce_busy_fs, paths.reduce)
@@ -295,7 +359,11 @@ impl Endpoint {
         if job.record_flows {
             self.record_arrival(job, packet, lane, step, done);
         }
-        walk::arrived(&mut self.walking(job, paths), 0, slot, (lane, step), packet.progress(), done);
+        if !inside && job.explicit.is_some() {
+            graph::arrived(&mut self.walking(job, paths), 0, step, packet.progress() as u64, done);
+        } else {
+            walk::arrived(&mut self.walking(job, paths), 0, slot, (lane, step), packet.progress(), done);
+        }
         done
     }
 
@@ -340,6 +408,7 @@ impl Endpoint {
             + self.programs.iter().map(|programs| size_of::<Programs>() + programs.bytes()).sum::<usize>()
             + self.open.capacity() * 4
             + self.progress.as_ref().map_or(0, |progress| progress.bytes())
+            + self.standing.as_ref().map_or(0, |standing| standing.bytes())
             + self.messages.capacity() * size_of::<Message>()
             + self.early.capacity() * size_of::<Early<Fs>>()
             + self

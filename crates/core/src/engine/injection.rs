@@ -211,7 +211,7 @@ impl Endpoint {
             left: packets,
             tag: tag_of,
             message_class,
-            slot_of: stream * job.schedule.lanes() + lane,
+            slot_of: job.explicit.map_or_else(|| stream * job.schedule.lanes() + lane, |_| opening.step),
             operation,
             network: network as u8,
             flags: flags

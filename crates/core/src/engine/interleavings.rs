@@ -148,6 +148,7 @@ impl Stage {
             folding: leak(Folding::new(fabric, schedule, placement, false, control).expect("a folding")),
             protocol: leak(ProtocolSpec { name: "none".into(), wire_num: 1, wire_den: 1, ..ProtocolSpec::default() }),
             workload: None,
+            explicit: None,
             seed: 0,
             threads: 2,
             record_flows: false,

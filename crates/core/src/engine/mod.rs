@@ -45,6 +45,7 @@ use crate::record::Record;
 use crate::spec::ProtocolSpec;
 use crate::symmetry::Folding;
 use crate::units::Fs;
+use crate::workload::explicit::Explicit;
 use crate::workload::{Communicators, Workload};
 pub(crate) use injection::open_messages;
 use paths::Paths;
@@ -63,6 +64,8 @@ pub struct Job<'a> {
     pub protocol: &'a ProtocolSpec,
     /// The program that `schedule` belongs to, if this is more than one collective.
     pub workload: Option<&'a Workload>,
+    /// The program that `schedule` is, if it is given action by action.
+    pub explicit: Option<&'a Explicit>,
     /// Seed of every random choice.
     pub seed: u64,
     /// Worker threads; 0 chooses.

@@ -329,7 +329,7 @@ impl<'a> Shard<'a> {
             prefetch(&self.fifos[port.in_fifo as usize]);
         }
         if let Some(endpoint) = self.endpoints.get(self.endpoint_of[lp as usize] as usize) {
-            endpoint.prefetch_lists();
+            endpoint.prefetch_lists(self.job);
         }
     }
 

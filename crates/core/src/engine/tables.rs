@@ -7,7 +7,7 @@ use super::Job;
 use super::endpoint::Endpoint;
 use super::layout::{Layout, UNPLUGGED};
 use super::shard::Shard;
-use crate::control::{Control, reserved};
+use crate::control::{Control, filled, reserved};
 use crate::error::Result;
 use crate::record::{FlowRecord, Levels, LinkRecord, Record};
 use crate::symmetry::first_upward;
@@ -32,6 +32,14 @@ pub(super) fn record(job: &Job, layout: &Layout, shards: &mut [Shard], control: 
         record.operations = workload.records(endpoints.clone().filter_map(of), record.multiplicity);
         let kept = endpoints.filter_map(|e| Some((e.rank, e.progress.as_ref()?.iterations.as_deref()?)));
         record.iterations = workload.iterations(kept);
+    }
+    if let Some(program) = job.explicit {
+        record.spans = filled("times of operations", program.len(), [0; 2])?;
+        for endpoint in shards.iter().flat_map(|s| &s.endpoints) {
+            let spans = &mut record.spans[program.range(endpoint.rank)];
+            let found = endpoint.standing.iter().flat_map(|standing| standing.spans());
+            spans.iter_mut().zip(found).for_each(|(span, (begun, ended))| *span = [begun, ended]);
+        }
     }
     let mut levels = Levels::default();
     if job.record_links {

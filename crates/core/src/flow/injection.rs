@@ -158,7 +158,7 @@ impl Run<'_> {
             kind: MessageKind::Multicast,
             rank,
             lane,
-            slot: stream * self.job.schedule.lanes() + lane,
+            slot: self.job.explicit.map_or_else(|| stream * self.job.schedule.lanes() + lane, |_| step),
             operation: self.job.operation(step),
             step: sent.recv_step,
             bytes: sent.bytes,

@@ -21,7 +21,7 @@
 use super::injection::{Message, MessageKind, Part, Place, Stage};
 use super::run::{Event, Run};
 use crate::fabric::credit::CREDIT_UPDATES;
-use crate::walk;
+use crate::walk::{self, graph};
 
 /// Flows of a queue that go on from the buffer at once before short ones wait.
 const MOST: usize = 4;
@@ -159,10 +159,13 @@ impl Run<'_> {
             }
             MessageKind::Unicast { .. } | MessageKind::Sum { .. } => {}
         }
-        let stream = self.stream_of(slot);
+        let stream = if self.job.explicit.is_some() { 0 } else { self.stream_of(slot) };
         self.ranks[rank as usize].open[stream as usize] -= 1;
         let left = self.now.saturating_add(tail);
-        walk::sent(self, rank, slot, 1, left);
+        match self.job.explicit {
+            None => walk::sent(self, rank, slot, 1, left),
+            Some(_) => graph::sent(self, rank, slot, left),
+        }
         // a place among the open messages is free: any idle queue may have waited for it
         self.refill_all(rank, stream);
     }

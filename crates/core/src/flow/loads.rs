@@ -81,6 +81,7 @@ impl Loads {
             folding: &folding,
             protocol,
             workload: None,
+            explicit: None,
             seed,
             threads: 1,
             record_flows: false,

@@ -13,8 +13,10 @@ use crate::control::push;
 use crate::error::Error;
 use crate::record::{FlowRecord, RankRecord};
 use crate::units::{Fs, NEVER};
-use crate::walk::{self, Early, Host, Lane, Programmed, Programs, Progress, Timer, streams};
+use crate::walk::{self, Alarm, Early, Explicitly, Host, Lane, Programmed, Programs, Progress, Standing, Timer};
+use crate::walk::{graph, streams};
 use crate::workload::Workload;
+use crate::workload::explicit::Explicit;
 
 /// Ranks named in a message before it says how many more there are.
 const NAMED: usize = 8;
@@ -28,6 +30,8 @@ pub(super) struct Rank {
     pub(super) open: Vec<usize>,
     /// How far it is in its workload, if the run is more than one collective.
     pub(super) progress: Option<Box<Progress>>,
+    /// How far it is in its program, if that is given action by action.
+    pub(super) standing: Option<Box<Standing>>,
     /// Progress that arrived for steps not begun yet.
     early: Vec<Early<Fs>>,
     lanes_left: u32,
@@ -99,6 +103,25 @@ impl<'a> Programmed<'a> for Run<'a> {
     }
 }
 
+impl<'a> Explicitly<'a> for Run<'a> {
+    fn program(&self) -> &'a Explicit {
+        self.job.explicit.unwrap_or_else(|| unreachable!("a rank with a standing has a program"))
+    }
+
+    fn standing(&mut self, seat: u32) -> &mut Standing {
+        let standing = self.ranks[seat as usize].standing.as_mut();
+        standing.unwrap_or_else(|| unreachable!("a rank with a program has a standing"))
+    }
+
+    fn alarm(&mut self, rank: u32, time: Fs, alarm: Alarm) {
+        self.at(time, Event::Alarm { rank, alarm });
+    }
+
+    fn ended(&mut self, seat: u32, time: Fs) {
+        self.finished(seat, time);
+    }
+}
+
 impl Run<'_> {
     /// Puts each rank on its accelerator and begins all lanes.
     pub(super) fn seat(&mut self) {
@@ -110,7 +133,13 @@ impl Run<'_> {
             let stats = RankRecord { rank, accelerator, ..RankRecord::default() };
             let progress = self.job.workload.map(|workload| Box::new(Progress::new(workload, rank)));
             let (programs, open) = (vec![Programs::default(); streams], vec![0; streams]);
-            self.ranks.push(Rank { lanes_left: lanes, stats, programs, open, progress, ..Rank::default() });
+            let standing = self.job.explicit.map(|program| Box::new(Standing::new(program, rank)));
+            self.ranks.push(Rank { lanes_left: lanes, stats, programs, open, progress, standing, ..Rank::default() });
+            if self.job.explicit.is_some() {
+                self.lanes.push(Lane::default());
+                graph::start(self, seat, self.job.protocol.launch_fs);
+                continue;
+            }
             if self.job.workload.is_some() {
                 self.lanes.extend((0..self.slots()).map(|_| Lane::default()));
                 walk::streams::start(self, seat);
@@ -141,6 +170,10 @@ impl Run<'_> {
 
     /// The step whose latency is over hands its messages to the queues.
     pub(super) fn start(&mut self, rank: u32, slot: u32) {
+        if self.job.explicit.is_some() {
+            self.ranks[rank as usize].programs[0].launch(0, slot, 1, self.now);
+            return self.refill_all(rank, 0);
+        }
         let Lane { step, sends_left: sends, lane, .. } = *self.lane(rank, slot);
         let (now, stream) = (self.now, self.stream_of(slot));
         self.ranks[rank as usize].programs[stream as usize].launch(lane.into(), step, sends, now);
@@ -176,6 +209,9 @@ impl Run<'_> {
         }
         self.control.delivered_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.count_stored(rank, bytes, reduce);
+        if self.job.explicit.is_some() {
+            return graph::arrived(self, rank, step, bytes + 1, self.now);
+        }
         let slot = self.job.stream_of(step) * self.job.schedule.lanes() + lane;
         walk::arrived(self, rank, slot, (lane, step), bytes as i64 + 1, self.now);
     }
@@ -214,6 +250,16 @@ pub(super) fn unfinished(run: &Run) -> Option<Error> {
         return (unexpected > 0).then_some(Error::Unfinished { time_ns, waiting });
     }
     let lanes = run.slots().max(1);
+    if let Some(program) = run.job.explicit {
+        let waits = |(rank, state): (u32, &Rank)| {
+            let (action, _) = state.standing.as_ref()?.open()?;
+            Some(program.name(run.name(rank), action))
+        };
+        let mut open = (0u32..).zip(&run.ranks).filter_map(waits);
+        let named: Vec<String> = open.by_ref().take(NAMED).collect();
+        let waiting = format!("{} and {} more ranks have not ended", named.join("; "), open.count());
+        return Some(Error::Unfinished { time_ns, waiting });
+    }
     let waits = |(rank, of): (usize, &[Lane<Fs>])| {
         let l = of.iter().find(|lane| lane.open())?;
         Some(format!(

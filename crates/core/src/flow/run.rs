@@ -31,7 +31,7 @@ use crate::error::{Error, Result};
 use crate::record::{FlowRecord, Record};
 use crate::symmetry::Folding;
 use crate::units::{Fs, MAX_TIME_FS, NEVER};
-use crate::walk::{Lane, Timer};
+use crate::walk::{Alarm, Lane, Timer, graph};
 
 /// Flows under way from which on rates may wait for each other, and the part of the smallest latency that they wait at most.
 const CROWD: u64 = 512;
@@ -51,6 +51,8 @@ pub(super) enum Event {
     Start { rank: u32, slot: u32 },
     /// A rank asked for this time.
     Timer { rank: u32, timer: Timer },
+    /// So did a rank whose program is given.
+    Alarm { rank: u32, alarm: Alarm },
     /// A flow is through, or has left its sender.
     End { part: u32, version: u32 },
     /// The sender's links are through with a flow that is held back further on.
@@ -236,6 +238,7 @@ impl Run<'_> {
             Event::Arrival { message, rank } => self.arrive(message, rank),
             Event::Start { rank, slot } => self.start(rank, slot),
             Event::Timer { rank, timer } => self.fired(rank, timer),
+            Event::Alarm { rank, alarm } => graph::rang(self, rank, alarm, self.now),
             Event::End { part, .. } => self.reach(part),
             Event::LinksFree { part, .. } => self.links_free(part),
         }
@@ -285,6 +288,6 @@ impl Run<'_> {
 fn void(parts: &[Part], event: Event) -> bool {
     match event {
         Event::End { part, version } | Event::LinksFree { part, version } => parts[part as usize].version != version,
-        Event::Arrival { .. } | Event::Start { .. } | Event::Timer { .. } => false,
+        Event::Arrival { .. } | Event::Start { .. } | Event::Timer { .. } | Event::Alarm { .. } => false,
     }
 }

@@ -7,7 +7,7 @@
 use super::ranks::Rank;
 use super::routes::Hop;
 use super::run::Run;
-use crate::control::push;
+use crate::control::{filled, push};
 use crate::error::Result;
 use crate::record::{FlowRecord, Levels, LinkRecord, Record};
 use crate::symmetry::first_upward;
@@ -75,6 +75,14 @@ pub(super) fn record(run: &mut Run) -> Result<Record> {
         record.operations = workload.records(run.ranks.iter().filter_map(of), record.multiplicity);
         let kept = run.ranks.iter().filter_map(|r| Some((r.stats.rank, r.progress.as_ref()?.iterations.as_deref()?)));
         record.iterations = workload.iterations(kept);
+    }
+    if let Some(program) = run.job.explicit {
+        record.spans = filled("times of operations", program.len(), [0; 2])?;
+        for rank in &run.ranks {
+            let spans = &mut record.spans[program.range(rank.stats.rank)];
+            let found = rank.standing.iter().flat_map(|standing| standing.spans());
+            spans.iter_mut().zip(found).for_each(|(span, (begun, ended))| *span = [begun, ended]);
+        }
     }
     let mut levels = Levels::default();
     let mut classes = vec![0; if folding.applied() { run.carried.len() } else { 0 }];

@@ -39,6 +39,8 @@ pub struct Record {
     pub operations: Vec<OperationRecord>,
     /// One row per operation, role of ranks and iteration, of the first rank of each role, if iterations are recorded.
     pub iterations: Vec<IterationRecord>,
+    /// When each action of an explicit schedule began and ended, in their order.
+    pub spans: Vec<[Fs; 2]>,
     /// One row a network, tier or dimension, and direction in use: links summed up, all that each stands for.
     pub levels: Vec<LevelRecord>,
     /// One row a connected output port, if links are recorded.

@@ -289,6 +289,71 @@ pub const OPERATION_FLOWS: &[Column] = &[
     column("multiplicity", Kind::U64, "", "messages that the row stands for: one, unless the run was folded"),
 ];
 
+/// The summary of an explicit schedule.
+pub const SCHEDULE_SUMMARY: &[Column] = &[
+    column("system", Kind::Text, "", "name of the machine"),
+    column("schedule", Kind::Text, "", "name of the schedule"),
+    column("operations", Kind::U64, "", "number of operations of all ranks"),
+    column("messages", Kind::U64, "", "number of messages"),
+    column("protocol", Kind::Text, "", "protocol of the messages"),
+    column("fidelity", Kind::Text, "", "packet or flow"),
+    column("ranks", Kind::U32, "", "ranks of the schedule"),
+    column("time_ns", Kind::F64, "ns", "until the last operation has ended"),
+    column("time_fs", Kind::U64, "fs", "the same in whole femtoseconds"),
+    column("bound_ns", Kind::F64, "ns", "what the chains of operations, and the bytes of each rank, cannot beat"),
+    column("bound_kind", Kind::Text, "", "what sets the bound: dependencies or injection"),
+    column("efficiency", Kind::F64, "1", "bound_ns over time_ns"),
+    column("sent_bytes", Kind::U64, "B", "payload that all ranks sent"),
+    column("bottleneck", Kind::Text, "", "what was busy for the largest part of the time"),
+    column("packet_hops", Kind::U64, "", "packets times links"),
+    column("seed", Kind::U64, "", "seed of every random choice"),
+];
+
+/// One row per operation of an explicit schedule.
+pub const SCHEDULE_OPERATIONS: &[Column] = &[
+    column("rank", Kind::U32, "", "rank that executes it"),
+    column("operation", Kind::U32, "", "its number in its rank, from 0"),
+    column("label", Kind::Text, "", "its label in the file; empty if it has none"),
+    column("kind", Kind::Text, "", "send, receive, reduce (a receive whose data is combined), compute or delay"),
+    column("stream", Kind::U32, "", "computations of one stream of a rank run one at a time"),
+    column("peer", Kind::I64, "", "the other rank of a message; -1 where there is none"),
+    column("tag", Kind::U32, "", "tag of the message; 0 where there is none"),
+    column("bytes", Kind::U64, "B", "payload of the message; 0 where there is none"),
+    column(
+        "start_ns",
+        Kind::F64,
+        "ns",
+        "when all that it depends on had come so far and, of a computation, its stream was free",
+    ),
+    column(
+        "end_ns",
+        Kind::F64,
+        "ns",
+        "when its last byte had left (send), was stored or reduced (receive, reduce), or its time was over",
+    ),
+];
+
+/// The operations of an explicit schedule, before it runs.
+pub const PROGRAM: &[Column] = &[
+    column("rank", Kind::U32, "", "rank that executes it"),
+    column("operation", Kind::U32, "", "its number in its rank, from 0"),
+    column("label", Kind::Text, "", "its label in the file; empty if it has none"),
+    column("kind", Kind::Text, "", "send, receive, reduce (a receive whose data is combined), compute or delay"),
+    column("stream", Kind::U32, "", "computations of one stream of a rank run one at a time"),
+    column("peer", Kind::I64, "", "the other rank of a message; -1 where there is none"),
+    column("tag", Kind::U32, "", "tag of the message; 0 where there is none"),
+    column("bytes", Kind::U64, "B", "payload of the message; 0 where there is none"),
+    column("duration_fs", Kind::U64, "fs", "time of a computation or delay; 0 for a message"),
+];
+
+/// The dependencies of an explicit schedule.
+pub const DEPENDENCIES: &[Column] = &[
+    column("rank", Kind::U32, "", "rank of both operations"),
+    column("operation", Kind::U32, "", "the operation that waits"),
+    column("after", Kind::U32, "", "the operation that it waits for"),
+    column("on_begin", Kind::U32, "", "1 if it waits for the other one's beginning, 0 if for its end"),
+];
+
 /// All tables by name.
 pub const TABLES: [(&str, &[Column]); 8] = [
     ("summary", SUMMARY),
@@ -303,6 +368,9 @@ pub const TABLES: [(&str, &[Column]); 8] = [
 
 /// Tables that have other columns for a workload.
 pub const OF_WORKLOADS: [(&str, &[Column]); 2] = [("summary", WORKLOAD_SUMMARY), ("flows", OPERATION_FLOWS)];
+
+/// Tables that have other columns for an explicit schedule.
+pub const OF_SCHEDULES: [(&str, &[Column]); 2] = [("summary", SCHEDULE_SUMMARY), ("operations", SCHEDULE_OPERATIONS)];
 
 /// The Arrow schema of a list of columns; unit and meaning stand in the fields' metadata.
 pub fn schema(columns: &[Column]) -> SchemaRef {

@@ -7,6 +7,7 @@
 //! row. **Limits.** An analytic run has only a summary.
 
 pub mod columns;
+mod explicit;
 mod operations;
 mod size;
 
@@ -20,10 +21,11 @@ use crate::error::{Error, Result};
 use crate::fabric::Fabric;
 use crate::fabric::Place;
 use crate::record::{FlowRecord, LevelRecord, LinkRecord, RankRecord, Record};
-use crate::simulate::{Outcome, ProgramOutcome};
+use crate::simulate::{ExplicitOutcome, Outcome, ProgramOutcome};
 use crate::spec::Table;
 use crate::symmetry::Folding;
 use crate::units::Fs;
+use crate::workload::explicit::Explicit;
 
 pub use arrow_array::RecordBatch;
 
@@ -47,6 +49,12 @@ impl<'a> Facts<'a> {
     fn of_program(o: &'a ProgramOutcome) -> Self {
         let ProgramOutcome { record, folding, fabric, time_fs, workload, spec, .. } = o;
         let ranks = workload.ranks();
+        Self { record: Some(record), folding, fabric, time_fs: *time_fs, ranks, wanted: &spec.record }
+    }
+
+    fn of_explicit(o: &'a ExplicitOutcome) -> Self {
+        let ExplicitOutcome { record, folding, fabric, time_fs, program, spec, .. } = o;
+        let ranks = program.ranks();
         Self { record: Some(record), folding, fabric, time_fs: *time_fs, ranks, wanted: &spec.record }
     }
 
@@ -83,6 +91,12 @@ pub fn tables(outcome: &Outcome) -> Vec<&'static str> {
 /// Names of the tables that the outcome of a workload holds.
 pub fn program_tables(outcome: &ProgramOutcome) -> Vec<&'static str> {
     Facts::of_program(outcome).tables(&["summary", "operations"])
+}
+
+/// Names of the tables that the outcome of an explicit schedule holds.
+pub fn explicit_tables(outcome: &ExplicitOutcome) -> Vec<&'static str> {
+    let of_operations = |name: &&str| *name != Table::Iterations.name();
+    Facts::of_explicit(outcome).tables(&["summary", "operations"]).into_iter().filter(of_operations).collect()
 }
 
 /// Makes a table. A folded run has one row a class; `expand` gives each member of each class its own. `limit` is what its
@@ -126,6 +140,38 @@ pub fn program_table(
         _ => None,
     };
     make_table(&Facts::of_program(outcome), (name, &program_tables(outcome)), expand, limit, control, make)
+}
+
+/// Makes a table of an explicit schedule itself: `operations` or `dependencies`.
+///
+/// # Errors
+/// [`Error::Spec`] for other names; those of [`table`].
+pub fn schedule_table(program: &Explicit, name: &str, control: &Control) -> Result<RecordBatch> {
+    let (columns, arrays) = match name {
+        "operations" => (columns::PROGRAM, explicit::program(program)?),
+        "dependencies" => (columns::DEPENDENCIES, explicit::dependencies(program)),
+        _ => return Err(Error::spec("table", format!("{name:?}"), "operations or dependencies")),
+    };
+    control.check()?;
+    RecordBatch::try_new(columns::schema(columns), arrays).map_err(|e| Error::Internal(format!("table {name}: {e}")))
+}
+
+/// Makes a table of an explicit schedule's run; see [`table`].
+///
+/// # Errors
+/// Those of [`table`].
+pub fn explicit_table(
+    outcome: &ExplicitOutcome,
+    name: &str,
+    limit: Option<u64>,
+    control: &Control,
+) -> Result<RecordBatch> {
+    let make = |name: &str| match name {
+        "summary" => Some((columns::SCHEDULE_SUMMARY, explicit::summary(outcome))),
+        "operations" => Some((columns::SCHEDULE_OPERATIONS, explicit::operations(outcome))),
+        _ => None,
+    };
+    make_table(&Facts::of_explicit(outcome), (name, &explicit_tables(outcome)), false, limit, control, make)
 }
 
 type Made = Option<(&'static [columns::Column], Result<Vec<ArrayRef>>)>;

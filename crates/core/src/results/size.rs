@@ -58,6 +58,7 @@ fn rows(outcome: &Facts, record: &Record, name: &str, expand: bool) -> u64 {
         ("flows", true) => outcome.folding.messages(record),
         ("flows", false) => record.flows.len() as u64,
         ("iterations", _) => record.iterations.len() as u64,
+        ("operations", _) => record.spans.len() as u64,
         // summary, operations and levels: a few rows, whatever the machine
         _ => 0,
     }

@@ -144,7 +144,8 @@ fn the_data_dictionary_lists_exactly_these_columns() {
     let mut expected = String::new();
     let workloads = columns::OF_WORKLOADS.iter().map(|(name, list)| (format!("{name} of a workload"), *list));
     let tables = columns::TABLES.iter().map(|(name, list)| ((*name).to_string(), *list));
-    for (name, list) in tables.chain(workloads) {
+    let of = |(name, list): &(&str, &'static [columns::Column])| (format!("{name} of an explicit schedule"), *list);
+    for (name, list) in tables.chain(workloads).chain(columns::OF_SCHEDULES.iter().map(of)) {
         expected += &format!("\n## {name}\n\n| column | type | unit | meaning |\n|---|---|---|---|\n");
         for c in list {
             let unit = if c.unit.is_empty() { "" } else { c.unit };

@@ -102,6 +102,7 @@ pub fn program(fabrics: &Fabrics, spec: &ProgramSpec, control: &Control) -> Resu
         folding: &folding,
         protocol: &protocol,
         workload: Some(&workload),
+        explicit: None,
         seed: spec.seed,
         threads: spec.threads,
         record_flows: wants(Table::Flows),
@@ -121,7 +122,7 @@ pub fn program(fabrics: &Fabrics, spec: &ProgramSpec, control: &Control) -> Resu
         let (value, limit) = (format!("{most} ns or more"), format!("{most} ns"));
         return Err(Error::Overflow { what: "simulated time".into(), value, limit });
     }
-    let bottleneck = busiest(&fabric, &record, &workload);
+    let bottleneck = busiest(&fabric, &record, computing(&record, &workload));
     Ok(ProgramOutcome {
         time_fs,
         fidelity,
@@ -193,11 +194,16 @@ fn choose(
     if work.packets_ns <= spec.budget_ns || flow::models(fabric, workload, placement).is_err() {
         return Ok(Fidelity::Packet);
     }
-    let (needs, budget) = (work.packets_ns / 1_000_000_000, spec.budget_ns / 1_000_000_000);
-    warnings.push(format!(
-        "fidelity auto: flow, as packets would take about {needs} s of the nominal core, and the budget is {budget} s"
-    ));
+    warnings.push(as_flows(&work, spec));
     Ok(Fidelity::Flow)
+}
+
+/// Why fluids run what packets could.
+pub(super) fn as_flows(work: &Work, spec: &ProgramSpec) -> String {
+    let (needs, budget) = (work.packets_ns / 1_000_000_000, spec.budget_ns / 1_000_000_000);
+    format!(
+        "fidelity auto: flow, as packets would take about {needs} s of the nominal core, and the budget is {budget} s"
+    )
 }
 
 /// The larger of what each stream takes if nothing waits, and what each operation needs by itself.
@@ -221,8 +227,8 @@ fn bound(fabric: &Fabric, workload: &Workload, described: &[Described], control:
     Ok(best)
 }
 
-/// What was busy for the largest part of the time.
-fn busiest(fabric: &Fabric, record: &Record, workload: &Workload) -> String {
+/// What was busy for the largest part of the time; ranks compute for a part of it that is given.
+pub(super) fn busiest(fabric: &Fabric, record: &Record, computing: f64) -> String {
     let all = record.finish_fs.max(1) as f64;
     let mut best = (0.0, "latency and dependencies".to_string());
     for level in &record.levels {
@@ -237,15 +243,19 @@ fn busiest(fabric: &Fabric, record: &Record, workload: &Workload) -> String {
     if memory > best.0 {
         best = (memory, "memory".into());
     }
-    let mut computing = std::collections::BTreeMap::<u32, f64>::new();
-    for row in &record.operations {
-        if matches!(workload.operations()[row.operation as usize].kind, Kind::Compute(_)) {
-            *computing.entry(row.role).or_default() += row.time_fs as f64 / row.ranks.max(1) as f64 / all;
-        }
-    }
-    let computing = computing.into_values().fold(0.0, f64::max);
     if computing > best.0 {
         best = (computing, "computation".into());
     }
     format!("{}, {:.0} % busy", best.1, 100.0 * best.0.min(1.0))
+}
+
+/// The part of the time that ranks of the role which computes longest compute.
+fn computing(record: &Record, workload: &Workload) -> f64 {
+    let mut computing = std::collections::BTreeMap::<u32, f64>::new();
+    for row in &record.operations {
+        if matches!(workload.operations()[row.operation as usize].kind, Kind::Compute(_)) {
+            *computing.entry(row.role).or_default() += row.time_fs as f64 / row.ranks.max(1) as f64;
+        }
+    }
+    computing.into_values().fold(0.0, f64::max) / record.finish_fs.max(1) as f64
 }

@@ -300,6 +300,7 @@ impl Trial<'_, '_> {
             folding,
             protocol,
             workload: None,
+            explicit: None,
             seed: self.task.seed,
             threads: 1,
             record_flows: false,

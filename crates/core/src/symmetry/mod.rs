@@ -216,6 +216,11 @@ impl Folding {
         }
     }
 
+    /// The same, with another reason why nothing is folded.
+    pub fn because(self, reason: &str) -> Self {
+        Self { reason: reason.into(), ..self }
+    }
+
     /// True if only one of each class is simulated.
     pub fn applied(&self) -> bool {
         self.quotient.is_some() && self.labels.symmetric()

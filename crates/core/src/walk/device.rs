@@ -60,6 +60,11 @@ impl Device {
         Some((stream, self.next(now)))
     }
 
+    /// The stream whose computation runs.
+    pub fn running(&self) -> Option<u32> {
+        self.running
+    }
+
     /// Time that computations have run until now.
     pub fn busy(&self, now: Fs) -> Fs {
         self.busy + if self.running.is_some() { now - self.since } else { 0 }

@@ -8,12 +8,13 @@
 //! what happened; this module decides what follows. It is generic over the host, so each host gets its own code and pays for no indirection.
 //!
 //! The state of a lane lies in a *slot*. A stream has a slot per lane for the operation that it executes ([`streams`] says which); of one
-//! operation, slots are lanes.
+//! operation, slots are lanes. Where a program is given action by action ([`graph`]), slots are actions.
 //!
 //! **Invariant.** Receiving needs no state per message: a step counts payload bytes and message ends down to zero.
 //! **Cost.** O(1) per message, and O(early steps) for what comes early. **Limits.** What comes early is stored without limit.
 
 pub mod device;
+pub mod graph;
 pub mod programs;
 pub mod streams;
 
@@ -22,6 +23,7 @@ mod tests;
 
 use crate::collective::{MAX_LANES, MAX_STEPS, Recv, Schedule};
 
+pub use graph::{Alarm, Explicitly, Standing};
 pub use programs::{Opening, Program, Programs};
 pub(crate) use streams::At;
 pub use streams::{Programmed, Progress, Timer};

@@ -18,6 +18,7 @@
 mod communicators;
 mod compile;
 mod exchange;
+pub mod explicit;
 mod lifted;
 mod operation;
 mod patterns;

@@ -58,6 +58,7 @@ fn compare(spec: &SystemSpec, params: &Params, protocol: &ProtocolSpec) -> Row {
         placement: &placement,
         protocol,
         workload: None,
+        explicit: None,
         seed: 0,
         threads: 1,
         record_flows: false,

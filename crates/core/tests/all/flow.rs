@@ -235,6 +235,7 @@ fn a_caller_can_stop_it() {
         placement: &[0, 1, 2, 3],
         protocol: &no_stack(),
         workload: None,
+        explicit: None,
         seed: 0,
         threads: 1,
         record_flows: false,

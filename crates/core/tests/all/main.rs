@@ -9,6 +9,7 @@ mod bound;
 mod choice;
 mod closed_forms;
 mod credits;
+mod explicit;
 mod flow;
 mod flow_graphs;
 mod folding;

@@ -140,6 +140,7 @@ fn a_run_that_skips_can_be_stopped() {
         placement: &[0, 1, 2, 3],
         protocol: &no_stack(),
         workload: None,
+        explicit: None,
         seed: 0,
         threads: 2,
         record_flows: false,

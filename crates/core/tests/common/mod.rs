@@ -114,6 +114,7 @@ impl Run {
             placement: &placement,
             protocol: &self.protocol,
             workload: None,
+            explicit: None,
             seed: self.seed,
             threads: self.threads,
             record_flows: self.flows,

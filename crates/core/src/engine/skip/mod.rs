@@ -303,6 +303,9 @@ fn unable(job: &Job) -> Option<&'static str> {
     if !job.skip {
         return Some("it is off");
     }
+    if job.explicit.is_some() {
+        return Some("the schedule is explicit: no step is known to be like another");
+    }
     if job.fabric.networks.iter().all(|n| n.spec.routing.random() && n.spec.routing.sprays()) {
         return Some("packets are sprayed at random, which never repeats");
     }
