@@ -96,6 +96,8 @@ def test_incasts_take_all_messages_through_the_links_of_the_targets() -> None:
     incast = sn.traffic(star(), "incast", size=size, target=3, stack="none", fidelity="packet", record=["flows"])
     assert incast.time_ns == pytest.approx((N - 1) * size / 50 + 1100)
     assert carried(incast) == {(s, 3): size for s in range(N) if s != 3}
+    assert incast.bound_kind == "injection"
+    assert incast.efficiency == pytest.approx(1)
     some = sn.traffic(star(), "all_to_some", size=size, targets=[9, 3], stack="none", fidelity="packet", messages=2,
                       record=["flows"])  # fmt: skip
     assert carried(some) == {(s, t): 2 * size for s in range(N) for t in (3, 9) if s != t}

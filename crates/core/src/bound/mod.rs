@@ -81,35 +81,13 @@ pub fn lower_bound(
     control: &Control,
 ) -> Result<Bound> {
     control.begin(Phase::Bounding)?;
-    let n = demand.placement.len() as u32;
-    if n < 2 {
+    if demand.placement.len() < 2 {
         return Ok(Bound { time_fs: 0, kind: "latency" });
     }
-    let counts = fabric.networks.iter().map(|net| {
-        let mut copies = vec![0u32; net.copies as usize];
-        demand.placement.iter().for_each(|&a| copies[(a / net.span) as usize] += 1);
-        copies
-    });
-    let counts: Vec<Vec<u32>> = counts.collect();
-    let mut crowd = Crowd { fabric, demand, n, counts, doors: vec![], in_network: false };
-    for (i, net) in fabric.networks.iter().enumerate() {
-        control.check()?;
-        let mut doors = permitted::doors(net, demand.placement);
-        let unused = doors.iter_mut().zip(demand.placement).filter(|&(_, &a)| !crowd.uses(i, a));
-        unused.for_each(|(door, _)| *door = Both::default());
-        crowd.doors.push(doors);
-    }
-    let used: Vec<usize> = (0..fabric.networks.len()).filter(|&i| crowd.used(i)).collect();
-    crowd.in_network = used.iter().any(|&i| fabric.networks[i].spec.switches.iter().any(|s| s.in_network_reduce));
-
-    let software = |p: &&ProtocolSpec| {
-        p.launch_fs.saturating_add(used.iter().filter_map(|&i| p.step_fs.get(i)).copied().min().unwrap_or(0))
-    };
-    let start = protocols.iter().map(software).min().unwrap_or(0);
-    let nearest = used.iter().map(|&i| nearest(&fabric.networks[i])).min().unwrap_or(0);
-    let base = (start + nearest) as f64;
-    // the sums are good to some 1e-15; the bound must not pass the truth by rounding
-    let after = |from: f64, seconds: f64| ((from + 1e15 * seconds) * (1.0 - 1e-12)) as Fs;
+    let crowd = Crowd::new(fabric, demand, control)?;
+    let used = crowd.networks();
+    let start = protocols.iter().map(|p| crowd.start(p, &used)).min().unwrap_or(0);
+    let base = (start + crowd.nearest(&used)) as f64;
     let candidates = [
         ("injection", after(base, crowd.injection())),
         ("bisection", after(base, crowd.bisection(control)?)),
@@ -122,11 +100,86 @@ pub fn lower_bound(
     Ok(candidates.into_iter().fold(latency, larger))
 }
 
+/// The lower bound for messages that are given: `carried` has the bytes that each rank sends and receives.
+///
+/// # Errors
+/// Those of [`Control::check`].
+pub fn lower_bound_of(
+    fabric: &Fabric,
+    placement: &[u32],
+    carried: &[(u64, u64)],
+    protocol: &ProtocolSpec,
+    control: &Control,
+) -> Result<Bound> {
+    control.begin(Phase::Bounding)?;
+    if placement.len() < 2 {
+        return Ok(Bound { time_fs: 0, kind: "injection" });
+    }
+    // nothing of the collective is used but that ranks talk to each other
+    let demand = Demand { collective: Collective::SendRecv, bytes: 0, root: 0, placement };
+    let crowd = Crowd::new(fabric, demand, control)?;
+    let used = crowd.networks();
+    let base = crowd.start(protocol, &used) + crowd.nearest(&used);
+    let worst = carried.iter().enumerate().fold(0.0f64, |worst, (rank, &(out, into))| {
+        let rate = crowd.rate(rank);
+        worst.max(seconds(out as f64, rate.out)).max(seconds(into as f64, rate.into))
+    });
+    Ok(Bound { time_fs: after(base as f64, worst), kind: "injection" })
+}
+
+/// Some seconds after a time. The sums are good to some 1e-15; the bound must not pass the truth by rounding.
+fn after(from: f64, seconds: f64) -> Fs {
+    ((from + 1e15 * seconds) * (1.0 - 1e-12)) as Fs
+}
+
 /// The least propagation of any message in a network.
 fn nearest(net: &Network) -> Fs {
     match &net.planes[0].shape {
         Shape::Clos(_) => path::climb(net, 0).1,
         Shape::Direct(_) | Shape::Graph(_) => net.spec.links.iter().map(|l| l.latency_fs).min().unwrap_or(0),
+    }
+}
+
+impl<'a> Crowd<'a> {
+    fn new(fabric: &'a Fabric, demand: Demand<'a>, control: &Control) -> Result<Self> {
+        let counts = fabric.networks.iter().map(|net| {
+            let mut copies = vec![0u32; net.copies as usize];
+            demand.placement.iter().for_each(|&a| copies[(a / net.span) as usize] += 1);
+            copies
+        });
+        let (n, counts): (u32, Vec<Vec<u32>>) = (demand.placement.len() as u32, counts.collect());
+        let mut crowd = Self { fabric, demand, n, counts, doors: vec![], in_network: false };
+        for (i, net) in fabric.networks.iter().enumerate() {
+            control.check()?;
+            let mut doors = permitted::doors(net, demand.placement);
+            let unused = doors.iter_mut().zip(demand.placement).filter(|&(_, &a)| !crowd.uses(i, a));
+            unused.for_each(|(door, _)| *door = Both::default());
+            crowd.doors.push(doors);
+        }
+        let adds = |&i: &usize| fabric.networks[i].spec.switches.iter().any(|s| s.in_network_reduce);
+        crowd.in_network = crowd.networks().iter().any(adds);
+        Ok(crowd)
+    }
+
+    /// The networks that some rank uses.
+    fn networks(&self) -> Vec<usize> {
+        (0..self.fabric.networks.len()).filter(|&i| self.used(i)).collect()
+    }
+
+    /// No message starts earlier.
+    fn start(&self, protocol: &ProtocolSpec, used: &[usize]) -> Fs {
+        let step = used.iter().filter_map(|&i| protocol.step_fs.get(i)).copied().min().unwrap_or(0);
+        protocol.launch_fs.saturating_add(step)
+    }
+
+    /// No message has a shorter way.
+    fn nearest(&self, used: &[usize]) -> Fs {
+        used.iter().map(|&i| nearest(&self.fabric.networks[i])).min().unwrap_or(0)
+    }
+
+    /// Payload bytes per second of all ports of a rank.
+    fn rate(&self, rank: usize) -> Both {
+        self.doors.iter().fold(Both::default(), |sum, doors| sum.plus(doors[rank]))
     }
 }
 
@@ -153,7 +206,7 @@ impl Crowd<'_> {
         let (collective, bytes) = (self.demand.collective, self.demand.bytes);
         let (mut worst, mut sum) = (0.0f64, 0.0);
         for rank in 0..self.n {
-            let rate = self.doors.iter().fold(Both::default(), |sum, doors| sum.plus(doors[rank as usize]));
+            let rate = self.rate(rank as usize);
             sum += rate.out;
             let (out, into) = needs::crossing(collective, bytes, self.n, 1, rank == self.demand.root);
             worst = worst.max(seconds(out, rate.out)).max(seconds(into, rate.into));

@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 use super::assemble::{Assembly, Described, placement};
 use super::symmetries::symmetries;
 use super::{Fabrics, SETTLING};
-use crate::bound::{Bound, Demand, lower_bound};
+use crate::bound::{Bound, Demand, lower_bound, lower_bound_of};
 use crate::control::{Control, Phase};
 use crate::engine::{Job, run_within};
 use crate::error::{Error, Result};
@@ -214,12 +214,17 @@ fn bound(fabric: &Fabric, workload: &Workload, described: &[Described], control:
         best.time_fs = best.time_fs.max(time);
     }
     for (operation, d) in workload.operations().iter().zip(described) {
-        let (Some(collective), false) = (d.collective, d.accelerators.is_empty()) else {
-            continue; // it moves nothing, or no rank executes it
+        let one = match d.collective {
+            _ if d.accelerators.is_empty() => continue, // it moves nothing, or no rank executes it
+            _ if !d.carried.is_empty() => {
+                lower_bound_of(fabric, &d.accelerators, &d.carried, &operation.protocol, control)?
+            }
+            None => continue,
+            Some(collective) => {
+                let demand = Demand { collective, bytes: d.bytes, root: d.root, placement: &d.accelerators };
+                lower_bound(fabric, demand, &[&operation.protocol], control)?
+            }
         };
-        let demand = Demand { collective, bytes: d.bytes, root: d.root, placement: &d.accelerators };
-        let protocols = [&operation.protocol];
-        let one = lower_bound(fabric, demand, &protocols, control)?;
         if one.time_fs > best.time_fs {
             best = one;
         }

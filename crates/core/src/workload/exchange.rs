@@ -61,10 +61,10 @@ impl Exchange {
         &self.messages[self.starts[place as usize]..self.starts[place as usize + 1]]
     }
 
-    /// Most bytes that a place sends.
-    pub fn most_bytes(&self) -> u64 {
+    /// Bytes that each place sends and receives.
+    pub fn carried(&self) -> Vec<(u64, u64)> {
         let sent = |place| self.of(place).iter().map(|&(_, bytes)| bytes).sum();
-        (0..self.ranks()).map(sent).max().unwrap_or(0)
+        (0..self.ranks()).map(|place| (sent(place), self.coming[place as usize].1)).collect()
     }
 
     /// Bytes of the largest message.
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(sent(2), [to(3, 6), to(0, 5)]);
         assert_eq!((sent(0), sent(1), sent(3)), (vec![to(1, 7)], vec![], vec![to(1, 8)]));
         assert_eq!(all.recvs(1, 0, 0), Recv { messages: 2, bytes: 15, reduce: false });
-        assert_eq!((all.most_bytes(), all.largest()), (11, 8));
+        assert_eq!((all.carried(), all.largest()), (vec![(7, 5), (0, 15), (11, 0), (8, 6)], 8));
         assert_eq!([0, 1, 2, 3].map(|place| all.steps(place, 0)), [1, 1, 1, 1]);
         let one = Exchange::new(3, vec![(0, 2, 1)], "matrix").unwrap();
         assert_eq!([0, 1, 2].map(|place| one.steps(place, 0)), [1, 0, 1]);

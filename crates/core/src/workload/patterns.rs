@@ -66,6 +66,12 @@ impl Traffic {
         Ok(found)
     }
 
+    /// Bytes that each place sends and receives.
+    pub fn carried(&self) -> Vec<(u64, u64)> {
+        let sent = |place| u64::from(self.sends(place, 0, 0)) * u64::from(self.rounds) * self.bytes;
+        (0..self.places).map(|place| (sent(place), self.coming(place) * self.bytes)).collect()
+    }
+
     /// Messages that come to a place in all rounds together.
     fn coming(&self, place: u32) -> u64 {
         let rounds = u64::from(self.rounds);
@@ -280,6 +286,9 @@ mod tests {
                 }
                 assert_eq!(t.recvs(place, 0, round).messages == 0, round < 2 || t.coming(place) == 0);
             }
+            let bytes: u64 = t.carried().iter().map(|&(sent, _)| sent).sum();
+            assert_eq!(bytes, 10 * u64::from(coming.iter().sum::<u32>()), "{pattern:?}");
+            assert_eq!(t.carried().iter().map(|&(_, came)| came / 10).collect::<Vec<_>>(), coming.map(u64::from));
             let announced: Vec<u32> = (0..16).map(|place| t.recvs(place, 0, 2).messages).collect();
             assert_eq!(announced, coming, "{pattern:?}");
         }

@@ -81,6 +81,7 @@ impl Assembly<'_> {
             bytes,
             root: *root,
             accelerators: if executed { accelerators.clone() } else { vec![] },
+            carried: vec![],
             ranks: size,
             communicators: communicators.count(),
             prediction: choice.prediction,

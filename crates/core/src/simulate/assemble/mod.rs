@@ -46,8 +46,10 @@ pub struct Described {
     pub bytes: u64,
     /// Root, as a place in the communicator.
     pub root: u32,
-    /// Accelerators of the communicator that reaches furthest, if a bound is known of the collective.
+    /// Accelerators of the communicator that reaches furthest, if a rank executes it.
     pub accelerators: Vec<u32>,
+    /// Bytes that each place sends and receives, of messages that are given.
+    pub carried: Vec<(u64, u64)>,
     /// Ranks of a communicator, and how many there are.
     pub ranks: u32,
     /// See `ranks`.

@@ -2,7 +2,7 @@
 //!
 //! **Model.** A schedule of the places of a communicator, for all communicators of the operation. The protocol is that which a shift by one
 //! would choose for its messages. **Invariant.** All members execute the operation. **Cost.** A choice and a prediction per operation.
-//! **Limits.** No bound is known of these but their launch.
+//! **Limits.** They are bound by the ports of ranks only, not by cuts inside the fabric.
 
 use std::sync::Arc;
 
@@ -55,8 +55,8 @@ impl Assembly<'_> {
         let messages = pairs.iter().map(|&(from, to)| (number(from), number(to), bytes)).collect();
         let exchange = Exchange::new(members.len() as u32, messages, &field("source"))?;
         let communicators = Communicators::listed(home.first, ranks, &[members], &field("source"))?;
+        let described = Described { kind: "transfer", bytes, carried: exchange.carried(), ..Described::default() };
         let local = Arc::new(exchange);
-        let described = Described { kind: "transfer", bytes, ..Described::default() };
         self.given(home, Given { place, communicators, listed: true, local, message: bytes, share_ppm }, described)
     }
 
@@ -68,8 +68,13 @@ impl Assembly<'_> {
         let communicators = self.communicators(home, place, (axes, groups))?;
         let field = format!("operation {:?}: pattern", place.name);
         let local = Arc::new(Traffic::new(pattern, communicators.size(), (*messages, *bytes), *seed, &field)?);
-        let described =
-            Described { kind: "pattern", bytes: *bytes, pattern: Some(pattern.name), ..Described::default() };
+        let described = Described {
+            kind: "pattern",
+            bytes: *bytes,
+            pattern: Some(pattern.name),
+            carried: local.carried(),
+            ..Described::default()
+        };
         let (listed, message, share_ppm) = (!groups.is_empty(), *bytes, *share_ppm);
         self.given(home, Given { place, communicators, listed, local, message, share_ppm }, described)
     }
@@ -106,7 +111,8 @@ impl Assembly<'_> {
             kind: "collective",
             collective: Some(Collective::AllToAll),
             algorithm: Some(Algorithm::Direct),
-            bytes: local.most_bytes(),
+            bytes: local.carried().iter().map(|&(sent, _)| sent).max().unwrap_or(0),
+            carried: local.carried(),
             ..Described::default()
         };
         let (listed, message, local) = (!groups.is_empty(), local.largest(), Arc::new(local));
@@ -128,7 +134,9 @@ impl Assembly<'_> {
             seed: self.spec.seed,
             control: self.control,
         };
+        let executed = communicators.firsts().any(|first| home.holds(first));
         let described = Described {
+            accelerators: if executed { accelerators.clone() } else { vec![] },
             ranks: communicators.size(),
             communicators: communicators.count(),
             protocol: protocol.name.clone(),

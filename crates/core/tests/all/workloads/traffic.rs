@@ -1,5 +1,7 @@
 //! Traffic patterns, matrices of bytes and transfers between named ranks against closed forms and their definitions.
 
+use supernode_core::bound::Bound;
+
 use super::*;
 
 fn pattern(name: &str, stream: &str, pattern: impl Into<PatternSpec>, bytes: u64, messages: u32) -> NodeSpec {
@@ -33,6 +35,13 @@ fn carried(run: &ProgramOutcome) -> BTreeMap<(u32, u32), u64> {
     found
 }
 
+/// What the busiest port carries takes all of the time: the bound is the time itself, less rounding.
+fn bounded(run: &ProgramOutcome) {
+    let Bound { time_fs, kind } = run.bound;
+    assert!(time_fs <= run.time_fs && time_fs + 10_000 > run.time_fs, "{time_fs} {}", run.time_fs);
+    assert_eq!(kind, "injection");
+}
+
 const PACKET: u64 = 4096 * FS_PER_BYTE;
 
 #[test]
@@ -42,6 +51,7 @@ fn a_shift_takes_one_message_at_a_time() {
         let run = outcome(&spec(switched(8), vec![job("j", R8, vec![pattern("a", "s", name, 8 * 4096, messages)])]));
         assert_eq!(run.time_fs, u64::from(messages) * 8 * PACKET + ALPHA, "{name} {messages}");
         assert_eq!(run.folding.multiplicity(), 8, "{}", run.folding.reason());
+        bounded(&run);
         let by = if name == Pattern::Neighbour { 1 } else { 3 };
         let sent = 8 * 4096 * u64::from(messages);
         assert_eq!(carried(&run), (0..8).map(|rank| ((rank, (rank + by) % 8), sent)).collect());
@@ -55,6 +65,7 @@ fn an_incast_takes_all_messages_through_one_link() {
         let body = vec![pattern("a", "s", one.clone(), 16 * 4096, messages)];
         let run = outcome(&spec(switched(8), vec![job("j", R8, body)]));
         assert_eq!(run.time_fs, 7 * 16 * u64::from(messages) * PACKET + ALPHA);
+        bounded(&run);
         let all = 16 * 4096 * u64::from(messages);
         assert_eq!(carried(&run), (0..8).filter(|&rank| rank != 2).map(|rank| ((rank, 2), all)).collect());
     }
@@ -68,6 +79,7 @@ fn what_is_drawn_does_not_depend_on_how_it_is_run() {
         let mut spec = spec(system, vec![job("j", &[("r", 16)], body)]);
         let run = outcome(&spec);
         assert!(!run.folding.applied(), "{name}");
+        assert!(run.bound.time_fs <= run.time_fs, "{:?} {}", run.bound, run.time_fs);
         (spec.threads, spec.fold) = (3, false);
         let other = outcome(&spec);
         assert_eq!((run.time_fs, &run.record.flows), (other.time_fs, &other.record.flows), "{name}");
@@ -129,6 +141,7 @@ fn a_transfer_concerns_its_ranks_only() {
     // two sources share the link of one destination
     let run = outcome(&spec(switched(8), vec![job("j", R8, vec![transfer("a", &[(6, 1), (3, 1), (1, 6)], 4096)])]));
     assert_eq!(run.time_fs, 2 * PACKET + ALPHA);
+    bounded(&run);
     assert_eq!(carried(&run), BTreeMap::from([((6, 1), 4096), ((3, 1), 4096), ((1, 6), 4096)]));
 }
 
