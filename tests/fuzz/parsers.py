@@ -179,6 +179,21 @@ def _compiled() -> list[bytes]:
     return [path.with_suffix(".bin").read_bytes()]
 
 
+def _traces() -> list[bytes]:
+    """Return a trace of one rank: a computation, a barrier, and a memory node that waits for both."""
+
+    def text(field: int, value: bytes) -> bytes:
+        return bytes([field << 3 | 2, len(value)]) + value
+
+    barrier = text(10, text(1, b"comm_type") + bytes([9 << 3, 9]))
+    nodes = (
+        bytes([8, 1, 3 << 3, 4, 7 << 3, 5]) + text(2, b"a"),
+        bytes([8, 2, 3 << 3, 7, 4 << 3, 1]) + barrier,
+        bytes([8, 3, 3 << 3, 2]) + text(5, bytes([1, 2])),
+    )
+    return [b"".join(bytes([len(each)]) + each for each in (text(1, b"0.0.4"), *nodes))]
+
+
 def _units(text: str) -> None:
     for parse in (units.parse_rate, units.parse_size, units.parse_time, units.parse_power):
         try:
@@ -227,6 +242,7 @@ PARSERS: dict[str, Parser] = {
     "goal": Parser(_file("x.goal", sn.load_schedule), _texts(GOAL)),
     "goal-binary": Parser(_file("x.bin", sn.load_schedule), _compiled),
     "connection-matrix": Parser(_file("x.cm", sn.load_schedule), _texts(MATRIX)),
+    "chakra": Parser(_file("trace.0.et", sn.load_schedule), _traces),
     "msccl": Parser(_file("x.xml", lambda p: sn.load_schedule(p, "msccl", size=4096)), _texts(ALGORITHM)),
     "sweep": Parser(_file("sweep.toml", _sweep), _texts(SWEEP)),
     "where": Parser(_text(lambda text: Condition(text, _TYPES)), _texts(*WHERE)),

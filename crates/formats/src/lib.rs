@@ -8,13 +8,14 @@
 //!
 //! **Limits.** What each format cannot say, or this simulator does not model, is refused by name; see the modules.
 
+pub mod chakra;
 pub mod goal;
 pub mod htsim;
 mod input;
 pub mod msccl;
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
 use supernode_core::control::Control;
@@ -32,11 +33,13 @@ pub enum Format {
     Htsim,
     /// An algorithm of MSCCL.
     Msccl,
+    /// Chakra execution traces: a file per rank.
+    Chakra,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Format; 4] = [Format::Goal, Format::GoalBinary, Format::Htsim, Format::Msccl];
+    pub const ALL: [Format; 5] = [Format::Goal, Format::GoalBinary, Format::Htsim, Format::Msccl, Format::Chakra];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -45,6 +48,7 @@ impl Format {
             Format::GoalBinary => "goal-binary",
             Format::Htsim => "htsim",
             Format::Msccl => "msccl",
+            Format::Chakra => "chakra",
         }
     }
 
@@ -55,6 +59,7 @@ impl Format {
             Format::GoalBinary => "bin",
             Format::Htsim => "cm",
             Format::Msccl => "xml",
+            Format::Chakra => "et",
         }
     }
 
@@ -102,13 +107,13 @@ const BEGIN: u64 = 1 << 16;
 /// [`Error::Spec`] for a file that cannot be read, of no known format, or that is not valid; those of the readers.
 pub fn read(path: &Path, format: Option<Format>, size: Option<u64>, control: &Control) -> Result<(Explicit, Format)> {
     let io = |error: std::io::Error| Error::spec("file", path.display(), format!("one that can be read ({error})"));
-    let mut file = File::open(path).map_err(io)?;
+    let open = || File::open(path).map_err(io);
     let format = match format {
         Some(format) => format,
+        None if chakra::is_trace(path) => Format::Chakra,
         None => {
             let mut begin = vec![];
-            Read::by_ref(&mut file).take(BEGIN).read_to_end(&mut begin).map_err(io)?;
-            file.seek(SeekFrom::Start(0)).map_err(io)?;
+            open()?.take(BEGIN).read_to_end(&mut begin).map_err(io)?;
             Format::of(path, &begin).ok_or_else(|| {
                 let known: Vec<_> = Format::ALL.iter().map(|f| format!("{} (.{})", f.name(), f.extension())).collect();
                 let expected = format!("a schedule: {}; or say its format", known.join(", "));
@@ -120,10 +125,12 @@ pub fn read(path: &Path, format: Option<Format>, size: Option<u64>, control: &Co
         return Err(Error::spec("size", size, format!("none: messages of {} have sizes", format.name())));
     }
     let program = match format {
-        Format::Goal => goal::text::read(BufReader::new(file), control)?,
-        Format::Htsim => htsim::read(BufReader::new(file), control)?,
-        Format::Msccl => msccl::read(BufReader::new(file), size, control)?,
+        Format::Goal => goal::text::read(BufReader::new(open()?), control)?,
+        Format::Htsim => htsim::read(BufReader::new(open()?), control)?,
+        Format::Msccl => msccl::read(BufReader::new(open()?), size, control)?,
+        Format::Chakra => chakra::read(path, control)?,
         Format::GoalBinary => {
+            let mut file = open()?;
             let bytes = file.metadata().map_err(io)?.len();
             control.need("the file", bytes, "split the schedule")?;
             let mut data = vec![];
@@ -144,12 +151,19 @@ pub fn write(program: &Explicit, path: &Path, format: Option<Format>) -> Result<
         Error::spec("output", path.display(), format!("an extension of a format: {}", known.join(", ")))
     })?;
     // what a format cannot hold is found out before the file is touched
+    let mut made = vec![];
     let plan = match format {
         Format::Goal => goal::lost(program),
         Format::GoalBinary => goal::binary::fit(program)?,
         Format::Htsim => htsim::lost(program)?,
         Format::Msccl => {
-            return Err(Error::spec("format", "msccl", "a format that is written: goal, goal-binary, htsim"));
+            let (text, lost) = msccl::write::text(program)?;
+            made = text;
+            lost
+        }
+        Format::Chakra => {
+            let expected = "a format that is written: goal, goal-binary, htsim, msccl";
+            return Err(Error::spec("format", format.name(), expected));
         }
     };
     let io = |error: std::io::Error| Error::spec("output", path.display(), format!("a place to write to ({error})"));
@@ -158,7 +172,8 @@ pub fn write(program: &Explicit, path: &Path, format: Option<Format>) -> Result<
         Format::Goal => goal::text::write(program, &mut out),
         Format::GoalBinary => goal::binary::write(program, &mut out),
         Format::Htsim => htsim::write(program, &mut out),
-        Format::Msccl => Ok(()), // refused above
+        Format::Msccl => out.write_all(&made),
+        Format::Chakra => Ok(()), // refused above
     }
     .and_then(|()| out.flush())
     .map_err(io)?;

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from supernode import core
 from supernode.errors import SpecError
 from supernode.explicit.frames import columns_of_messages, columns_of_operations, compile_columns
-from supernode.files.text import as_path, naming, size_of
+from supernode.files.text import as_path, is_folder, naming, size_of
 from supernode.files.write import atomic_path, check_file
 from supernode.names import canonical, plain_text
 from supernode.units import Quantity, parse_size
@@ -210,9 +210,10 @@ def load_schedule(path: str | Path, format: str | None = None, *, size: Quantity
     Parameters
     ----------
     path
-        The file.
+        The file. Of Chakra's traces, a folder, or the file of any rank (``name.0.et``), beside which the others lie.
     format
-        ``"goal"``, ``"goal-binary"``, ``"htsim"`` or ``"msccl"``; by default content and extension tell it.
+        ``"goal"``, ``"goal-binary"``, ``"htsim"``, ``"msccl"`` or ``"chakra"``; by default content and extension tell
+        it.
     size
         Bytes of the message, of formats that are for any: MSCCL.
 
@@ -231,15 +232,17 @@ def load_schedule(path: str | Path, format: str | None = None, *, size: Quantity
         If an algorithm does not do what it claims to.
     """
     place = as_path(path, "schedule")
-    size_of(place, "schedule")
+    if not is_folder(place):
+        size_of(place, "schedule")
     with naming(place.name):
         found, _ = core.Schedule.read(place, _format(format), None if size is None else parse_size(size))
     return ExplicitSchedule(place.stem, found)
 
 
 def is_schedule(path: Path) -> bool:
-    """Tell by its extension whether a file is a schedule."""
-    return path.suffix.lower().removeprefix(".") in FORMATS.values()
+    """Tell by its extension whether a file is a schedule; folders are of traces."""
+    suffix = path.suffixes[-2:][0] if path.suffix == ".gz" else path.suffix
+    return suffix.lower().removeprefix(".") in FORMATS.values() or is_folder(path)
 
 
 def _format(name: str | None) -> str | None:

@@ -11,6 +11,7 @@
 //! other names than allreduce, allgather, reduce_scatter and alltoall, `custom` among them, is executed and its result is not checked.
 
 mod check;
+pub(crate) mod write;
 mod xml;
 
 use std::io::BufRead;

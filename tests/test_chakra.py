@@ -1,0 +1,236 @@
+"""Chakra execution traces: what they do, in any spelling of their numbers, and what is wrong with them."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import time
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+import supernode as sn
+from supernode.errors import SizeOverflowError, SpecError, SupernodeError
+
+METADATA, LOAD, STORE, COMPUTE, SEND, RECEIVE, COLLECTIVE = range(1, 8)
+#: Numbers of the fields that hold a whole number, and how it is written there.
+ARMS = {
+    "int32": 7,
+    "int64": 9,
+    "uint32": 11,
+    "uint64": 13,
+    "sint32": 15,
+    "sint64": 17,
+    "fixed32": 19,
+    "fixed64": 21,
+    "sfixed64": 25,
+}
+
+
+def star(count: int) -> sn.System:
+    fabric = sn.Switched(bandwidth="50 GB/s", latency="500 ns", switch_latency="100 ns")
+    return sn.System("star").scale_up(sn.Device("gpu"), count=count, fabric=fabric)
+
+
+# a writer of the wire format, independent of the reader
+
+
+def varint(value: int) -> bytes:
+    value &= 2**64 - 1
+    out = bytearray()
+    while value >= 128:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def field(number: int, value: int | bytes | str) -> bytes:
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    data = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def attribute(name: str, value: int | str | bool, arm: str = "int64") -> bytes:
+    if isinstance(value, bool):
+        return field(1, name) + field(27, int(value))
+    if isinstance(value, str):
+        return field(1, name) + field(29, value)
+    number = ARMS[arm]
+    if arm.startswith("sint"):
+        return field(1, name) + field(number, value << 1)
+    if "fixed" in arm:
+        wide = arm.endswith("64")
+        return field(1, name) + varint(number << 3 | (1 if wide else 5)) + struct.pack("<Q" if wide else "<I", value)
+    return field(1, name) + field(number, value)
+
+
+def node(
+    id: int, kind: int, *, after: tuple[int, ...] = (), micros: int = 0, arm: str = "int64", **values: Any
+) -> bytes:
+    parts = [field(1, id), field(2, f"node{id}"), field(3, kind)]
+    control, data = after[::2], after[1::2]
+    if control:  # packed, as proto3 writes them; the others one by one
+        parts.append(field(4, b"".join(varint(each) for each in control)))
+    parts += [field(5, each) for each in data]
+    parts.append(field(7, micros))
+    parts += [field(10, attribute(name, value, arm)) for name, value in values.items()]
+    return b"".join(parts)
+
+
+def trace(*nodes: bytes, version: str = "0.0.4") -> bytes:
+    return b"".join(varint(len(message)) + message for message in (field(1, version), *nodes))
+
+
+def written(folder: Path, *ranks: bytes, name: str = "t", packed: bool = False) -> Path:
+    folder.mkdir(exist_ok=True)
+    for rank, data in enumerate(ranks):
+        path = folder / f"{name}.{rank}.et{'.gz' if packed else ''}"
+        path.write_bytes(gzip.compress(data) if packed else data)
+    return folder
+
+
+def pair(arm: str = "int64", **more: Any) -> tuple[bytes, bytes]:
+    """A computation, a message, and a computation of the receiver."""
+    send = node(2, SEND, after=(1,), arm=arm, comm_dst=1, comm_size=4096, comm_tag=3, **more)
+    receive = node(7, RECEIVE, arm=arm, comm_src=0, comm_size=4096, comm_tag=3, is_cpu_op=True)
+    return (
+        trace(node(1, COMPUTE, micros=5), send),
+        trace(receive, node(9, COMPUTE, after=(7,), micros=2), node(8, LOAD, after=(9, 7), micros=1)),
+    )
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_any_integer_will_do(tmp_path: Path, arm: str) -> None:
+    schedule = sn.load_schedule(written(tmp_path / "traces", *pair(arm)))
+    assert schedule.bytes().rows() == [(0, 1, 1, 4096)]
+    result = sn.simulate(star(2), schedule, stack="none", fidelity="packet")
+    # 5 us, the message (81.92 + 1100 ns), 2 us and 1 us
+    assert result.time_ns == pytest.approx(5000 + 1181.92 + 3000)
+    rows = result.to_polars()
+    assert rows["label"].to_list() == ["node1", "node2", "node7", "node9", "node8"]
+    assert rows["kind"].to_list() == ["compute", "send", "receive", "compute", "delay"]
+    assert rows["stream"].to_list() == [0, 0, 1, 0, 0]
+
+
+def test_files_packed_and_named_by_one_of_them(tmp_path: Path) -> None:
+    plain = sn.load_schedule(written(tmp_path / "plain", *pair()) / "t.1.et")
+    packed = sn.load_schedule(written(tmp_path / "packed", *pair(), packed=True) / "t.0.et.gz")
+    assert plain == packed
+    both = written(tmp_path / "plain", *pair(), name="u")
+    with pytest.raises(SpecError, match=r"of t, u is not valid; traces of one name"):
+        sn.load_schedule(both)
+    assert sn.load_schedule(both / "u.0.et") == plain
+
+
+KINDS = ("all_reduce", "reduce", "all_gather", "gather", "scatter", "broadcast", "all_to_all", "reduce_scatter")
+ALGORITHMS = {"all_reduce": "ring", "all_gather": "ring", "reduce_scatter": "ring", "all_to_all": "pairwise"}
+
+
+@pytest.mark.parametrize(("number", "kind"), [*enumerate(KINDS)])
+def test_collectives_take_as_long_as_computed_ones(tmp_path: Path, number: int, kind: str) -> None:
+    size = 64 * 1024
+    given = size // 4 if kind == "all_gather" else size
+    nodes = (
+        node(1, COMPUTE, micros=5),
+        node(2, COLLECTIVE, after=(1,), comm_type=number, comm_size=given),
+        node(3, COMPUTE, after=(2,), micros=1),
+    )
+    schedule = sn.load_schedule(written(tmp_path / "x", *[trace(*nodes, version="1.0.0")] * 4))
+    result = sn.simulate(star(4), schedule, stack="none", fidelity="packet")
+    whole = sn.simulate(
+        star(4), kind, size=size, algorithm=ALGORITHMS.get(kind, "binomial"), lanes=1, chunks=1, stack="none",
+        fidelity="packet", skip=False,
+    )  # fmt: skip
+    assert result.time_ns == pytest.approx(6000 + whole.time_ns)
+
+
+def test_barriers_and_several_collectives(tmp_path: Path) -> None:
+    nodes = [node(i, COLLECTIVE, after=(i - 1,) if i > 1 else (), comm_type=9) for i in range(1, 4)]
+    result = sn.simulate(star(4), sn.load_schedule(written(tmp_path / "x", *[trace(*nodes)] * 4)), stack="none")
+    # three barriers, each of two steps without bytes
+    assert result.time_ns == pytest.approx(3 * 2 * 1100)
+
+
+GOOD = pair()[1]
+
+
+@pytest.mark.parametrize(
+    ("first", "match"),
+    [
+        (b"", "rank 0: file: no bytes"),
+        (trace(node(1, COMPUTE))[:-1], r"rank 0: message 1 at byte 8: \d+ bytes, of which \d+ are there"),
+        (field(1, "x") + b"\xff" * 10, "rank 0: message"),
+        (trace(node(1, COMPUTE, after=(5,))), r'rank 0, node 1 "node1": dependency on node: 5 is not valid'),
+        (trace(node(1, COMPUTE, after=(2,)), node(2, COMPUTE, after=(1,))), "in a cycle"),
+        (trace(node(1, COMPUTE), node(1, COMPUTE)), "id: 1 is not valid; an id of its own"),
+        (trace(node(1, 0)), r'node 1 "node1": type: 0 is not valid; 1 to 7'),
+        (trace(node(1, SEND, comm_size=4)), "comm_dst: missing"),
+        (trace(node(1, SEND, comm_size=4, comm_dst=2**31)), "comm_dst: 2147483648 is not valid; a rank: 0 to 1"),
+        (trace(node(1, SEND, comm_size=4, comm_dst=1, comm_tag=2**25)), "comm_tag: 33554432"),
+        (trace(node(1, SEND, comm_size=2**60, comm_dst=1)), "bytes overflows"),
+        (trace(node(1, COMPUTE, num_ops=5)), "num_ops: 5 is not valid; duration_micros"),
+        (trace(node(1, COMPUTE, micros=2**60)), "femtoseconds overflows"),
+        (trace(node(1, SEND, comm_size=4096, comm_dst=1, comm_tag=4)), r"node1.*no receive on rank 1 is left"),
+        (trace(node(1, COLLECTIVE, comm_type=0, comm_size=4)), "rank 1: 0 collectives, and rank 0 has 1"),
+    ],
+)
+def test_errors_name_rank_and_node(tmp_path: Path, first: bytes, match: str) -> None:
+    begin = time.process_time()
+    with pytest.raises((SpecError, SizeOverflowError), match=match):
+        sn.load_schedule(written(tmp_path / "x", first, trace(node(1, COMPUTE))))
+    assert time.process_time() - begin < 1
+
+
+@pytest.mark.parametrize(
+    ("values", "match"),
+    [
+        ({"comm_type": 11}, "comm_type: 11 is not valid; 0 to 9"),
+        ({"comm_type": 0, "pg_name": "tp"}, "pg_name: tp is not valid; none"),
+        ({"comm_type": 0, "comm_size": 2**60}, "comm_size: 1152921504606846976"),
+    ],
+)
+def test_collectives_that_are_not_of_all_ranks_are_refused(tmp_path: Path, values: dict[str, Any], match: str) -> None:
+    with pytest.raises(SpecError, match=match):
+        sn.load_schedule(written(tmp_path / "x", *[trace(node(1, COLLECTIVE, **values))] * 2))
+
+
+def test_collectives_differ_between_ranks(tmp_path: Path) -> None:
+    of = [trace(node(1, COLLECTIVE, comm_type=0, comm_size=size)) for size in (4096, 8192)]
+    with pytest.raises(SpecError, match=r'rank 1, node 1 "node1": comm_size: 8192 is not valid; what the same'):
+        sn.load_schedule(written(tmp_path / "x", *of))
+
+
+def test_ranks_that_are_missing_and_bombs(tmp_path: Path) -> None:
+    folder = written(tmp_path / "x", *pair(), GOOD)
+    (folder / "t.1.et").unlink()
+    with pytest.raises(SpecError, match="2 files, none of them of rank 1"):
+        sn.load_schedule(folder)
+    with pytest.raises(SpecError, match="a folder without any"):
+        sn.load_schedule(written(tmp_path / "empty"))
+    bomb = tmp_path / "bomb"
+    bomb.mkdir()
+    (bomb / "t.0.et.gz").write_bytes(gzip.compress(bytes(2**20)) * 400)
+    with pytest.raises(SizeOverflowError, match="unpacked bytes overflows: more than 268435456"):
+        sn.load_schedule(bomb)
+
+
+def test_damaged_files_are_refused_or_read(tmp_path: Path) -> None:
+    rng = Random("damage")
+    for _ in range(200):
+        data = bytearray(pair()[0])
+        for _ in range(rng.randrange(1, 4)):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        folder = written(tmp_path / "x", bytes(data[: rng.randrange(1, len(data) + 1)]), GOOD)
+        try:
+            sn.load_schedule(folder)
+        except SupernodeError as error:
+            assert str(error)
+
+
+def test_traces_are_not_written(tmp_path: Path) -> None:
+    schedule = sn.load_schedule(written(tmp_path / "x", *pair()))
+    with pytest.raises(SpecError, match="a format that is written: goal"):
+        schedule.save(tmp_path / "y.et")
