@@ -14,6 +14,7 @@ from supernode.extras import extra
 from supernode.names import choose
 from supernode.plot.style import configured, need_columns, origin, size_text
 from supernode.result import Result
+from supernode.result.base import time_text
 
 if TYPE_CHECKING:
     import altair as alt
@@ -66,7 +67,7 @@ def link_chart(links: Result | pl.DataFrame, order: str = "busiest", title: str 
     about = ""
     if isinstance(links, Result):
         about = f"{links.collective} of {size_text(links.size_bytes)} on {links.system} by {links.algorithm}"
-        about += f": {links.time_ns / 1e3:,.4g} us (fidelity {links.fidelity})."
+        about += f": {time_text(links.time_ns)} (fidelity {links.fidelity})."
         frame = pl.DataFrame(links.expand("links") if order == "index" else links.table("links"))
     elif isinstance(links, pl.DataFrame):
         frame = links

@@ -13,6 +13,7 @@ from supernode.errors import SpecError
 from supernode.extras import extra
 from supernode.plot.style import MAX_POINTS, configured, need_columns, origin, time_unit
 from supernode.result import WorkloadResult
+from supernode.result.base import time_text
 
 if TYPE_CHECKING:
     import altair as alt
@@ -69,7 +70,7 @@ def timeline_chart(instances: WorkloadResult | pl.DataFrame, title: str = "Timel
     about = ""
     if isinstance(instances, WorkloadResult):
         about = f"{len(instances.choices)} operations, {instances.n_ranks} ranks of {instances.system}: "
-        about += f"{instances.time_ns / 1e3:,.4g} us (fidelity {instances.fidelity})."
+        about += f"{time_text(instances.time_ns)} (fidelity {instances.fidelity})."
         frame = instances.to_polars("iterations")
     elif isinstance(instances, pl.DataFrame):
         frame = instances

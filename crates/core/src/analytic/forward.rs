@@ -19,7 +19,7 @@ use crate::collective::{Schedule, Target};
 use crate::control::{Control, filled};
 use crate::error::Result;
 use crate::radix::Radix;
-use crate::walk::{self, Early, Host, Lane};
+use crate::walk::{self, Earlies, Host, Lane};
 
 /// Something that happens at a rank that is walked, here and below counted by class.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +40,7 @@ struct Run<'a> {
     lanes: u32,
     states: Vec<Lane<f64>>,
     /// What came before its step began, by rank.
-    early: Vec<Vec<Early<f64>>>,
+    early: Vec<Earlies<f64>>,
     /// Contributions to sums in the switches by (root if there is one, lane, step).
     sums: BTreeMap<(Option<u32>, u32, u32), (u32, f64)>,
     /// What happens next: (time in fs as an integer, sequence, index of the event).
@@ -72,7 +72,7 @@ pub fn forward(costs: &Costs, schedule: &dyn Schedule, group: &Radix, lanes: u32
         classes,
         lanes,
         states: filled("states of ranks", n * lanes as usize, Lane::default())?,
-        early: filled("states of ranks", n, vec![])?,
+        early: filled("states of ranks", n, Earlies::default())?,
         sums: BTreeMap::new(),
         order: BinaryHeap::new(),
         events: vec![],
@@ -221,7 +221,7 @@ impl<'a> Host<'a> for Run<'a> {
         &mut self.states[seat as usize * self.lanes as usize + lane as usize]
     }
 
-    fn early(&mut self, seat: u32) -> &mut Vec<Early<f64>> {
+    fn early(&mut self, seat: u32) -> &mut Earlies<f64> {
         &mut self.early[seat as usize]
     }
 

@@ -11,7 +11,7 @@ use super::outcome::{Found, Outcome, Ranks, add, list, store};
 use super::{CheckReport, Fault};
 use crate::collective::{Block, MAX_STEPS, Message, Params, Recv, Schedule, Target};
 use crate::control::Control;
-use crate::walk::{self, Early, Host, Lane, Time};
+use crate::walk::{self, Earlies, Host, Lane, Time};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 impl Time for () {}
@@ -38,7 +38,7 @@ pub(super) struct Run<'a> {
     outcome: Outcome<'a>,
     pub(super) lane: u32,
     pub(super) lanes: Vec<Lane<()>>,
-    early: Vec<Vec<Early<()>>>,
+    early: Vec<Earlies<()>>,
     /// Its step has begun, and its messages have not been sent.
     launched: Vec<bool>,
     /// Steps and progress that the walk has not been told of yet.
@@ -71,7 +71,7 @@ impl<'a> Run<'a> {
             outcome: Outcome::new(params, schedule.lanes()),
             lane,
             lanes: ranks.clone().map(|rank| Lane::new(lane, schedule.steps(rank, lane))).collect(),
-            early: ranks.clone().map(|_| vec![]).collect(),
+            early: ranks.clone().map(|_| Earlies::default()).collect(),
             launched: ranks.clone().map(|_| false).collect(),
             untold: ranks.clone().map(|_| vec![]).collect(),
             holds: ranks.clone().map(|_| BTreeMap::new()).collect(),
@@ -314,7 +314,7 @@ impl<'a> Host<'a> for Run<'a> {
         &mut self.lanes[seat as usize]
     }
 
-    fn early(&mut self, seat: u32) -> &mut Vec<Early<()>> {
+    fn early(&mut self, seat: u32) -> &mut Earlies<()> {
         &mut self.early[seat as usize]
     }
 

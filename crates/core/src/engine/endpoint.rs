@@ -16,7 +16,7 @@ use super::{Job, Paths};
 use crate::collective::Schedule;
 use crate::record::{FlowRecord, RankRecord};
 use crate::units::{Fs, NEVER, Serializer};
-use crate::walk::{self, Alarm, Early, Explicitly, Host, Lane, Programmed, Programs, Progress, Standing, Timer};
+use crate::walk::{self, Alarm, Earlies, Explicitly, Host, Lane, Programmed, Programs, Progress, Standing, Timer};
 use crate::walk::{graph, streams, untag};
 use crate::workload::Workload;
 use crate::workload::explicit::Explicit;
@@ -44,7 +44,7 @@ pub(super) struct Endpoint {
     pub(super) messages: Vec<Message>,
     pub(super) free_messages: Vec<u32>,
     /// Progress that arrived for steps not begun yet.
-    pub(super) early: Vec<Early<Fs>>,
+    pub(super) early: Earlies<Fs>,
     /// What each port has to inject, in order: a queue per stream, those of a port one after the other.
     pub(super) queues: Vec<Queue>,
     /// Ports that were idle and have something to inject now.
@@ -93,7 +93,7 @@ impl<'a> Host<'a> for Walking<'_, 'a> {
     }
 
     #[inline(always)]
-    fn early(&mut self, _: u32) -> &mut Vec<Early<Fs>> {
+    fn early(&mut self, _: u32) -> &mut Earlies<Fs> {
         &mut self.endpoint.early
     }
 
@@ -410,7 +410,7 @@ impl Endpoint {
             + self.progress.as_ref().map_or(0, |progress| progress.bytes())
             + self.standing.as_ref().map_or(0, |standing| standing.bytes())
             + self.messages.capacity() * size_of::<Message>()
-            + self.early.capacity() * size_of::<Early<Fs>>()
+            + self.early.bytes()
             + self
                 .dealings
                 .iter()

@@ -13,7 +13,7 @@ use crate::control::push;
 use crate::error::Error;
 use crate::record::{FlowRecord, RankRecord};
 use crate::units::{Fs, NEVER};
-use crate::walk::{self, Alarm, Early, Explicitly, Host, Lane, Programmed, Programs, Progress, Standing, Timer};
+use crate::walk::{self, Alarm, Earlies, Explicitly, Host, Lane, Programmed, Programs, Progress, Standing, Timer};
 use crate::walk::{graph, streams};
 use crate::workload::Workload;
 use crate::workload::explicit::Explicit;
@@ -33,7 +33,7 @@ pub(super) struct Rank {
     /// How far it is in its program, if that is given action by action.
     pub(super) standing: Option<Box<Standing>>,
     /// Progress that arrived for steps not begun yet.
-    early: Vec<Early<Fs>>,
+    early: Earlies<Fs>,
     lanes_left: u32,
     pub(super) stats: RankRecord,
 }
@@ -54,7 +54,7 @@ impl<'a> Host<'a> for Run<'a> {
         &mut self.lanes[seat as usize * slots + slot as usize]
     }
 
-    fn early(&mut self, seat: u32) -> &mut Vec<Early<Fs>> {
+    fn early(&mut self, seat: u32) -> &mut Earlies<Fs> {
         &mut self.ranks[seat as usize].early
     }
 

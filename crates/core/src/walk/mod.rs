@@ -11,9 +11,10 @@
 //! operation, slots are lanes. Where a program is given action by action ([`graph`]), slots are actions.
 //!
 //! **Invariant.** Receiving needs no state per message: a step counts payload bytes and message ends down to zero.
-//! **Cost.** O(1) per message, and O(early steps) for what comes early. **Limits.** What comes early is stored without limit.
+//! **Cost.** O(1) per message; see [`early`] for what comes early.
 
 pub mod device;
+pub mod early;
 pub mod graph;
 pub mod programs;
 pub mod streams;
@@ -23,6 +24,7 @@ mod tests;
 
 use crate::collective::{MAX_LANES, MAX_STEPS, Recv, Schedule};
 
+pub use early::{Earlies, Early};
 pub use graph::{Alarm, Explicitly, Standing};
 pub use programs::{Opening, Program, Programs};
 pub(crate) use streams::At;
@@ -98,17 +100,6 @@ impl<T: Time> Lane<T> {
     }
 }
 
-/// Progress that arrived for a step that has not begun.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Early<T> {
-    /// Of the lane and step.
-    pub tag: u32,
-    /// Payload bytes and message ends.
-    pub progress: i64,
-    /// When the last of it came.
-    pub latest: T,
-}
-
 /// Who moves the messages of ranks. Ranks are counted by seat where not all of them are simulated.
 pub trait Host<'a> {
     /// Its clock.
@@ -120,7 +111,7 @@ pub trait Host<'a> {
     /// The lane in a slot.
     fn lane(&mut self, seat: u32, slot: u32) -> &mut Lane<Self::Time>;
     /// What came early.
-    fn early(&mut self, seat: u32) -> &mut Vec<Early<Self::Time>>;
+    fn early(&mut self, seat: u32) -> &mut Earlies<Self::Time>;
     /// A step began at `time` that waits for so many messages.
     fn began(&mut self, seat: u32, lane: u32, messages: u32, time: Self::Time);
     /// The messages of a slot's current step have to be handed to the ports, as soon after `time` as the stack is through.
@@ -143,9 +134,7 @@ pub fn begin<'a, H: Host<'a>>(host: &mut H, seat: u32, slot: u32, mut time: H::T
         let sends_left = schedule.sends(rank, lane, step);
         host.began(seat, lane, messages, time);
         let (mut recv_left, mut latest) = (bytes as i64 + i64::from(messages), time);
-        let early = host.early(seat);
-        if let Some(i) = early.iter().position(|e| e.tag == tag(lane, step)) {
-            let came = early.swap_remove(i);
+        if let Some(came) = host.early(seat).take(tag(lane, step)) {
             recv_left -= came.progress;
             latest = latest.later(came.latest);
         }
@@ -187,11 +176,7 @@ pub fn arrived<'a, H: Host<'a>>(
         settle(host, seat, slot);
         return;
     }
-    let (tag, early) = (tag(lane, step), host.early(seat));
-    match early.iter_mut().find(|e| e.tag == tag) {
-        Some(e) => (e.progress, e.latest) = (e.progress + progress, e.latest.later(time)),
-        None => early.push(Early { tag, progress, latest: time }),
-    }
+    host.early(seat).add(tag(lane, step), progress, time);
 }
 
 /// Goes on to the next step if nothing of this one is open.

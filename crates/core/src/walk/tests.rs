@@ -38,7 +38,7 @@ impl Schedule for Toy {
 struct Desk<'a> {
     schedule: &'a Toy,
     lanes: Vec<Lane<u64>>,
-    early: Vec<Early<u64>>,
+    early: Earlies<u64>,
     launched: Vec<(u32, u32, u64)>,
     through: Vec<u64>,
     waited: u32,
@@ -55,7 +55,7 @@ impl<'a> Host<'a> for Desk<'a> {
     fn lane(&mut self, _: u32, lane: u32) -> &mut Lane<u64> {
         &mut self.lanes[lane as usize]
     }
-    fn early(&mut self, _: u32) -> &mut Vec<Early<u64>> {
+    fn early(&mut self, _: u32) -> &mut Earlies<u64> {
         &mut self.early
     }
     fn began(&mut self, _: u32, _: u32, messages: u32, _: u64) {
@@ -71,7 +71,7 @@ impl<'a> Host<'a> for Desk<'a> {
 
 fn desk(schedule: &Toy) -> Desk<'_> {
     let lanes = vec![Lane::new(0, 3), Lane::new(1, 3)];
-    Desk { schedule, lanes, early: vec![], launched: vec![], through: vec![], waited: 0 }
+    Desk { schedule, lanes, early: Earlies::default(), launched: vec![], through: vec![], waited: 0 }
 }
 
 #[test]

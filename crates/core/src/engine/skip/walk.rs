@@ -265,9 +265,7 @@ fn lanes<V: Visit>(job: &Job, e: &mut Endpoint, v: &mut V) -> Seen {
         v.step(program.lane, &mut program.step)?;
         v.due(&mut program.start)?;
     }
-    // only looked up, so any order will do
-    e.early.sort_unstable_by_key(|early| early.tag);
-    for Early { tag, progress, latest } in &mut e.early {
+    for Early { tag, progress, latest } in e.early.iter_mut() {
         v.tag(tag)?;
         v.progress(progress)?;
         v.due(latest)?;
