@@ -22,6 +22,8 @@ __all__ = ["timed"]
 
 _PARTS = 10**6
 _FS = 10**15
+#: The longest computation: an hour, in femtoseconds.
+_LONGEST = 3600 * _FS
 
 
 def timed(body: Sequence[Mapping[str, Any]], system: System) -> tuple[list[dict[str, Any]], list[str]]:
@@ -62,6 +64,11 @@ def _duration(given: Mapping[str, Any], name: str, system: System) -> int:
                 f"{what}: bytes: the memory of {system.label} has no bandwidth; give it as Device(hbm='8 TB/s')"
             )
         times.append(-(-given["bytes"] * 8 * _FS // bandwidth))
+    if max(times) > _LONGEST:
+        raise SpecError(
+            f"{what}: flops and bytes take {max(times) / _FS:.3g} s; a computation takes at most an hour: give less work, or a "
+            "higher peak_flops or efficiency"
+        )
     return max(times)
 
 

@@ -113,7 +113,8 @@ def _described(kind: str, own: dict[str, Any]) -> dict[str, Any]:
         if value is not None and _OWN[keyword] != kind:
             raise SpecError(f"{keyword}={quote(value)} has no effect on pattern {kind}; it is for {_OWN[keyword]}")
     if kind == "incast":
-        return {"name": kind, "target": parse_whole(own["target"] or 0, "target", high=2**31)}
+        target = 0 if own["target"] is None else own["target"]
+        return {"name": kind, "target": parse_whole(target, "target", high=2**31)}
     for keyword, of, name in (("targets", "all_to_some", "targets"), ("destinations", "permutation", "to")):
         if kind == of:
             if own[keyword] is None:

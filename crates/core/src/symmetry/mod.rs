@@ -189,6 +189,11 @@ impl Folding {
         let alike = net.planes.iter().all(|p| p.links == 1);
         let before = digits.len();
         digits.retain(|d| alike && net.first_port == 0 && d.end().is_multiple_of(planes));
+        // shifts take a port to the same one, or to any other: else a row of a link would not be found in each plane
+        let turned = digits.iter().fold(planes, |all, digit| place::gcd(all, digit.stride));
+        if turned > 1 && turned < planes {
+            digits.clear();
+        }
         if !digits.is_empty() {
             self.turn = Some((networks.len() - 1, planes));
         }

@@ -6,7 +6,7 @@
 //! is found by arithmetic. Ranks may differ in what they execute; those that execute alike share a *role*.
 //!
 //! **Steps.** Each instance has steps of its own, so a step and a lane name a message in the whole run. [`Workload`] is a
-//! [`Schedule`] of all ranks in these terms.
+//! [`Schedule`](crate::collective::Schedule) of all ranks in these terms.
 //!
 //! **Invariants.** All members of an operation execute it equally often. An operation waits for earlier ones only, or for earlier
 //! iterations, so there is no cycle. A workload of one operation takes as long as that operation alone, unless packets are routed by hash:

@@ -87,6 +87,31 @@ fn what_stands_still_beside_a_loop_ends_when_it_should() {
 }
 
 #[test]
+fn what_stands_still_may_end_at_any_moment_of_a_period() {
+    // four ranks whose reductions are slower than their links, behind small buffers; the pause ends somewhere in an iteration
+    let mesh = TopologySpec::FullMesh { dims: vec![4] };
+    let mut machine = system(4, vec![network("mesh", 4, mesh, vec![1])]);
+    machine.networks[0].buffer = Some(8192);
+    machine.networks[0].links[0] = LinkSpec { rate: RATE, latency_fs: US / 4, medium: String::new() };
+    machine.device.reduce_rate = Some(supernode_core::units::BitRate(160_000_000_000));
+    let sum = |name: &str, stream: &str| {
+        collective(place(name, stream, &[]), Collective::AllReduce, Algorithm::Direct, 16 * KIB, &[])
+    };
+    let mut jumps = 0;
+    for quarter in 0..24u64 {
+        let body = vec![
+            repeat(24, vec![sum("x", "x")]),
+            compute(place("long", "y", &[]), 50 * US + quarter * US / 4),
+            repeat(24, vec![compute(place("short", "z", &[]), US / 2), sum("z", "z")]),
+        ];
+        let mut spec = spec(machine.clone(), vec![job("j", &[("r", 4)], body)]);
+        (spec.record, spec.fold) = (vec![Table::Ranks, Table::Links], false);
+        jumps += agree(&mut spec).record.skipping.jumps;
+    }
+    assert!(jumps >= 24, "{jumps}");
+}
+
+#[test]
 fn rows_of_iterations_are_never_made_up() {
     let mut spec = looped(60, vec![ring(place("ar", "n", &[]), 1024 * KIB, &[])]);
     spec.record.push(Table::Iterations);

@@ -48,16 +48,18 @@ pub(super) struct Compare<'a> {
     pub(super) saved: &'a [u64],
     pub(super) at: usize,
     pub(super) verdict: Verdict,
+    /// When the next event is: nothing happens from `now` until then.
+    next_event: Fs,
     /// Since the saved state.
     period: Fs,
     workload: Option<&'a Workload>,
 }
 
 impl<'a> Compare<'a> {
-    pub(super) fn new(job: &Job<'a>, now: Fs, period: Fs, saved: &'a [u64]) -> Self {
+    pub(super) fn new(job: &Job<'a>, (now, next_event): (Fs, Fs), period: Fs, saved: &'a [u64]) -> Self {
         let shifts = Shifts::new(job.workload, job.schedule.lanes());
         let verdict = Verdict { shifts, room: u64::MAX, ..Verdict::default() };
-        Self { now, saved, at: 0, verdict, period, workload: job.workload }
+        Self { now, saved, at: 0, verdict, next_event, period, workload: job.workload }
     }
 
     #[inline(always)]
@@ -151,7 +153,8 @@ impl Visit for Compare<'_> {
     fn moves(&mut self, time: &mut Fs) -> Seen {
         let before = self.next()?;
         if self.stayed(before, *time)? && *time >= self.now {
-            self.limit((*time - self.now) / self.period.max(1));
+            // the run goes on with the next event, moved ahead, which may not come after this one
+            self.limit(time.saturating_sub(self.next_event) / self.period.max(1));
         }
         Ok(())
     }

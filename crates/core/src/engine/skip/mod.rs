@@ -167,7 +167,7 @@ impl<'a> Skipper<'a> {
         let Some(saved) = before else {
             return false;
         };
-        let mut compare = Compare::new(self.job, at, at - saved, &tracker.image);
+        let mut compare = Compare::new(self.job, (at, now), at - saved, &tracker.image);
         let seen = walk::walk(shard, &self.moduli, &mut compare);
         self.spent += Budget::look(self.words) + compare.at as u64 + if meeting.shards() > 1 { MEETING } else { 0 };
         let repeats = seen.is_ok() && compare.at == compare.saved.len();
