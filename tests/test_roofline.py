@@ -101,3 +101,11 @@ def test_a_rate_that_is_not_known_says_how_to_give_it() -> None:
         compute(device(peak={"bf16": "1 PFLOP/s"}), flops=1, dtype="float32")
     with pytest.raises(SpecError, match=r"'compute': bytes: the memory of star has no bandwidth; give it as Device"):
         compute(device(), bytes=1)
+
+
+@pytest.mark.parametrize("given", [{"flops": "1 TFLOP", "peak_flops": "1 FLOP/s"}, {"bytes": 2**62}])
+def test_work_beyond_an_hour_names_the_operation(given: dict[str, Any]) -> None:
+    w = sn.Workload(sn.DeviceMesh(r=4))
+    w.compute(name="op", **given)
+    with pytest.raises(SpecError, match=r"operation 'op': flops and bytes take .* at most an hour"):
+        sn.simulate("hgx-h100", w)

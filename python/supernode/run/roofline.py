@@ -66,8 +66,8 @@ def _duration(given: Mapping[str, Any], name: str, system: System) -> int:
         times.append(-(-given["bytes"] * 8 * _FS // bandwidth))
     if max(times) > _LONGEST:
         raise SpecError(
-            f"{what}: flops and bytes take {max(times) / _FS:.3g} s; a computation takes at most an hour: give less work, or a "
-            "higher peak_flops or efficiency"
+            f"{what}: flops and bytes take {max(times) / _FS:.3g} s; a computation takes at most an hour: give less "
+            "work, or a higher peak_flops or efficiency"
         )
     return max(times)
 
