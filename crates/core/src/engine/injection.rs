@@ -163,7 +163,11 @@ impl Endpoint {
         let router = paths.routers[network].as_ref();
         let available = net.whole.as_ref().map_or(net.ports, |whole| whole.choices(here, there));
         let climbs = net.contributors.is_some();
-        let sums = |owner: u32, lane: u32| Spread::in_network(available, owner, lane, packets, climbs);
+        // owners are counted from the first rank of their job: nothing depends on the jobs before it
+        let sums = |owner: u32, lane: u32| {
+            let owner = owner.saturating_sub(labels.first());
+            Spread::in_network(available, owner, lane, packets, climbs)
+        };
         let plugged = net.whole.is_none();
         let mut spread = match message.to {
             Target::Rank(_) => Spread::new(net.routing, available, plugged, from, towards, tag(lane, label), seed),

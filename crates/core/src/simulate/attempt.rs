@@ -11,7 +11,7 @@
 //! its cap is lost.
 
 use super::Plan;
-use super::memory::binary;
+use super::memory::{binary, countable};
 use crate::control::Control;
 use crate::engine::Cap;
 use crate::error::Result;
@@ -104,7 +104,9 @@ impl Plan {
         };
         let spend = |fits: bool| if fits { EXCESS.saturating_mul(budget) } else { budget / TRIAL };
         match fits("packets", self.needs_as(Fidelity::Packet, &self.folding), work.skipping_ns, work.packets_ns) {
-            _ if self.countable().is_err() => why.push("a message has more packets than can be counted".into()),
+            _ if countable(&self.fabric, self.bytes).is_err() => {
+                why.push("a message has more packets than can be counted".into())
+            }
             Ok(true) => list.push(Attempt::Packets(Cap::Hops(work.hops_in(spend(true))))),
             Ok(false) => {
                 let most = work.hops_in(spend(false));

@@ -11,7 +11,7 @@ use super::Plan;
 use crate::control::Control;
 use crate::engine::open_messages;
 use crate::error::{Error, Result};
-use crate::fabric::Network;
+use crate::fabric::{Fabric, Network};
 use crate::spec::{Fidelity, Table};
 use crate::stack::fluid_bytes;
 use crate::survey::describe::{Counts, count};
@@ -126,23 +126,10 @@ impl Plan {
         self.needs(Way { flow: fidelity == Fidelity::Flow, folding, ..self.way() })
     }
 
-    /// Holds messages against the engine's packet counter.
-    pub(super) fn countable(&self) -> Result<()> {
-        let payload = self.fabric.networks.iter().map(|n| n.spec.payload).min().unwrap_or(1).max(1);
-        if self.bytes / u64::from(payload) < u64::from(u32::MAX) {
-            return Ok(());
-        }
-        Err(Error::Overflow {
-            what: "packets of one message".into(),
-            value: format!("{} bytes in packets of {payload}", self.bytes),
-            limit: format!("{} packets; use fidelity \"flow\" or \"analytic\"", u32::MAX),
-        })
-    }
-
     /// Holds the run against the memory limit. What does not fit is an error: memory never decides how closely a run is looked at.
     pub(super) fn fit(&self, control: &Control) -> Result<()> {
         if self.packet {
-            self.countable()?;
+            countable(&self.fabric, self.bytes)?;
         }
         let (Some(available), true) = (control.memory_limit(), self.packet || self.flow) else {
             return Ok(());
@@ -217,4 +204,17 @@ pub(super) fn binary(bytes: u64) -> String {
         size /= 1024.0;
     }
     format!("{size:.1} TiB")
+}
+
+/// Holds messages of so many bytes against the engine's packet counter.
+pub(super) fn countable(fabric: &Fabric, bytes: u64) -> Result<()> {
+    let payload = fabric.networks.iter().map(|n| n.spec.payload).min().unwrap_or(1).max(1);
+    if bytes / u64::from(payload) < u64::from(u32::MAX) {
+        return Ok(());
+    }
+    Err(Error::Overflow {
+        what: "packets of one message".into(),
+        value: format!("{bytes} bytes in packets of {payload}"),
+        limit: format!("{} packets; use fidelity \"flow\" or \"analytic\"", u32::MAX),
+    })
 }

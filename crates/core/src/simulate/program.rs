@@ -10,7 +10,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::assemble::{Assembly, Described, placement};
+use super::assemble::{Assembly, Described, at, placement};
+use super::memory::countable;
 use super::symmetries::symmetries;
 use super::{Fabrics, SETTLING};
 use crate::bound::{Bound, Demand, lower_bound, lower_bound_of};
@@ -89,6 +90,10 @@ pub fn program(fabrics: &Fabrics, spec: &ProgramSpec, control: &Control) -> Resu
     if fidelity == Fidelity::Flow {
         flow::models(&fabric, &workload, &placement)?;
         folding = flow::folding(&fabric, &workload, &placement, spec.fold, control)?;
+    } else {
+        for (operation, d) in workload.operations().iter().zip(&described).filter(|(o, _)| o.schedule().is_some()) {
+            countable(&fabric, d.bytes).map_err(|error| at(error, &operation.name))?;
+        }
     }
     let bytes = |d: &Described, instances: u32| {
         d.prediction.bytes.saturating_mul(instances.into()) * u64::from(d.communicators)

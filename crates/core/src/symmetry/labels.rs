@@ -30,6 +30,12 @@ impl Labels {
         Self { first, ..self }
     }
 
+    /// First rank of the job.
+    #[inline]
+    pub fn first(&self) -> u32 {
+        self.first
+    }
+
     /// Digits of the rank that are shifted.
     pub fn group(&self) -> &Radix {
         &self.group

@@ -2,12 +2,13 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
+use supernode_core::collective::{Algorithm, Collective};
 use supernode_core::record::OperationRecord;
 use supernode_core::spec::*;
 
 use crate::common::*;
 use crate::workloads::random::{Random, body, machine};
-use crate::workloads::{job, outcome, place, spec};
+use crate::workloads::{collective, job, outcome, place, spec};
 
 const SECOND: u64 = 1_000_000_000_000_000;
 
@@ -66,6 +67,32 @@ fn a_job_does_not_notice_another_one_elsewhere() {
             prop_assert_eq!(rows(&both, mine.len()), alone);
         }
     });
+}
+
+#[test]
+fn sums_in_switches_do_not_notice_ranks_of_jobs_before_them() {
+    // the owner of a piece goes by its place in its own job: over two planes, one more rank before would turn it
+    let machine = || system(9, vec![network("switch", 9, clos(&[9], &[1]), vec![1; 2])]);
+    let sum = || {
+        let at = place("sum", "s", &[]);
+        job("sums", &[("r", 3)], vec![collective(at, Collective::AllReduce, Algorithm::InNetwork, 10_000, &[])])
+    };
+    let ends: Vec<u64> = (0..4u32)
+        .map(|before| {
+            let mut sums = sum();
+            sums.placement = Some(vec![4, 5, 6]);
+            let mut jobs = vec![sums];
+            if before > 0 {
+                let idle = vec![NodeSpec::Delay { place: place("idle", "s", &[]), time_fs: 1 }];
+                jobs.insert(0, job("idle", &[("r", before)], idle));
+                jobs[0].placement = Some((0..before).collect());
+            }
+            let run = outcome(&spec(machine(), jobs));
+            let number = run.workload.operations().iter().position(|o| o.name == "sum").expect("the sum") as u32;
+            run.record.operations.iter().find(|row| row.operation == number).expect("a row").end_fs
+        })
+        .collect();
+    assert!(ends.iter().all(|&end| end == ends[0]), "{ends:?}");
 }
 
 #[test]

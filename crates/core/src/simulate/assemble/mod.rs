@@ -307,10 +307,13 @@ fn restricted<'n>(nodes: &'n [NodeSpec], axis: &str) -> Option<&'n str> {
 }
 
 /// The error with the operation that it is about.
-fn at(error: Error, name: &str) -> Error {
+pub(super) fn at(error: Error, name: &str) -> Error {
     match error {
         Error::Algorithm { algorithm, collective, ranks, why, valid } => {
             Error::Algorithm { algorithm, collective, ranks, why: format!("{why} (operation {name:?})"), valid }
+        }
+        Error::Overflow { what, value, limit } => {
+            Error::Overflow { what: format!("operation {name:?}: {what}"), value, limit }
         }
         Error::Spec { field, value, expected } => Error::spec(format!("operation {name:?}: {field}"), value, expected),
         other => other,
