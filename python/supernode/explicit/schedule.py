@@ -240,9 +240,11 @@ def load_schedule(path: str | Path, format: str | None = None, *, size: Quantity
 
 
 def is_schedule(path: Path) -> bool:
-    """Tell by its extension whether a file is a schedule; folders are of traces."""
+    """Tell by its extension whether a file is a schedule; a folder is one if it holds traces."""
     suffix = path.suffixes[-2:][0] if path.suffix == ".gz" else path.suffix
-    return suffix.lower().removeprefix(".") in FORMATS.values() or is_folder(path)
+    if is_folder(path):
+        return any(each.name.lower().endswith((".et", ".et.gz")) for each in path.iterdir())
+    return suffix.lower().removeprefix(".") in FORMATS.values()
 
 
 def _format(name: str | None) -> str | None:
