@@ -18,6 +18,7 @@ mod fabrics;
 mod memory;
 mod outcome;
 mod program;
+mod ran;
 mod remarks;
 mod stage;
 mod symmetries;
@@ -50,7 +51,6 @@ use crate::stack::{Basis, Candidate, Purse, Task};
 use crate::survey::describe::{Description, describe};
 use crate::survey::edges;
 use crate::symmetry::Folding;
-use crate::units::MAX_TIME_FS;
 
 /// Of an outcome that had nothing to choose.
 const NO_CHOICE: &str = "no choice";
@@ -365,13 +365,7 @@ impl Plan {
         }
         let time_fs = record.as_ref().map_or(self.prediction.time_fs.max(bound.time_fs), |r| r.finish_fs);
         self.warn();
-        if time_fs.max(bound.time_fs) >= MAX_TIME_FS {
-            return Err(Error::Overflow {
-                what: "simulated time".into(),
-                value: format!("{} ns or more", MAX_TIME_FS / 1_000_000),
-                limit: format!("{} ns", MAX_TIME_FS / 1_000_000),
-            });
-        }
+        ran::shown(time_fs.max(bound.time_fs))?;
         let ranks = self.placement.len() as u32;
         let algbw_gbytes_s = if time_fs == 0 { 0.0 } else { self.bytes as f64 / time_fs as f64 * 1e6 };
         let bottleneck = match &record {

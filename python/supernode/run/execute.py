@@ -9,13 +9,38 @@ it was doing, and the door waits for it: no thread outlives the call.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 from supernode import core
+from supernode.run.options import ProgressOption
 from supernode.run.plan import Plan
 from supernode.run.progress import make_reporter
 from supernode.spec import encode
 
-__all__ = ["execute"]
+__all__ = ["execute", "watched"]
+
+T = TypeVar("T")
+
+
+class Watched(Protocol):
+    """A plan, as far as its run is watched."""
+
+    @property
+    def progress(self) -> ProgressOption:
+        """What shows progress."""
+
+    @property
+    def timeout(self) -> float | None:
+        """Wall-clock limit in seconds."""
+
+
+def watched(call: Callable[..., T], plan: Watched, *arguments: Any, **more: Any) -> tuple[T, float]:
+    """Call the core with the plan's progress and limit of wall-clock time; return what it returns, and seconds."""
+    start = time.monotonic()
+    with make_reporter(plan.progress) as report:
+        found = call(*arguments, progress=report.update if report.active else None, timeout_s=plan.timeout, **more)
+    return found, time.monotonic() - start
 
 
 def execute(plan: Plan) -> tuple[core.Run, float]:
@@ -37,12 +62,4 @@ def execute(plan: Plan) -> tuple[core.Run, float]:
     SupernodeError
         Whatever the core finds wrong.
     """
-    start = time.monotonic()
-    with make_reporter(plan.progress) as report:
-        run = core.simulate(
-            encode(plan.spec),
-            placement=plan.placement,
-            progress=report.update if report.active else None,
-            timeout_s=plan.timeout,
-        )
-    return run, time.monotonic() - start
+    return watched(core.simulate, plan, encode(plan.spec), placement=plan.placement)

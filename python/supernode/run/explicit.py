@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +10,10 @@ import msgspec
 from supernode import core
 from supernode.errors import SpecError
 from supernode.explicit import ExplicitSchedule
+from supernode.run.execute import watched
 from supernode.run.options import ProgressOption, RunOptions, refuse_idle
 from supernode.run.plan import make_plan
 from supernode.run.program import KEPT
-from supernode.run.progress import make_reporter
 from supernode.system import System, SystemLike
 
 if TYPE_CHECKING:
@@ -93,14 +92,5 @@ def execute_schedule(plan: SchedulePlan) -> tuple[core.ScheduleRun, float]:
     wall_s
         Seconds of wall-clock time.
     """
-    begin = time.monotonic()
     text = msgspec.json.encode(plan.spec).decode()
-    with make_reporter(plan.progress) as report:
-        run = core.run_schedule(
-            text,
-            plan.schedule.core,
-            placement=plan.placement,
-            progress=report.update if report.active else None,
-            timeout_s=plan.timeout,
-        )
-    return run, time.monotonic() - begin
+    return watched(core.run_schedule, plan, text, plan.schedule.core, placement=plan.placement)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,9 +11,9 @@ import msgspec
 from supernode import core
 from supernode.errors import SpecError
 from supernode.quoting import quote
+from supernode.run.execute import watched
 from supernode.run.options import ProgressOption, RunOptions, refuse_idle
 from supernode.run.plan import make_plan
-from supernode.run.progress import make_reporter
 from supernode.run.roofline import timed
 from supernode.system import System, SystemLike
 from supernode.workload import Workload
@@ -124,8 +123,4 @@ def execute_program(plan: ProgramPlan) -> tuple[core.ProgramRun, float]:
     wall_s
         Seconds of wall-clock time.
     """
-    begin = time.monotonic()
-    text = msgspec.json.encode(plan.spec).decode()
-    with make_reporter(plan.progress) as report:
-        run = core.program(text, progress=report.update if report.active else None, timeout_s=plan.timeout)
-    return run, time.monotonic() - begin
+    return watched(core.program, plan, msgspec.json.encode(plan.spec).decode())

@@ -149,6 +149,7 @@ impl<'a> Programmed<'a> for Walking<'_, 'a> {
 }
 
 impl<'a> Explicitly<'a> for Walking<'_, 'a> {
+    // [`crate::walk::graph`] is entered only where the job is explicit, and then every rank is made with a standing
     fn program(&self) -> &'a Explicit {
         self.job.explicit.unwrap_or_else(|| unreachable!("a rank with a standing has a program"))
     }

@@ -104,6 +104,7 @@ impl<'a> Programmed<'a> for Run<'a> {
 }
 
 impl<'a> Explicitly<'a> for Run<'a> {
+    // [`crate::walk::graph`] is entered only where the job is explicit, and then every rank is made with a standing
     fn program(&self) -> &'a Explicit {
         self.job.explicit.unwrap_or_else(|| unreachable!("a rank with a standing has a program"))
     }

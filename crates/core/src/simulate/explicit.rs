@@ -13,12 +13,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::assemble::placement;
+use super::ran::{admit, ran, shown};
 use super::{Fabrics, program};
 use crate::analytic::Prediction;
 use crate::bound::{Bound, Traffic, chain_bound, traffic};
 use crate::collective::Schedule;
 use crate::control::{Control, Phase};
-use crate::engine::{Cap, Job, run_within};
+use crate::engine::Job;
 use crate::error::{Error, Result};
 use crate::fabric::Fabric;
 use crate::flow;
@@ -26,7 +27,7 @@ use crate::record::Record;
 use crate::spec::{Fidelity, ProgramSpec, ProtocolSpec, Selection, Table};
 use crate::stack::Work;
 use crate::symmetry::Folding;
-use crate::units::{BitRate, Fs, MAX_TIME_FS};
+use crate::units::{BitRate, Fs};
 use crate::workload::explicit::{Act, Explicit, UNFOLDED};
 
 /// Everything that a run of an explicit schedule gives.
@@ -67,13 +68,7 @@ pub fn explicit(
     program: &Arc<Explicit>,
     control: &Control,
 ) -> Result<ExplicitOutcome> {
-    if spec.memory_limit.is_some() {
-        control.limit_memory(spec.memory_limit);
-    }
-    if spec.fidelity == Selection::Only(Fidelity::Analytic) {
-        let expected = "packet, flow or auto: predictions are of collectives, and an explicit schedule is none";
-        return Err(Error::spec("fidelity", "analytic", expected));
-    }
+    admit(spec, "predictions are of collectives, and an explicit schedule is none", control)?;
     control.begin(Phase::Building)?;
     let fabric = fabrics.get(&spec.system, control)?;
     let placement = placement(spec)?;
@@ -113,18 +108,10 @@ pub fn explicit(
         time_limit_fs: spec.time_limit_fs,
         skip: spec.skip,
     };
-    let record = match fidelity {
-        Fidelity::Flow => flow::run(&job, control)?,
-        _ => run_within(&job, control, Cap::Endless)?
-            .ok_or_else(|| Error::Internal("a run without a cap was capped".into()))?,
-    };
+    let record = ran(&job, fidelity, control)?;
     let time_fs = record.finish_fs;
     let bound = chain_bound(&fabric, program, &placement, &protocol, control)?;
-    if time_fs.max(bound.time_fs) >= MAX_TIME_FS {
-        let most = MAX_TIME_FS / 1_000_000;
-        let (value, limit) = (format!("{most} ns or more"), format!("{most} ns"));
-        return Err(Error::Overflow { what: "simulated time".into(), value, limit });
-    }
+    shown(time_fs.max(bound.time_fs))?;
     let bottleneck = program::busiest(&fabric, &record, computing(program, &record));
     Ok(ExplicitOutcome {
         time_fs,

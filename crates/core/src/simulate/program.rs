@@ -12,19 +12,20 @@ use std::sync::atomic::Ordering;
 
 use super::assemble::{Assembly, Described, at, placement};
 use super::memory::countable;
+use super::ran::{admit, ran, shown};
 use super::symmetries::symmetries;
 use super::{Fabrics, SETTLING};
 use crate::bound::{Bound, Demand, lower_bound, lower_bound_of};
 use crate::control::{Control, Phase};
-use crate::engine::{Job, run_within};
-use crate::error::{Error, Result};
+use crate::engine::Job;
+use crate::error::Result;
 use crate::fabric::Fabric;
 use crate::flow;
 use crate::record::Record;
 use crate::spec::{Fidelity, ProgramSpec, ProtocolSpec, Selection, Table};
 use crate::stack::{Purse, Work};
 use crate::symmetry::Folding;
-use crate::units::{Fs, MAX_TIME_FS};
+use crate::units::Fs;
 use crate::workload::{Kind, Workload};
 
 /// Everything that a run of many operations gives.
@@ -57,16 +58,9 @@ pub struct ProgramOutcome {
 /// Runs a specification of many operations.
 ///
 /// # Errors
-/// [`Error::Spec`] names the operation; those of building the fabric, of choosing and of the run.
+/// [`crate::error::Error::Spec`] names the operation; those of building the fabric, of choosing and of the run.
 pub fn program(fabrics: &Fabrics, spec: &ProgramSpec, control: &Control) -> Result<ProgramOutcome> {
-    if spec.memory_limit.is_some() {
-        control.limit_memory(spec.memory_limit);
-    }
-    if spec.fidelity == Selection::Only(Fidelity::Analytic) {
-        let expected =
-            "packet, flow or auto: predictions are of single collectives and miss what operations take from each other";
-        return Err(Error::spec("fidelity", "analytic", expected));
-    }
+    admit(spec, "predictions are of single collectives and miss what operations take from each other", control)?;
     control.begin(Phase::Building)?;
     let fabric = fabrics.get(&spec.system, control)?;
     let placement = placement(spec)?;
@@ -115,18 +109,10 @@ pub fn program(fabrics: &Fabrics, spec: &ProgramSpec, control: &Control) -> Resu
         time_limit_fs: spec.time_limit_fs,
         skip: spec.skip,
     };
-    let record = match fidelity {
-        Fidelity::Flow => flow::run(&job, control)?,
-        _ => run_within(&job, control, crate::engine::Cap::Endless)?
-            .ok_or_else(|| Error::Internal("a run without a cap was capped".into()))?,
-    };
+    let record = ran(&job, fidelity, control)?;
     let time_fs = record.finish_fs;
     let bound = bound(&fabric, &workload, &described, control)?;
-    if time_fs.max(bound.time_fs) >= MAX_TIME_FS {
-        let most = MAX_TIME_FS / 1_000_000;
-        let (value, limit) = (format!("{most} ns or more"), format!("{most} ns"));
-        return Err(Error::Overflow { what: "simulated time".into(), value, limit });
-    }
+    shown(time_fs.max(bound.time_fs))?;
     let bottleneck = busiest(&fabric, &record, computing(&record, &workload));
     Ok(ProgramOutcome {
         time_fs,
