@@ -112,15 +112,31 @@ fn an_operation_does_not_notice_what_comes_a_second_later() {
         let axes = [("dp", dp), ("tp", tp)];
         let alone = rows(&spec(any(kind, dp * tp), vec![job("j", &axes, body(&mine, (0, 1, 2), kind == 0))]), mine.len());
         let mut nodes = body(&mine, (0, 1, 2), kind == 0);
-        for stream in 0..3 {
-            nodes.push(NodeSpec::Delay { place: place(&format!("pause{stream}"), &format!("s{stream}"), &[]), time_fs: SECOND });
-        }
-        for node in body(&theirs, (0, 0, 1), kind == 0) {
-            nodes.push(renamed(node));
-        }
+        nodes.extend(pauses());
+        nodes.extend(body(&theirs, (0, 0, 1), kind == 0).into_iter().map(renamed));
         let more = rows(&spec(any(kind, dp * tp), vec![job("j", &axes, nodes)]), mine.len());
         prop_assert_eq!(more, alone);
     });
+}
+
+#[test]
+fn a_look_after_the_last_step_of_an_operation_is_not_late() {
+    // the lane of rank 0 is through; its operation is not, and nothing new begins
+    let mine = [(0, 262_164, 0, 0, None), (4, 35_940, 0, 0, None)];
+    let axes = [("dp", 4), ("tp", 2)];
+    let mut nodes = body(&mine, (0, 1, 2), false);
+    nodes.extend(pauses());
+    nodes.extend(body(&[(0, 1, 0, 0, None)], (0, 0, 1), false).into_iter().map(renamed));
+    let spec = spec(any(5, 8), vec![job("j", &axes, nodes)]);
+    let mut whole = spec.clone();
+    whole.skip = false;
+    assert_eq!(rows(&spec, mine.len() + 4), rows(&whole, mine.len() + 4));
+}
+
+/// A second on each stream.
+fn pauses() -> impl Iterator<Item = NodeSpec> {
+    let pause = |stream| place(&format!("pause{stream}"), &format!("s{stream}"), &[]);
+    (0..3).map(move |stream| NodeSpec::Delay { place: pause(stream), time_fs: SECOND })
 }
 
 /// The same operation under another name.

@@ -78,6 +78,8 @@ pub(super) struct Skipper<'a> {
     due: Option<Fs>,
     /// When the look inside messages is due.
     next: Option<Fs>,
+    /// When the last window ended: everything before it has happened, and nothing at or after it.
+    ended: Fs,
     /// Packets that rank 0 had sent at the last report, when the last of them left, and by which port.
     paced: (u64, Fs, u32),
     /// A jump has led to another step.
@@ -122,6 +124,7 @@ impl<'a> Skipper<'a> {
             step: 0,
             due: None,
             next: None,
+            ended: 0,
             landed: false,
             turn: None,
             steps: Tracker::new(job.folding.simulated()),
@@ -142,9 +145,10 @@ impl<'a> Skipper<'a> {
         if all.lead.step > self.step {
             self.inside.forget();
             self.next = None;
-            // a step that a jump led to began long before
-            if !std::mem::take(&mut self.landed) {
-                self.due.get_or_insert(all.lead.begun.saturating_add(self.window));
+            let due = all.lead.begun.saturating_add(self.window);
+            // a step that a jump led to began long before, and so did the last one when it is over and none follows
+            if !std::mem::take(&mut self.landed) && due >= self.ended {
+                self.due.get_or_insert(due);
             }
             self.step = all.lead.step;
         }
@@ -199,7 +203,8 @@ impl<'a> Skipper<'a> {
         }
         let end = now.saturating_add(self.window);
         let looks = [self.due, self.next].into_iter().flatten();
-        (now, looks.filter(|&look| look > now).fold(end, Fs::min))
+        self.ended = looks.filter(|&look| look > now).fold(end, Fs::min);
+        (now, self.ended)
     }
 
     /// Jumps, or keeps the state. Returns how far it jumped.
