@@ -303,8 +303,13 @@ def test_a_command_line_of_nccl_tests_runs(capsys: pytest.CaptureFixture[str]) -
     rows = [line.split() for line in out.splitlines() if not line.startswith("#")]
     assert [int(row[0]) for row in rows] == [8, 16, 32, 64]
     assert rows[0][2] == "half"
-    for flag in ("-n 20", "-w 5", "-c 1"):
+    for flag in ("-w 5", "-c 1"):
         assert f"warning: {flag} has no effect" in err
+    # one thread launches on all eight devices, so that the host sets the time
+    assert "host: a thread launches 8 devices in turn, 3.2 us each" in out
+    code, _, err = call(capsys, "bench", "all_reduce", "hgx-h100", "-b", "8", "-e", "8", "-n", "20")
+    assert code == 0
+    assert "warning: -n 20 has no effect: without -g or -t no host launches calls" in err
 
 
 def test_recorded_tables_that_go_nowhere_are_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,7 +66,9 @@ from supernode.run.schedules import Schedule, ScheduleReport, schedule
 from supernode.run.sizes import sizes
 from supernode.system import System
 from supernode.system.device import Device
+from supernode.system.host import Host
 from supernode.system.inventory import Inventory, Level, edges, inventory
+from supernode.system.transport import Transport
 from supernode.units import parse_rate, parse_size, parse_time
 from supernode.workload import DeviceMesh, Operation, Workload
 
@@ -95,6 +97,7 @@ __all__ = [
     "FullMesh",
     "Gather",
     "Graph",
+    "Host",
     "HyperX",
     "Hypercube",
     "Inventory",
@@ -119,6 +122,7 @@ __all__ = [
     "Switched",
     "System",
     "Torus",
+    "Transport",
     "Workload",
     "WorkloadResult",
     "__version__",

@@ -17,6 +17,7 @@ __all__ = [
     "ScheduleRun",
     "__version__",
     "auto_buffer",
+    "calls",
     "check_schedule",
     "describe",
     "edges",
@@ -183,6 +184,9 @@ def rounded_bytes(collective: str, bytes: int, ranks: int, element_bytes: int) -
 
 def auto_buffer(rate: int, latency_fs: int, switch_fs: int, payload: int, overhead: int) -> int:
     """Bytes of buffer behind a link (bit/s) with which one flow reaches the link's rate."""
+
+def calls(launch_fs: int, devices: int, calls: int, device_fs: int) -> int | None:
+    """Time of so many calls back to back that a thread launches on its devices; None beyond the clock's end."""
 
 def error_codes() -> list[str]: ...
 def version_info() -> dict[str, str]: ...

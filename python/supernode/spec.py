@@ -89,6 +89,12 @@ class SwitchSpec(msgspec.Struct, frozen=True):
     in_network_reduce: bool = False
 
 
+class TransportSpec(msgspec.Struct, frozen=True):
+    """What the NICs of a network add to a message."""
+
+    latency_fs: int = 0
+
+
 class NetworkSpec(msgspec.Struct, frozen=True):
     """One network; disjoint copies of it each join ``span`` consecutive accelerators."""
 
@@ -103,6 +109,7 @@ class NetworkSpec(msgspec.Struct, frozen=True):
     routing: str = "spray_round_robin"
     buffer: int | None = None
     dateline: bool = True
+    transport: TransportSpec = TransportSpec()
 
 
 class DeviceSpec(msgspec.Struct, frozen=True):
@@ -124,11 +131,12 @@ class SystemSpec(msgspec.Struct, frozen=True):
 
 
 class ProtocolSpec(msgspec.Struct, frozen=True):
-    """One protocol of a stack; ``step_fs`` has one entry a network."""
+    """One protocol of a stack; ``step_fs`` and ``hop_fs`` have one entry per network."""
 
     name: str
     launch_fs: int
     step_fs: list[int]
+    hop_fs: list[int]
     wire_num: int = 1
     wire_den: int = 1
     algorithms: list[str] = []

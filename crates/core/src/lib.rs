@@ -5,6 +5,7 @@
 
 pub mod analytic;
 pub mod bound;
+pub mod calls;
 pub mod check;
 pub mod collective;
 pub mod control;

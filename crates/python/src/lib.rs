@@ -37,6 +37,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(run::check_schedule, m)?)?;
     m.add_function(wrap_pyfunction!(run::explain, m)?)?;
     m.add_function(wrap_pyfunction!(names::auto_buffer, m)?)?;
+    m.add_function(wrap_pyfunction!(names::calls, m)?)?;
     m.add_function(wrap_pyfunction!(names::vocabulary, m)?)?;
     m.add_function(wrap_pyfunction!(names::rounded_bytes, m)?)?;
     m.add_function(wrap_pyfunction!(names::error_codes, m)?)?;

@@ -4,6 +4,7 @@
 
 use pyo3::prelude::*;
 use serde_json::{Value, json};
+use supernode_core::calls::Launcher;
 use supernode_core::error::Error;
 use supernode_core::fabric::credit;
 use supernode_core::spec::{
@@ -60,6 +61,12 @@ pub(crate) fn rounded_bytes(
 #[pyfunction]
 pub(crate) fn auto_buffer(rate: u64, latency_fs: u64, switch_fs: u64, payload: u32, overhead: u32) -> u64 {
     credit::auto_buffer(BitRate(rate), latency_fs, switch_fs, payload, overhead)
+}
+
+/// Time of so many calls back to back that a thread launches on its devices; `None` beyond the clock's end.
+#[pyfunction]
+pub(crate) fn calls(launch_fs: u64, devices: u32, calls: u32, device_fs: u64) -> Option<u64> {
+    Launcher { launch_fs, devices }.run(calls, device_fs)
 }
 
 /// Codes of the core's errors.

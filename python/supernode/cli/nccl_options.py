@@ -1,6 +1,7 @@
 """Options of nccl-tests that ``supernode bench`` takes over, or answers with a hint.
 
-``-b -e -i -f -d -r -J`` mean the same in both. ``-g`` and ``-t`` count ranks. The others say how to measure, which a
+``-b -e -i -f -d -r -J`` mean the same in both. ``-g`` and ``-t`` count ranks and say how calls are launched; with them
+``-n`` counts calls back to back, and ``-G`` captures them. The others say how to measure, which a
 simulation does not have to: they are taken, so that a command line of nccl-tests runs as it is, and named as without
 effect. ``-o`` is the exception: here it names the output folder.
 """
@@ -16,21 +17,19 @@ import typer
 from supernode.cli.headings import RANKS
 from supernode.errors import SpecError
 
-__all__ = ["IDLE", "check_operation", "parameters", "ranks_of", "remarks"]
+__all__ = ["IDLE", "check_operation", "launch_of", "parameters", "ranks_of", "remarks"]
 
 _EXACT = "a simulation gives the same time in every iteration"
 _ONE = "one model stands for all of these"
 
 #: Parameter, flags, and why it has no effect.
 IDLE: tuple[tuple[str, tuple[str, ...], str], ...] = (
-    ("iters", ("-n", "--iters"), _EXACT),
     ("warmup_iters", ("-w", "--warmup_iters"), _EXACT),
     ("agg_iters", ("-m", "--agg_iters"), _EXACT),
     ("average", ("-a", "--average"), "all ranks are timed together, from the first start to the last end"),
     ("check_data", ("-c", "--check"), "'supernode check' proves the schedule instead"),
     ("parallel_init", ("-p", "--parallel_init"), "setting up is not simulated"),
     ("blocking", ("-z", "--blocking"), _ONE),
-    ("cudagraph", ("-G", "--cudagraph"), _ONE),
     ("report_cputime", ("-C", "--report_cputime"), "the time of a host's processor is not simulated"),
     ("local_register", ("-R", "--local_register"), _ONE),
 )
@@ -42,8 +41,10 @@ _OPERATIONS = ("sum", "prod", "min", "max", "avg", "mulsum", "all")
 def parameters() -> list[inspect.Parameter]:
     """Return the options, for the signature of a command."""
     counts = (
-        ("ngpus", ("-g", "--ngpus"), "GPUs per thread, as in nccl-tests; -t times -g is --ranks."),
-        ("nthreads", ("-t", "--nthreads"), "Threads per process, as in nccl-tests."),
+        ("ngpus", ("-g", "--ngpus"), "GPUs that each thread launches calls on; -t times -g is --ranks."),
+        ("nthreads", ("-t", "--nthreads"), "Threads that launch calls."),
+        ("iters", ("-n", "--iters"), "Calls back to back, with -g or -t [default: 20]."),
+        ("cudagraph", ("-G", "--cudagraph"), "Calls are captured in a graph if this is above 0, with -g or -t."),
     )
     found = [_parameter(name, int, flags, text, hidden=False) for name, flags, text in counts]
     return found + [_parameter(name, str, flags, "", hidden=True) for name, flags, _ in IDLE]
@@ -85,11 +86,29 @@ def ranks_of(given: Mapping[str, Any]) -> int | None:
     return ranks
 
 
+def launch_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keywords of a bench that say how calls are launched; none without ``-g`` and ``-t``.
+
+    Raises
+    ------
+    SpecError
+        If there are no calls.
+    """
+    gpus, threads, iters, graph = (given.get(name) for name in ("ngpus", "nthreads", "iters", "cudagraph"))
+    if gpus is None and threads is None:
+        return {}
+    if iters is not None and iters < 1:
+        raise SpecError(f"-n {iters} is not valid; it must be at least 1")
+    return {"devices_per_thread": 1 if gpus is None else gpus, "calls": iters, "graph": bool(graph)}
+
+
 def remarks(given: Mapping[str, Any]) -> list[str]:
     """Name the options that have no effect here."""
-    return [
-        f"{flags[0]} {given[name]} has no effect: {why}" for name, flags, why in IDLE if given.get(name) is not None
-    ]
+    idle = [(flags[0], given.get(name), why) for name, flags, why in IDLE]
+    if not launch_of(given):
+        why = "without -g or -t no host launches calls"
+        idle += [("-n", given.get("iters"), why), ("-G", given.get("cudagraph"), why)]
+    return [f"{flag} {value} has no effect: {why}" for flag, value, why in idle if value is not None]
 
 
 def check_operation(output: object) -> None:

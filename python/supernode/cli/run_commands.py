@@ -107,6 +107,7 @@ def bench(
     --------
     supernode bench all_reduce nvl72 -b 1M -e 64M -f 8
     supernode bench all_gather hgx-h100:2 --sizes '64K:4M:x8' --algo ring,auto
+    supernode bench all_reduce hgx-h100 -b 8 -e 64K -f 8 -g 8
     supernode bench all_to_all hgx-h100 -b 1M -e 1M --record levels -o bench/
     supernode bench all_reduce hgx-h100 -b 8 -e 64K -f 8 -J - > sim.json
 
@@ -121,6 +122,7 @@ def bench(
         if "ranks" in rest:
             raise SpecError("--ranks and -g or -t both say how many ranks there are; give one of them")
         rest["ranks"] = ranks
+    launch = nccl_options.launch_of(more)
     nccl_options.check_operation(output)
     machine = build_system(system, settings)
     printed = json == STDOUT
@@ -140,7 +142,9 @@ def bench(
         typer.echo(nccl_tests.row_line(row))
         before = row
 
-    done = run_bench(collective, machine, sizes=points, algorithms=algorithms, on_row=None if printed else show, **rest)
+    done = run_bench(
+        collective, machine, sizes=points, algorithms=algorithms, on_row=None if printed else show, **launch, **rest
+    )
     if printed:
         typer.echo(done.nccl_tests_json(), nl=False)
     else:

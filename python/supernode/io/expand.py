@@ -91,6 +91,7 @@ def _left_out(system: System, networks: tuple[Network, ...]) -> Iterator[str]:
         yield f"{system.label}: the software stack {system.stack} is left out"
     parts = {
         "the rule that virtual channels take no dateline": not all(n.spec.dateline for n in networks),
+        "what NICs add to messages": any(n.spec.transport.latency_fs for n in networks),
         "which links of a level are optical": any(any(n.optical_one_in) for n in networks),
         "cables of several links": any(cable > 1 for n in networks for cable in n.per_cable),
         "power": system.unit_power is not None,

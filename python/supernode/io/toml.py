@@ -67,6 +67,8 @@ def write_toml(system: System) -> str:
             "latency": format_time(system.nics.latency_fs),
         }
         text += ["", "[nics]", *_assignments(_literal(nics))]
+    if system.host is not None:
+        text += ["", "[host]", f'launch = "{format_time(system.host.launch_fs())}"']
     if isinstance(system.joined, Core):
         text += ["", "[core]", *_assignments(_literal(_tier(system.joined)))]
     elif system.joined is not None:
@@ -122,6 +124,8 @@ def _network(network: Network) -> _Table:
     }
     if not spec.dateline:
         table["dateline"] = False
+    if spec.transport.latency_fs:
+        table["transport"] = {"latency": format_time(spec.transport.latency_fs)}
     for key, texts in (("notes", network.notes), ("assumed", network.assumed)):
         if texts:
             table[key] = list(texts)
@@ -187,7 +191,7 @@ def _scale_out(joined: ScaleOut) -> _Table:
     if not isinstance(joined.fabric, FatTree):
         table = write_fabric(joined.fabric)
         own = {"topology": table.pop("topology"), "name": joined.name, "nics_per_accelerator": joined.ports}
-        return own | table
+        return own | table | _nics_add(joined)
     fabric = joined.fabric
     optional: _Table = {
         "tiers": fabric.tiers,
@@ -221,7 +225,14 @@ def _scale_out(joined: ScaleOut) -> _Table:
         else format_size(parse_size(buffer)),
         "routing": fabric.routing,
         **({"medium": fabric.medium} if fabric.medium else {}),
+        **_nics_add(joined),
     }
+
+
+def _nics_add(joined: ScaleOut) -> _Table:
+    if joined.transport is None:
+        return {}
+    return {"transport": {"latency": format_time(joined.transport.to_spec().latency_fs)}}
 
 
 def _time(value: Quantity | None) -> str | None:

@@ -49,6 +49,7 @@ class ProtocolFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     launch: StackValue
     step: dict[str, StackValue]
+    hop: dict[str, StackValue] = {}
     wire: tuple[int, int] = (1, 1)
     algorithms: list[str] = []
     max_bytes: Quantity | None = None
@@ -135,6 +136,10 @@ class Stack:
                     name=p.name,
                     launch_fs=parse_latency(p.launch.value, f"{where}, launch", zero=True),
                     step_fs=steps,
+                    hop_fs=[
+                        parse_latency(p.hop[kind].value, f"{where}, hop.{kind}", zero=True) if kind in p.hop else 0
+                        for kind in kinds
+                    ],
                     wire_num=p.wire[0],
                     wire_den=p.wire[1],
                     algorithms=algorithms or others,
@@ -152,6 +157,7 @@ class Stack:
         for p in self.file.protocol:
             listed.append((f"{p.name}.launch", p.launch))
             listed += [(f"{p.name}.step.{kind}", value) for kind, value in p.step.items()]
+            listed += [(f"{p.name}.hop.{kind}", value) for kind, value in p.hop.items()]
         return listed
 
     def replaced(self, overrides: Mapping[str, Quantity]) -> Stack:
@@ -179,6 +185,7 @@ class Stack:
                 p,
                 launch=new(f"{p.name}.launch", p.launch),
                 step={kind: new(f"{p.name}.step.{kind}", value) for kind, value in p.step.items()},
+                hop={kind: new(f"{p.name}.hop.{kind}", value) for kind, value in p.hop.items()},
             )
             for p in self.file.protocol
         ]
@@ -199,6 +206,7 @@ class Stack:
             if protocol in ("auto", p.name):
                 values = {f"{p.name}.launch": p.launch}
                 values |= {f"{p.name}.step.{k}": p.step[k] for k in (self._step_kind(p, kind) for kind in kinds)}
+                values |= {f"{p.name}.hop.{kind}": p.hop[kind] for kind in kinds if kind in p.hop}
                 listed |= {name: v for name, v in values.items() if v.mark in ASSUMED_MARKS}
         return tuple(f"{name} = {v.value} ({v.mark})" for name, v in listed.items())
 
@@ -234,6 +242,6 @@ def _packaged(file: str) -> Stack:
 def _read(path: Traversable) -> Stack:
     file = load(path, StackFile)
     for p in file.protocol:
-        for kind in p.step:
+        for kind in (*p.step, *p.hop):
             parse_kind(kind)
     return Stack(file)

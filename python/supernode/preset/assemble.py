@@ -129,6 +129,7 @@ def _made(make: type[System], file: PresetFile, name: str, asked: int, overrides
         networks=built.networks,
         joined=built.scale_out,
         nics=built.nics,
+        host=built.host,
         unit_accelerators=built.accelerators,
         units=units,
         bundle=built.units,

@@ -33,13 +33,16 @@ from supernode.preset.form import (
     PresetFile,
     ScaleOutFile,
     TopologyFile,
+    TransportFile,
 )
 from supernode.preset.graphs import cables_of, count_of, counts_of, graph_network, link_of, ports_of, switch_of
 from supernode.preset.references import flag, resolve, whole
 from supernode.spec import Clos, FullMeshShape, NetworkSpec, Topology, TorusShape
 from supernode.system.device import Device
+from supernode.system.host import Host
 from supernode.system.joins import Core, ScaleOut
 from supernode.system.nics import Nics
+from supernode.system.transport import Transport
 from supernode.units import Quantity, parse_power, parse_rate, parse_time
 
 __all__ = ["Built", "build", "with_overrides"]
@@ -76,6 +79,8 @@ class Built:
         Parameters that only the power refers to: no time depends on them.
     nics
         What each accelerator of an imported host has to reach the scale-out network.
+    host
+        The processor that launches calls.
     """
 
     device: Device
@@ -89,6 +94,7 @@ class Built:
     power_covers: str = ""
     used_for_power: frozenset[str] = frozenset()
     nics: Nics | None = None
+    host: Host | None = None
 
 
 def with_overrides(file: PresetFile, overrides: Mapping[str, Quantity | bool]) -> dict[str, Param]:
@@ -121,6 +127,8 @@ def build(file: PresetFile, params: Mapping[str, Param]) -> Built:
         raw["core"] = resolve(file.core, values, used_to_join)
     if file.nics is not None:
         raw["nics"] = resolve(file.nics, values, used_to_join)
+    if file.host is not None:
+        raw["host"] = resolve(file.host, values, used)
     used_for_power: set[str] = set()
     if file.power is not None:
         raw["power"] = resolve(file.power, values, used_for_power)
@@ -153,6 +161,7 @@ def build(file: PresetFile, params: Mapping[str, Param]) -> Built:
         power_covers="" if body.power is None else body.power.covers,
         used_for_power=frozenset(used_for_power - used - used_to_join),
         nics=_nics(body, f"preset {file.name}, nics"),
+        host=None if body.host is None else Host(body.host.launch),
     )
 
 
@@ -182,7 +191,12 @@ def _power(body: Body, where: str) -> int | None:
 def _named(file: NetworkFile) -> Network:
     """Build a network, and name it in errors."""
     with naming_fabric(file.name):
-        return _network(file)
+        network, transport = _network(file), _transport(file.transport)
+        return network if transport is None else transport.on(network)
+
+
+def _transport(file: TransportFile | None) -> Transport | None:
+    return None if file is None else Transport(file.latency)
 
 
 def _network(file: NetworkFile) -> Network:
@@ -266,8 +280,11 @@ def _joined(body: Body, scale_out: dict[str, Any] | None, where: str) -> ScaleOu
         return None
     if scale_out.get("topology", "fat_tree") == "fat_tree":
         return _scale_out(convert(scale_out, ScaleOutFile, f"{where}, scale_out"))
+    table = dict(scale_out)
+    nics = table.pop("transport", None)
+    transport = None if nics is None else _transport(convert(nics, TransportFile, f"{where}, scale_out, transport"))
     with naming_fabric("scale_out"):
-        return ScaleOut(*read_fabric(scale_out, f"{where}, scale_out"))
+        return ScaleOut(*read_fabric(table, f"{where}, scale_out"), transport=transport)
 
 
 def _tier(file: CoreFile) -> Core:
@@ -305,4 +322,4 @@ def _scale_out(file: ScaleOutFile) -> ScaleOut:
         kind=file.kind,
         medium=file.medium,
     )
-    return ScaleOut(fabric, ports, file.name)
+    return ScaleOut(fabric, ports, file.name, _transport(file.transport))

@@ -159,6 +159,12 @@ def _one_plane() -> list[int | str]:
     return [1]
 
 
+class TransportFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``transport`` of a network: what its NICs add to a message."""
+
+    latency: Quantity = 0
+
+
 class NetworkFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One ``[[network]]``."""
 
@@ -174,6 +180,7 @@ class NetworkFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     buffer: Quantity = "auto"
     routing: str | None = None
     dateline: bool = True
+    transport: TransportFile | None = None
     #: What the builder of the network had to decide, and the values that it assumed: every run shows them.
     notes: list[str] = []
     assumed: list[str] = []
@@ -206,6 +213,7 @@ class ScaleOutFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     buffer: Quantity = "auto"
     routing: str | None = None
     medium: str = ""
+    transport: TransportFile | None = None
 
 
 class NicsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -214,6 +222,12 @@ class NicsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     per_accelerator: int | str
     rate: Quantity
     latency: Quantity = "0 ns"
+
+
+class HostFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[host]``: the processor that launches calls."""
+
+    launch: Quantity
 
 
 class CoreFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -248,6 +262,7 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     core: CoreFile | None = None
     power: PowerFile | None = None
     nics: NicsFile | None = None
+    host: HostFile | None = None
 
 
 class PresetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -268,6 +283,7 @@ class PresetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     core: dict[str, Any] | None = None
     power: dict[str, Any] | None = None
     nics: dict[str, Any] | None = None
+    host: dict[str, Any] | None = None
     conflict: list[Conflict] = []
     #: Values of the software stack that this system replaces, by name: ``"simple.launch" = "5 us"``.
     stack_values: dict[str, Quantity] = {}

@@ -35,7 +35,7 @@ def system_schema() -> dict[str, Any]:
     for name in ("PresetFile", "ClusterFile"):
         properties = parts[name]["properties"]
         properties["format"] = {"const": 1}
-        for key in ("system", "device", "network", "scale_out", "core", "nics"):
+        for key in ("system", "device", "network", "scale_out", "core", "nics", "host"):
             if key in properties:
                 properties[key] = body[key]
     for name, part in parts.items():

@@ -94,6 +94,8 @@ class Bench(Verbs):
         When the first run began.
     args
         The command or call, for the JSON file.
+    notes
+        What had no effect on the bench as a whole.
     """
 
     results: tuple[Result, ...]
@@ -101,6 +103,7 @@ class Bench(Verbs):
     left_out: tuple[int, ...]
     start: datetime.datetime = field(compare=False)
     args: tuple[str, ...] = field(compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def load(cls, folder: str | Path) -> Bench:
@@ -120,6 +123,7 @@ class Bench(Verbs):
         try:
             start = datetime.datetime.fromisoformat(meta["start"])
             left_out, args = tuple(map(int, meta["left_out"])), tuple(map(str, meta["args"]))
+            notes = tuple(map(str, meta.get("notes", ())))
             listed = [[str(name) for name in names] for names in meta["tables"]]
         except (KeyError, TypeError, ValueError) as error:
             raise SpecError(f"{place / MARK}: not the description of a bench: {error}") from None
@@ -131,7 +135,7 @@ class Bench(Verbs):
         results = [
             Result(run, KeptTables(own, folded=is_folded(run))) for run, own in zip(meta["runs"], runs, strict=True)
         ]
-        return cls(tuple(results), tuple(rows), left_out, start, args)
+        return cls(tuple(results), tuple(rows), left_out, start, args, notes)
 
     @property
     def summary(self) -> pa.Table:
@@ -172,7 +176,7 @@ class Bench(Verbs):
         found = dict.fromkeys(w for r in self.results for w in r.warnings)
         if self.left_out:
             found[left_out_text(self.left_out, self.rows)] = None
-        return list(found)
+        return [*found, *(note for note in self.notes if note not in found)]
 
     def to_polars(self) -> pl.DataFrame:
         """Return the summary as a Polars frame."""
@@ -236,6 +240,7 @@ class Bench(Verbs):
             "warnings": self.warnings,
             "versions": self.results[0].versions if self.results else {},
             "left_out": self.left_out,
+            "notes": self.notes,
             "start": self.start.isoformat(),
             "args": self.args,
             "tables": [r.tables() for r in self.results],

@@ -13,6 +13,7 @@ from supernode.result import nccl_tests
 from supernode.result.benchmark import Bench, left_out_text
 from supernode.result.result import Result
 from supernode.result.running import run_plan
+from supernode.run.launch import Launch, parse_launch
 from supernode.run.options import RunOptions
 from supernode.run.plan import Plan, make_plan
 from supernode.run.sizes import parse_sizes
@@ -33,6 +34,9 @@ def bench(
     sizes: Quantity | Iterable[Quantity] = "8:8G:x2",
     algorithms: Sequence[str] | str | None = ("auto",),
     on_row: Callable[[Mapping[str, Any]], None] | None = None,
+    devices_per_thread: int | None = None,
+    calls: int | None = None,
+    graph: bool = False,
     **options: Unpack[RunOptions],
 ) -> Bench:
     """Simulate a collective over sizes and algorithms.
@@ -50,6 +54,14 @@ def bench(
         Algorithms to compare, each at every size.
     on_row
         Called with each row as soon as it is there.
+    devices_per_thread
+        Devices that each thread of the host launches calls on, one after the other: ``-g`` of nccl-tests. The time of a
+        row is then that per call of ``calls`` back to back, as nccl-tests measures it, and small messages take what
+        the host takes to launch them. ``None``: one call, without a host.
+    calls
+        Calls back to back, 20 by default.
+    graph
+        Whether calls are captured in a graph, whose launches cost nothing.
     **options
         Every keyword of :func:`supernode.simulate`; ``timeout`` and ``time_limit`` apply to each run. ``budget`` is
         that of a curve, all sizes of one algorithm, and is 60 s by default: half of it is shared evenly, half by size,
@@ -70,21 +82,32 @@ def bench(
     if on_row is not None and not callable(on_row):
         raise SpecError(f"on_row: {quote(on_row)} is not valid; it must be a function")
     plans, left_out = _plans(collective, system, sizes, algorithms, options)
+    launch, notes = parse_launch(plans[0].system, plans[0].ranks, devices_per_thread, calls, graph)
     results, rows = [], []
-    for result, row in iterate(plans):
+    for result, row in iterate(plans, launch):
         results.append(result)
         rows.append(row)
         if on_row is not None:
             on_row(row)
     text = ("supernode", "bench", parse_name(collective), plans[0].system.label)
-    return Bench(tuple(results), tuple(rows), tuple(left_out), start, text)
+    return Bench(tuple(results), tuple(rows), tuple(left_out), start, text, notes)
 
 
-def iterate(plans: Iterable[Plan]) -> Iterator[tuple[Result, dict[str, Any]]]:
+def iterate(plans: Iterable[Plan], launch: Launch | None = None) -> Iterator[tuple[Result, dict[str, Any]]]:
     """Run plans one after the other and yield each result with its row."""
     for plan in plans:
         result = run_plan(plan)
-        yield result, _row(plan, result)
+        row = _row(plan, result)
+        yield result, row if launch is None else _launched(row, result, launch)
+
+
+def _launched(row: dict[str, Any], result: Result, launch: Launch) -> dict[str, Any]:
+    """Return the row of calls back to back."""
+    time_ns = launch.per_call(result.time_fs) / 1e6
+    share = result.time_ns / time_ns if time_ns else 1.0
+    rates = ("algbw_gbytes_s", "busbw_gbytes_s", "efficiency")
+    scaled = {name: None if row[name] is None else row[name] * share for name in rates}
+    return {**row, **scaled, "time_ns": time_ns, "bottleneck": launch.cause(result.time_fs) or row["bottleneck"]}
 
 
 def _plans(

@@ -11,21 +11,24 @@ from supernode.errors import FabricError
 from supernode.fabric.base import Fabric, Network
 from supernode.fabric.switchports import check_ports
 from supernode.spec import Clos, LinkSpec, SwitchSpec
+from supernode.system.transport import Transport
 
 __all__ = ["Core", "ScaleOut"]
 
 
 @dataclass(frozen=True)
 class ScaleOut:
-    """The network that joins units: a fabric still without a size, and the ports of each accelerator into it."""
+    """The network that joins units: a fabric still without a size, ports per accelerator, and what its NICs add."""
 
     fabric: Fabric
     ports: int = 1
     name: str = "scale_out"
+    transport: Transport | None = None
 
     def join(self, networks: tuple[Network, ...], accelerators: int) -> tuple[Network, ...]:
         """Add the network over all accelerators."""
-        return (*networks, self.fabric.network(self.name, accelerators, ports=self.ports))
+        network = self.fabric.network(self.name, accelerators, ports=self.ports)
+        return (*networks, network if self.transport is None else self.transport.on(network))
 
 
 @dataclass(frozen=True)

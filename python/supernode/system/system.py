@@ -18,8 +18,10 @@ from supernode.names import plain_text
 from supernode.quoting import quote
 from supernode.spec import SystemSpec
 from supernode.system.device import Device
+from supernode.system.host import Host
 from supernode.system.joins import Core, ScaleOut
 from supernode.system.nics import Nics
+from supernode.system.transport import Transport
 from supernode.system.verbs import Verbs
 from supernode.units import Quantity
 from supernode.values import parse_flag
@@ -54,6 +56,8 @@ class System(Verbs):
     joined: ScaleOut | Core | None = field(default=None, repr=False)
     #: NICs of an imported host, which limit the links of accelerators into the scale-out network.
     nics: Nics | None = field(default=None, repr=False)
+    #: The processor that launches calls, where it is known.
+    host: Host | None = field(default=None, repr=False)
     unit_accelerators: int = 0
     units: int = 1
     #: Units that the name alone stands for: more than one in the preset of a cluster.
@@ -75,7 +79,15 @@ class System(Verbs):
         plain_text(self.name, "name of the system")
         plain_text(self.stack, f"system {self.name}: stack")
 
-    def scale_up(self, device: Device | None = None, *, count: int, fabric: Fabric, nics_per_device: int = 1) -> System:
+    def scale_up(
+        self,
+        device: Device | None = None,
+        *,
+        count: int,
+        fabric: Fabric,
+        nics_per_device: int = 1,
+        transport: Transport | None = None,
+    ) -> System:
         """Join ``count`` accelerators, the first network of the system or the next one outwards.
 
         Parameters
@@ -89,6 +101,8 @@ class System(Verbs):
         nics_per_device
             Ports of each accelerator into this network, as for :meth:`scale_out`; of a :class:`~supernode.FatTree` with
             planes a multiple of their number.
+        transport
+            What the NICs of this network add to every message; nothing by default.
         """
         fabric = parse_fabric(fabric, self.name)
         device = None if device is None else _device(device, self.name)
@@ -102,10 +116,11 @@ class System(Verbs):
         if self.networks and device is not None:
             raise SpecError(f"system {self.name}: its device is {quote(self.device.name)} already")
         level = "scale_up" if not self.networks else f"scale_up_{len(self.networks) + 1}"
+        network = _attached(fabric.network(level, span, ports=ports), transport, self.name)
         return dataclasses.replace(
             self,
             device=self.device if device is None else device,
-            networks=(*self.networks, fabric.network(level, span, ports=ports)),
+            networks=(*self.networks, network),
             unit_accelerators=span,
         )
 
@@ -117,6 +132,7 @@ class System(Verbs):
         count: int | None = None,
         device: Device | None = None,
         replace: bool = False,
+        transport: Transport | None = None,
     ) -> System:
         """Choose the network that joins the copies of :meth:`replicate`, or all accelerators directly.
 
@@ -135,6 +151,8 @@ class System(Verbs):
             The accelerator, in a system without a scale-up network.
         replace
             Whether it may take the place of a scale-out network that the system has, as presets do.
+        transport
+            What the NICs of this network add to every message; nothing by default.
         """
         fabric = parse_fabric(fabric, self.name)
         own = 1 if self.nics is None else self.nics.count
@@ -147,20 +165,34 @@ class System(Verbs):
                     f"system {self.name}: it has a scale-out network already; give replace=True to put this one in its "
                     "place"
                 )
-            return dataclasses.replace(self, joined=ScaleOut(fabric, ports))
+            return dataclasses.replace(self, joined=ScaleOut(fabric, ports, transport=_transport(transport, self.name)))
         if count is None:
             raise SpecError(f"system {self.name}: scale_out without a scale-up network needs count=")
         span = positive(count, "count", self.name)
         return dataclasses.replace(
             self,
             device=self.device if device is None else _device(device, self.name),
-            networks=(fabric.network("scale_out", span, ports=ports),),
+            networks=(_attached(fabric.network("scale_out", span, ports=ports), transport, self.name),),
             unit_accelerators=span,
         )
 
     def replicate(self, n: int) -> System:
         """Take ``n`` copies, joined by the scale-out network."""
         return dataclasses.replace(self, units=positive(n, "replicate", self.name))
+
+    def with_host(self, host: Host) -> System:
+        """Say what processor launches calls on the accelerators.
+
+        Parameters
+        ----------
+        host
+            The processor. Runs of one call do not depend on it; ``bench(devices_per_thread=)`` does.
+        """
+        if not isinstance(host, Host):
+            raise SpecError(
+                f"system {self.name}: host is {quote(host)}; it must be a Host, such as Host(launch='4 us')"
+            )
+        return dataclasses.replace(self, host=host)
 
     @property
     def accelerators(self) -> int:
@@ -228,6 +260,19 @@ def _device(value: object, system: str) -> Device:
     if not isinstance(value, Device):
         raise SpecError(f"system {system}: device is {quote(value)}; it must be a Device object, such as Device('gpu')")
     return value
+
+
+def _transport(value: object, system: str) -> Transport | None:
+    if value is not None and not isinstance(value, Transport):
+        raise SpecError(
+            f"system {system}: transport is {quote(value)}; it must be a Transport, such as Transport(latency='20 us')"
+        )
+    return value
+
+
+def _attached(network: Network, transport: object, system: str) -> Network:
+    nics = _transport(transport, system)
+    return network if nics is None else nics.on(network)
 
 
 #: What ``simulate`` takes as a system.

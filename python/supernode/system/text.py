@@ -50,6 +50,8 @@ def network_text(network: Network) -> list[str]:
         f"  planes x links {planes}; packets {spec.payload} + {spec.overhead} B; buffer {buffer}; "
         f"routing {spec.routing}"
     )
+    if spec.transport.latency_fs:
+        lines.append(f"  its NICs add {time_text(spec.transport.latency_fs)} to every message")
     for tier, link in enumerate(spec.links):
         medium = f", {link.medium}" if link.medium else ""
         lines.append(f"  links {tier}: {rate_text(link.rate)}, {time_text(link.latency_fs)}{medium}")

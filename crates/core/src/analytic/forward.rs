@@ -202,7 +202,7 @@ impl Run<'_> {
         let last = self.costs.take(leg.last.min(bytes as f64), reduce);
         *memory = (memory.max(tail - leg.alone) + took).max(tail + last);
         let stored = *memory;
-        walk::arrived(self, peer, lane, (lane, step), bytes as i64 + 1, stored);
+        walk::arrived(self, peer, lane, (lane, step), bytes as i64 + 1, stored + leg.hop);
     }
 }
 

@@ -60,6 +60,8 @@ pub struct Leg {
     pub neighbour: (u32, u32),
     /// Propagation, store-and-forward and slow links for one packet.
     pub latency: f64,
+    /// From when it is stored until its receiver knows it.
+    pub hop: f64,
     /// Time on its own first hops.
     pub alone: f64,
     /// Its share of the port class.
@@ -114,9 +116,14 @@ impl<'a> Costs<'a> {
         self.first.partition_point(|&f| f <= port) - 1
     }
 
+    /// From when a message over a network is stored until its receiver knows it.
+    fn hop(&self, network: usize) -> f64 {
+        self.protocol.hop(network, &self.fabric.networks[network].spec) as f64
+    }
+
     /// Step latency of a network.
     pub fn step(&self, network: usize) -> f64 {
-        self.protocol.step_fs.get(network).map_or(0.0, |&fs| fs as f64)
+        self.protocol.step(network) as f64
     }
 
     /// HBM time of a number of bytes read or written.
@@ -167,13 +174,15 @@ impl<'a> Costs<'a> {
         let propagation = latency.unwrap_or(path.latency_fs as f64);
         let meet = path.meet;
         if let Some(part) = self.bare {
-            return Some(Leg { network: path.network, port, latency: part * propagation, meet, ..Leg::default() });
+            let (latency, hop) = (part * propagation, part * self.hop(path.network));
+            return Some(Leg { network: path.network, port, latency, hop, meet, ..Leg::default() });
         }
         Some(Leg {
             network: path.network,
             port,
             neighbour,
             latency: propagation + one * self.stages(path.network, path.meet, path.links, per_byte),
+            hop: self.hop(path.network),
             alone: ((groups - 1) as f64 * full_wire + tail) * per_byte,
             occupancy: wire * per_byte / ports,
             read: self.memory((packets.min(choices) - 1) as f64 * payload.min(message.bytes) as f64),

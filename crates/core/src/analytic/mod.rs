@@ -112,7 +112,7 @@ pub fn predict(scene: Scene<'_>) -> Result<Prediction> {
     }
     let lanes = schedule.lanes();
     let resource = s.farthest + s.busiest;
-    let walk = if s.even { s.software + s.latency + s.chain + s.congestion } else { s.walk_max };
+    let walk = s.hop + if s.even { s.software + s.latency + s.chain + s.congestion } else { s.walk_max };
     let time = if s.messages <= FEW {
         // the chain knows ports only; where all walk in step, the tiers and dimensions of each step are known too
         let in_step = if s.even && lanes == 1 { walk } else { 0.0 };
@@ -123,7 +123,7 @@ pub fn predict(scene: Scene<'_>) -> Result<Prediction> {
         .max(resource)
     } else {
         // sums that the switches form and what they replicate use the ports one after the other
-        let after = if s.in_network { s.software + s.latency } else { s.farthest };
+        let after = if s.in_network { s.software + s.latency + s.hop } else { s.farthest };
         walk.max(s.farthest + s.chain_max).max(after + s.busiest)
     };
     let fs = |t: f64| {
@@ -132,7 +132,7 @@ pub fn predict(scene: Scene<'_>) -> Result<Prediction> {
     Ok(Prediction {
         time_fs: fs(launch + time),
         software_fs: fs(launch + s.software),
-        latency_fs: fs(s.latency),
+        latency_fs: fs(s.latency + s.hop),
         resource: s.name,
         busy_fs: fs(s.busiest),
         packet_hops: s.packet_hops as u64,

@@ -42,6 +42,8 @@ pub struct Survey {
     pub software: f64,
     /// See `software`.
     pub latency: f64,
+    /// Mean over ranks of the hops of a lane: nobody is occupied meanwhile, so a rank with many does not hold up the others.
+    pub hop: f64,
     /// Mean and maximum over ranks of σ of a lane.
     pub chain: f64,
     /// See `chain`.
@@ -129,6 +131,7 @@ struct Loads {
     reduce: f64,
     software: f64,
     latency: f64,
+    hop: f64,
     chain: f64,
     messages: f64,
     hops: f64,
@@ -198,6 +201,7 @@ pub fn survey(costs: &Costs, schedule: &dyn Schedule, root: u32, whole: bool, co
         if counts {
             found.software += loads.software * share;
             found.latency += loads.latency * share;
+            found.hop += loads.hop * share;
             found.chain += loads.chain * share;
             found.lane_messages += loads.messages * share * f64::from(n);
             found.bytes += loads.bytes * share * f64::from(n) * f64::from(lanes);
@@ -247,7 +251,8 @@ fn walk(
         let sends = schedule.sends(rank, lane, step);
         let (send_list, send_weight) = sample(sends, SENDS);
         let weight = step_weight * send_weight;
-        let (mut latency, mut alone, mut last, mut out, mut network) = (0.0f64, 0.0f64, 0.0f64, 0.0, None);
+        let (mut latency, mut hop, mut out, mut network) = (0.0f64, 0.0f64, 0.0, None);
+        let (mut alone, mut last) = (0.0f64, 0.0f64);
         busy.iter_mut().for_each(|b| *b = 0.0);
         apart.clear();
         for &i in &send_list {
@@ -256,7 +261,8 @@ fn walk(
                 continue;
             };
             network = network.or(Some(leg.network));
-            (latency, alone, last) = (latency.max(leg.latency), alone.max(leg.alone + leg.read), last.max(leg.last));
+            (latency, hop) = (latency.max(leg.latency), hop.max(leg.hop));
+            (alone, last) = (alone.max(leg.alone + leg.read), last.max(leg.last));
             busy[leg.port] += leg.occupancy * send_weight;
             let (neighbour, neighbours) = leg.neighbour;
             // of a sample too few go to each to tell, unless all go alike
@@ -290,6 +296,7 @@ fn walk(
         loads.software += network.map_or(0.0, |i| costs.step(i)) * step_weight;
         let settle = if recv.messages > 0 { costs.take(last.min(into), recv.reduce) } else { 0.0 };
         loads.latency += latency * step_weight;
+        loads.hop += hop * step_weight;
         let chain = (network_busy + settle).max(memory).max(costs.channel(into, recv.reduce));
         loads.chain += chain * step_weight;
         if loads.steps.len() <= k {
@@ -301,7 +308,7 @@ fn walk(
         here.tiers.iter_mut().zip(added).for_each(|(t, a)| *t += a);
         loads.bytes += into * step_weight;
         loads.messages += f64::from(sends) * step_weight;
-        *farthest = farthest.max(latency);
+        *farthest = farthest.max(latency + hop);
     }
 }
 

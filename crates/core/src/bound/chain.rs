@@ -74,9 +74,9 @@ pub fn chain_bound(
         let Ok(way) = way(fabric, placement, rank, send) else {
             return [0, 0]; // which is an error below
         };
-        let step = protocol.step_fs.get(way.network).copied().unwrap_or(0);
+        let (step, hop) = (protocol.step(way.network), protocol.hop(way.network, &fabric.networks[way.network].spec));
         let leaves = step.saturating_add(least(rates[way.network], send.amount));
-        [leaves, leaves.saturating_add(way.latency_fs)]
+        [leaves, leaves.saturating_add(way.latency_fs).saturating_add(hop)]
     };
     let chain = program.least(takes, control)?.saturating_add(protocol.launch_fs);
     let mut best = Bound { time_fs: chain, kind: "dependencies" };

@@ -1,7 +1,7 @@
 //! From parameters to a schedule: what goes together, how many lanes, how the buffer is cut.
 //!
 //! **Lanes.** `lanes` times `chunks`. Usually: ring one lane, or one a rail if the ranks sit in nodes; double binary tree
-//! two; torus two a dimension; in-network one for every 256 KiB, up to 32, and
+//! two, or two per rank of a node up to 32; torus two a dimension; in-network one for every 256 KiB, up to 32, and
 //! beyond 128 MiB one for every 4 MiB, up to 256; all others one. Chunks: as many as make a chunk
 //! of about 128 KiB, up to 32, for the double binary tree and for chains (ring broadcast and reduce); otherwise one. A
 //! barrier always has one lane.
@@ -17,7 +17,7 @@ use super::binomial::Binomial;
 use super::bruck::Bruck;
 use super::digits::MAX_DIMS;
 use super::direct::Direct;
-use super::double_tree::DoubleTree;
+use super::double_tree::{self, DoubleTree};
 use super::halving_doubling::{self, HalvingDoubling};
 use super::in_network::{self, InNetwork};
 use super::layout::{Cut, Kind, ceil_log2};
@@ -224,7 +224,7 @@ fn lanes(params: &Params) -> Result<(u32, u32)> {
     }
     let lanes = params.lanes.unwrap_or_else(|| match params.algorithm {
         Algorithm::Ring => ring::rails(&params.levels, &params.nodes, params.ranks),
-        Algorithm::DoubleBinaryTree => 2,
+        Algorithm::DoubleBinaryTree => double_tree::lanes(node(params)),
         Algorithm::TorusBucket => torus::lanes(&params.dims).max(1),
         // nobody waits for an owner: packets alone are a pipeline
         Algorithm::InNetwork if params.shared && in_network::shares(params.collective) => 1,
@@ -278,7 +278,7 @@ fn assemble(params: &Params) -> std::result::Result<Box<dyn Schedule>, Refusal> 
         Algorithm::RecursiveDoubling => lay(RecursiveDoubling::new(collective, &cut), cut),
         Algorithm::HalvingDoubling => lay(HalvingDoubling::new(collective, &cut), cut),
         Algorithm::Bruck => lay(Bruck::new(collective, &cut), cut),
-        Algorithm::DoubleBinaryTree => lay(DoubleTree::new(collective, params.root, &cut), cut),
+        Algorithm::DoubleBinaryTree => lay(DoubleTree::new(collective, params.root, node(params), shared, &cut), cut),
         Algorithm::Binomial => lay(Binomial::new(collective, params.root, &cut), cut),
         Algorithm::Pairwise => lay(Pairwise::new(collective, order, &cut), cut),
         Algorithm::TorusBucket => {
@@ -287,6 +287,11 @@ fn assemble(params: &Params) -> std::result::Result<Box<dyn Schedule>, Refusal> 
         Algorithm::Hierarchical => lay(hierarchical::program(collective, &params.levels).ok_or_else(many)?, cut),
         Algorithm::InNetwork => lay(InNetwork::new(collective, params.root, params.shared, order, &cut), cut),
     })
+}
+
+/// Ranks of a node, where a double binary tree has chains inside nodes; otherwise 1.
+fn node(params: &Params) -> u32 {
+    double_tree::node(params.collective, &params.levels, params.ranks)
 }
 
 fn lay<P: Program + 'static>(program: P, cut: Cut) -> Box<dyn Schedule> {

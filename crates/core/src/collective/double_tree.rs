@@ -6,29 +6,62 @@
 //! into inner nodes. The root feeds the top of both. Lane `l` is chunk `l/2` of tree `l mod 2`: chunks follow each other
 //! through the tree. All-reduce is reduce, then broadcast, of each chunk.
 //!
-//! **Invariant.** Both trees span all ranks, with depth at most ceil(lg p) below the root; no rank but
-//! the root is an inner node twice.
+//! Where ranks sit in nodes, all-reduce has the trees between nodes, and a chain inside each: its head is the node's place in
+//! the tree, and the others hang below it one after the other. Every channel has the two trees with heads of its own, so that
+//! all NICs of a node work: lane `l` is tree `l mod 2` of channel `l/2`, modulo the channels, and chunks come after that.
+//!
+//! **Invariant.** Both trees span all ranks, with depth at most ceil(lg p) below the root (of nodes, and the chain's length
+//! on top); no rank but the root is an inner node twice in one channel, chains aside.
 //!
 //! **Cost** (p ranks, n bytes, L lanes): all-reduce 2L(p-1) messages, 2n(p-1) bytes, at most three steps in a lane;
 //! broadcast and reduce half of that. A rank sends and receives at most n bytes each way and phase.
 //! Each call O(log p); no tables.
 //!
 //! **Limits.** The lanes start together: how well chunks follow each other is up to the order in which ports serve lanes.
+//! Broadcast and reduce know no nodes, and neither does an all-reduce over nodes of different sizes. A head sends to its parent
+//! and hears from its children by the same NIC; the library can split that over two.
 //!
 //! **Source.** Sanders, Speck, Träff: Two-tree algorithms for full bandwidth broadcast, reduction and scan, Parallel
-//! Computing 35(12), 2009.
+//! Computing 35(12), 2009. Chains below it: NCCL v2.30, `src/graph/trees.cc` and `connect.cc`.
 
 use super::Collective;
 use super::layout::{Cut, Part, add_mod, sub_mod};
 use super::program::{Expect, Move, Program};
 
+/// Channels at most by default: of larger nodes, heads lie evenly apart.
+const CHANNELS: u32 = 16;
+
+/// Ranks of a node that the trees know: 1 if they know none.
+pub(super) fn node(collective: Collective, levels: &[u32], ranks: u32) -> u32 {
+    match levels.first() {
+        Some(&size) if collective == Collective::AllReduce && size < ranks => size.max(1),
+        _ => 1,
+    }
+}
+
+/// The usual number of lanes: two trees per channel.
+pub(super) fn lanes(node: u32) -> u32 {
+    2 * node.min(CHANNELS)
+}
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct DoubleTree {
     collective: Collective,
-    ranks: u32,
+    /// Places in a tree: ranks, or nodes of `node` ranks.
+    places: u32,
+    node: u32,
+    /// Channels, of two trees each.
+    channels: u32,
     root: u32,
     all: Part,
+}
+
+/// Where a rank is in a lane: the number of its node in the tree, and its place in the node's chain, the head's 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct At {
+    number: u32,
+    link: u32,
 }
 
 /// What a rank does in one step of a lane.
@@ -45,31 +78,73 @@ enum Phase {
 }
 
 impl DoubleTree {
-    pub(super) fn new(collective: Collective, root: u32, cut: &Cut) -> Self {
+    /// Trees over nodes of so many ranks, on so many lanes before chunking.
+    pub(super) fn new(collective: Collective, root: u32, node: u32, lanes: u32, cut: &Cut) -> Self {
         let root = if collective.rooted() { root } else { 0 };
-        DoubleTree { collective, ranks: cut.ranks(), root, all: cut.all() }
+        let channels = (lanes / 2).clamp(1, node);
+        DoubleTree { collective, places: cut.ranks() / node, node, channels, root, all: cut.all() }
     }
 
-    /// The number of a rank in a lane's tree.
-    fn number(&self, rank: u32, lane: u32) -> u32 {
-        let v = sub_mod(rank, self.root, self.ranks);
+    /// The rank of a node that is its head in a lane.
+    fn head(&self, lane: u32) -> u32 {
+        let channel = lane / 2 % self.channels;
+        (u64::from(channel) * u64::from(self.node) / u64::from(self.channels)) as u32
+    }
+
+    /// Where a rank is in a lane.
+    fn at(&self, rank: u32, lane: u32) -> At {
+        let (place, local) = (rank / self.node, rank % self.node);
+        At { number: self.number(place, lane), link: sub_mod(local, self.head(lane), self.node) }
+    }
+
+    /// The rank that is there.
+    fn rank_at(&self, at: At, lane: u32) -> u32 {
+        self.rank(at.number, lane) * self.node + add_mod(at.link, self.head(lane), self.node)
+    }
+
+    /// The one that it sends sums to, unless it is the root.
+    fn above(&self, at: At) -> At {
+        match at.link {
+            0 => At { number: self.parent(at.number), link: 0 },
+            link => At { link: link - 1, ..at },
+        }
+    }
+
+    /// How many send their sums to it.
+    fn below(&self, at: At) -> u32 {
+        let chain = u32::from(at.link + 1 < self.node);
+        chain + if at.link == 0 && self.places > 1 { self.children(at.number).1 } else { 0 }
+    }
+
+    /// The `i`-th of them: heads of other nodes first, because the way to them is longer.
+    fn child(&self, at: At, i: u32) -> At {
+        let (heads, count) = if at.link == 0 && self.places > 1 { self.children(at.number) } else { ([0; 2], 0) };
+        match heads.get(i as usize) {
+            Some(&number) if i < count => At { number, link: 0 },
+            _ => At { link: at.link + 1, ..at },
+        }
+    }
+
+    /// The number of a place in a lane's tree.
+    fn number(&self, place: u32, lane: u32) -> u32 {
+        let v = sub_mod(place, self.root, self.places);
         match (v, lane % 2) {
             (0, _) | (_, 0) => v,
-            _ if self.ranks % 2 == 1 => self.ranks - v,
-            (1, _) => self.ranks - 1,
+            _ if self.places % 2 == 1 => self.places - v,
+            (1, _) => self.places - 1,
             _ => v - 1,
         }
     }
 
-    /// The rank that has a number in a lane's tree.
+    /// The place that has a number in a lane's tree.
     fn rank(&self, number: u32, lane: u32) -> u32 {
         let v = match (number, lane % 2) {
             (0, _) | (_, 0) => number,
-            _ if self.ranks % 2 == 1 => self.ranks - number,
-            _ if number == self.ranks - 1 => 1,
+            _ if self.places % 2 == 1 => self.places - number,
+            _ if number == self.places - 1 => 1,
             _ => number + 1,
         };
-        add_mod(v, self.root, self.ranks)
+        add_mod(v, self.root, self.places)
     }
 
     /// The parent of a number other than 0: its lowest bit moves one up; it is cleared if there is no such number.
@@ -78,7 +153,7 @@ impl DoubleTree {
         let base = v - low;
         match base.checked_add(low).and_then(|v| v.checked_add(low)) {
             _ if base & (low << 1) != 0 => base,
-            Some(up) if low << 1 != 0 && up < self.ranks => up,
+            Some(up) if low << 1 != 0 && up < self.places => up,
             _ => base,
         }
     }
@@ -86,7 +161,7 @@ impl DoubleTree {
     /// The children of a number, and how many there are.
     fn children(&self, v: u32) -> ([u32; 2], u32) {
         if v == 0 {
-            return ([1 << (self.ranks - 1).ilog2(), 0], 1);
+            return ([1 << (self.places - 1).ilog2(), 0], 1);
         }
         let mut half = (1u32 << v.trailing_zeros()) / 2;
         if half == 0 {
@@ -94,56 +169,56 @@ impl DoubleTree {
         }
         let left = v - half;
         // Where the numbers end, the right child is the top of what is left of its subtree.
-        while half > 0 && half >= self.ranks - v {
+        while half > 0 && half >= self.places - v {
             half /= 2;
         }
         if half > 0 { ([left, v + half], 2) } else { ([left, 0], 1) }
     }
 
-    fn phase(&self, v: u32, step: u32) -> Phase {
-        let inner = v.is_multiple_of(2);
+    fn phase(&self, at: At, step: u32) -> Phase {
+        let inner = self.below(at) > 0;
         let collect = inner && self.collective != Collective::Broadcast;
         let spread = inner && self.collective != Collective::Reduce;
-        [(collect, Phase::Collect), (v > 0, Phase::Above), (spread, Phase::Spread)]
+        let root = at == At { number: 0, link: 0 };
+        [(collect, Phase::Collect), (!root, Phase::Above), (spread, Phase::Spread)]
             .into_iter()
             .filter_map(|(takes_part, phase)| takes_part.then_some(phase))
             .zip(0..)
-            .find_map(|(phase, at)| (at == step).then_some(phase))
+            .find_map(|(phase, number)| (number == step).then_some(phase))
             .unwrap_or(Phase::Done)
     }
 }
 
 impl Program for DoubleTree {
     fn steps(&self, rank: u32, lane: u32) -> u32 {
-        let v = self.number(rank, lane);
-        (0..).find(|&step| self.phase(v, step) == Phase::Done).unwrap_or(0)
+        let at = self.at(rank, lane);
+        (0..).find(|&step| self.phase(at, step) == Phase::Done).unwrap_or(0)
     }
 
     fn sends(&self, rank: u32, lane: u32, step: u32) -> u32 {
-        let v = self.number(rank, lane);
-        match self.phase(v, step) {
+        let at = self.at(rank, lane);
+        match self.phase(at, step) {
             Phase::Above => u32::from(self.collective != Collective::Broadcast),
-            Phase::Spread => self.children(v).1,
+            Phase::Spread => self.below(at),
             Phase::Collect | Phase::Done => 0,
         }
     }
 
     fn send(&self, rank: u32, lane: u32, step: u32, i: u32) -> Move {
-        let v = self.number(rank, lane);
-        if self.phase(v, step) == Phase::Above {
-            return Move::new(self.rank(self.parent(v), lane), 0, self.all);
+        let at = self.at(rank, lane);
+        if self.phase(at, step) == Phase::Above {
+            return Move::new(self.rank_at(self.above(at), lane), 0, self.all);
         }
-        let (children, _) = self.children(v);
-        let child = if i == 0 { children[0] } else { children[1] };
+        let child = self.child(at, i);
         // The child hears from above once it has collected from its own children.
-        let later = self.collective == Collective::AllReduce && child.is_multiple_of(2);
-        Move::new(self.rank(child, lane), u32::from(later), self.all)
+        let later = self.collective == Collective::AllReduce && self.below(child) > 0;
+        Move::new(self.rank_at(child, lane), u32::from(later), self.all)
     }
 
     fn recv(&self, rank: u32, lane: u32, step: u32) -> Expect {
-        let v = self.number(rank, lane);
-        match self.phase(v, step) {
-            Phase::Collect => Expect::reduce(self.all).each(self.children(v).1),
+        let at = self.at(rank, lane);
+        match self.phase(at, step) {
+            Phase::Collect => Expect::reduce(self.all).each(self.below(at)),
             Phase::Above if self.collective != Collective::Reduce => Expect::copy(self.all),
             _ => Expect::NOTHING,
         }
@@ -159,7 +234,7 @@ mod tests {
     fn both_trees_span_all_ranks_and_share_no_inner_node() {
         for n in 2..200 {
             let cut = Cut::new(Kind::Pieces, 1 << 20, 1, n, 1, 2).unwrap();
-            let tree = DoubleTree::new(Collective::Broadcast, n / 3, &cut);
+            let tree = DoubleTree::new(Collective::Broadcast, n / 3, 1, 2, &cut);
             let mut inner = vec![0; n as usize];
             for lane in 0..2 {
                 for rank in 0..n {
@@ -184,7 +259,7 @@ mod tests {
     #[test]
     fn the_largest_numbers_do_not_overflow() {
         let cut = Cut::new(Kind::Pieces, 1, 1, u32::MAX, 1, 2).unwrap();
-        let tree = DoubleTree::new(Collective::AllReduce, 0, &cut);
+        let tree = DoubleTree::new(Collective::AllReduce, 0, 1, 2, &cut);
         for v in [1, 2, 1 << 31, (1 << 31) + 1, u32::MAX - 1, u32::MAX - 2] {
             let (children, count) = tree.children(v);
             for &child in &children[..count as usize] {
@@ -192,6 +267,36 @@ mod tests {
             }
             let parent = tree.parent(v);
             assert!(tree.children(parent).0.contains(&v));
+        }
+    }
+
+    #[test]
+    fn chains_hang_below_the_heads_of_nodes() {
+        for (nodes, size, lanes) in [(2, 8, 16), (5, 3, 6), (4, 72, 32), (1, 4, 8), (7, 2, 2)] {
+            let n = nodes * size;
+            let cut = Cut::new(Kind::Pieces, 1 << 20, 1, n, 1, lanes).unwrap();
+            let tree = DoubleTree::new(Collective::AllReduce, 0, size, lanes, &cut);
+            let mut heads = vec![0; size as usize];
+            for lane in 0..lanes {
+                let (mut below, mut roots) = (0, 0);
+                heads[tree.head(lane) as usize] += 1;
+                for rank in 0..n {
+                    let at = tree.at(rank, lane);
+                    assert_eq!(tree.rank_at(at, lane), rank);
+                    below += tree.below(at);
+                    for i in 0..tree.below(at) {
+                        let child = tree.child(at, i);
+                        assert_eq!(tree.above(child), at);
+                        // one message leaves a node per node that is not the root, and it leaves from a head
+                        assert!(child.number == at.number || child.link + at.link == 0);
+                    }
+                    roots += u32::from(at == At { number: 0, link: 0 });
+                }
+                assert_eq!((below, roots), (n - 1, 1));
+            }
+            // every channel has two trees with a head of its own
+            assert!(heads.iter().all(|&times| times == 0 || times == 2), "{heads:?}");
+            assert_eq!(heads.iter().sum::<u32>(), lanes);
         }
     }
 }

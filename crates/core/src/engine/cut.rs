@@ -130,6 +130,7 @@ mod tests {
             routing: RoutingSpec::DModK,
             buffer: None,
             dateline: true,
+            transport: Default::default(),
         };
         let spec =
             SystemSpec { name: String::new(), accelerators: 64, device: DeviceSpec::default(), networks: vec![net] };

@@ -109,7 +109,7 @@ impl<'a> Host<'a> for Walking<'_, 'a> {
         let Self { endpoint, job, paths } = self;
         let first = job.schedule.send(endpoint.rank, lane, step, 0);
         let network = paths.network_of(endpoint.accelerator, job, first.to);
-        let latency = job.protocol(job.operation(step)).step_fs.get(network).copied().unwrap_or(0);
+        let latency = job.protocol(job.operation(step)).step(network);
         endpoint.at(later(time, latency), slot);
     }
 
@@ -357,13 +357,15 @@ impl Endpoint {
         *channel = later(time.max(*channel), takes);
         let done = (*channel).max(self.memory(paths.memory, if reduce { 3 * bytes } else { bytes }, time));
         self.stats.received_bytes += u64::from(packet.payload());
+        // the buffer is free at once; the library learns of the data a hop later
+        let known = if paths.hops { later(done, paths.hop(job, step, packet.in_port())) } else { done };
         if job.record_flows {
-            self.record_arrival(job, packet, lane, step, done);
+            self.record_arrival(job, packet, lane, step, known);
         }
         if !inside && job.explicit.is_some() {
-            graph::arrived(&mut self.walking(job, paths), 0, step, packet.progress() as u64, done);
+            graph::arrived(&mut self.walking(job, paths), 0, step, packet.progress() as u64, known);
         } else {
-            walk::arrived(&mut self.walking(job, paths), 0, slot, (lane, step), packet.progress(), done);
+            walk::arrived(&mut self.walking(job, paths), 0, slot, (lane, step), packet.progress(), known);
         }
         done
     }

@@ -134,6 +134,7 @@ impl Stage {
             routing: RoutingSpec::SprayRoundRobin,
             buffer: Some(64 * 1024),
             dateline: true,
+            transport: Default::default(),
         };
         let device = DeviceSpec::default();
         let system = SystemSpec { name: "test".into(), accelerators, device, networks: vec![network] };

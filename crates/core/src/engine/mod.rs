@@ -122,6 +122,12 @@ impl Job<'_> {
         self.workload.map_or(self.protocol, |workload| &workload.operations()[operation as usize].protocol)
     }
 
+    /// Software costs of all operations.
+    pub(crate) fn protocols(&self) -> impl Iterator<Item = &'_ ProtocolSpec> {
+        let operations = self.workload.map_or(&[][..], |workload| workload.operations());
+        std::iter::once(self.protocol).chain(operations.iter().map(|operation| &operation.protocol))
+    }
+
     /// Who sums up with a rank in the switches in a step: their number, and each by its place.
     pub(crate) fn circle(&self, rank: u32, step: u32) -> (u32, impl Fn(u32) -> u32 + '_) {
         let circles = self.workload.and_then(|workload| workload.circles(step));

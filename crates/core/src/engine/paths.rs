@@ -30,6 +30,8 @@ pub(super) struct Paths {
     pub(super) memory: Serializer,
     pub(super) copy: Serializer,
     pub(super) reduce: Serializer,
+    /// Some message is known later than it is stored.
+    pub(super) hops: bool,
     /// Sums go to all and to nobody alone.
     pub(super) shared: bool,
     /// Where in-network operations happen.
@@ -287,6 +289,9 @@ impl Paths {
             (0..net.ports as usize).map(move |port| net.port_links.get(port).map_or(1, ways))
         });
         let ways = ways.collect();
+        let hops = job
+            .protocols()
+            .any(|protocol| fabric.networks.iter().enumerate().any(|(n, net)| protocol.hop(n, &net.spec) > 0));
         let rate = |r: Option<crate::units::BitRate>| r.map_or(Serializer::instant(), Serializer::new);
         let device = &fabric.spec.device;
         Ok(Self {
@@ -298,6 +303,7 @@ impl Paths {
             memory: rate(device.hbm_rate),
             copy: rate(device.copy_rate),
             reduce: rate(device.reduce_rate),
+            hops,
             shared,
             aggregation,
         })
@@ -308,6 +314,12 @@ impl Paths {
     #[inline]
     pub(super) fn number(&self, selector: u32, port: u32) -> u32 {
         selector / self.ways.get(port as usize).copied().unwrap_or(1).max(1)
+    }
+
+    /// From when a message is stored until its receiver knows it, if it came by this port.
+    pub(super) fn hop(&self, job: &Job, step: u32, port: u16) -> Fs {
+        let network = self.networks.partition_point(|net| net.first_port <= port.into()).saturating_sub(1);
+        job.protocol(job.operation(step)).hop(network, &job.fabric.networks[network].spec)
     }
 
     /// Network that a message takes. Every pair of ranks has one, which [`Paths::new`] checked.

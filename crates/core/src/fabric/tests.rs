@@ -20,6 +20,7 @@ fn network(name: &str, span: u32, topology: TopologySpec, planes: Vec<u32>, tier
         routing: RoutingSpec::DModK,
         buffer: Some(1 << 16),
         dateline: true,
+        transport: Default::default(),
     }
 }
 

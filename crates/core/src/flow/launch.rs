@@ -35,7 +35,8 @@ impl Run<'_> {
         if let MessageKind::Unicast { to } = kind {
             self.store(to, bytes, reduce, t.wire, &mut uses);
         }
-        let latency = route.last(t.packets).saturating_add(t.extra);
+        let hop = self.job.protocol(operation).hop(network, &net.spec);
+        let latency = route.last(t.packets).saturating_add(t.extra).saturating_add(hop);
         let message = &mut self.messages[id as usize];
         message.latency = message.latency.max(latency);
         message.tail = message.tail.max(t.tail);

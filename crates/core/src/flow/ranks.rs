@@ -65,7 +65,7 @@ impl<'a> Host<'a> for Run<'a> {
     fn launch(&mut self, rank: u32, slot: u32, lane: u32, step: u32, time: Fs) {
         let name = self.name(rank);
         let network = self.network_of(name, self.job.schedule.send(name, lane, step, 0).to);
-        let latency = self.job.protocol(self.job.operation(step)).step_fs.get(network).copied().unwrap_or(0);
+        let latency = self.job.protocol(self.job.operation(step)).step(network);
         self.at(time.saturating_add(latency), Event::Start { rank, slot });
     }
 

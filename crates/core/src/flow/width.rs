@@ -88,6 +88,7 @@ mod tests {
                 routing,
                 buffer: None,
                 dateline: true,
+                transport: Default::default(),
             };
             let device = crate::spec::DeviceSpec::default();
             let spec = SystemSpec { name: String::new(), accelerators: 2, device, networks: vec![net] };

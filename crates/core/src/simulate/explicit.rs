@@ -144,7 +144,7 @@ fn protocol(spec: &ProgramSpec, fabric: &Fabric, program: &Explicit, placement: 
     let takes = |p: &ProtocolSpec| {
         let message = |rank: u32, to: u32, bytes: u64| {
             let network = fabric.network_between(placement[rank as usize], placement[to as usize]).unwrap_or(0);
-            let step = p.step_fs.get(network).copied().unwrap_or(0);
+            let step = p.step(network);
             u128::from(step)
                 + u128::from(rates[network].time(bytes)) * u128::from(p.wire_num) / u128::from(p.wire_den.max(1))
         };

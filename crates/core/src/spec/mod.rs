@@ -159,6 +159,18 @@ pub struct NetworkSpec {
     /// Tori only: false takes the second virtual channel away, so that rings can deadlock when buffers are small.
     #[serde(default = "yes")]
     pub dateline: bool,
+    /// What its NICs add to messages.
+    #[serde(default)]
+    pub transport: TransportSpec,
+}
+
+/// What the NICs of a network add to messages, besides links and switches.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TransportSpec {
+    /// From when a message is stored at its receiver until that knows it. It occupies nothing: others pass meanwhile.
+    #[serde(default)]
+    pub latency_fs: Fs,
 }
 
 /// Shape of one plane of a network.
@@ -264,6 +276,10 @@ pub struct ProtocolSpec {
     /// Before each step that sends over network i, `step_fs[i]`; one entry a network.
     #[serde(default)]
     pub step_fs: Vec<Fs>,
+    /// After each message over network i has arrived, until its receiver knows it: `hop_fs[i]`; one entry a network, or none at all.
+    /// Unlike a step, it occupies nobody.
+    #[serde(default)]
+    pub hop_fs: Vec<Fs>,
     /// Payload bytes occupy `wire_num / wire_den` times their size on the wire (LL: 2/1, LL128: 128/120).
     #[serde(default = "one")]
     pub wire_num: u32,
@@ -279,6 +295,18 @@ pub struct ProtocolSpec {
 }
 
 impl ProtocolSpec {
+    /// Software time before each step that sends over a network.
+    #[inline]
+    pub fn step(&self, network: usize) -> Fs {
+        self.step_fs.get(network).copied().unwrap_or(0)
+    }
+
+    /// From when a message over a network is stored until its receiver knows it: the library's part and the NIC's.
+    #[inline]
+    pub fn hop(&self, network: usize, spec: &NetworkSpec) -> Fs {
+        self.hop_fs.get(network).copied().unwrap_or(0).saturating_add(spec.transport.latency_fs)
+    }
+
     /// Bytes on the wire of a packet of so many payload bytes.
     #[inline]
     pub fn wire_bytes(&self, payload: u32, overhead: u32) -> u32 {

@@ -172,6 +172,13 @@ fn protocol(path: &str, p: &ProtocolSpec, system: &SystemSpec) -> Result<()> {
     for (i, &step) in p.step_fs.iter().enumerate() {
         within(&at(&format!("step_fs[{i}]")), step, 0, SECOND - 1)?;
     }
+    if !p.hop_fs.is_empty() && p.hop_fs.len() != system.networks.len() {
+        let expected = format!("no entry, or one for each of the {} networks", system.networks.len());
+        return Err(Error::spec(at("hop_fs"), format!("{:?}", p.hop_fs), expected));
+    }
+    for (i, &hop) in p.hop_fs.iter().enumerate() {
+        within(&at(&format!("hop_fs[{i}]")), hop, 0, SECOND - 1)?;
+    }
     if p.wire_den == 0 || p.wire_num < p.wire_den {
         let given = format!("{}/{}", p.wire_num, p.wire_den);
         return Err(Error::spec(at("wire_num / wire_den"), given, "a ratio of at least 1 with a positive denominator"));

@@ -26,6 +26,7 @@ fn network(name: &str, span: u32, topology: TopologySpec, planes: Vec<u32>) -> N
         routing: RoutingSpec::SprayRoundRobin,
         buffer: None,
         dateline: true,
+        transport: Default::default(),
     }
 }
 

@@ -8,7 +8,7 @@ use supernode_core::collective::{Algorithm::*, Collective::*, Params, Target, bu
 use supernode_core::control::Control;
 use supernode_core::fabric::{Fabric, Shape};
 use supernode_core::routing::dimension_order;
-use supernode_core::spec::{SwitchSpec, TopologySpec};
+use supernode_core::spec::{ProtocolSpec, SwitchSpec, SystemSpec, TopologySpec};
 
 const B: u64 = FS_PER_BYTE;
 
@@ -143,15 +143,45 @@ fn headers_and_protocols_cost_wire_time() {
     spec.networks[0].overhead = 64;
     let params = Params::new(SendRecv, Direct, 2, 10 * 4096);
     // 10 packets of 4 096 * 128/120 rounded up = 4 370 B and 64 B of header
-    let protocol = supernode_core::spec::ProtocolSpec {
-        wire_num: 128,
-        wire_den: 120,
-        launch_fs: 7,
-        step_fs: vec![5],
-        ..no_stack()
-    };
+    let protocol = ProtocolSpec { wire_num: 128, wire_den: 120, launch_fs: 7, step_fs: vec![5], ..no_stack() };
     let run = Run { protocol, ..Run::default() };
     assert_eq!(run.collective(&spec, &params).unwrap().finish_fs, 7 + 5 + ALPHA + 10 * (4370 + 64) * B);
+}
+
+/// Four boards of four on a switch each, joined by another switch.
+fn boards() -> SystemSpec {
+    let (inner, outer) =
+        (network("board", 4, clos(&[4], &[1]), vec![1]), network("net", 16, clos(&[16], &[1]), vec![1]));
+    system(16, vec![inner, outer])
+}
+
+#[test]
+fn a_hop_delays_the_news_and_nobody_else() {
+    const HOP: u64 = 20_000_000_000;
+    // one message of many packets, by packets and as a fluid: once
+    let mut spec = switched(2);
+    spec.networks[0].transport.latency_fs = HOP;
+    for fluid in [false, true] {
+        let run = Run { fluid, ..Run::default() };
+        let params = Params::new(SendRecv, Direct, 2, 100 * 4096);
+        assert_eq!(run.collective(&spec, &params).unwrap().finish_fs, ALPHA + 100 * 4096 * B + HOP, "fluid: {fluid}");
+    }
+    // 30 steps of a ring over 16 ranks. What a rank forwards has passed every rank before it, and one way in four leaves a
+    // board: of 30 in a row at most 4 + 4. As time of a step it would be 30 times, as every step of four ranks would take it.
+    let (params, step) = (Params::new(AllReduce, Ring, 16, 16 * 4000), ALPHA + 4000 * B);
+    let time = |spec: &SystemSpec, protocol: ProtocolSpec, fluid| {
+        Run { protocol, fluid, ..Run::default() }.collective(spec, &params).unwrap().finish_fs
+    };
+    for fluid in [false, true] {
+        assert_eq!(time(&boards(), no_stack(), fluid), 30 * step);
+        let mut slow = boards();
+        slow.networks[1].transport.latency_fs = HOP / 2;
+        // half of it the NICs', half the library's
+        let library = ProtocolSpec { hop_fs: vec![0, HOP / 2], ..no_stack() };
+        assert_eq!(time(&slow, library, fluid), 30 * step + 8 * HOP, "fluid: {fluid}");
+        let occupied = ProtocolSpec { step_fs: vec![0, HOP], ..no_stack() };
+        assert!(time(&boards(), occupied, fluid) > 30 * HOP, "fluid: {fluid}");
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["analytic", "flow"],
     &["measured"],
     &["stack"],
-    &["simulate"],
+    &["simulate", "calls"],
     &["results"],
 ];
 

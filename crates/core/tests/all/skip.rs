@@ -53,6 +53,7 @@ proptest! {
     fn skipping_changes_nothing((spec, params) in long_jobs(), seed: u64, flows: bool, step in 0u64..3) {
         let mut protocol = no_stack();
         protocol.step_fs = vec![step * 1_234_567_891; spec.networks.len()];
+        protocol.hop_fs = vec![(seed % 2) * 987_654_321; spec.networks.len()];
         let run = |skip, threads| Run { skip, threads, seed, flows, protocol: protocol.clone(), ..Run::default() };
         let skipping = agree(run, &spec, &params);
         if std::env::var("SKIP_VERBOSE").is_ok() {

@@ -46,6 +46,7 @@ pub(crate) fn network(name: &str, span: u32, topology: TopologySpec, planes: Vec
         routing: RoutingSpec::SprayRoundRobin,
         buffer: Some(256 * 1024),
         dateline: true,
+        transport: Default::default(),
     }
 }
 

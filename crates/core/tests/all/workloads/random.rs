@@ -13,7 +13,8 @@ pub(crate) fn machine(kind: u8, n: u32) -> SystemSpec {
         1 => system(n, vec![network("mesh", n, TopologySpec::FullMesh { dims: vec![n] }, vec![1])]),
         2 => system(n, vec![network("torus", n, torus(&[n / 2, 2]), vec![1])]),
         _ => {
-            let tree = network("tree", n, clos(&[n / 2, 2], &[1, n / 2]), vec![1]);
+            let mut tree = network("tree", n, clos(&[n / 2, 2], &[1, n / 2]), vec![1]);
+            tree.transport.latency_fs = 2_345_678_901;
             system(n, vec![network("switch", 2, clos(&[2], &[1]), vec![2]), tree])
         }
     }

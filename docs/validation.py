@@ -1,0 +1,145 @@
+"""Predict every measured point of docs/validation/measured.csv, and write the tables of docs/validation.md.
+
+``python docs/validation.py`` replaces everything below the marker in ``docs/validation.md`` and writes
+``docs/validation/predicted.csv``; it takes some minutes. ``--curve NAME`` predicts one curve and writes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tomllib
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+import supernode as sn
+from supernode.marks import AssumedValueWarning
+
+HERE = Path(__file__).resolve().parent
+FOLDER = HERE / "validation"
+PAGE = HERE / "validation.md"
+MARKER = "<!-- computed -->"
+#: Upper ends of size classes, and their names.
+CLASSES = ((32 << 10, "32 KiB and below"), (1 << 20, "to 1 MiB"), (64 << 20, "to 64 MiB"), (1 << 63, "above 64 MiB"))
+
+
+def predict(curve: dict[str, Any], points: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield a row for each measured point of a curve."""
+    for (ranks,), part in points.group_by("ranks", maintain_order=True):
+        unit = sn.System.preset(curve["system"], **curve.get("set", {}))
+        boards = -(-int(ranks) // unit.accelerators)
+        machine = unit if boards == 1 else sn.System.preset(f"{curve['system']}:{boards}", **curve.get("set", {}))
+        launch = {"devices_per_thread": n} if (n := curve.get("devices_per_thread")) else {}
+        sizes = part["bytes"].unique(maintain_order=True).to_list()
+        bench = sn.bench(
+            *(curve["collective"], machine),
+            sizes=sizes,
+            algorithms=curve["algorithm"],
+            ranks=int(ranks),
+            progress=False,
+            **launch,
+        )
+        found = dict(zip(sizes, bench.rows, strict=True))
+        for point in part.iter_rows(named=True):
+            row = found[point["bytes"]]
+            yield {
+                **point,
+                "predicted_us": row["time_ns"] / 1e3,
+                "error": error(point, row),
+                "algorithm": row["algorithm"],
+                "protocol": row["protocol"],
+                "fidelity": row["fidelity"],
+            }
+
+
+def error(point: dict[str, Any], row: dict[str, Any]) -> float:
+    """Return predicted over measured time, less 1; 0 where a bandwidth would print as it was printed."""
+    printed = point["printed"] or ""
+    if printed.startswith("busbw "):
+        text = printed.removeprefix("busbw ")
+        digits = len(text.partition(".")[2])
+        if round(row["busbw_gbytes_s"], digits) == float(text):
+            return 0.0
+    return float(row["time_ns"] / 1e3 / point["time_us"] - 1)
+
+
+def summary(rows: pl.DataFrame, by: str, names: list[str]) -> list[str]:
+    """Return a table of errors by a column, in this order of its values."""
+    lines = [f"| {by} | points | median error | 90th percentile | median with its sign |", "|---|---|---|---|---|"]
+    for name in [*names, "all"]:
+        part = rows if name == "all" else rows.filter(pl.col(by) == name)
+        if not part.is_empty():
+            size = part["error"].abs()
+            tail = size.quantile(0.9, "linear")
+            lines.append(f"| {name} | {len(part)} | {size.median():.0%} | {tail:.0%} | {part['error'].median():+.0%} |")
+    return lines
+
+
+def size_class(size: int) -> str:
+    """Return the name of the class of a size."""
+    return next(name for most, name in CLASSES if size <= most)
+
+
+def page(rows: pl.DataFrame, curves: list[dict[str, Any]]) -> str:
+    """Return what stands below the marker."""
+    judged = rows.filter(pl.col("curve") != "atlas-a3")
+    text = ["", "## By curve", "", *summary(rows, "curve", [c["name"] for c in curves])]
+    text += ["", "## By size", "", "Without `atlas-a3`, on which its stack was fitted.", ""]
+    text += summary(judged, "size", [name for _, name in CLASSES])
+    for curve in curves:
+        part = rows.filter(pl.col("curve") == curve["name"])
+        if part.is_empty():
+            continue
+        given = ", ".join(f"`{key}={value}`" for key, value in curve.get("set", {}).items())
+        setup = f"`{curve['system']}`{' with ' + given if given else ''}, algorithm `{curve['algorithm']}`"
+        text += [
+            "",
+            f"## {curve['title']}",
+            "",
+            f"{setup}. Decided here: {curve['guess']}.",
+            "",
+            f"Source: {curve['source']}",
+        ]
+        text += ["", "| ranks | bytes | measured us | predicted us | error | ran |", "|---|---|---|---|---|---|"]
+        text += [
+            f"| {r['ranks']} | {r['bytes']:,} | {r['time_us']:,.5g} | {r['predicted_us']:,.5g} | {r['error']:+.0%} | "
+            f"{r['algorithm']}, {r['protocol']}, {r['fidelity']} |"
+            for r in part.iter_rows(named=True)
+        ]
+    return "\n".join([*text, ""])
+
+
+def main() -> None:
+    """Predict and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--curve", help="predict this one, print it, and write nothing")
+    asked = parser.parse_args().curve
+    warnings.simplefilter("ignore", AssumedValueWarning)
+    curves = tomllib.loads((FOLDER / "rows.toml").read_text())["curve"]
+    measured = pl.read_csv(FOLDER / "measured.csv", schema_overrides={"printed": pl.String})
+    if asked is not None:
+        curves = [curve for curve in curves if curve["name"] == asked]
+        if not curves:
+            sys.exit(f"error: there is no curve {asked!r}; see docs/validation/rows.toml")
+    rows: list[dict[str, Any]] = []
+    for curve in curves:
+        sys.stderr.write(f"{curve['name']}\n")
+        rows += predict(curve, measured.filter(pl.col("curve") == curve["name"]))
+    frame = pl.DataFrame(rows).with_columns(size=pl.col("bytes").map_elements(size_class, return_dtype=pl.String))
+    text = page(frame, curves)
+    if asked is not None:
+        sys.stdout.write(text)
+        return
+    frame.drop("size").with_columns(pl.col("predicted_us", "error").round_sig_figs(5)).write_csv(
+        FOLDER / "predicted.csv"
+    )
+    head = PAGE.read_text().partition(MARKER)[0]
+    PAGE.write_text(head + MARKER + "\n" + text)
+
+
+if __name__ == "__main__":
+    main()
