@@ -9,6 +9,7 @@
 //! **Limits.** What each format cannot say, or this simulator does not model, is refused by name; see the modules.
 
 pub mod chakra;
+mod claim;
 pub mod goal;
 pub mod htsim;
 mod input;
