@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-import re
 import struct
 import time
 from collections import Counter
@@ -348,7 +347,7 @@ trigger id 1 oneshot
         ("Nodes 2\n0->5 start 0 size 4", r'line 2: flow: "0->5" is not valid; source->target, nodes from 0 to 1'),
         ("Nodes 2\n0->0 start 0 size 4", "two different nodes"),
         ("Nodes 2\n0->1 start 0", "line 2: flow: 0->1 is not valid; a size"),
-        ("Nodes 2\n0->1 start 0 size 0\n1->0 start 0 size 4", "line 2: size: 0 is not valid; at least 1: htsim sends a flow of size 0"),
+        ("Nodes 2\n0->1 start 0 size 0\n1->0 start 0 size 4", "line 2: size: 0 is not valid; at least 1"),
         ("Nodes 2\n0->1 start 1.5e3 size 4", 'line 2: start: "1.5e3" is not valid'),
         ("0->1 start 0 size 4", "Nodes N before all flows"),
         ("Nodes 2\nConnections 3\n0->1 size 4", "Connections: 3 is not valid; 1"),
