@@ -173,19 +173,19 @@ GETS = {"get": 0, "rre": 1, "rres": 1}
 
 def plan_chunks(plan: dict[str, Any]) -> int:
     """Chunks that the message of a plan of MSCCL++ is cut into."""
-    return max(max(gpu["input_chunks"], gpu["output_chunks"]) for gpu in plan["gpus"])
+    return max(max(int(gpu["input_chunks"]), int(gpu["output_chunks"])) for gpu in plan["gpus"])
 
 
 def plan_pairs(text: str, chunk: int) -> Pairs:
     """A plan of MSCCL++ with chunks of so many bytes, all of them aligned."""
     found: Pairs = Counter()
     plan = json.loads(text)
-    unit = plan.get("buffer_alignment", 16)
+    unit = int(plan.get("buffer_alignment", 16))
 
     def part(op: dict[str, Any], size: int) -> int:
         if "tbg_info" not in op:
             return size
-        number, count = op["tbg_info"]["tb_id"], op["tbg_info"]["tbg_size"]
+        number, count = (int(op["tbg_info"][name]) for name in ("tb_id", "tbg_size"))
         units, more = divmod(size // unit, count)
         return (units + (number < more)) * unit
 

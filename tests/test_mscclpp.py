@@ -385,7 +385,7 @@ def test_sums_that_count_twice_and_other_chunks_are_named(tmp_path: Path) -> Non
     ("change", "match"),
     [
         (change_plan(gpus=[]), "gpus: 0 is not valid; 1 to"),
-        (change_plan(name=3), "file: invalid type: integer `3`, expected a string at line 1"),
+        (change_plan(name=3), r"line 1, column \d+: invalid type: integer `3`, expected a string is not valid; a plan"),
         (change_plan(buffer_alignment=3), "buffer_alignment: 3 is not valid; a power of two"),
         (change_plan(max_message_size=4096), "size: 12288 is not valid; 0 to 4096 bytes"),
         (change_plan(reuse_resources=True, gpus=[]), "gpus: 0"),
@@ -398,7 +398,10 @@ def test_sums_that_count_twice_and_other_chunks_are_named(tmp_path: Path) -> Non
         (change_op("put", 0, name="throw"), r"operation 1 \(throw\): unknown is not valid; one of nop, barrier"),
         (change_op("put", 0, name="glres"), "glres is not valid; .*those of switches are not modelled"),
         (change_op("put", 0, name="pipeline"), "iter_context: no unit_size"),
-        (change_op("put", 0, name="barrier", num_threadblocks=5), "barrier_id, and num_threadblocks from 1 to 1"),
+        (
+            change_op("put", 0, name="barrier", num_threadblocks=5),
+            r"\(barrier\): 5 is not valid; barrier_id, and num_threadblocks from 1 to 1",
+        ),
         (change_op("put", 0, name="sem_release", semaphore_ids=[0]), "semaphore: 0 is not valid"),
         (
             change_op("put", 0, index=9),

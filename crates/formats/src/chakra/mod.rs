@@ -3,7 +3,8 @@
 //! **Model.** A computation takes `duration_micros` on its stream: processors of hosts (`is_cpu_op`) are stream 1, devices stream 0. Memory nodes
 //! wait as long. Sends and receives take the ranks, sizes and tags of their attributes. A collective is expanded into the sends and receives of
 //! an algorithm on the ranks of its group ([`expand`], [`groups`]). A collective node of the host without a kind is the call that launches
-//! one, and a computation. Data and control dependencies are alike; control dependencies on nodes that are not in the trace are left out.
+//! one, and a computation. Data and control dependencies are alike. In a trace of PyTorch, whose nodes have an `rf_id`, a control dependency
+//! names the caller and orders nothing.
 //!
 //! **Invariant.** An error names rank and node. Memory is bounded by the bytes of the files, unpacked at most [`UNPACKED`] each.
 //!
@@ -210,11 +211,12 @@ fn compile(traces: &[Vec<Node>], groups: &Members, control: &Control) -> Result<
                 return Err(wrong(rank, node, "id", node.id, "an id of its own"));
             }
         }
+        // in a trace of PyTorch a control dependency names the caller, and its converter puts the order into data dependencies
+        let calls = nodes.iter().any(|node| node.has("rf_id"));
         for node in nodes {
             let (firsts, _) = &ends[&node.id];
-            // the converter of PyTorch's traces leaves out the process, on which what it calls has control dependencies
-            let control = node.ctrl_deps.iter().filter(|before| ends.contains_key(before));
-            for before in control.chain(&node.data_deps) {
+            let control = if calls { &[] } else { &node.ctrl_deps[..] };
+            for before in control.iter().chain(&node.data_deps) {
                 let Some((_, last)) = ends.get(before) else {
                     return Err(wrong(rank, node, "dependency on node", before, "a node of this rank"));
                 };

@@ -104,7 +104,7 @@ impl Node {
 
     /// True for a collective, and not for the call of the host that launches one.
     pub(super) fn is_collective(&self) -> bool {
-        let call = self.integer("is_cpu_op") == Some(1) && self.attribute("comm_type").is_none();
+        let call = self.integer("is_cpu_op") == Some(1) && !self.has("comm_type");
         self.kind == super::COLLECTIVE && !call
     }
 
@@ -121,6 +121,11 @@ impl Node {
     /// A list of truths among its attributes; empty if the attribute is of another type.
     pub(super) fn truths(&self, name: &str) -> Option<&[bool]> {
         Some(self.attribute(name)?.truths.as_ref().map_or(&[], |list| &list.values))
+    }
+
+    /// True if it has an attribute, of whatever type.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.attribute(name).is_some()
     }
 
     /// The values of its inputs, as the text that the format has for them.

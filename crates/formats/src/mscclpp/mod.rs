@@ -31,14 +31,23 @@ use run::Run;
 /// Scratch that MSCCL++ sets aside where plans share it.
 const SHARED_SCRATCH: u64 = 1 << 26;
 
+/// Characters of a parser's error.
+const QUOTED: usize = 200;
+
 /// Reads a program; `size` is that of the message that the plan is for.
 ///
 /// # Errors
 /// [`Error::Spec`] that names gpu, threadblock and operation; [`Error::Schedule`] if the plan does not do what it claims to; those of
 /// the draft of a program.
 pub fn read(input: impl BufRead, size: Option<u64>, control: &Control) -> Result<Explicit> {
-    let plan: Plan = serde_json::from_reader(input)
-        .map_err(|error| Error::spec("file", error, "a plan of MSCCL++: JSON with name, collective and gpus"))?;
+    let plan: Plan = serde_json::from_reader(input).map_err(|error| {
+        let field = format!("line {}, column {}", error.line(), error.column());
+        let what = error.to_string();
+        let what = what.split(" at line ").next().unwrap_or_default();
+        // the parser quotes whole words of the file
+        let what: String = what.chars().take(QUOTED).collect();
+        Error::spec(field, what, "a plan of MSCCL++: JSON with name, collective and gpus")
+    })?;
     plan.fit()?;
     let chunk = chunk(&plan, size)?;
     Run::new(&plan, chunk)?.program(control)

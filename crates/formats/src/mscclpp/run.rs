@@ -305,7 +305,8 @@ impl<'a> Run<'a> {
             (op.barrier_id, op.num_threadblocks.filter(|count| (1..=blocks).contains(count)))
         else {
             let expected = format!("barrier_id, and num_threadblocks from 1 to {blocks}");
-            return Err(Error::spec(self.place(rank, tb, op), format!("{:?}", op.num_threadblocks), expected));
+            let given = op.num_threadblocks.map_or("missing".into(), |count| count.to_string());
+            return Err(Error::spec(self.place(rank, tb, op), given, expected));
         };
         if std::mem::replace(&mut self.threads[rank as usize][tb].at_barrier, true) {
             return Ok(false);
