@@ -17,6 +17,7 @@ mod items;
 mod kinds;
 mod plan;
 mod run;
+mod sync;
 mod transfer;
 
 use std::io::BufRead;

@@ -12,22 +12,24 @@ use supernode_core::workload::explicit::Explicit;
 use super::bytes::{Bytes, Piece, Value};
 use super::items::{Items, Origin, Wait};
 use super::kinds::{KINDS, ORDER, SWITCH};
-use super::plan::{self, Block, End, Op, Plan, Reach};
+use super::plan::{self, Block, End, Op, Plan};
+use super::sync::{Released, Signals};
 use crate::claim::{Buffer, Claim, Goal};
 
 /// Operations between two looks at whether reading was stopped.
 const POLL: u64 = 1 << 10;
 /// Most operations that are done, of which pipelines do one many times.
 const STEPS: u64 = 1 << 22;
-/// Largest value of a semaphore.
-const SEMAPHORE: u64 = 1 << 16;
 /// Most contributions that sums list in all.
 const MOST: u64 = 1 << 27;
+
+/// The part of its bytes that an operation in a pipeline moves: where it begins, and its size.
+pub(super) type Part = Option<(u64, u64)>;
 
 /// Where a threadblock is, and what it has to wait for before it goes on.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Thread {
-    op: usize,
+    pub(super) op: usize,
     /// Of a pipeline: how often it was gone through, and the operation in it.
     round: u64,
     inner: usize,
@@ -35,21 +37,8 @@ pub(super) struct Thread {
     pub(super) last: Vec<Wait>,
     /// For each rank what has to have arrived there before a signal of this threadblock is seen.
     pub(super) pending: BTreeMap<u32, Vec<u32>>,
-    at_barrier: bool,
+    pub(super) at_barrier: bool,
 }
-
-/// A channel or semaphore: what was signalled and not yet waited for, and who signals and who waits.
-#[derive(Clone, Debug, Default)]
-struct Signals<T> {
-    there: VecDeque<T>,
-    from: Option<usize>,
-    to: Option<usize>,
-    /// True while the threadblock that waits is stopped.
-    stopped: bool,
-}
-
-/// What the release of a semaphore passes on.
-type Released = Option<(Vec<Wait>, BTreeMap<u32, Vec<u32>>)>;
 
 pub(super) struct Run<'a> {
     pub(super) plan: &'a Plan,
@@ -61,17 +50,17 @@ pub(super) struct Run<'a> {
     pub(super) packets: Vec<Bytes>,
     pub(super) items: Items,
     pub(super) threads: Vec<Vec<Thread>>,
-    ends: BTreeMap<End, (u32, Option<usize>)>,
+    pub(super) ends: BTreeMap<End, (u32, Option<usize>)>,
     /// What was signalled, by the end of the channel that waits.
-    signals: BTreeMap<End, Signals<u32>>,
-    semaphores: BTreeMap<(u32, usize), Signals<Released>>,
+    pub(super) signals: BTreeMap<End, Signals<u32>>,
+    pub(super) semaphores: BTreeMap<(u32, usize), Signals<Released>>,
     /// Threadblocks at a barrier of a rank.
-    barriers: BTreeMap<(u32, u32), Vec<usize>>,
+    pub(super) barriers: BTreeMap<(u32, u32), Vec<usize>>,
     /// The operation of a port's channel that was last.
     pub(super) ports: BTreeMap<End, u32>,
     /// Threadblocks of a rank that wait for packets.
     readers: Vec<Vec<usize>>,
-    ready: VecDeque<(u32, usize)>,
+    pub(super) ready: VecDeque<(u32, usize)>,
     contributions: u64,
 }
 
@@ -153,7 +142,7 @@ impl<'a> Run<'a> {
     }
 
     /// The operation that a threadblock does next, and for which piece of its bytes: where it begins, and its size.
-    fn current(&mut self, rank: u32, tb: usize) -> Result<Option<(&'a Op, Option<(u64, u64)>)>> {
+    fn current(&mut self, rank: u32, tb: usize) -> Result<Option<(&'a Op, Part)>> {
         let plan = self.plan;
         let block: &Block = &plan.gpus[rank as usize].threadblocks[tb];
         loop {
@@ -181,7 +170,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn advance(&mut self, rank: u32, tb: usize) {
+    pub(super) fn advance(&mut self, rank: u32, tb: usize) {
         let thread = &mut self.threads[rank as usize][tb];
         let op = &self.plan.gpus[rank as usize].threadblocks[tb].ops[thread.op];
         match op.name == "pipeline" {
@@ -191,7 +180,7 @@ impl<'a> Run<'a> {
     }
 
     /// Does an operation if it can be done.
-    fn step(&mut self, rank: u32, tb: usize, op: &'a Op, piece: Option<(u64, u64)>) -> Result<bool> {
+    fn step(&mut self, rank: u32, tb: usize, op: &'a Op, piece: Part) -> Result<bool> {
         match op.name.as_str() {
             "nop" => Ok(true),
             "signal" | "rlxsignal" => {
@@ -223,187 +212,6 @@ impl<'a> Run<'a> {
                 }
             },
         }
-    }
-
-    /// The end of a channel that an operation means by a number of its threadblock.
-    pub(super) fn end(&self, rank: u32, tb: usize, op: &Op, id: usize) -> Result<End> {
-        let gpu = &self.plan.gpus[rank as usize];
-        let reach = op.channel_type.unwrap_or(Reach::None);
-        let end = gpu.channel(&gpu.threadblocks[tb], reach, id).map(|number| (rank, reach, number));
-        end.filter(|end| self.ends.contains_key(end) && matches!(reach, Reach::Memory | Reach::Port)).ok_or_else(|| {
-            let field = format!("{}: channel", self.place(rank, tb, op));
-            Error::spec(field, format!("{reach:?} {id}"), "a memory or port channel of the threadblock to another gpu")
-        })
-    }
-
-    /// Signals to the other end of a channel. Gives what the threadblock goes on after.
-    pub(super) fn signal(&mut self, (rank, tb): (u32, usize), end: End, op: &Op, mut waits: Vec<Wait>) -> Result<Wait> {
-        let (peer, other) = self.ends[&end];
-        let port = end.1 == Reach::Port;
-        waits.extend(self.ports.get(&end).map(|&last| (last, false)));
-        let origin = self.origin(rank, tb);
-        let (sent, received) = self.items.message((rank, peer), (0, RECEIVE), origin, waits)?;
-        if port {
-            self.ports.insert(end, sent);
-        }
-        let mut arrived = received;
-        if op.name != "rlxsignal" {
-            let pending = self.threads[rank as usize][tb].pending.entry(peer).or_default();
-            let before = std::mem::take(pending);
-            if !before.is_empty() {
-                let waits = before.into_iter().chain([received]).map(|item| (item, false)).collect();
-                arrived = self.items.join(peer, origin, waits)?;
-            }
-            self.threads[rank as usize][tb].pending.insert(peer, vec![arrived]);
-        }
-        if let Some(number) = other {
-            let place = self.place(rank, tb, op);
-            let signals = self.signals.entry((peer, end.1, number)).or_default();
-            one("is signalled", &place, &mut signals.from, tb)?;
-            signals.there.push_back(arrived);
-            if let (true, Some(waiter)) = (std::mem::take(&mut signals.stopped), signals.to) {
-                self.ready.push_back((peer, waiter));
-            }
-        }
-        Ok((sent, port))
-    }
-
-    fn wait(&mut self, rank: u32, tb: usize, op: &Op) -> Result<bool> {
-        let ends = op.channel_ids.iter().map(|&id| self.end(rank, tb, op, id)).collect::<Result<Vec<_>>>()?;
-        let place = self.place(rank, tb, op);
-        for end in &ends {
-            let signals = self.signals.entry(*end).or_default();
-            one("is waited for", &place, &mut signals.to, tb)?;
-            if signals.there.is_empty() {
-                signals.stopped = true;
-                return Ok(false);
-            }
-        }
-        let mut waits = self.threads[rank as usize][tb].last.clone();
-        for end in &ends {
-            waits.extend(
-                self.signals.get_mut(end).and_then(|signals| signals.there.pop_front()).map(|item| (item, false)),
-            );
-        }
-        self.go_on(rank, tb, waits)?;
-        Ok(true)
-    }
-
-    /// Waits until all that went over channels of ports has left.
-    pub(super) fn flush(&mut self, rank: u32, tb: usize, op: &Op) -> Result<()> {
-        let mut waits = self.threads[rank as usize][tb].last.clone();
-        for &id in &op.channel_ids {
-            let end = self.end(rank, tb, op, id)?;
-            waits.extend(self.ports.get(&end).map(|&last| (last, false)));
-        }
-        self.go_on(rank, tb, waits)
-    }
-
-    fn barrier(&mut self, rank: u32, tb: usize, op: &Op) -> Result<bool> {
-        let blocks = self.threads[rank as usize].len();
-        let (Some(id), Some(needed)) =
-            (op.barrier_id, op.num_threadblocks.filter(|count| (1..=blocks).contains(count)))
-        else {
-            let expected = format!("barrier_id, and num_threadblocks from 1 to {blocks}");
-            let given = op.num_threadblocks.map_or("missing".into(), |count| count.to_string());
-            return Err(Error::spec(self.place(rank, tb, op), given, expected));
-        };
-        if std::mem::replace(&mut self.threads[rank as usize][tb].at_barrier, true) {
-            return Ok(false);
-        }
-        let there = self.barriers.entry((rank, id)).or_default();
-        there.push(tb);
-        if there.len() < needed {
-            return Ok(false);
-        }
-        let all = std::mem::take(there);
-        let (mut waits, mut pending): (Vec<Wait>, BTreeMap<u32, Vec<u32>>) = (vec![], BTreeMap::new());
-        for &each in &all {
-            let thread = &self.threads[rank as usize][each];
-            waits.extend(&thread.last);
-            merge(&mut pending, &thread.pending);
-        }
-        self.settle(self.origin(rank, tb), &mut pending)?;
-        let join = self.items.join(rank, self.origin(rank, tb), unique(waits))?;
-        for &each in &all {
-            let thread = &mut self.threads[rank as usize][each];
-            (thread.last, thread.pending, thread.at_barrier) = (vec![(join, false)], pending.clone(), false);
-            if each != tb {
-                self.advance(rank, each);
-                self.ready.push_back((rank, each));
-            }
-        }
-        Ok(true)
-    }
-
-    /// A semaphore of a rank, as it is to begin with if it was not used.
-    fn semaphore(&mut self, rank: u32, tb: usize, op: &Op, id: usize) -> Result<&mut Signals<Released>> {
-        let Some(first) = self.plan.gpus[rank as usize].semaphore(id).filter(|&first| first <= SEMAPHORE) else {
-            let field = format!("{}: semaphore", self.place(rank, tb, op));
-            return Err(Error::spec(field, id, "a semaphore of the gpu that begins with at most 65536"));
-        };
-        let begin = || Signals { there: vec![None; first as usize].into(), ..Signals::default() };
-        Ok(self.semaphores.entry((rank, id)).or_insert_with(begin))
-    }
-
-    fn release(&mut self, rank: u32, tb: usize, op: &Op) -> Result<()> {
-        let place = self.place(rank, tb, op);
-        let Thread { last, mut pending, .. } = self.threads[rank as usize][tb].clone();
-        self.settle(self.origin(rank, tb), &mut pending)?;
-        self.threads[rank as usize][tb].pending.clone_from(&pending);
-        for &id in &op.semaphore_ids {
-            let signals = self.semaphore(rank, tb, op, id)?;
-            one("is released", &place, &mut signals.from, tb)?;
-            if signals.there.len() as u64 > SEMAPHORE {
-                let value = format!("semaphore {id} more than {SEMAPHORE} times before it is acquired");
-                return Err(Error::spec(place, value, "fewer"));
-            }
-            signals.there.push_back(Some((last.clone(), pending.clone())));
-            if let (true, Some(waiter)) = (std::mem::take(&mut signals.stopped), signals.to) {
-                self.ready.push_back((rank, waiter));
-            }
-        }
-        Ok(())
-    }
-
-    fn acquire(&mut self, rank: u32, tb: usize, op: &Op) -> Result<bool> {
-        let place = self.place(rank, tb, op);
-        for &id in &op.semaphore_ids {
-            let signals = self.semaphore(rank, tb, op, id)?;
-            one("is acquired", &place, &mut signals.to, tb)?;
-            if signals.there.is_empty() {
-                signals.stopped = true;
-                return Ok(false);
-            }
-        }
-        let Thread { last: mut waits, mut pending, .. } = self.threads[rank as usize][tb].clone();
-        for &id in &op.semaphore_ids {
-            if let Some(Some((last, more))) = self.semaphore(rank, tb, op, id)?.there.pop_front() {
-                waits.extend(last);
-                merge(&mut pending, &more);
-            }
-        }
-        self.threads[rank as usize][tb].pending = pending;
-        self.go_on(rank, tb, unique(waits))?;
-        Ok(true)
-    }
-
-    /// Makes one operation on each rank of all that have to have arrived there.
-    fn settle(&mut self, origin: Origin, pending: &mut BTreeMap<u32, Vec<u32>>) -> Result<()> {
-        for (&peer, items) in pending {
-            if items.len() > 1 {
-                let waits = std::mem::take(items).into_iter().map(|item| (item, false)).collect();
-                items.push(self.items.join(peer, origin, waits)?);
-            }
-        }
-        Ok(())
-    }
-
-    /// An operation without time, after which a threadblock goes on.
-    fn go_on(&mut self, rank: u32, tb: usize, waits: Vec<Wait>) -> Result<()> {
-        let join = self.items.join(rank, self.origin(rank, tb), waits)?;
-        self.threads[rank as usize][tb].last = vec![(join, false)];
-        Ok(())
     }
 
     /// Notes that a threadblock waits for packets.
@@ -495,33 +303,4 @@ impl<'a> Run<'a> {
         let Plan { name, collective, .. } = self.plan;
         Error::Schedule { schedule: format!("{name:?} ({collective})"), problem }
     }
-}
-
-/// The kind of a receive that stores.
-pub(super) const RECEIVE: supernode_core::workload::explicit::Act = supernode_core::workload::explicit::Act::Receive;
-
-/// Makes sure that one threadblock only is on a side of a channel or semaphore.
-fn one(what: &str, place: &str, who: &mut Option<usize>, tb: usize) -> Result<()> {
-    match *who.get_or_insert(tb) {
-        first if first == tb => Ok(()),
-        first => {
-            let value = format!("what {what} by threadblocks {first} and {tb}");
-            Err(Error::spec(place, value, "one threadblock: which of two comes first would depend on the run"))
-        }
-    }
-}
-
-fn merge(into: &mut BTreeMap<u32, Vec<u32>>, from: &BTreeMap<u32, Vec<u32>>) {
-    for (&rank, items) in from {
-        let all = into.entry(rank).or_default();
-        all.extend(items);
-        all.sort_unstable();
-        all.dedup();
-    }
-}
-
-fn unique(mut waits: Vec<Wait>) -> Vec<Wait> {
-    waits.sort_unstable();
-    waits.dedup();
-    waits
 }

@@ -12,7 +12,7 @@ use super::bytes::{Piece, cut};
 use super::items::Wait;
 use super::kinds::Kind;
 use super::plan::{Chunks, Op, Reach};
-use super::run::{RECEIVE, Run};
+use super::run::{Part, Run};
 use crate::claim::Buffer;
 
 /// A range of bytes of a buffer of a rank.
@@ -26,13 +26,7 @@ struct Range {
 
 impl<'a> Run<'a> {
     /// Does an operation that moves data; false if it has to wait for packets.
-    pub(super) fn transfer(
-        &mut self,
-        (rank, tb): (u32, usize),
-        op: &'a Op,
-        kind: &Kind,
-        piece: Option<(u64, u64)>,
-    ) -> Result<bool> {
+    pub(super) fn transfer(&mut self, (rank, tb): (u32, usize), op: &'a Op, kind: &Kind, piece: Part) -> Result<bool> {
         let range = |run: &Self, (number, chunks): (usize, &Chunks), first: usize| {
             run.range((rank, tb), op, chunks, number >= first, piece)
         };
@@ -68,7 +62,7 @@ impl<'a> Run<'a> {
                 ))
             })?;
             if number >= kind.remote_sources && source.bytes > 0 {
-                let asked = self.items.message((rank, source.rank), (0, RECEIVE), origin, before.clone())?.1;
+                let asked = self.items.message((rank, source.rank), (0, Act::Receive), origin, before.clone())?.1;
                 let act = if kind.pairs { Act::Receive } else { Act::Reduce };
                 let data = (source.bytes, act);
                 got.push((self.items.message((source.rank, rank), data, origin, vec![(asked, false)])?.1, false));
@@ -142,7 +136,7 @@ impl<'a> Run<'a> {
         };
         waits.extend(end.and_then(|end| self.ports.get(&end)).map(|&last| (last, false)));
         let origin = self.origin(rank, tb);
-        let (sent, received) = self.items.message((rank, target.rank), (target.bytes, RECEIVE), origin, waits)?;
+        let (sent, received) = self.items.message((rank, target.rank), (target.bytes, Act::Receive), origin, waits)?;
         if let Some(end) = end {
             self.ports.insert(end, sent);
         }
@@ -193,14 +187,7 @@ impl<'a> Run<'a> {
     }
 
     /// The bytes that an operation means by chunks.
-    fn range(
-        &self,
-        (rank, tb): (u32, usize),
-        op: &Op,
-        chunks: &Chunks,
-        remote: bool,
-        piece: Option<(u64, u64)>,
-    ) -> Result<Range> {
+    fn range(&self, (rank, tb): (u32, usize), op: &Op, chunks: &Chunks, remote: bool, piece: Part) -> Result<Range> {
         let gpu = &self.plan.gpus[rank as usize];
         let Some(place) = gpu.place(&gpu.threadblocks[tb], op, chunks, remote) else {
             let expected = if remote { "buffer_id of a remote buffer of the threadblock" } else { "type i, o or s" };
