@@ -287,6 +287,13 @@ def test_groups_that_are_not_valid_are_named(tmp_path: Path, groups: Any, match:
         sn.load_schedule(folder)
 
 
+def test_other_json_beside_traces_without_groups(tmp_path: Path) -> None:
+    folder = written(tmp_path / "x", *[trace(node(1, COLLECTIVE, comm_type=9))] * 2)
+    alone = sn.load_schedule(folder)
+    (folder / "t.json").write_text('{"traceEvents": []}')
+    assert sn.load_schedule(folder) == alone
+
+
 def test_more_about_groups_that_are_not_valid(tmp_path: Path) -> None:
     folder = written(tmp_path / "x", *[trace(each) for each in grouped(root_rank=2)])
     (folder / "comm_group.json").write_text(json.dumps(GROUPS))

@@ -463,13 +463,13 @@ def test_pieces_without_end_are_refused(tmp_path: Path) -> None:
     for gpu in made["gpus"]:
         del gpu["threadblocks"][0]["ops"][0]["ops"][1]
     begin = time.process_time()
-    with pytest.raises(SizeOverflowError, match="operations of the plan overflows: more than 2097152"):
+    with pytest.raises(SizeOverflowError, match="operations of the plan overflows: more than 524"):
         load(tmp_path, made, 2**20)
     for gpu in made["gpus"]:
         gpu["threadblocks"][0]["ops"][0]["ops"] = [{"name": "nop"}]
-    with pytest.raises(SizeOverflowError, match="steps of the plan overflows: more than 4194304"):
+    with pytest.raises(SizeOverflowError, match="steps of the plan overflows: more than 1048"):
         load(tmp_path, made, 2**20)
-    assert time.process_time() - begin < 20
+    assert time.process_time() - begin < 10
 
 
 def test_the_command_line_tells_plans_from_other_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -118,7 +118,12 @@ pub fn read(path: &Path, control: &Control) -> Result<Explicit> {
         traces.push(nodes(*rank, &unpacked(path)?)?);
     }
     let name = found.values().next().and_then(|path| parts(path)).map(|(name, _)| name).unwrap_or_default();
-    let groups = groups::beside(folder, &name, traces.len() as u32)?;
+    // JSON that lies beside traces without groups is none of theirs
+    let named = |node: &Node| node.is_collective() && node.text("pg_name").is_some_and(|group| !group.is_empty());
+    let groups = match traces.iter().flatten().any(named) {
+        true => groups::beside(folder, &name, traces.len() as u32)?,
+        false => Members::new(),
+    };
     compile(&traces, &groups, control)
 }
 

@@ -7,9 +7,6 @@ use supernode_core::control::Control;
 use supernode_core::error::{Error, Result};
 use supernode_core::workload::explicit::{Act, Action, Draft, Explicit};
 
-/// Most operations of all ranks.
-const MOST: u64 = 1 << 21;
-
 /// An operation that has to be done before another one, or to have begun.
 pub(super) type Wait = (u32, bool);
 
@@ -29,18 +26,20 @@ struct Item {
 pub(super) struct Items {
     each: Vec<Vec<Item>>,
     count: u64,
+    most: u64,
     messages: u32,
 }
 
 impl Items {
-    pub(super) fn new(ranks: usize) -> Self {
-        Self { each: std::iter::repeat_with(Vec::new).take(ranks).collect(), count: 0, messages: 0 }
+    /// None yet, of at most so many.
+    pub(super) fn new(ranks: usize, most: u64) -> Self {
+        Self { each: std::iter::repeat_with(Vec::new).take(ranks).collect(), count: 0, most, messages: 0 }
     }
 
     fn push(&mut self, rank: u32, item: Item) -> Result<u32> {
         self.count += 1;
-        if self.count > MOST {
-            let (value, limit) = (format!("more than {MOST}"), MOST.to_string());
+        if self.count > self.most {
+            let (value, limit) = (format!("more than {}", self.most), self.most.to_string());
             return Err(Error::Overflow { what: "operations of the plan".into(), value, limit });
         }
         let all = &mut self.each[rank as usize];

@@ -8,6 +8,8 @@
 //! **Invariant.** Output that is not what the collective of the plan asks for is an error that names rank and chunk. **Cost.** See [`items`];
 //! pieces of buffers grow with the operations, not with bytes.
 //!
+//! A program has at most eight operations for each place, channel or semaphore that the plan names, and half a million more for pipelines.
+//!
 //! **Limits.** Operations of switches (`glre`, `glres`, `gstore`, `gstorepkt`) are refused. So is what depends on who comes first: a channel or semaphore
 //! that several threadblocks signal or wait for, and packets that are written twice. Races are not found: one order of execution is looked at. What is written
 //! by one rank and signalled by another is taken to be there. Packets count the bytes of their data: flags are the protocol's.

@@ -220,6 +220,13 @@ impl Plan {
         Ok(())
     }
 
+    /// How many places, channels and semaphores operations refer to, in all.
+    pub(super) fn words(&self) -> u64 {
+        let of = |op: &Op| 1 + op.src_buff.len() + op.dst_buff.len() + op.channel_ids.len() + op.semaphore_ids.len();
+        let blocks = self.gpus.iter().flat_map(|gpu| &gpu.threadblocks);
+        blocks.flat_map(|block| &block.ops).flat_map(|op| [op].into_iter().chain(&op.ops)).map(|op| of(op) as u64).sum()
+    }
+
     /// For each end of a channel the other one: the `n`-th channel of a type to a rank belongs to the `n`-th of that type from there.
     pub(super) fn ends(&self) -> BTreeMap<End, (u32, Option<usize>)> {
         let mut lists: BTreeMap<(u32, u32, Reach), Vec<usize>> = BTreeMap::new();

@@ -18,8 +18,10 @@ use crate::claim::{Buffer, Claim, Goal};
 
 /// Operations between two looks at whether reading was stopped.
 const POLL: u64 = 1 << 10;
-/// Most operations that are done, of which pipelines do one many times.
-const STEPS: u64 = 1 << 22;
+/// Most steps and operations of a program beyond those that a plan has words for: pipelines repeat what they have.
+const MORE: u64 = 1 << 19;
+/// Most operations of a program for what one word of a plan refers to.
+const EACH: u64 = 8;
 /// Most contributions that sums list in all.
 const MOST: u64 = 1 << 27;
 
@@ -74,7 +76,7 @@ impl<'a> Run<'a> {
             claim: Claim { goal, in_place: plan.inplace, ranks: ranks as u32 },
             memory: vec![Default::default(); ranks],
             packets: vec![Bytes::default(); ranks],
-            items: Items::new(ranks),
+            items: Items::new(ranks, MORE + EACH * plan.words()),
             threads: plan.gpus.iter().map(|gpu| vec![Thread::default(); gpu.threadblocks.len()]).collect(),
             ends: plan.ends(),
             signals: BTreeMap::new(),
@@ -108,15 +110,15 @@ impl<'a> Run<'a> {
         for (rank, gpu) in (0u32..).zip(&self.plan.gpus) {
             self.ready.extend((0..gpu.threadblocks.len()).map(|tb| (rank, tb)));
         }
-        let mut count = 0u64;
+        let (mut count, most) = (0u64, 2 * MORE + EACH * self.plan.words());
         while let Some((rank, tb)) = self.ready.pop_front() {
             while let Some((op, piece)) = self.current(rank, tb)? {
                 count += 1;
                 if count.is_multiple_of(POLL) {
                     control.check()?;
                 }
-                if count > STEPS {
-                    let (value, limit) = (format!("more than {STEPS}"), STEPS.to_string());
+                if count > most {
+                    let (value, limit) = (format!("more than {most}"), most.to_string());
                     return Err(Error::Overflow { what: "steps of the plan".into(), value, limit });
                 }
                 if !self.step(rank, tb, op, piece)? {
