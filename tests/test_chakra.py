@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import json
 import struct
 import time
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import polars as pl
 import pytest
 
 import supernode as sn
+from other_parsers import chakra_pairs
 from supernode.errors import SizeOverflowError, SpecError, SupernodeError
 
 METADATA, LOAD, STORE, COMPUTE, SEND, RECEIVE, COLLECTIVE = range(1, 8)
@@ -53,7 +56,9 @@ def field(number: int, value: int | bytes | str) -> bytes:
     return varint(number << 3 | 2) + varint(len(data)) + data
 
 
-def attribute(name: str, value: int | str | bool, arm: str = "int64") -> bytes:
+def attribute(name: str, value: int | str | bool | list[bool], arm: str = "int64") -> bytes:
+    if isinstance(value, list):
+        return field(1, name) + field(28, field(1, bytes(value)))
     if isinstance(value, bool):
         return field(1, name) + field(27, int(value))
     if isinstance(value, str):
@@ -188,13 +193,123 @@ def test_errors_name_rank_and_node(tmp_path: Path, first: bytes, match: str) -> 
     ("values", "match"),
     [
         ({"comm_type": 11}, "comm_type: 11 is not valid; 0 to 9"),
-        ({"comm_type": 0, "pg_name": "tp"}, "pg_name: tp is not valid; none"),
+        ({"comm_type": 0, "pg_name": "tp"}, "pg_name: tp is not valid; a group that the trace describes"),
+        ({"comm_type": 0, "involved_dim": [True, False]}, r"involved_dim: \[true, false\] is not valid; all of them"),
+        ({"comm_type": 0, "involved_dim": 3}, r"involved_dim: \[\] is not valid"),
         ({"comm_type": 0, "comm_size": 2**60}, "comm_size: 1152921504606846976"),
     ],
 )
 def test_collectives_that_are_not_of_all_ranks_are_refused(tmp_path: Path, values: dict[str, Any], match: str) -> None:
     with pytest.raises(SpecError, match=match):
         sn.load_schedule(written(tmp_path / "x", *[trace(node(1, COLLECTIVE, **values))] * 2))
+
+
+def test_all_dimensions_are_all_ranks(tmp_path: Path) -> None:
+    made = []
+    for name, more in (("plain", {}), ("all", {"involved_dim": [True, True]}), ("zero", {"pg_name": "0"})):
+        data = trace(node(1, COLLECTIVE, comm_type=0, comm_size=4096, **more))
+        made.append(sn.load_schedule(written(tmp_path / name, *[data] * 4)))
+    assert made[0] == made[1] == made[2]
+
+
+def test_control_dependencies_of_pytorch_name_the_caller(tmp_path: Path) -> None:
+    # after= is control, data, control and so on
+    nodes = node(1, COMPUTE, rf_id=7), node(2, COMPUTE, after=(2, 1)), node(3, COMPUTE, after=(40,))
+    schedule = sn.load_schedule(written(tmp_path / "x", trace(*nodes)))
+    assert schedule.operations["after"].to_list() == [[], [0], []]
+    with pytest.raises(SpecError, match="dependency on node: 40 is not valid; a node of this rank"):
+        sn.load_schedule(written(tmp_path / "y", trace(node(1, COMPUTE), nodes[2])))
+
+
+def test_calls_of_the_host_are_computations(tmp_path: Path) -> None:
+    nodes = node(1, COLLECTIVE, micros=3, is_cpu_op=True), node(2, COLLECTIVE, after=(1,), comm_type=9)
+    rows = sn.load_schedule(written(tmp_path / "x", *[trace(*nodes)] * 2)).operations.filter(rank=0)
+    assert rows.select("kind", "stream", "duration_ns").row(0) == ("compute", 1, 3000.0)
+
+
+# process groups
+
+
+def grouped(**more: Any) -> list[bytes]:
+    """A node for each rank, of two groups of two ranks: 0 and 2, 1 and 3."""
+    return [node(8, COLLECTIVE, comm_type=0, comm_size=4096, pg_name=name, **more) for name in ("1", "2", "1", "2")]
+
+
+GROUPS = {"1": [0, 2], "2": [3, 1]}
+#: A ring of two ranks sends each half of the message twice.
+RINGS = [(0, 2, 2, 4096), (1, 3, 2, 4096), (2, 0, 2, 4096), (3, 1, 2, 4096)]
+
+
+def described(groups: dict[str, list[int]]) -> bytes:
+    """A metadata node as PyTorch writes it."""
+    text = json.dumps([{"pg_name": name, "pg_desc": "x", "ranks": ranks} for name, ranks in groups.items()])
+    return field(1, 3) + field(2, "## process_group:init ##") + field(3, METADATA) + field(8, field(1, f"['{text}']"))
+
+
+@pytest.mark.parametrize("name", ["t.json", "comm_group.json", "the trace"])
+def test_groups_beside_a_trace_or_in_it(tmp_path: Path, name: str) -> None:
+    inside = [described({**GROUPS, "9": []})] if name == "the trace" else []
+    last = node(9, COLLECTIVE, after=(8,), comm_type=9, pg_name="9" if inside else "")
+    folder = written(tmp_path / "x", *[trace(*inside, each, last) for each in grouped()])
+    if not inside:
+        with pytest.raises(SpecError, match="pg_name: 1 is not valid; a group that the trace describes"):
+            sn.load_schedule(folder)
+        (folder / name).write_text(json.dumps(GROUPS))
+    schedule = sn.load_schedule(folder)
+    filled = schedule.operations.filter(pl.col("kind") == "send", pl.col("bytes") > 0)
+    found = filled.group_by("rank", "peer").agg(pl.len(), pl.col("bytes").sum()).sort("rank", "peer")
+    assert found.rows() == RINGS
+    files = [folder / f"t.{rank}.et" for rank in range(4)]
+    if not inside:  # that parser knows no barriers
+        files = [written(tmp_path / "y", *[trace(each) for each in grouped()]) / f.name for f in files]
+    assert inside or chakra_pairs(files, GROUPS) == {(a, b): size for a, b, _, size in RINGS}
+    result = sn.simulate(star(4), schedule, stack="none", fidelity="packet")
+    # both rings at once, 2 KiB twice, and a barrier of two steps
+    assert result.time_ns == pytest.approx(2 * (40.96 + 1100) + 2 * 1100)
+
+
+@pytest.mark.parametrize(
+    ("groups", "match"),
+    [
+        ({"1": [0, 2]}, 'rank 1, node 8 "node8": pg_name: 2 is not valid; a group that the trace describes'),
+        ({"1": [0, 2], "2": [3]}, 'rank 1, node 8 "node8": pg_name: 2 is not valid; a group that the rank is in'),
+        ({"1": [0, 2], "2": [1, 7]}, 'comm_group.json: group "2": 7 is not valid; ranks from 0 to 3'),
+        ({"1": [0, 0], "2": [1, 3]}, 'comm_group.json: group "1": 0 twice is not valid'),
+        ({"1": [], "2": [1, 3]}, 'comm_group.json: group "1": no rank is not valid'),
+        ([1, 2], "comm_group.json: .* a JSON object of groups"),
+        ({"1": [0, 1, 2], "2": [1, 3]}, "rank 1: 0 collectives, and rank 0 has 1 is not valid; as many on all ranks"),
+    ],
+)
+def test_groups_that_are_not_valid_are_named(tmp_path: Path, groups: Any, match: str) -> None:
+    folder = written(tmp_path / "x", *[trace(each) for each in grouped()])
+    (folder / "comm_group.json").write_text(json.dumps(groups))
+    with pytest.raises(SpecError, match=match):
+        sn.load_schedule(folder)
+
+
+def test_other_json_beside_traces_without_groups(tmp_path: Path) -> None:
+    folder = written(tmp_path / "x", *[trace(node(1, COLLECTIVE, comm_type=9))] * 2)
+    alone = sn.load_schedule(folder)
+    (folder / "t.json").write_text('{"traceEvents": []}')
+    assert sn.load_schedule(folder) == alone
+
+
+def test_more_about_groups_that_are_not_valid(tmp_path: Path) -> None:
+    folder = written(tmp_path / "x", *[trace(each) for each in grouped(root_rank=2)])
+    (folder / "comm_group.json").write_text(json.dumps(GROUPS))
+    with pytest.raises(SpecError, match="root_rank: 2 is not valid; 0: in a group it may be a rank or a place"):
+        sn.load_schedule(folder)
+    bad = described(GROUPS).replace(b'"ranks"', b'"rinks"')
+    with pytest.raises(SpecError, match='node 3 "## process_group:init ##": inputs: missing field `ranks`'):
+        sn.load_schedule(written(tmp_path / "y", *[trace(bad, each) for each in grouped()]))
+    # a rank that has one more than the first of its group
+    more = [trace(each) for each in grouped()]
+    more[2] = trace(grouped()[2], node(9, COLLECTIVE, comm_type=0, pg_name="1"))
+    (written(tmp_path / "z", *more) / "t.json").write_text(json.dumps(GROUPS))
+    with pytest.raises(
+        SpecError, match='rank 2, node 9 "node9": collectives: 2 or more of group "1", and rank 0 has 1'
+    ):
+        sn.load_schedule(tmp_path / "z")
 
 
 def test_collectives_differ_between_ranks(tmp_path: Path) -> None:

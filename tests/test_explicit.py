@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-import re
 import struct
 import time
 from collections import Counter
@@ -19,10 +18,9 @@ import polars as pl
 import pytest
 
 import supernode as sn
+from other_parsers import Pairs, binary_pairs, goal_pairs, matrix_pairs
 from supernode.cli import main
 from supernode.errors import SizeOverflowError, SpecError, SupernodeError
-
-Pairs = Counter[tuple[int, int]]
 
 
 def star(count: int = 8) -> sn.System:
@@ -82,39 +80,6 @@ def random_goal(rng: Random, ranks: int = 6, messages: int = 40) -> str:
     return f"num_ranks {ranks}\n" + "\n".join(blocks)
 
 
-def goal_pairs(text: str) -> Pairs:
-    """Bytes by source and destination, read with regular expressions."""
-    found: Pairs = Counter()
-    for block in re.finditer(r"rank\s+(\d+)\s*\{(.*?)\}", text, re.DOTALL):
-        for send in re.finditer(r"send\s+(\d+)b\s+to\s+(\d+)", block[2]):
-            found[int(block[1]), int(send[2])] += int(send[1])
-    return found
-
-
-def binary_pairs(data: bytes) -> Pairs:
-    """Bytes by source and destination of a compiled file."""
-    found: Pairs = Counter()
-    magic, ranks, _, _ = struct.unpack_from("<QIBB", data)
-    assert magic == 4223
-    for rank in range(ranks):
-        start, _ = struct.unpack_from("<QQ", data, 14 + 16 * rank)
-        nodes, roots = struct.unpack_from("<II", data, 8 + start)
-        for node in range(nodes):
-            at = 8 + start + 8 + 4 * roots + 39 * node
-            _, kind, peer, size, *_ = struct.unpack_from("<IBIQIBBIIII", data, at)
-            if kind == 1:
-                found[rank, peer] += size
-    return found
-
-
-def matrix_pairs(text: str) -> Pairs:
-    """Bytes by source and destination of a connection matrix."""
-    found: Pairs = Counter()
-    for flow in re.finditer(r"(\d+)->(\d+).* size (\d+)", text):
-        found[int(flow[1]), int(flow[2])] += int(flow[3])
-    return found
-
-
 def pairs(schedule: sn.ExplicitSchedule) -> Pairs:
     rows = schedule.bytes().select("source", "destination", "bytes").rows()
     return Counter({(source, target): size for source, target, size in rows})
@@ -161,7 +126,7 @@ def test_a_connection_matrix(tmp_path: Path) -> None:
     text = """Nodes 4
     Connections 4
     Triggers 2
-    0->1 id 1 start 2000 size 4096 recv_done_trigger 1
+    0->1 id 1 start 2000.75 size 4096 recv_done_trigger 1
     2->1 id 2 start 0 size 8192 recv_done_trigger 1
     1->3 id 3 trigger 1 size 5000 send_done_trigger 2
     1->0 id 4 trigger 2 size 100 prio 7
@@ -172,7 +137,7 @@ def test_a_connection_matrix(tmp_path: Path) -> None:
     assert pairs(schedule) == matrix_pairs(text)
     rows = run(schedule).to_polars()
     of = {(row["rank"], row["kind"], row["peer"]): row for row in rows.iter_rows(named=True)}
-    assert of[0, "send", 1]["start_ns"] == 2.0  # 2000 ps
+    assert of[0, "send", 1]["start_ns"] == 2.0  # 2000.75 ps, without the fraction
     both = max(of[1, "receive", 0]["end_ns"], of[1, "receive", 2]["end_ns"])
     assert of[1, "send", 3]["start_ns"] == both
     assert of[1, "send", 0]["start_ns"] == of[1, "send", 3]["end_ns"]
@@ -382,6 +347,8 @@ trigger id 1 oneshot
         ("Nodes 2\n0->5 start 0 size 4", r'line 2: flow: "0->5" is not valid; source->target, nodes from 0 to 1'),
         ("Nodes 2\n0->0 start 0 size 4", "two different nodes"),
         ("Nodes 2\n0->1 start 0", "line 2: flow: 0->1 is not valid; a size"),
+        ("Nodes 2\n0->1 start 0 size 0\n1->0 start 0 size 4", "line 2: size: 0 is not valid; at least 1"),
+        ("Nodes 2\n0->1 start 1.5e3 size 4", 'line 2: start: "1.5e3" is not valid'),
         ("0->1 start 0 size 4", "Nodes N before all flows"),
         ("Nodes 2\nConnections 3\n0->1 size 4", "Connections: 3 is not valid; 1"),
         ("Nodes 2\n0->1 trigger 9 size 4", "trigger: 9 is not valid"),
@@ -404,6 +371,9 @@ def test_what_a_connection_matrix_cannot_hold_is_named(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r'operation 1 "b" \(compute 5 ns\): htsim: a time between messages'):
         load(tmp_path, between).save(tmp_path / "x.cm")
     assert not (tmp_path / "x.cm").exists()
+    empty = "num_ranks 2 rank 0 { send 0b to 1 } rank 1 { recv 0b from 0 }"
+    with pytest.raises(SpecError, match="a message without bytes is not valid; at least one byte"):
+        load(tmp_path, empty).save(tmp_path / "x.cm")
     large = "num_ranks 2 rank 0 { send 2147483648b to 1 } rank 1 { recv 2147483648b from 0 }"
     with pytest.raises(SpecError, match="smaller messages"):
         load(tmp_path, large).save(tmp_path / "x.cm")

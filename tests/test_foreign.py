@@ -1,4 +1,4 @@
-"""Formats that are known and not read: each is named for what it is, whatever the file is called."""
+"""Formats that are known and are no topologies: each is named for what it is, whatever the file is called."""
 
 import gzip
 import json

@@ -6,11 +6,11 @@ import re
 import time
 from collections import Counter
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 
 import supernode as sn
+from other_parsers import msccl_chunks, msccl_pairs
 from supernode.errors import ScheduleError, SizeOverflowError, SpecError
 
 
@@ -67,23 +67,12 @@ def load(tmp_path: Path, text: str, size: int | str | None = "64 KiB") -> sn.Exp
     return sn.load_schedule(path, size=size)
 
 
-def pairs(text: str, chunk: int) -> Counter[tuple[int, int]]:
-    """Bytes by source and destination, by another parser."""
-    found: Counter[tuple[int, int]] = Counter()
-    for gpu in ElementTree.fromstring(text).iter("gpu"):  # noqa: S314 - our own
-        for block in gpu.iter("tb"):
-            for each in block:
-                if each.attrib["type"] in ("s", "rcs", "rrs", "rrcs"):
-                    found[int(gpu.attrib["id"]), int(block.attrib["send"])] += int(each.attrib["cnt"]) * chunk
-    return found
-
-
 @pytest.mark.parametrize("new", [False, True])
 def test_a_ring_in_both_forms(tmp_path: Path, new: bool) -> None:
     text = ring_all_reduce(4, new=new)
     schedule = load(tmp_path, text)
     rows = schedule.bytes().select("source", "destination", "bytes").rows()
-    assert {(a, b): size for a, b, size in rows} == dict(pairs(text, 16384))
+    assert {(a, b): size for a, b, size in rows} == dict(msccl_pairs(text, 16384))
     result = sn.simulate(star(4), schedule, stack="none", fidelity="packet")
     whole = sn.all_reduce(
         star(4), size="64 KiB", algorithm="ring", lanes=1, chunks=1, stack="none", fidelity="packet", skip=False
@@ -93,10 +82,50 @@ def test_a_ring_in_both_forms(tmp_path: Path, new: bool) -> None:
     assert kinds == {"send": 24, "reduce": 12, "receive": 12}
 
 
+@pytest.mark.parametrize("new", [False, True])
+def test_what_files_leave_out(tmp_path: Path, new: bool) -> None:
+    # in place, compilers write the chunks of one buffer only; the newer form leaves out what it can
+    text = ring_all_reduce(4, new=new).replace('o_chunks="4"', 'o_chunks="0"')
+    if new:
+        text = text.replace(' cnt="1" depid="-1" deps="-1" hasdep="0"', "").replace(' nchunksperloop="4"', "")
+    assert load(tmp_path, text) == load(tmp_path, ring_all_reduce(4))
+    assert msccl_chunks(text) == 4
+    only = text.replace("i_chunks", "x").replace("o_chunks", "i_chunks").replace("x=", "o_chunks=")
+    only = re.sub(r'((?:src|dst)?buf)="i"', r'\1="o"', only)
+    assert load(tmp_path, only) == load(tmp_path, text)
+
+
+@pytest.mark.parametrize("given", ["input", "output"])
+def test_an_all_gather_in_place(tmp_path: Path, given: str) -> None:
+    chunks = 'i_chunks="1" o_chunks="0"' if given == "input" else 'i_chunks="0" o_chunks="4"'
+    lines = ['<algo name="ring" nchunksperloop="4" ngpus="4" coll="allgather" inplace="1">']
+    for rank in range(4):
+        lines.append(f'<gpu id="{rank}" {chunks} s_chunks="0">')
+        lines.append(f'<tb id="0" send="{(rank + 1) % 4}" recv="{(rank - 1) % 4}" chan="0">')
+        for number, kind in enumerate(("s", "rcs", "rcs", "r")):
+            place = f"o{(rank - number) % 4}"
+            lines.append(step(number, kind, place, place, new=False))
+        lines += ["</tb>", "</gpu>"]
+    text = "\n".join([*lines, "</algo>"])
+    if given == "input":  # the places of the output are not there then
+        with pytest.raises(SpecError, match="of the 0 of its Output buffer"):
+            load(tmp_path, text)
+        return
+    assert load(tmp_path, text).bytes()["bytes"].to_list() == [3 * 16384] * 4
+    with pytest.raises(ScheduleError, match="chunk 1 of the output of rank 0 lacks chunk 0 of rank 1"):
+        load(tmp_path, text.replace('dstoff="1"', 'dstoff="2"', 1))
+
+
+def test_local_steps_of_the_newer_form_are_refused(tmp_path: Path) -> None:
+    text = ring_all_reduce(4, new=True).replace('type="r"', 'type="cpy"', 1)
+    with pytest.raises(SpecError, match="op: srcbuf: missing is not valid"):
+        load(tmp_path, text)
+
+
 def test_an_all_gather_with_copies_and_dependencies(tmp_path: Path) -> None:
     text = direct_all_gather(4)
     schedule = load(tmp_path, text, 4096)
-    assert {(a, b): size for a, b, _, size in schedule.bytes().rows()} == dict(pairs(text, 1024))
+    assert {(a, b): size for a, b, _, size in schedule.bytes().rows()} == dict(msccl_pairs(text, 1024))
     result = sn.simulate(star(4), schedule, stack="none", fidelity="packet")
     rows = result.to_polars().filter(rank=0)
     label = dict(zip(rows["label"], rows["end_ns"], strict=True))

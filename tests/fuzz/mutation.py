@@ -287,8 +287,39 @@ ALGORITHM = """<algo name="a" proto="Simple" nchannels="1" nchunksperloop="2" ng
 </gpu>
 </algo>
 """
+#: A gather of two ranks: one writes and signals over a port in pieces, the other one reads, and packets come back.
+PLAN = """{"name": "p", "collective": "allgather", "protocol": "Simple", "inplace": false, "buffer_alignment": 16, "gpus": [
+{"id": 0, "input_chunks": 1, "output_chunks": 2, "scratch_chunks": 1, "semaphores": [{"init_value": 1}], "threadblocks": [
+{"id": 0, "channels": [{"channel_type": "port", "channel_ids": [0]}, {"channel_type": "memory", "channel_ids": [0]}],
+"remote_buffer_refs": [{"access_channel_type": "port", "remote_buffer_ids": [0, 1]}], "ops": [
+{"name": "copy", "src_buff": [{"type": "i", "index": 0, "size": 1}], "dst_buff": [{"type": "o", "index": 0, "size": 1}]},
+{"name": "sem_acquire", "semaphore_ids": [0]},
+{"name": "pipeline", "iter_context": {"unit_size": 1000, "num_chunks": 1}, "ops": [{"name": "put", "channel_type": "port",
+"channel_ids": [0], "src_buff": [{"type": "i", "index": 0, "size": 1}],
+"dst_buff": [{"buffer_id": 0, "index": 0, "size": 1}]}]},
+{"name": "signal", "channel_ids": [0], "channel_type": "port"}, {"name": "nop"},
+{"name": "barrier", "barrier_id": 0, "num_threadblocks": 1},
+{"name": "rlxwait", "channel_ids": [0], "channel_type": "memory"},
+{"name": "upkt", "src_buff": [{"type": "s", "index": 0, "size": 1}], "dst_buff": [{"type": "o", "index": 1, "size": 1}]}]}],
+"channels": [{"channel_type": "port", "connected_to": [1]}, {"channel_type": "memory", "connected_to": [1]}],
+"remote_buffers": [{"rank": 1, "type": "o", "access_channel_types": ["port"]}, {"rank": 1, "type": "s"}]},
+{"id": 1, "input_chunks": 1, "output_chunks": 2, "scratch_chunks": 1, "threadblocks": [
+{"id": 0, "channels": [{"channel_type": "port", "channel_ids": [0]}, {"channel_type": "memory", "channel_ids": [0]}],
+"remote_buffer_refs": [{"access_channel_type": "memory", "remote_buffer_ids": [0, 1]}], "ops": [
+{"name": "rlxsignal", "channel_ids": [0], "channel_type": "memory"},
+{"name": "wait", "channel_ids": [0], "channel_type": "port"},
+{"name": "get", "channel_type": "memory", "src_buff": [{"buffer_id": 0, "index": 0, "size": 1}],
+"dst_buff": [{"type": "s", "index": 0, "size": 1}]},
+{"name": "copy", "src_buff": [{"type": "s", "index": 0, "size": 1}], "dst_buff": [{"type": "o", "index": 0, "size": 1}]},
+{"name": "ppkt", "channel_type": "memory", "src_buff": [{"type": "i", "index": 0, "size": 1}],
+"dst_buff": [{"buffer_id": 1, "index": 0, "size": 1}]},
+{"name": "copy", "src_buff": [{"type": "i", "index": 0, "size": 1}], "dst_buff": [{"type": "o", "index": 1, "size": 1}],
+"tbg_info": {"tb_id": 0, "tbg_size": 1}}]}],
+"channels": [{"channel_type": "port", "connected_to": [0]}, {"channel_type": "memory", "connected_to": [0]}],
+"remote_buffers": [{"rank": 0, "type": "i", "access_channel_types": ["memory"]}, {"rank": 0, "type": "s"}]}]}
+"""
 #: Schedules by extension.
-SCHEDULES = {"goal": GOAL, "cm": MATRIX, "xml": ALGORITHM}
+SCHEDULES = {"goal": GOAL, "cm": MATRIX, "xml": ALGORITHM, "json": PLAN}
 
 
 def schedule(rng: Random) -> None:
@@ -298,7 +329,7 @@ def schedule(rng: Random) -> None:
     LAST[:] = [f"# {name}\n{text}"]
 
     def use(path: Path) -> None:
-        found = sn.load_schedule(path, size=4096 if name == "xml" else None)
+        found = sn.load_schedule(path, size=4096 if name in ("xml", "json") else None)
         if found.ranks <= 8:
             sn.simulate("hgx-h100", found, timeout=1.0, memory_limit="512 MiB", threads=1, stack="none")
 

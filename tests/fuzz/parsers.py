@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 import supernode as sn
-from fuzz.mutation import ALGORITHM, GOAL, JOB, MATRIX, UNITS, WORKLOAD
+from fuzz.mutation import ALGORITHM, GOAL, JOB, MATRIX, PLAN, UNITS, WORKLOAD
 from supernode import core, units
 from supernode.errors import InternalError, SpecError, SupernodeError
 from supernode.library.stack import load_stack
@@ -244,6 +244,7 @@ PARSERS: dict[str, Parser] = {
     "connection-matrix": Parser(_file("x.cm", sn.load_schedule), _texts(MATRIX)),
     "chakra": Parser(_file("trace.0.et", sn.load_schedule), _traces),
     "msccl": Parser(_file("x.xml", lambda p: sn.load_schedule(p, "msccl", size=4096)), _texts(ALGORITHM)),
+    "mscclpp": Parser(_file("x.json", lambda p: sn.load_schedule(p, "mscclpp", size=4096)), _texts(PLAN)),
     "sweep": Parser(_file("sweep.toml", _sweep), _texts(SWEEP)),
     "where": Parser(_text(lambda text: Condition(text, _TYPES)), _texts(*WHERE)),
     "sizes": Parser(_text(parse_sizes), _texts("8:8G:x2", "1K:64K:4K", "8:8G,1,2 MiB")),

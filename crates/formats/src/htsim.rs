@@ -1,12 +1,12 @@
 //! htsim's connection matrices: flows that start at a time, or when others are through.
 //!
-//! **Model.** A flow is a send and a receive with its number, from 0, for a tag. `start` is a delay before the send, in picoseconds. A trigger becomes
-//! dependencies: the flows that fire it have to have been sent (`send_done_trigger`) or received (`recv_done_trigger`) before those that wait
+//! **Model.** A flow is a send and a receive with its number, from 0, for a tag. `start` is a delay before the send, in picoseconds; a fraction
+//! of one is cut off, as htsim does. A trigger becomes dependencies: the flows that fire it have to have been sent (`send_done_trigger`) or received (`recv_done_trigger`) before those that wait
 //! for it are sent.
 //!
 //! **Limits.** A trigger acts within one rank: what fires it ends where the flows that wait for it begin, because nothing tells another rank
-//! at once. A trigger that several flows fire must be a barrier of as many. Failures are refused: they belong to the network. Written sizes
-//! stay below 2^31, which htsim reads.
+//! at once. A trigger that several flows fire must be a barrier of as many. Failures are refused: they belong to the network. So are flows
+//! of size 0, which htsim sends without end. Written sizes stay below 2^31, which htsim reads.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
@@ -128,7 +128,7 @@ fn flow<R: BufRead>(words: &mut Words<R>, pair: &str, nodes: u64) -> Result<Flow
         }
         words.next()?;
         match key.as_str() {
-            "start" => flow.start = words.number::<u64>("start", "")?.saturating_mul(PICOSECOND),
+            "start" => flow.start = picoseconds(words)?.saturating_mul(PICOSECOND),
             "size" => (flow.bytes, sized) = (words.number("size", "")?, true),
             "trigger" => flow.trigger = Some(words.number("trigger", "")?),
             "send_done_trigger" => flow.sent = Some(words.number(&key, "")?),
@@ -136,7 +136,27 @@ fn flow<R: BufRead>(words: &mut Words<R>, pair: &str, nodes: u64) -> Result<Flow
             _ => drop(words.number::<u64>(&key, "")?),
         }
     }
-    if sized { Ok(flow) } else { Err(words.wrong("flow", pair, "a size")) }
+    match (sized, flow.bytes) {
+        (false, _) => Err(Error::spec(format!("line {}: flow", flow.line), pair, "a size")),
+        (true, 0) => {
+            let expected = "at least 1: htsim sends a flow of size 0 without end";
+            Err(Error::spec(format!("line {}: size", flow.line), 0, expected))
+        }
+        _ => Ok(flow),
+    }
+}
+
+/// A time in whole picoseconds, of which a fraction is cut off.
+fn picoseconds<R: BufRead>(words: &mut Words<R>) -> Result<u64> {
+    let word = words.peek()?.unwrap_or_default();
+    let (whole, fraction) = word.split_once('.').unwrap_or((word, ""));
+    match whole.parse() {
+        Ok(time) if fraction.bytes().all(|digit| digit.is_ascii_digit()) => {
+            words.next()?;
+            Ok(time)
+        }
+        _ => words.number("start", ""),
+    }
 }
 
 /// What fires each trigger: a rank, and an operation of it.
@@ -256,6 +276,13 @@ fn plan(program: &Explicit) -> Result<Plan> {
                 }
                 Act::Compute | Act::Delay => {}
                 Act::Send => {
+                    if action.amount == 0 {
+                        return refuse(
+                            number,
+                            "a message without bytes",
+                            "at least one byte: htsim sends 0 without end",
+                        );
+                    }
                     if action.amount >= SIZES {
                         return refuse(number, "2^31 bytes or more", "smaller messages: htsim reads 31 bits");
                     }

@@ -9,10 +9,12 @@
 //! **Limits.** What each format cannot say, or this simulator does not model, is refused by name; see the modules.
 
 pub mod chakra;
+mod claim;
 pub mod goal;
 pub mod htsim;
 mod input;
 pub mod msccl;
+pub mod mscclpp;
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
@@ -33,13 +35,16 @@ pub enum Format {
     Htsim,
     /// An algorithm of MSCCL.
     Msccl,
+    /// An execution plan of MSCCL++.
+    Mscclpp,
     /// Chakra execution traces: a file per rank.
     Chakra,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Format; 5] = [Format::Goal, Format::GoalBinary, Format::Htsim, Format::Msccl, Format::Chakra];
+    pub const ALL: [Format; 6] =
+        [Format::Goal, Format::GoalBinary, Format::Htsim, Format::Msccl, Format::Mscclpp, Format::Chakra];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -48,6 +53,7 @@ impl Format {
             Format::GoalBinary => "goal-binary",
             Format::Htsim => "htsim",
             Format::Msccl => "msccl",
+            Format::Mscclpp => "mscclpp",
             Format::Chakra => "chakra",
         }
     }
@@ -59,6 +65,7 @@ impl Format {
             Format::GoalBinary => "bin",
             Format::Htsim => "cm",
             Format::Msccl => "xml",
+            Format::Mscclpp => "json",
             Format::Chakra => "et",
         }
     }
@@ -82,6 +89,9 @@ impl Format {
         let text = String::from_utf8_lossy(begin);
         if text.contains("<algo") {
             return Some(Format::Msccl);
+        }
+        if text.trim_start().starts_with('{') && text.contains("\"collective\"") {
+            return Some(Format::Mscclpp);
         }
         let mut words = text.split_whitespace();
         match words.find(|word| matches!(word.to_ascii_lowercase().as_str(), "num_ranks" | "nodes")) {
@@ -121,13 +131,14 @@ pub fn read(path: &Path, format: Option<Format>, size: Option<u64>, control: &Co
             })?
         }
     };
-    if let (Some(size), false) = (size, format == Format::Msccl) {
+    if let (Some(size), false) = (size, matches!(format, Format::Msccl | Format::Mscclpp)) {
         return Err(Error::spec("size", size, format!("none: messages of {} have sizes", format.name())));
     }
     let program = match format {
         Format::Goal => goal::text::read(BufReader::new(open()?), control)?,
         Format::Htsim => htsim::read(BufReader::new(open()?), control)?,
         Format::Msccl => msccl::read(BufReader::new(open()?), size, control)?,
+        Format::Mscclpp => mscclpp::read(BufReader::new(open()?), size, control)?,
         Format::Chakra => chakra::read(path, control)?,
         Format::GoalBinary => {
             let mut file = open()?;
@@ -161,7 +172,7 @@ pub fn write(program: &Explicit, path: &Path, format: Option<Format>) -> Result<
             made = text;
             lost
         }
-        Format::Chakra => {
+        Format::Mscclpp | Format::Chakra => {
             let expected = "a format that is written: goal, goal-binary, htsim, msccl";
             return Err(Error::spec("format", format.name(), expected));
         }
@@ -173,7 +184,7 @@ pub fn write(program: &Explicit, path: &Path, format: Option<Format>) -> Result<
         Format::GoalBinary => goal::binary::write(program, &mut out),
         Format::Htsim => htsim::write(program, &mut out),
         Format::Msccl => out.write_all(&made),
-        Format::Chakra => Ok(()), // refused above
+        Format::Mscclpp | Format::Chakra => Ok(()), // refused above
     }
     .and_then(|()| out.flush())
     .map_err(io)?;

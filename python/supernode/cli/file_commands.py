@@ -83,7 +83,7 @@ def convert(
     ] = None,
     size: Annotated[
         Optional[str],  # noqa: UP045
-        _option("--size", "SIZE", "Size of the message, of a schedule that is for any (MSCCL)."),
+        _option("--size", "SIZE", "Size of the message, of a schedule that is for any (MSCCL, MSCCL++)."),
     ] = None,
     json: Json = False,
 ) -> None:

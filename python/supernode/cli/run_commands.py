@@ -211,7 +211,7 @@ def run(
         typer.Option(
             "--size",
             metavar="SIZE",
-            help="Size of the message, of a schedule that is for any (MSCCL).",
+            help="Size of the message, of a schedule that is for any (MSCCL, MSCCL++).",
             show_default=False,
             rich_help_panel=SIZES,
         ),
@@ -225,8 +225,8 @@ def run(
 
     The keys of the file are the keywords of simulate, with system, collective and size; or with system and tables
     [[job]], which are workloads; or with system and schedule, the path of a schedule. A schedule itself (GOAL,
-    htsim, MSCCL) is run on --system. Prints time, bound and bottleneck, and bandwidths or a table of operations. Tables
-    that the file records go to -o.
+    htsim, MSCCL, MSCCL++, Chakra) is run on --system. Prints time, bound and bottleneck, and bandwidths or a table of
+    operations. Tables that the file records go to -o.
 
     Examples
     --------

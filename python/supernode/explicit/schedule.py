@@ -22,6 +22,9 @@ __all__ = ["FORMATS", "ExplicitSchedule", "is_schedule", "load_schedule"]
 #: Formats of schedules and the extension of each.
 FORMATS: dict[str, str] = dict(core.schedule_formats())
 
+#: Bytes by which a plan is told from other JSON.
+_BEGIN = 2**16
+
 
 class ExplicitSchedule:
     """Sends, receives, computations and delays of each rank, and what each waits for.
@@ -212,10 +215,10 @@ def load_schedule(path: str | Path, format: str | None = None, *, size: Quantity
     path
         The file. Of Chakra's traces, a folder, or the file of any rank (``name.0.et``), beside which the others lie.
     format
-        ``"goal"``, ``"goal-binary"``, ``"htsim"``, ``"msccl"`` or ``"chakra"``; by default content and extension tell
-        it.
+        ``"goal"``, ``"goal-binary"``, ``"htsim"``, ``"msccl"``, ``"mscclpp"`` or ``"chakra"``; by default content and
+        extension tell it.
     size
-        Bytes of the message, of formats that are for any: MSCCL.
+        Bytes of the message, of formats that are for any: MSCCL and MSCCL++.
 
     Returns
     -------
@@ -240,11 +243,22 @@ def load_schedule(path: str | Path, format: str | None = None, *, size: Quantity
 
 
 def is_schedule(path: Path) -> bool:
-    """Tell by its extension whether a file is a schedule; a folder is one if it holds traces."""
+    """Tell by its extension whether a file is a schedule; a folder is one if it holds traces.
+
+    JSON is one if it begins as a plan of MSCCL++ does.
+    """
     suffix = path.suffixes[-2:][0] if path.suffix == ".gz" else path.suffix
     if is_folder(path):
         return any(each.name.lower().endswith((".et", ".et.gz")) for each in path.iterdir())
+    if suffix.lower() == ".json":
+        return path.is_file() and _is_plan(path)
     return suffix.lower().removeprefix(".") in FORMATS.values()
+
+
+def _is_plan(path: Path) -> bool:
+    with path.open("rb") as file:
+        begin = file.read(_BEGIN)
+    return begin.lstrip().startswith(b"{") and b'"collective"' in begin and b'"gpus"' in begin
 
 
 def _format(name: str | None) -> str | None:

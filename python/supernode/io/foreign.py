@@ -1,4 +1,4 @@
-"""Formats that are known and not read: a file of one is named for what it is.
+"""Formats that are known and are no topologies: a file of one is named for what it is.
 
 Each is told by the first 64 KiB of its content, whatever its name: the root of an XML text, keys of a JSON text, the
 first words of a line, the magic number of a binary file. A compressed file (gzip) is told by what it holds. The search
@@ -28,12 +28,12 @@ _LINES = 200
 _GOAL = struct.pack("<Q", 4223)
 
 _DUMP = "a topology of NCCL is what NCCL_TOPO_DUMP_FILE writes"
-_SCHEDULES = "schedules of other tools are not read; sn.algorithms() lists those that there are"
+_SCHEDULES = "sn.load_schedule reads it, and supernode run FILE --system NAME runs it"
 
 
 @dataclass(frozen=True)
 class Foreign:
-    """A format that is known and not read.
+    """A format that is known and is no topology.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ FOREIGN: tuple[Foreign, ...] = (
     ),
     Foreign(
         "an execution trace of Chakra (JSON)",
-        "traces are not read; its network is that of ASTRA-sim's network.yml, which is",
+        "only those in protobuf are schedules that are read; its network is that of ASTRA-sim's network.yml, which is",
         re.compile(
             r'\s*[{\[][\s\S]*(?:"type"\s{0,20}:\s{0,20}"(?:METADATA|MEM_LOAD|MEM_STORE|COMP|COMM_SEND|COMM_RECV|COMM_COLL)'
             r'(?:_NODE)?"|"schema"\s{0,20}:\s{0,20}"[^"]{0,40}chakra)'
@@ -155,7 +155,7 @@ FOREIGN: tuple[Foreign, ...] = (
     ),
     Foreign(
         "an execution trace of Chakra (protobuf)",
-        "traces are not read; its network is that of ASTRA-sim's network.yml, which is",
+        f"{_SCHEDULES}; its network is that of ASTRA-sim's network.yml",
         data=_is_chakra,
     ),
     Foreign("a trace of Kineto (Chrome trace events)", "traces are not read", _keys("traceEvents")),
@@ -163,7 +163,7 @@ FOREIGN: tuple[Foreign, ...] = (
     Foreign("a GOAL schedule", _SCHEDULES, line=re.compile(r"(?:/\*[^*]{0,200}\*/)?[ \t]{0,99}num_ranks[ \t]{1,99}\d")),
     Foreign(
         "a connection matrix of htsim (.cm)",
-        "traffic matrices are not read; the .topo beside it is",
+        f"{_SCHEDULES}; the .topo beside it is one",
         line=re.compile(r"(?i)connections[ \t]{1,99}\d{1,99}\s{0,99}\Z"),
     ),
     Foreign(

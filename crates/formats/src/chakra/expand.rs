@@ -1,18 +1,20 @@
 //! Collectives of a trace as sends and receives.
 //!
-//! **Model.** The `k`-th collective of each rank is one collective of all of them, by the algorithm of [`algorithm`], in one lane. A step of a
-//! rank waits for all of the step before it.
+//! **Model.** The `k`-th collective of a group is the same on each of its ranks, by the algorithm of [`algorithm`], in one lane. A group is a
+//! name and its ranks. A step of a rank waits for all of the step before it.
 //!
-//! **Invariant.** All ranks have as many collectives, of the same kinds and sizes. **Cost.** One schedule per collective; what its steps
+//! **Invariant.** All ranks of a group have as many of its collectives, of the same kinds and sizes. **Cost.** One schedule per collective; what its steps
 //! receive is found by asking all ranks what they send.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use supernode_core::collective::{Algorithm, Collective, Params, Schedule, Target, build};
 use supernode_core::error::{Error, Result};
 use supernode_core::workload::explicit::{Act, Action, Draft};
 
-use super::{COLLECTIVE, wire::Node, wrong};
+use super::groups::{self, Members};
+use super::{wire::Node, wrong};
 
 /// Tags of sends and receives of the trace are below; those of collectives begin here.
 pub(super) const TAGS: u32 = 1 << 24;
@@ -45,60 +47,86 @@ fn algorithm(collective: Collective) -> Algorithm {
 /// What one step of a rank receives: from whom, and how much.
 type Received = BTreeMap<(u32, u32), Vec<(u32, u64)>>;
 
+/// A collective: its group, its algorithm, and what each step receives, all by places in the group.
+struct One {
+    members: Rc<Vec<u32>>,
+    schedule: Box<dyn Schedule>,
+    received: Received,
+}
+
 /// All collectives of a trace.
 pub(super) struct Collectives {
-    each: Vec<(Box<dyn Schedule>, Received)>,
+    each: Vec<One>,
+    /// Those of each rank, by their order there.
+    of: Vec<Vec<u32>>,
 }
 
 impl Collectives {
-    pub(super) fn new(traces: &[Vec<Node>]) -> Result<Self> {
-        let of = |nodes: &'_ [Node]| nodes.iter().filter(|node| node.kind == COLLECTIVE).cloned().collect::<Vec<_>>();
-        let first = traces.first().map(|nodes| of(nodes)).unwrap_or_default();
+    /// Finds the collectives of traces, whose groups are described here for each rank and for all.
+    pub(super) fn new(traces: &[Vec<Node>], shared: &Members) -> Result<Self> {
         let ranks = traces.len() as u32;
+        let all: Rc<Vec<u32>> = Rc::new((0..ranks).collect());
+        let mut messages = 0;
+        let (mut each, mut of, mut firsts) = (vec![], vec![], Vec::<(u32, &Node)>::new());
+        // collectives of each group
+        let mut known: BTreeMap<(&str, Rc<Vec<u32>>), Vec<u32>> = BTreeMap::new();
         for (rank, nodes) in (0u32..).zip(traces) {
-            let own = of(nodes);
-            if own.len() != first.len() {
-                let given = format!("{} collectives, and rank 0 has {}", own.len(), first.len());
-                return Err(Error::spec(format!("rank {rank}"), given, "as many on all ranks"));
-            }
-            for (one, other) in own.iter().zip(&first) {
-                for name in ["comm_type", "comm_size", "root_rank"] {
-                    if one.integer(name) != other.integer(name) {
-                        let value = one.integer(name).map_or("missing".into(), |value| value.to_string());
-                        return Err(wrong(rank, one, name, value, "what the same collective has on rank 0"));
+            let own = groups::described(rank, nodes, ranks)?;
+            let mut counts: BTreeMap<(&str, Rc<Vec<u32>>), usize> = BTreeMap::new();
+            let mut numbers = vec![];
+            for node in nodes.iter().filter(|node| node.is_collective()) {
+                let members = groups::of(rank, node, &[&own, shared], &all)?;
+                let name = node.text("pg_name").unwrap_or("");
+                let instances = known.entry((name, members.clone())).or_default();
+                let count = counts.entry((name, members.clone())).or_default();
+                match instances.get(*count) {
+                    Some(&number) => same(rank, node, firsts[number as usize])?,
+                    None if members.iter().min() != Some(&rank) => {
+                        let first = members.iter().min().unwrap_or(&0);
+                        let given = format!("{} or more of group {name:?}, and rank {first} has {count}", *count + 1);
+                        return Err(wrong(rank, node, "collectives", given, "as many on all ranks of a group"));
+                    }
+                    None => {
+                        instances.push(each.len() as u32);
+                        firsts.push((rank, node));
+                        each.push(Self::one(members.clone(), rank, node, &mut messages)?);
                     }
                 }
+                numbers.push(instances[*count]);
+                *count += 1;
             }
+            for (group, instances) in known.iter().filter(|((_, members), _)| members.contains(&rank)) {
+                let count = counts.get(group).copied().unwrap_or(0);
+                if count != instances.len() {
+                    let first = group.1.iter().min().unwrap_or(&0);
+                    let given = format!("{count} collectives, and rank {first} has {}", instances.len());
+                    return Err(Error::spec(format!("rank {rank}"), given, "as many on all ranks of a group"));
+                }
+            }
+            of.push(numbers);
         }
-        let (mut each, mut messages) = (vec![], 0);
-        for node in &first {
-            let (schedule, received) = Self::one(ranks, node, &mut messages)?;
-            each.push((schedule, received));
-        }
-        Ok(Self { each })
+        Ok(Self { each, of })
     }
 
-    fn one(ranks: u32, node: &Node, messages: &mut u64) -> Result<(Box<dyn Schedule>, Received)> {
-        if node.text("pg_name").is_some_and(|name| !name.is_empty()) {
-            let expected = "none: the trace does not say which ranks are in a process group";
-            return Err(wrong(0, node, "pg_name", node.text("pg_name").unwrap_or(""), expected));
-        }
-        if node.has("involved_dim") {
-            return Err(wrong(0, node, "involved_dim", "given", "none: collectives are of all ranks"));
-        }
+    fn one(members: Rc<Vec<u32>>, rank: u32, node: &Node, messages: &mut u64) -> Result<One> {
+        let ranks = members.len() as u32;
         let number = node.integer("comm_type").unwrap_or(u64::MAX);
         let Some(&collective) = usize::try_from(number).ok().and_then(|number| KINDS.get(number)) else {
-            return Err(wrong(0, node, "comm_type", number, "0 to 9"));
+            return Err(wrong(rank, node, "comm_type", number, "0 to 9"));
         };
         let mut bytes = node.integer("comm_size").unwrap_or(0);
         if bytes > 1 << 50 {
-            return Err(wrong(0, node, "comm_size", bytes, "at most 2^50"));
+            return Err(wrong(rank, node, "comm_size", bytes, "at most 2^50"));
         }
         if collective == Collective::AllGather {
             // what a rank gives, while the core counts what it gets
             bytes = bytes.saturating_mul(ranks.into());
         }
         let root = node.integer("root_rank").and_then(|root| u32::try_from(root).ok()).unwrap_or(0);
+        if root > 0 && members.iter().zip(0..).any(|(&member, place)| member != place) {
+            let expected = "0: in a group it may be a rank or a place, and the format does not say which";
+            return Err(wrong(rank, node, "root_rank", root, expected));
+        }
         let params = Params {
             element: 1,
             root,
@@ -108,11 +136,11 @@ impl Collectives {
         };
         let schedule = build(&params)?;
         let mut received = Received::new();
-        for rank in 0..ranks {
+        for place in 0..ranks {
             for lane in 0..schedule.lanes() {
-                for step in 0..schedule.steps(rank, lane) {
-                    for i in 0..schedule.sends(rank, lane, step) {
-                        let message = schedule.send(rank, lane, step, i);
+                for step in 0..schedule.steps(place, lane) {
+                    for i in 0..schedule.sends(place, lane, step) {
+                        let message = schedule.send(place, lane, step, i);
                         let Target::Rank(to) = message.to else { continue };
                         *messages += 1;
                         if *messages > MOST {
@@ -121,12 +149,12 @@ impl Collectives {
                             return Err(Error::Overflow { what, value, limit: MOST.to_string() });
                         }
                         let at = (to, message.recv_step << 8 | lane);
-                        received.entry(at).or_default().push((rank, message.bytes));
+                        received.entry(at).or_default().push((place, message.bytes));
                     }
                 }
             }
         }
-        Ok((schedule, received))
+        Ok(One { members, schedule, received })
     }
 
     /// Adds the part of a rank in a collective: its first actions, and the one that ends it.
@@ -137,22 +165,26 @@ impl Collectives {
         stream: u16,
         label: &str,
     ) -> Result<(Vec<u32>, u32)> {
-        let (schedule, received) = &self.each[instance];
-        let tag = TAGS + instance as u32;
+        let number = self.of[rank as usize][instance];
+        let One { members, schedule, received } = &self.each[number as usize];
+        let place = members.iter().zip(0u32..).find(|(member, _)| **member == rank).map_or(0, |(_, place)| place);
+        let tag = TAGS + number;
         let begin = draft.push(Action { stream, ..Action::default() }, 0, label)?;
         let mut open = vec![];
         for lane in 0..schedule.lanes() {
             let mut before = vec![begin];
-            for step in 0..schedule.steps(rank, lane) {
+            for step in 0..schedule.steps(place, lane) {
                 let mut these = vec![];
-                for i in 0..schedule.sends(rank, lane, step) {
-                    let message = schedule.send(rank, lane, step, i);
-                    let Target::Rank(peer) = message.to else { continue };
+                for i in 0..schedule.sends(place, lane, step) {
+                    let message = schedule.send(place, lane, step, i);
+                    let Target::Rank(to) = message.to else { continue };
+                    let peer = members[to as usize];
                     let action = Action { act: Act::Send, peer, amount: message.bytes, stream, ..Action::default() };
                     these.push(draft.push(action, tag, label)?);
                 }
-                let reduces = reduces(&**schedule, rank, lane, step);
-                for &(peer, amount) in received.get(&(rank, step << 8 | lane)).into_iter().flatten() {
+                let reduces = reduces(&**schedule, place, lane, step);
+                for &(from, amount) in received.get(&(place, step << 8 | lane)).into_iter().flatten() {
+                    let peer = members[from as usize];
                     let act = if reduces { Act::Reduce } else { Act::Receive };
                     these.push(draft.push(Action { act, peer, amount, stream, ..Action::default() }, tag, label)?);
                 }
@@ -172,6 +204,17 @@ impl Collectives {
 }
 
 /// Whether what a step receives is combined.
-fn reduces(schedule: &dyn Schedule, rank: u32, lane: u32, step: u32) -> bool {
-    schedule.recvs(rank, lane, step).reduce
+fn reduces(schedule: &dyn Schedule, place: u32, lane: u32, step: u32) -> bool {
+    schedule.recvs(place, lane, step).reduce
+}
+
+/// Makes sure that a collective is what it is on the first rank of its group.
+fn same(rank: u32, node: &Node, (first, other): (u32, &Node)) -> Result<()> {
+    for name in ["comm_type", "comm_size", "root_rank"] {
+        if node.integer(name) != other.integer(name) {
+            let value = node.integer(name).map_or("missing".into(), |value| value.to_string());
+            return Err(wrong(rank, node, name, value, format!("what the same collective has on rank {first}")));
+        }
+    }
+    Ok(())
 }

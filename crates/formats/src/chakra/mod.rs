@@ -2,15 +2,17 @@
 //!
 //! **Model.** A computation takes `duration_micros` on its stream: processors of hosts (`is_cpu_op`) are stream 1, devices stream 0. Memory nodes
 //! wait as long. Sends and receives take the ranks, sizes and tags of their attributes. A collective is expanded into the sends and receives of
-//! an algorithm on all ranks ([`expand`]). Data and control dependencies are alike.
+//! an algorithm on the ranks of its group ([`expand`], [`groups`]). A collective node of the host without a kind is the call that launches
+//! one, and a computation. Data and control dependencies are alike. In a trace of PyTorch, whose nodes have an `rf_id`, a control dependency
+//! names the caller and orders nothing.
 //!
 //! **Invariant.** An error names rank and node. Memory is bounded by the bytes of the files, unpacked at most [`UNPACKED`] each.
 //!
-//! **Limits.** Times are whole microseconds, as the format has them; start times are not used. Collectives of a process group (`pg_name`) or of
-//! some dimensions (`involved_dim`) are refused: the trace does not say who is in them. So are computations that state operations instead of a
-//! time.
+//! **Limits.** Times are whole microseconds, as the format has them; start times are not used. Collectives of some dimensions
+//! (`involved_dim`) are refused: the trace does not say how large each is. So are computations that state operations instead of a time.
 
 mod expand;
+mod groups;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -24,6 +26,7 @@ use supernode_core::error::{Error, Result};
 use supernode_core::workload::explicit::{Act, Action, Draft, Explicit};
 
 use expand::Collectives;
+use groups::Members;
 use wire::Node;
 
 /// Bytes of one file, unpacked.
@@ -88,12 +91,12 @@ fn files(folder: &Path, prefix: Option<&str>) -> Result<BTreeMap<u32, PathBuf>> 
 /// # Errors
 /// [`Error::Spec`] that names file, rank and node; [`Error::Overflow`] for files that are too large; those of [`Draft`].
 pub fn read(path: &Path, control: &Control) -> Result<Explicit> {
-    let found = match parts(path) {
+    let (folder, found) = match parts(path) {
         Some((prefix, _)) => {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            files(folder.unwrap_or(Path::new(".")), Some(&prefix))?
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            (folder, files(folder, Some(&prefix))?)
         }
-        None if path.is_dir() => files(path, None)?,
+        None if path.is_dir() => (path, files(path, None)?),
         None => {
             return Err(Error::spec("trace", path.display(), "name.RANK.et, or name.RANK.et.gz, or a folder of such"));
         }
@@ -114,7 +117,14 @@ pub fn read(path: &Path, control: &Control) -> Result<Explicit> {
         control.check()?;
         traces.push(nodes(*rank, &unpacked(path)?)?);
     }
-    compile(&traces, control)
+    let name = found.values().next().and_then(|path| parts(path)).map(|(name, _)| name).unwrap_or_default();
+    // JSON that lies beside traces without groups is none of theirs
+    let named = |node: &Node| node.is_collective() && node.text("pg_name").is_some_and(|group| !group.is_empty());
+    let groups = match traces.iter().flatten().any(named) {
+        true => groups::beside(folder, &name, traces.len() as u32)?,
+        false => Members::new(),
+    };
+    compile(&traces, &groups, control)
 }
 
 /// The bytes of a file, unpacked if they are packed.
@@ -151,8 +161,8 @@ fn wrong(rank: u32, node: &Node, what: &str, value: impl ToString, expected: imp
     )
 }
 
-fn compile(traces: &[Vec<Node>], control: &Control) -> Result<Explicit> {
-    let collectives = Collectives::new(traces)?;
+fn compile(traces: &[Vec<Node>], groups: &Members, control: &Control) -> Result<Explicit> {
+    let collectives = Collectives::new(traces, groups)?;
     let mut draft = Draft::new(traces.len() as u64)?;
     for (rank, nodes) in (0u32..).zip(traces) {
         control.check()?;
@@ -165,7 +175,7 @@ fn compile(traces: &[Vec<Node>], control: &Control) -> Result<Explicit> {
             let label = crate::input::shortened(&node.name);
             let time = node.duration_micros.saturating_mul(MICROSECOND);
             let ended = match node.kind {
-                METADATA | LOAD | STORE | COMPUTE => {
+                METADATA | LOAD | STORE | COMPUTE | COLLECTIVE if !node.is_collective() => {
                     let operations = node.integer("num_ops").unwrap_or(0);
                     if node.kind == COMPUTE && time == 0 && operations > 0 {
                         let expected = "duration_micros: how fast a device computes is not known";
@@ -206,9 +216,12 @@ fn compile(traces: &[Vec<Node>], control: &Control) -> Result<Explicit> {
                 return Err(wrong(rank, node, "id", node.id, "an id of its own"));
             }
         }
+        // in a trace of PyTorch a control dependency names the caller, and its converter puts the order into data dependencies
+        let calls = nodes.iter().any(|node| node.has("rf_id"));
         for node in nodes {
             let (firsts, _) = &ends[&node.id];
-            for before in node.ctrl_deps.iter().chain(&node.data_deps) {
+            let control = if calls { &[] } else { &node.ctrl_deps[..] };
+            for before in control.iter().chain(&node.data_deps) {
                 let Some((_, last)) = ends.get(before) else {
                     return Err(wrong(rank, node, "dependency on node", before, "a node of this rank"));
                 };

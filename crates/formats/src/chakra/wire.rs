@@ -18,6 +18,20 @@ struct Metadata {
     version: String,
 }
 
+/// A list of truths.
+#[derive(Clone, PartialEq, Message)]
+struct Truths {
+    #[prost(bool, repeated, tag = "1")]
+    values: Vec<bool>,
+}
+
+/// What goes into a node or comes out of it.
+#[derive(Clone, PartialEq, Message)]
+struct Values {
+    #[prost(string, tag = "1")]
+    values: String,
+}
+
 /// A named value, as far as it is a whole number, a truth or a text.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Attribute {
@@ -45,8 +59,8 @@ pub(super) struct Attribute {
     sfixed64: Option<i64>,
     #[prost(bool, optional, tag = "27")]
     truth: Option<bool>,
-    #[prost(bool, repeated, tag = "28")]
-    truths: Vec<bool>,
+    #[prost(message, optional, tag = "28")]
+    truths: Option<Truths>,
     #[prost(string, optional, tag = "29")]
     text: Option<String>,
 }
@@ -77,6 +91,8 @@ pub(super) struct Node {
     pub(super) data_deps: Vec<u64>,
     #[prost(uint64, tag = "7")]
     pub(super) duration_micros: u64,
+    #[prost(message, optional, tag = "8")]
+    inputs: Option<Values>,
     #[prost(message, repeated, tag = "10")]
     attributes: Vec<Attribute>,
 }
@@ -84,6 +100,12 @@ pub(super) struct Node {
 impl Node {
     fn attribute(&self, name: &str) -> Option<&Attribute> {
         self.attributes.iter().find(|attribute| attribute.name == name)
+    }
+
+    /// True for a collective, and not for the call of the host that launches one.
+    pub(super) fn is_collective(&self) -> bool {
+        let call = self.integer("is_cpu_op") == Some(1) && !self.has("comm_type");
+        self.kind == super::COLLECTIVE && !call
     }
 
     /// A whole number among its attributes.
@@ -96,9 +118,19 @@ impl Node {
         self.attribute(name)?.text.as_deref()
     }
 
+    /// A list of truths among its attributes; empty if the attribute is of another type.
+    pub(super) fn truths(&self, name: &str) -> Option<&[bool]> {
+        Some(self.attribute(name)?.truths.as_ref().map_or(&[], |list| &list.values))
+    }
+
     /// True if it has an attribute, of whatever type.
     pub(super) fn has(&self, name: &str) -> bool {
         self.attribute(name).is_some()
+    }
+
+    /// The values of its inputs, as the text that the format has for them.
+    pub(super) fn inputs(&self) -> &str {
+        self.inputs.as_ref().map_or("", |inputs| &inputs.values)
     }
 }
 

@@ -14,7 +14,8 @@ use std::rc::Rc;
 use supernode_core::control::Control;
 use supernode_core::error::{Error, Result};
 
-use super::{Algorithm, Block, Buffer, Gpu, Step, place};
+use super::{Algorithm, Block, Gpu, MOST_SLOTS, Step, place};
+use crate::claim::{Buffer, Claim, Goal};
 
 /// Most contributions that sets have in all.
 const MOST: u64 = 1 << 27;
@@ -24,25 +25,10 @@ const POLL: u64 = 1 << 10;
 /// Contributions, in order: rank and chunk. `None`: nothing was written.
 type Value = Option<Rc<Vec<(u32, u32)>>>;
 
-/// What the output has to be, if the collective is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Goal {
-    AllReduce,
-    AllGather,
-    ReduceScatter,
-    AllToAll,
-}
-
 /// Executes an algorithm and looks at its outputs.
 pub(super) fn check(algorithm: &Algorithm, control: &Control) -> Result<()> {
-    let goal = match algorithm.collective.as_str() {
-        "allreduce" => Some(Goal::AllReduce),
-        "allgather" => Some(Goal::AllGather),
-        "reducescatter" => Some(Goal::ReduceScatter),
-        "alltoall" => Some(Goal::AllToAll),
-        _ => None,
-    };
-    let mut run = Run::new(algorithm, goal);
+    let goal = Goal::of(&algorithm.collective);
+    let mut run = Run::new(algorithm, goal)?;
     run.execute(control)?;
     match goal {
         Some(goal) => run.outputs(goal),
@@ -52,7 +38,7 @@ pub(super) fn check(algorithm: &Algorithm, control: &Control) -> Result<()> {
 
 struct Run<'a> {
     algorithm: &'a Algorithm,
-    goal: Option<Goal>,
+    claim: Claim,
     /// By rank and buffer; in-place outputs are a part of the input, or the other way round.
     memory: Vec<[Vec<Value>; 3]>,
     /// Messages under way by source, destination and channel.
@@ -68,12 +54,13 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(algorithm: &'a Algorithm, goal: Option<Goal>) -> Self {
+    fn new(algorithm: &'a Algorithm, goal: Option<Goal>) -> Result<Self> {
         let memory = algorithm.gpus.iter().map(|gpu| gpu.chunks.map(|chunks| vec![None; chunks as usize]));
         let done = algorithm.gpus.iter().map(|gpu| vec![0; gpu.blocks.len()]).collect();
+        let claim = Claim { goal, in_place: algorithm.in_place, ranks: algorithm.gpus.len() as u32 };
         let mut run = Self {
             algorithm,
-            goal,
+            claim,
             memory: memory.collect(),
             channels: BTreeMap::new(),
             done,
@@ -82,33 +69,42 @@ impl<'a> Run<'a> {
             receivers: BTreeMap::new(),
             contributions: 0,
         };
+        let ranks = algorithm.gpus.len() as u32;
+        let mut slots = 0;
         for gpu in &algorithm.gpus {
-            for chunk in 0..gpu.chunks(Buffer::Input) {
+            let (input, output) = run.sizes(gpu);
+            let expected = goal.map_or(output.into(), |goal| goal.output(input.into(), ranks.into()));
+            if expected != u64::from(output) || (goal == Some(Goal::AllToAll) && !input.is_multiple_of(ranks)) {
+                return Err(run.wrong(format!(
+                    "rank {} has {input} chunks to begin with and {output} in the end; the collective gives {expected}",
+                    gpu.id
+                )));
+            }
+            slots += u64::from(input) + u64::from(output);
+            if slots > 2 * MOST_SLOTS {
+                let (value, limit) = (slots.to_string(), (2 * MOST_SLOTS).to_string());
+                return Err(Error::Overflow { what: "chunks of inputs and outputs".into(), value, limit });
+            }
+            for chunk in 0..input {
                 *run.at(gpu, Buffer::Input, chunk) = Some(Rc::new(vec![(gpu.id, chunk)]));
             }
         }
-        run
+        Ok(run)
     }
 
-    /// A chunk of a rank. In place, input and output are one buffer: of a gather the input is a part of the output, of a
-    /// reduce-scatter the output a part of the input.
+    /// Chunks of the input and of the output of a rank.
+    fn sizes(&self, gpu: &Gpu) -> (u32, u32) {
+        let given = (gpu.chunks(Buffer::Input).into(), gpu.chunks(Buffer::Output).into());
+        let (input, output) = self.claim.sizes(given);
+        (input as u32, u32::try_from(output).unwrap_or(u32::MAX))
+    }
+
+    /// A chunk of a rank.
     fn at(&mut self, gpu: &Gpu, buffer: Buffer, chunk: u32) -> &mut Value {
-        let (mut buffer, mut chunk) = (buffer, chunk);
-        if self.algorithm.in_place {
-            let (input, output) = (gpu.chunks(Buffer::Input), gpu.chunks(Buffer::Output));
-            match (self.goal, buffer) {
-                (Some(Goal::AllGather), Buffer::Input) => (buffer, chunk) = (Buffer::Output, gpu.id * input + chunk),
-                (Some(Goal::ReduceScatter), Buffer::Output) => {
-                    (buffer, chunk) = (Buffer::Input, gpu.id * output + chunk);
-                }
-                (Some(Goal::AllReduce | Goal::AllToAll) | None, Buffer::Output) if input == output => {
-                    buffer = Buffer::Input;
-                }
-                _ => {}
-            }
-        }
+        let (input, output) = self.sizes(gpu);
+        let (buffer, chunk) = self.claim.kept(gpu.id, (input.into(), output.into()), buffer, chunk.into());
         let slots = &mut self.memory[gpu.id as usize][buffer as usize];
-        // sizes that do not fit together are found by the outputs
+        // in place, a buffer may be larger than the file has it
         if slots.len() <= chunk as usize {
             slots.resize(chunk as usize + 1, None);
         }
@@ -252,30 +248,10 @@ impl<'a> Run<'a> {
         let algorithm = self.algorithm;
         let ranks = algorithm.gpus.len() as u32;
         for gpu in &algorithm.gpus {
-            let (input, output) = (gpu.chunks(Buffer::Input), gpu.chunks(Buffer::Output));
-            let expected = match goal {
-                Goal::AllReduce | Goal::AllToAll => input,
-                Goal::AllGather => input.saturating_mul(ranks),
-                Goal::ReduceScatter => input / ranks,
-            };
-            // in place some files leave the other buffer out
-            let output = if output == 0 && algorithm.in_place { expected } else { output };
-            if output != expected || (goal == Goal::AllToAll && !input.is_multiple_of(ranks)) {
-                return Err(self.wrong(format!(
-                    "rank {} has {input} chunks to begin with and {output} in the end; the collective gives {expected}",
-                    gpu.id
-                )));
-            }
+            let (input, output) = self.sizes(gpu);
             for chunk in 0..output {
-                let wanted: Vec<(u32, u32)> = match goal {
-                    Goal::AllReduce => (0..ranks).map(|rank| (rank, chunk)).collect(),
-                    Goal::AllGather => vec![(chunk / input, chunk % input)],
-                    Goal::ReduceScatter => (0..ranks).map(|rank| (rank, gpu.id * output + chunk)).collect(),
-                    Goal::AllToAll => {
-                        let each = input / ranks;
-                        vec![(chunk / each, gpu.id * each + chunk % each)]
-                    }
-                };
+                let (wanted, _) = goal.wanted((gpu.id, ranks), input.into(), output.into(), chunk.into());
+                let wanted: Vec<(u32, u32)> = wanted.into_iter().map(|(rank, from)| (rank, from as u32)).collect();
                 let found = self.at(gpu, Buffer::Output, chunk).clone().unwrap_or_default();
                 if *found == wanted {
                     continue;

@@ -20,17 +20,11 @@ use supernode_core::control::Control;
 use supernode_core::error::{Error, Result};
 use supernode_core::workload::explicit::{Act, Action, Draft, Explicit};
 
+use crate::claim::Buffer;
+
 /// Most chunks of a buffer, and of all buffers of all ranks.
 const MOST_CHUNKS: u64 = 1 << 16;
 const MOST_SLOTS: u64 = 1 << 24;
-
-/// A buffer of a rank.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Buffer {
-    Input,
-    Output,
-    Scratch,
-}
 
 /// What a step does with what it receives, sends or has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! The XML of MSCCL: `algo`, `gpu`, `tb` and `step` or, in the newer form, `op`.
 //!
 //! **Model.** Steps of the older form have `srcbuf`, `srcoff`, `dstbuf` and `dstoff`; those of the newer one `buf` and `off`, or the former
-//! with an underscore. **Invariant.** Nothing is allocated that an element does not stand for. **Limits.** Document types are refused,
-//! other elements too.
+//! with an underscore. The newer form leaves out a `cnt` of 1, dependencies that there are not, and `nchunksperloop`: it is the largest
+//! number of chunks of an input or output. **Invariant.** Nothing is allocated that an element does not stand for. **Limits.** Document
+//! types are refused, other elements too. So are local copies and reductions that name one place only, as the newer form has them.
 
 use std::io::BufRead;
 
@@ -77,6 +78,14 @@ impl Element {
         text.trim().parse().map_err(|_| valid())
     }
 
+    /// A number that may be left out.
+    fn number_or<T: std::str::FromStr>(&self, name: &str, default: T) -> Result<T> {
+        if self.text(&[name]).is_err() {
+            return Ok(default);
+        }
+        self.number(&[name])
+    }
+
     /// A number, or -1 for none.
     fn peer(&self, name: &str) -> Result<Option<u32>> {
         match self.number::<i64>(&[name])? {
@@ -123,7 +132,7 @@ pub(super) fn read(input: impl BufRead, control: &Control) -> Result<Algorithm> 
                 if !(1..=MAX_RANKS).contains(&ranks) {
                     return Err(element.wrong("ngpus", ranks, format!("1 to {MAX_RANKS}")));
                 }
-                let chunks = element.number(&["nchunksperloop"])?;
+                let chunks = element.number_or("nchunksperloop", u32::MAX)?;
                 if chunks == 0 {
                     return Err(element.wrong("nchunksperloop", 0, "at least 1"));
                 }
@@ -165,6 +174,10 @@ pub(super) fn read(input: impl BufRead, control: &Control) -> Result<Algorithm> 
             return Err(Error::spec(format!("gpu {number}: tb id"), twice[0].id, "an id of its own"));
         }
     }
+    if algorithm.chunks == u32::MAX {
+        let largest = algorithm.gpus.iter().flat_map(|gpu| &gpu.chunks[..2]).max();
+        algorithm.chunks = largest.copied().unwrap_or(0).max(1);
+    }
     match algorithm.gpus.len() {
         count if count == ranks as usize => Ok(algorithm),
         count => Err(Error::spec("ngpus", ranks, format!("{count}, the gpus that there are"))),
@@ -191,7 +204,7 @@ fn step(element: &Element, number: u32) -> Result<Step> {
         let names: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
         return Err(element.wrong("type", format!("{:?}", shortened(name)), format!("one of {}", names.join(", "))));
     };
-    let (depid, deps): (i64, i64) = (element.number(&["depid"])?, element.number(&["deps"])?);
+    let (depid, deps): (i64, i64) = (element.number_or("depid", -1)?, element.number_or("deps", -1)?);
     let after = match (u32::try_from(depid), u32::try_from(deps)) {
         (Ok(depid), Ok(deps)) => Some((depid, deps)),
         _ if depid == -1 => None,
@@ -206,10 +219,12 @@ fn step(element: &Element, number: u32) -> Result<Step> {
     let (source, target, count) = if kind.name == "nop" {
         ((Buffer::Input, 0), (Buffer::Input, 0), 0)
     } else {
+        // a local step has two places; one that receives or sends has one here, and the other on another rank
+        let names = if kind.receives || kind.sends { 3 } else { 2 };
         (
-            element.buffer(&["srcbuf", "src_buf", "buf"], &["srcoff", "src_off", "off"])?,
+            element.buffer(&["srcbuf", "src_buf", "buf"][..names], &["srcoff", "src_off", "off"][..names])?,
             element.buffer(&["dstbuf", "dst_buf", "buf"], &["dstoff", "dst_off", "off"])?,
-            element.number(&["cnt"])?,
+            element.number_or("cnt", 1)?,
         )
     };
     Ok(Step { line: element.line, kind, source, target, count, after })
