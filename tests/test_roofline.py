@@ -29,7 +29,7 @@ def test_the_larger_of_two_times_is_taken() -> None:
         ("1 TFLOP", None, "bfloat16", 1): 1e6,
         ("1 TFLOP", None, "fp8", 1): 0.5e6,
         ("1 TFLOP", None, "bfloat16", 0.5): 2e6,
-        (None, "1 GB", "bfloat16", None): 0.5e6,
+        (None, "1 GB", None, None): 0.5e6,
         ("1 TFLOP", "1 GB", "bfloat16", 1): 1e6,
         ("1 TFLOP", "4 GB", "bfloat16", 1): 2e6,
     }
@@ -51,6 +51,18 @@ def test_presets_have_rates_and_an_assumed_efficiency_is_said() -> None:
     # the announced rate of a package, not that of the rack that the preset derives from
     assert compute("vera-rubin-nvl144", flops="4 TFLOP").time_ns == 1e6
     assert compute("cloudmatrix384-dies", flops="376 GFLOP").time_ns == 1e6
+
+
+def test_a_peak_rate_that_nothing_computes_at_has_no_effect() -> None:
+    system = sn.System.preset("hgx-h100", peak_bfloat16="494.5 TFLOP/s")
+
+    def said(result: sn.Result | sn.WorkloadResult) -> list[str]:
+        return [text for text in result.warnings if text.startswith("override peak_bfloat16 has no effect")]
+
+    assert len(said(sn.all_reduce(system, size=8))) == 1
+    assert said(compute(system, flops=1)) == []
+    for idle in ({"flops": 1, "dtype": "fp8"}, {"flops": 1, "peak_flops": "1 TFLOP/s"}, {"duration": "1 us"}):
+        assert len(said(compute(system, **idle))) == 1
 
 
 def test_rates_survive_a_file(tmp_path: Path) -> None:
@@ -75,6 +87,11 @@ MISTAKES: list[tuple[Callable[[sn.Workload], object], str]] = [
     (lambda w: w.compute(), "operation 'compute': duration is missing"),
     (lambda w: w.compute("1 us", flops=1), "operation 'compute': duration: '1 us' is not valid beside flops="),
     (lambda w: w.compute("1 us", efficiency=0.5), "efficiency=0.5 has no effect without flops="),
+    (
+        lambda w: w.compute("1 us", dtype="bfloat16"),
+        "operation 'compute': dtype='bfloat16' has no effect without flops=",
+    ),
+    (lambda w: w.compute(bytes=1, dtype="fp8"), "dtype='fp8' has no effect without flops="),
     (lambda w: w.compute(flops=1, efficiency=0), "operation 'compute': efficiency: 0 is not valid"),
     (lambda w: w.compute(flops="1 TFLOPs"), "unknown unit 'TFLOPs'"),
     (lambda w: w.compute(flops=1, peak_flops=5), "peak_flops: 5 has no unit"),

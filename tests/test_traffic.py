@@ -205,7 +205,12 @@ def job(dp: int = 2, tp: int = 4) -> sn.Workload:
 
 
 MISTAKES: list[tuple[Callable[[sn.Workload], object], str]] = [
-    (lambda w: w.pattern("tornadoes", size=1), "unknown pattern 'tornadoes'; did you mean 'tornado'"),
+    (
+        lambda w: w.pattern("tornadoes", size=1),
+        "^operation 'pattern': unknown pattern 'tornadoes'; did you mean 'tornado'",
+    ),
+    (lambda w: w.pattern("tornadoes", size=1, name="p"), "^operation 'p': unknown pattern"),
+    (lambda w: w.pattern("tornado", "pp", size=1), "^operation 'tornado': axes: 'pp' is not valid; one of dp, tp"),
     (lambda w: w.pattern("tornado", size=0), "operation 'tornado_dp_tp': size"),
     (lambda w: w.pattern("tornado", size=1, messages=0), "operation 'tornado_dp_tp': messages: 0"),
     (lambda w: w.pattern("tornado", size=1, target=2), "target=2 has no effect on pattern tornado; it is for incast"),
@@ -223,6 +228,12 @@ MISTAKES: list[tuple[Callable[[sn.Workload], object], str]] = [
     (lambda w: w.all_to_all(matrix=[[0, 1]]), "operation 'all_to_all_dp_tp': matrix: 1 rows, and 2 entries in row 0"),
     (lambda w: w.all_to_all(matrix=[[1]]), "nothing is sent"),
     (lambda w: w.all_to_all(matrix=[[0, -1], [1, 0]]), "matrix: -1 is not valid"),
+    (
+        lambda w: w.all_to_all(matrix=np.ones((8, 8), bool)),
+        "'all_to_all_dp_tp': matrix: True is not valid; entries are b",
+    ),
+    (lambda w: w.all_to_all(matrix=[[True, 2], [1, 2]]), "matrix: True is not valid; entries are bytes"),
+    (lambda w: w.all_to_all(matrix=[np.array([0, 1]), np.array([False, True])]), "matrix: False is not valid"),
     (lambda w: w.all_to_all(matrix=[["1 MiX"]]), "matrix: unknown unit 'MiX'"),
     (lambda w: w.all_to_all(matrix=5), "must be a square array of bytes"),
     (lambda w: w.all_to_all(matrix=[[0, 1], [1, 0]], size=5), "size=5 has no effect beside matrix="),
@@ -240,7 +251,13 @@ MISTAKES: list[tuple[Callable[[sn.Workload], object], str]] = [
     (lambda _: sn.traffic(star(12), "transpose", size=1), "transpose among 12 ranks.* a square number of ranks"),
     (lambda _: sn.traffic(star(12), "bit_complement", size=1), "a power of two of ranks"),
     (lambda _: sn.traffic(star(2), "tornado", size=1), "at least three ranks"),
-    (lambda _: sn.traffic(star(4), "incast", size=1, target=4), "4 is not valid; places of the communicator, 0 to 3"),
+    (
+        lambda _: sn.traffic(star(4), "incast", size=1, target=4),
+        "target: 4 is not valid; places of the communicator, 0 to 3",
+    ),
+    (lambda _: sn.traffic(star(4), "incast", size=1, target=2**31), r"incast_\w+\": target: 2147483648 is not valid"),
+    (lambda _: sn.traffic(star(4), "all_to_some", size=1, targets=[1, 1]), "targets: 1 twice"),
+    (lambda _: sn.traffic(star(4), "permutation", size=1, destinations=[1, 0]), "destinations: 2 of them"),
     (lambda _: sn.traffic(star(4), "tornado", size=1, ranks=5), "ranks: 5 is not valid"),
     (lambda _: sn.traffic(star(4), "tornado", size=1, algorithm="ring"), "algorithm= has no effect"),
 ]

@@ -7,6 +7,7 @@ import json
 import pickle
 from collections.abc import Callable
 from contextlib import ExitStack
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -152,10 +153,16 @@ def test_numpy_says_the_same() -> None:
         with w.on(tp=number(1)):
             w.send("dp", number(1), size=8)
             w.receive("dp", number(-1), size=8)
-        w.all_reduce(size=8, groups=groups)
+        w.all_reduce(size=8, groups=groups, share=number(0))
+        w.compute("1 us", slow_ranks={number(3): number(2)}, jitter=number(0))
+        w.compute(flops=1, efficiency=number(1))
         return w.body()
 
     assert built(np.int64, np.arange(8).reshape(2, 4)) == built(int, [[0, 1, 2, 3], [4, 5, 6, 7]])
+    w = workload()
+    for half in (0.5, np.float32(0.5), np.float64(0.5), Fraction(1, 2)):
+        w.all_reduce(size=8, share=half)
+    assert {node["share_ppm"] for node in w.body()} == {500_000}
 
 
 def test_names_by_default_are_counted_and_never_taken_twice() -> None:
@@ -299,13 +306,28 @@ def _lonely(w: sn.Workload) -> None:
 
 
 MISTAKES: list[tuple[Callable[[sn.Workload], object], type[Exception], str]] = [
-    (lambda w: w.all_reduce("pp", size=1), SpecError, "'pp' is not valid; one of dp, tp"),
+    (
+        lambda w: w.all_reduce("pp", size=1),
+        SpecError,
+        "^operation 'all_reduce': axes: 'pp' is not valid; one of dp, tp",
+    ),
+    (lambda w: w.all_reduce("pp", size=1, name="a"), SpecError, "^operation 'a': axes"),
+    (lambda w: w.collective("al_reduce", size=1, name="a"), SpecError, "^operation 'a': unknown collective"),
+    (lambda w: w.all_reduce(size=1, groups=5, name="a"), SpecError, "^operation 'a': groups: 5"),
+    (lambda w: w.all_reduce("tp", size=1, stream=None), SpecError, "^operation 'all_reduce_tp': stream is None"),
+    (lambda w: w.delay("1 us", stream=None), SpecError, "^operation 'delay': stream is None"),  # type: ignore[arg-type]
+    (lambda w: w.send("pp", size=1, name="a"), SpecError, "^operation 'a': axis: 'pp' is not valid"),
+    (lambda w: w.compute("1 us", name=5), SpecError, "^operation 'compute': name is 5"),  # type: ignore[arg-type]
     (lambda w: w.all_reduce(["tp", "tp"], size=1), SpecError, "at most once"),
     (lambda w: w.all_reduce("tp"), SpecError, "size is missing"),
     (lambda w: w.all_reduce("tp", size=1, groups=[[0, 1]]), SpecError, "not both"),
     (lambda w: w.all_reduce("tp", size=1, share=1), SpecError, "from 0 to below 1"),
     (lambda w: w.all_reduce("tp", size=1, after="x"), SpecError, "what a method of the workload returned"),
-    (lambda w: w.all_reduce("tp", size=1, after=3), SpecError, "what a method of the workload returned"),
+    (
+        lambda w: w.all_reduce("tp", size=1, after=3),
+        SpecError,
+        "^operation 'all_reduce_tp': after: 3 .* what a method of the workload returned",
+    ),
     (
         lambda w: w.all_reduce("tp", size=1, after=sn.Operation("b")),
         SpecError,

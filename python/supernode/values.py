@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from numbers import Rational, Real
 from typing import Any
 
 from supernode.errors import SpecError
 from supernode.quoting import quote
 from supernode.units import U64_MAX, as_integer
 
-__all__ = ["listed", "parse_flag", "parse_names", "parse_whole"]
+__all__ = ["as_fraction", "listed", "parse_flag", "parse_names", "parse_whole"]
+
+
+def as_fraction(value: object) -> Fraction | None:
+    """Return a number of any type, NumPy's included, exactly; ``None`` for booleans, infinities and all else."""
+    number = as_integer(value)
+    if number is not None:
+        return Fraction(number)
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        return Fraction(value if isinstance(value, Rational) else float(value))
+    except Exception:  # infinite or no number; __float__ may be anyone's
+        return None
 
 
 def parse_whole(value: object, what: str, *, low: int = 0, high: int = U64_MAX) -> int:

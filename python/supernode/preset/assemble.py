@@ -17,6 +17,7 @@ from typing import Any
 from supernode.errors import SpecError, SupernodeError
 from supernode.fabric.base import KINDS
 from supernode.files.text import as_path, naming
+from supernode.library.dtypes import parse_dtype
 from supernode.library.stack import load_stack
 from supernode.marks import ASSUMED_MARKS
 from supernode.names import plain_text
@@ -77,15 +78,22 @@ def of_file(make: type[System], file: PresetFile, name: str, asked: int, overrid
     overrides = {key: _value(key, value) for key, value in overrides.items()}
     system = _made(make, file, name, asked, overrides)
     facts = _facts(system) if overrides else None
-    idle = []
+    idle, peaks = [], []
     for key in overrides:
         try:
             without = _made(make, file, name, asked, {k: v for k, v in overrides.items() if k != key})
             if _facts(without) == facts:
                 idle.append(f"override {key} has no effect: {name} is the same without it")
+            elif _facts(replace(without, device=replace(without.device, peak=system.device.peak))) == facts:
+                peaks.append((key, _differing(without.device.peaks(), system.device.peaks())))
         except SupernodeError:
             continue  # without it there is no such system
-    return replace(system, remarks=(*system.remarks, *idle))
+    return replace(system, remarks=(*system.remarks, *idle), peak_overrides=tuple(peaks))
+
+
+def _differing(one: Mapping[str, int], other: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the element types whose peak rates differ."""
+    return tuple(parse_dtype(kind).name for kind in {**one, **other} if one.get(kind) != other.get(kind))
 
 
 def _value(key: str, value: object) -> Quantity | bool:

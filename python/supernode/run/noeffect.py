@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from supernode.fabric.base import GRAPH_ROUTINGS
 from supernode.spec import RunSpec
+from supernode.system import System
 
-__all__ = ["idle_if_analytic", "merge", "no_effect"]
+__all__ = ["idle_if_analytic", "idle_peaks", "merge", "no_effect"]
 
 
 def no_effect(spec: RunSpec, given: Mapping[str, Any]) -> list[str]:
@@ -40,6 +41,23 @@ def idle_if_analytic(given: Mapping[str, Any]) -> tuple[str, ...]:
         for name, default in (("flow_control", "credit"), ("fold", True), ("skip", True))
         if given.get(name, default) != default
     )
+
+
+def idle_peaks(system: System, computed: Container[str]) -> list[str]:
+    """List the overrides of peak rates that nothing computes at.
+
+    Parameters
+    ----------
+    system
+        The machine.
+    computed
+        Element types whose peak rates the run depends on.
+    """
+    return [
+        f"override {name} has no effect: nothing in this run computes FLOP of {' or '.join(kinds)} at the system's rate"
+        for name, kinds in system.peak_overrides
+        if not any(kind in computed for kind in kinds)
+    ]
 
 
 def merge(ours: tuple[str, ...], core: list[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from supernode.library.stack import Stack, load_stack
 from supernode.marks import assumed_text, warn_once
 from supernode.names import unknown
 from supernode.quoting import quote
-from supernode.run.noeffect import idle_if_analytic, no_effect
+from supernode.run.noeffect import idle_if_analytic, idle_peaks, no_effect
 from supernode.run.options import (
     ProgressOption,
     RunOptions,
@@ -101,8 +101,26 @@ class Plan:
         return self.system.accelerators if self.spec.ranks is None else self.spec.ranks
 
 
-def make_plan(system: SystemLike, collective: Collective | str, size: Quantity | None, options: RunOptions) -> Plan:
+def make_plan(
+    system: SystemLike,
+    collective: Collective | str,
+    size: Quantity | None,
+    options: RunOptions,
+    *,
+    computed: Container[str] = (),
+) -> Plan:
     """Check every keyword and put the specification together.
+
+    Parameters
+    ----------
+    system
+        The machine.
+    collective, size
+        The operation.
+    options
+        The keywords.
+    computed
+        Element types whose peak rates the run depends on.
 
     Raises
     ------
@@ -146,6 +164,7 @@ def make_plan(system: SystemLike, collective: Collective | str, size: Quantity |
     if given.get("budget") is not None:
         spec = _replace(spec, budget_ns=parse_budget(given["budget"]))
     notes = [*machine.notes(), *replaced_notes, *stack_notes, *routing_notes, *no_effect(spec, given)]
+    notes += idle_peaks(machine, computed)
     return Plan(
         system=machine,
         collective=operation,

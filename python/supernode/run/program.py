@@ -14,7 +14,7 @@ from supernode.quoting import quote
 from supernode.run.execute import watched
 from supernode.run.options import ProgressOption, RunOptions, refuse_idle
 from supernode.run.plan import make_plan
-from supernode.run.roofline import timed
+from supernode.run.roofline import peaks_used, timed
 from supernode.system import System, SystemLike
 from supernode.workload import Workload
 from supernode.workload.placement import place_jobs
@@ -92,12 +92,14 @@ def make_program(system: SystemLike, jobs: Sequence[Workload], options: RunOptio
     """
     refuse_idle(options, IDLE, "a run of workloads")
     # machine, stack and options as of a run of one collective
-    plan = make_plan(system, "barrier", None, options)
+    programs = [job.body() for job in jobs]
+    computed = frozenset().union(*map(peaks_used, programs))
+    plan = make_plan(system, "barrier", None, options, computed=computed)
     machine = msgspec.to_builtins(plan.spec)
     accelerators, seed = plan.system.accelerators, plan.spec.seed
     placements = place_jobs(jobs, accelerators, seed)
     spec = {name: machine[name] for name in ("system", "stack", *KEPT)}
-    bodies, assumed = zip(*(timed(job.body(), plan.system) for job in jobs), strict=True)
+    bodies, assumed = zip(*(timed(body, plan.system) for body in programs), strict=True)
     spec["jobs"] = [
         {
             "name": job.name,

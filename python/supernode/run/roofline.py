@@ -18,7 +18,7 @@ from supernode.quoting import quote
 from supernode.system import System
 from supernode.units import format_flop_rate
 
-__all__ = ["timed"]
+__all__ = ["peaks_used", "timed"]
 
 _PARTS = 10**6
 _FS = 10**15
@@ -48,6 +48,17 @@ def timed(body: Sequence[Mapping[str, Any]], system: System) -> tuple[list[dict[
                 assumed.append(node["place"]["name"])
         found.append(new)
     return found, assumed
+
+
+def peaks_used(body: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """Return the element types whose peak rates a program takes from the system."""
+    found: set[str] = set()
+    for node in body:
+        if "body" in node:
+            found |= peaks_used(node["body"])
+        elif "roofline" in node and node["roofline"]["flops"] is not None and node["roofline"]["peak"] is None:
+            found.add(node["roofline"]["dtype"])
+    return frozenset(found)
 
 
 def _duration(given: Mapping[str, Any], name: str, system: System) -> int:

@@ -72,6 +72,8 @@ class System(Verbs):
     unit_power: int | None = field(default=None, repr=False)
     power_covers: str = field(default="", repr=False)
     remarks: tuple[str, ...] = field(default=(), repr=False)
+    #: Overrides that change peak rates and nothing else, each with the element types of these rates.
+    peak_overrides: tuple[tuple[str, tuple[str, ...]], ...] = field(default=(), repr=False)
     #: A preset carries its scale-out network whether one unit is used or several.
     from_preset: bool = field(default=False, repr=False)
 

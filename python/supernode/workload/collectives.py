@@ -82,10 +82,12 @@ class Collectives(Program):
             not sent. All messages are posted at once, those to the next higher places first, as by algorithm
             ``direct``.
         """
-        kind = parse_name(collective)
-        along, listed_ranks = self._members(kind, axes, groups)
+        with self._naming(name, "collective"):
+            kind = parse_name(collective)
+        with self._naming(name, kind):
+            along, listed_ranks = self._members(axes, groups)
         place = self._place(name, "_".join([kind, *along]), stream, after)
-        with self._naming(place):
+        with self._naming(place["name"]):
             if matrix is not None:
                 given = {"size": size, "algorithm": algorithm, "protocol": protocol, "dtype": dtype, "root": root,
                          "lanes": lanes, "chunks": chunks}  # fmt: skip

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any
 
 from supernode.errors import SpecError
 from supernode.library.dtypes import parse_dtype
 from supernode.quoting import quote
 from supernode.units import Quantity, parse_flop, parse_flop_rate, parse_size, parse_time
-from supernode.values import parse_whole
+from supernode.values import as_fraction, parse_whole
 from supernode.workload.operations import After, Operation
 from supernode.workload.program import Program
 
@@ -29,7 +28,7 @@ class Computation(Program):
         *,
         flops: Quantity | None = None,
         bytes: Quantity | None = None,
-        dtype: str = "bfloat16",
+        dtype: str | None = None,
         efficiency: float | None = None,
         peak_flops: Quantity | None = None,
         jitter: float = 0,
@@ -54,7 +53,7 @@ class Computation(Program):
             Bytes that each rank reads and writes in its memory. They take ``bytes`` over the memory's bandwidth. With
             both, the larger of the two times is the duration (the roofline model of Williams et al., 2009).
         dtype
-            Element type of ``flops``.
+            Element type of ``flops``, by default ``bfloat16``.
         efficiency
             Part of the peak rate that is reached, above 0 to 1. By default 1, which the result's warnings say.
         peak_flops
@@ -72,7 +71,7 @@ class Computation(Program):
             As in :meth:`collective`.
         """
         place = self._place(name, "compute", stream, after)
-        with self._naming(place):
+        with self._naming(place["name"]):
             return self._add(
                 {
                     "kind": "compute",
@@ -96,9 +95,10 @@ class Computation(Program):
             # keys of a table of TOML are text
             number = int(key) if isinstance(key, str) and key.isascii() and key.isdecimal() and len(key) < 12 else key
             rank = parse_whole(number, "slow_ranks: rank", high=self.mesh.ranks - 1)
-            if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0.001 <= factor <= 1000:
+            slower = as_fraction(factor)
+            if slower is None or not 0.001 <= slower <= 1000:
                 raise SpecError(f"slow_ranks: {quote(factor)} of rank {rank} is not valid; a factor from 0.001 to 1000")
-            found[rank] = round(Fraction(factor) * _PARTS)
+            found[rank] = round(slower * _PARTS)
         return [[rank, found[rank]] for rank in sorted(found)]
 
     def delay(self, time: Quantity, *, stream: str = "main", after: After = None, name: str | None = None) -> Operation:
@@ -112,7 +112,7 @@ class Computation(Program):
             As in :meth:`collective`.
         """
         place = self._place(name, "delay", stream, after)
-        with self._naming(place):
+        with self._naming(place["name"]):
             return self._add({"kind": "delay", "place": place, "time_fs": parse_time(time, "time", zero=True)})
 
 
@@ -120,13 +120,13 @@ def _work(
     duration: Quantity | None,
     flops: Quantity | None,
     moved: Quantity | None,
-    dtype: str,
+    dtype: str | None,
     efficiency: float | None,
     peak: Quantity | None,
 ) -> dict[str, Any]:
     """Return a duration, or what it follows from once the system is known."""
     if flops is None:
-        for name, given in (("efficiency", efficiency), ("peak_flops", peak)):
+        for name, given in (("dtype", dtype), ("efficiency", efficiency), ("peak_flops", peak)):
             if given is not None:
                 raise SpecError(f"{name}={quote(given)} has no effect without flops=")
     if flops is None and moved is None:
@@ -135,17 +135,16 @@ def _work(
         return {"work_fs": parse_time(duration, "duration", zero=True)}
     if duration is not None:
         raise SpecError(f"duration: {quote(duration)} is not valid beside flops= or bytes=; give one or the other")
-    kind = parse_dtype(dtype).name
-    if efficiency is not None and (
-        isinstance(efficiency, bool) or not isinstance(efficiency, int | float) or not 1e-6 <= efficiency <= 1
-    ):
+    kind = parse_dtype("bfloat16" if dtype is None else dtype).name
+    part = None if efficiency is None else as_fraction(efficiency)
+    if efficiency is not None and (part is None or not 1e-6 <= part <= 1):
         raise SpecError(f"efficiency: {quote(efficiency)} is not valid; a part of the peak rate, from 0.000001 to 1")
     return {
         "roofline": {
             "flops": None if flops is None else parse_flop(flops, "flops"),
             "bytes": None if moved is None else parse_size(moved, "bytes"),
             "dtype": kind,
-            "efficiency_ppm": None if efficiency is None else round(Fraction(efficiency) * _PARTS),
+            "efficiency_ppm": None if part is None else round(part * _PARTS),
             "peak": None if peak is None else parse_flop_rate(peak, "peak_flops"),
         }
     }
@@ -153,6 +152,7 @@ def _work(
 
 def _jitter(value: float) -> int:
     """Return a part of a duration in millionths."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+    part = as_fraction(value)
+    if part is None or not 0 <= part < 1:
         raise SpecError(f"jitter: {quote(value)} is not valid; it must be a part of the duration, from 0 to below 1")
-    return min(round(Fraction(value) * _PARTS), _PARTS - 1)
+    return min(round(part * _PARTS), _PARTS - 1)

@@ -32,6 +32,7 @@ def parse_matrix(value: npt.ArrayLike) -> list[list[int]]:
     SpecError
         If it is not square, has no entry above 0 beside its diagonal, or an entry that is no number of bytes.
     """
+    _refuse_flags(value)
     rows = _numbers(value)
     if rows is None:
         rows = [[_bytes(each) for each in listed(row, "matrix", _VALID)] for row in listed(value, "matrix", _VALID)]
@@ -43,6 +44,19 @@ def parse_matrix(value: npt.ArrayLike) -> list[list[int]]:
     if not any(map(any, rows)):
         raise SpecError("matrix: nothing is sent; at least one entry beside the diagonal must be above 0")
     return rows
+
+
+def _refuse_flags(value: Any) -> None:
+    """Refuse truth values, which NumPy would count as 0 and 1 among numbers: a mask is no matrix of bytes."""
+    import numpy as np
+
+    if isinstance(value, list | tuple):
+        entries = (each for row in value if isinstance(row, list | tuple | np.ndarray) for each in row)
+        wrong = next((each for each in entries if isinstance(each, bool | np.bool_)), None)
+    else:
+        wrong = True if getattr(value, "dtype", None) == np.bool_ else None
+    if wrong is not None:
+        raise SpecError(f"matrix: {bool(wrong)} is not valid; entries are bytes from 0 to {_MOST}")
 
 
 def _numbers(value: Any) -> list[list[int]] | None:

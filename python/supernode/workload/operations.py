@@ -49,7 +49,7 @@ class Operation:
 After = Operation | Iterable[Operation] | None
 
 
-def waits(after: After, name: str, known: Container[str], owner: int) -> list[dict[str, Any]]:
+def waits(after: After, known: Container[str], owner: int) -> list[dict[str, Any]]:
     """Return what an operation waits for, as the core takes it."""
     if after is None:
         return []
@@ -61,16 +61,13 @@ def waits(after: After, name: str, known: Container[str], owner: int) -> list[di
     for item in items:
         if not isinstance(item, Operation):
             raise SpecError(
-                f"operation {quote(name)}: after: {quote(item)} is not valid; it must be what a method of the workload "
-                "returned, or a list of such"
+                f"after: {quote(item)} is not valid; it must be what a method of the workload returned, or a list of "
+                "such"
             )
         if item.owner is not None and item.owner != owner:
-            raise SpecError(f"operation {quote(name)}: after: {quote(item.name)} is of another workload")
+            raise SpecError(f"after: {quote(item.name)} is of another workload")
         # an operation of an earlier iteration may be added later; the core knows all names
         if item.iterations_ago == 0 and item.name not in known:
-            raise SpecError(
-                f"operation {quote(name)}: after: {quote(item.name)} is not valid; no operation of that name was added "
-                "before it"
-            )
+            raise SpecError(f"after: {quote(item.name)} is not valid; no operation of that name was added before it")
         found.append({"operation": item.name, "previous": item.iterations_ago})
     return found

@@ -87,10 +87,12 @@ class Patterns(Program):
         stream, after, name, share
             As in :meth:`collective`.
         """
-        kind = canonical("pattern", pattern, PATTERNS)
-        along, listed_ranks = self._members(kind, axes, groups)
+        with self._naming(name, "pattern"):
+            kind = canonical("pattern", pattern, PATTERNS)
+        with self._naming(name, kind):
+            along, listed_ranks = self._members(axes, groups)
         place = self._place(name, "_".join([kind, *along]), stream, after)
-        with self._naming(place):
+        with self._naming(place["name"]):
             own = {"target": target, "targets": targets, "destinations": destinations}
             return self._add(
                 {

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from fractions import Fraction
 from itertools import count
 from typing import Any
 
@@ -19,7 +18,7 @@ from supernode.files.text import naming
 from supernode.names import plain_text
 from supernode.quoting import quote
 from supernode.units import as_integer
-from supernode.values import listed, parse_whole
+from supernode.values import as_fraction, listed, parse_whole
 from supernode.workload.mesh import DeviceMesh
 from supernode.workload.operations import After, Operation, waits
 
@@ -105,30 +104,33 @@ class Program:
 
     def _place(self, name: str | None, default: str, stream: str, after: After) -> dict[str, Any]:
         """Return name, stream and dependencies of an operation."""
-        if name is None:
-            name = self._next(default)
-        elif plain_text(name, "name") in self._names:
-            raise SpecError(f"name: {quote(name)} is taken; each operation of a workload has a name of its own")
-        elif not name:
-            raise SpecError("name: '' is not valid; it must have at least one character")
-        return {
-            "name": name,
-            "stream": plain_text(stream, "stream"),
-            "after": waits(after, name, self._names, self._id),
-        }
+        with self._naming(name, default):
+            if name is None:
+                name = self._next(default)
+            elif plain_text(name, "name") in self._names:
+                raise SpecError(f"name: {quote(name)} is taken; each operation of a workload has a name of its own")
+            elif not name:
+                raise SpecError("name: '' is not valid; it must have at least one character")
+        with self._naming(name):
+            return {
+                "name": name,
+                "stream": plain_text(stream, "stream"),
+                "after": waits(after, self._names, self._id),
+            }
 
-    def _naming(self, place: dict[str, Any]) -> AbstractContextManager[None]:
-        """Name an operation in errors about its keywords."""
-        return naming(f"operation {quote(place['name'])}") if self.says_names else nullcontext()
+    def _naming(self, name: str | None, default: str = "") -> AbstractContextManager[None]:
+        """Name an operation in errors about its keywords: by its name, or by what it is as long as it has none."""
+        shown = name if isinstance(name, str) and name else default
+        return naming(f"operation {quote(shown)}") if self.says_names else nullcontext()
 
     def _members(
-        self, kind: str, axes: str | Sequence[str] | None, groups: Sequence[Sequence[int]] | None
+        self, axes: str | Sequence[str] | None, groups: Sequence[Sequence[int]] | None
     ) -> tuple[list[str], list[list[int]]]:
         """Return the axes of communicators, or their ranks."""
         if groups is None:
-            return self.mesh.along(axes, f"{kind}: axes"), []
+            return self.mesh.along(axes, "axes"), []
         if axes is not None:
-            raise SpecError(f"{kind}: give axes or groups, not both")
+            raise SpecError("give axes or groups, not both")
         return [], _groups(groups)
 
     def _add(self, node: dict[str, Any]) -> Operation:
@@ -170,9 +172,10 @@ class Program:
 
 def parse_share(value: float) -> int:
     """Return a part of a device in millionths."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+    share = as_fraction(value)
+    if share is None or not 0 <= share < 1:
         raise SpecError(f"share: {quote(value)} is not valid; it must be a part of the device, from 0 to below 1")
-    return min(round(Fraction(value) * _PARTS), _PARTS - 1)
+    return min(round(share * _PARTS), _PARTS - 1)
 
 
 def _groups(value: object) -> list[list[int]]:

@@ -116,7 +116,7 @@ class Transfers(Program):
             As in :meth:`collective`.
         """
         place = self._place(name, "transfer", stream, after)
-        with self._naming(place):
+        with self._naming(place["name"]):
             sources, destinations = self._ranks(source, "source"), self._ranks(destination, "destination")
             if len(sources) != len(destinations):
                 found = f"{len(destinations)} ranks and {len(sources)} sources"
@@ -158,14 +158,15 @@ class Transfers(Program):
         common: tuple[str, After, str | None, float],
     ) -> Operation:
         stream, after, name, share = common
-        axis = self.mesh.axis(axis, kind)
-        most, far = self.mesh.size(axis) - 1, as_integer(by)
-        if most == 0:
-            raise SpecError(f"{kind}: axis {axis} has one coordinate; there is nobody along it")
-        if not far or abs(far) > most:
-            raise SpecError(f"{kind}: by={quote(by)} is not valid; 1 to {most} or -1 to -{most} along {axis}")
+        with self._naming(name, kind):
+            axis = self.mesh.axis(axis, "axis")
+            most, far = self.mesh.size(axis) - 1, as_integer(by)
+            if most == 0:
+                raise SpecError(f"axis {axis} has one coordinate; there is nobody along it")
+            if not far or abs(far) > most:
+                raise SpecError(f"by={quote(by)} is not valid; 1 to {most} or -1 to -{most} along {axis}")
         place = self._place(name, f"{kind}_{axis}", stream, after)
-        with self._naming(place):
+        with self._naming(place["name"]):
             around, mark = parse_flag(wrap, "wrap"), plain_text(tag, "tag")
             node = {"kind": kind, "place": place, "axis": axis, "by": far, "wrap": around, "bytes": parse_size(size),
                     "share_ppm": parse_share(share)}  # fmt: skip

@@ -48,20 +48,25 @@ impl Traffic {
     /// A pattern among so many places: so many messages of so many bytes to each destination.
     ///
     /// # Errors
-    /// [`Error::Spec`] with `field` if the pattern is not defined on so many places; [`Error::Overflow`] if it is too much.
+    /// [`Error::Spec`] if the pattern is not defined on so many places, and [`Error::Overflow`] if it is too much. Both begin with `owner`
+    /// and the keyword.
     pub fn new(
         pattern: &PatternSpec,
         places: u32,
         (messages, bytes): (u32, u64),
         seed: u64,
-        field: &str,
+        owner: &str,
     ) -> Result<Self> {
-        let rule = rule(pattern, places, messages, seed, field)?;
+        let rule = rule(pattern, places, messages, seed, owner)?;
         let found = Self { places, rounds: messages, bytes, rule };
         let most = (0..places).map(|place| found.coming(place)).max().unwrap_or(0);
         if messages > MAX_STEPS || most > u64::from(u32::MAX) || most.saturating_mul(bytes) > MOST_BYTES {
             let limit = format!("{MAX_STEPS} rounds, and 2^32 - 1 messages and {MOST_BYTES} bytes to one rank");
-            return Err(Error::Overflow { what: field.into(), value: format!("{most} messages to one rank"), limit });
+            return Err(Error::Overflow {
+                what: format!("{owner}: messages"),
+                value: format!("{most} messages to one rank"),
+                limit,
+            });
         }
         Ok(found)
     }
@@ -113,19 +118,20 @@ fn derangement(seed: u64, places: u32) -> Vec<u32> {
     }
 }
 
-fn rule(pattern: &PatternSpec, n: u32, messages: u32, seed: u64, field: &str) -> Result<Rule> {
+fn rule(pattern: &PatternSpec, n: u32, messages: u32, seed: u64, owner: &str) -> Result<Rule> {
+    let of = |keyword: &str| format!("{owner}: {keyword}");
     let wrong = |expected: &str| {
         let given = format!("{} among {n} ranks", pattern.name);
-        Error::spec(field, given, expected)
+        Error::spec(of("pattern"), given, expected)
     };
     let table = |to: &dyn Fn(u32) -> u32| Rule::Permutation((0..n).map(to).collect());
     if n < 2 {
         return Err(wrong("at least two ranks in each communicator"));
     }
     let bits = || if n.is_power_of_two() { Ok(n.ilog2()) } else { Err(wrong("a power of two of ranks")) };
-    let inside = |place: u32| {
+    let inside = |keyword: &str, place: u32| {
         let valid = format!("places of the communicator, 0 to {}", n - 1);
-        if place < n { Ok(place) } else { Err(Error::spec(field, place, valid)) }
+        if place < n { Ok(place) } else { Err(Error::spec(of(keyword), place, valid)) }
     };
     Ok(match pattern.name {
         Pattern::Neighbour => Rule::Shift(1),
@@ -156,31 +162,32 @@ fn rule(pattern: &PatternSpec, n: u32, messages: u32, seed: u64, field: &str) ->
             let mut sources = vec![false; n as usize];
             if to.len() != n as usize {
                 let valid = format!("a destination for each of {n} ranks of a communicator");
-                return Err(Error::spec(field, format!("{} destinations", to.len()), valid));
+                return Err(Error::spec(of("destinations"), format!("{} of them", to.len()), valid));
             }
             for &place in to {
-                if std::mem::replace(&mut sources[inside(place)? as usize], true) {
-                    return Err(Error::spec(field, format!("{place} twice"), "each destination once"));
+                if std::mem::replace(&mut sources[inside("destinations", place)? as usize], true) {
+                    return Err(Error::spec(of("destinations"), format!("{place} twice"), "each destination once"));
                 }
             }
             Rule::Permutation(to.clone())
         }
-        Pattern::Incast => Rule::Some(vec![inside(pattern.target)?]),
+        Pattern::Incast => Rule::Some(vec![inside("target", pattern.target)?]),
         Pattern::AllToSome => {
-            let mut found = pattern.targets.iter().map(|&place| inside(place)).collect::<Result<Vec<_>>>()?;
+            let mut found =
+                pattern.targets.iter().map(|&place| inside("targets", place)).collect::<Result<Vec<_>>>()?;
             found.sort_unstable();
             if let Some(pair) = found.windows(2).find(|pair| pair[0] == pair[1]) {
-                return Err(Error::spec(field, format!("target {} twice", pair[0]), "each target once"));
+                return Err(Error::spec(of("targets"), format!("{} twice", pair[0]), "each target once"));
             }
             if found.is_empty() {
-                return Err(Error::spec(field, "no target", "at least one"));
+                return Err(Error::spec(of("targets"), "none", "at least one"));
             }
             Rule::Some(found)
         }
         Pattern::Uniform => {
             if u64::from(n) * u64::from(messages) > MOST_DRAWN {
                 let (value, limit) = (format!("{n} ranks x {messages}"), format!("{MOST_DRAWN} in a communicator"));
-                return Err(Error::Overflow { what: format!("{field}: messages that are drawn"), value, limit });
+                return Err(Error::Overflow { what: of("messages that are drawn"), value, limit });
             }
             let mut coming = vec![0; n as usize];
             for place in 0..n {
@@ -266,7 +273,7 @@ mod tests {
     ];
 
     fn traffic(pattern: impl Into<PatternSpec>, places: u32) -> Traffic {
-        Traffic::new(&pattern.into(), places, (3, 10), 5, "pattern").unwrap()
+        Traffic::new(&pattern.into(), places, (3, 10), 5, "it").unwrap()
     }
 
     #[test]
@@ -317,7 +324,7 @@ mod tests {
         assert_eq!(drawn(1), drawn(1));
         assert_ne!(drawn(1), drawn(2));
         // 100 places with 10 000 messages each: each expects 10 000 with sigma 100; six sigma is 600
-        let t = Traffic::new(&Pattern::Uniform.into(), 100, (10_000, 1), 3, "pattern").unwrap();
+        let t = Traffic::new(&Pattern::Uniform.into(), 100, (10_000, 1), 3, "it").unwrap();
         assert!((0..100).all(|place| t.coming(place).abs_diff(10_000) < 600));
         // the 9 derangements of four places: each expects 100 of 900 with sigma 9.4; six sigma is 57
         let mut counts = std::collections::BTreeMap::<Vec<u32>, u32>::new();
@@ -328,18 +335,24 @@ mod tests {
 
     #[test]
     fn where_a_pattern_is_not_defined_it_says_so() {
-        let refused =
-            |pattern: PatternSpec, n| Traffic::new(&pattern, n, (1, 1), 0, "pattern").unwrap_err().to_string();
+        let refused = |pattern: PatternSpec, n| Traffic::new(&pattern, n, (1, 1), 0, "it").unwrap_err().to_string();
         let wrong = |pattern: Pattern, n| refused(pattern.into(), n);
         assert!(wrong(Pattern::Transpose, 12).contains("a square number of ranks"));
         assert!(wrong(Pattern::BitComplement, 12).contains("a power of two"));
         assert!(wrong(Pattern::Tornado, 2).contains("at least three"));
         assert!(wrong(Pattern::Neighbour, 1).contains("at least two"));
-        assert!(refused(PatternSpec { target: 4, ..Pattern::Incast.into() }, 4).contains("0 to 3"));
+        assert!(refused(PatternSpec { target: 4, ..Pattern::Incast.into() }, 4).contains("it: target: 4 is not valid"));
         assert!(
-            refused(PatternSpec { targets: vec![1, 1], ..Pattern::AllToSome.into() }, 4).contains("target 1 twice")
+            refused(PatternSpec { targets: vec![1, 1], ..Pattern::AllToSome.into() }, 4)
+                .contains("it: targets: 1 twice")
         );
-        assert!(refused(PatternSpec { to: vec![0, 1], ..Pattern::Permutation.into() }, 4).contains("2 destinations"));
-        assert!(refused(PatternSpec { to: vec![0, 1, 1, 2], ..Pattern::Permutation.into() }, 4).contains("1 twice"));
+        assert!(
+            refused(PatternSpec { to: vec![0, 1], ..Pattern::Permutation.into() }, 4)
+                .contains("it: destinations: 2 of them")
+        );
+        assert!(
+            refused(PatternSpec { to: vec![0, 1, 1, 2], ..Pattern::Permutation.into() }, 4)
+                .contains("it: destinations: 1 twice")
+        );
     }
 }

@@ -66,8 +66,8 @@ impl Assembly<'_> {
             return Err(Error::Internal("not a pattern".into()));
         };
         let communicators = self.communicators(home, place, (axes, groups))?;
-        let field = format!("operation {:?}: pattern", place.name);
-        let local = Arc::new(Traffic::new(pattern, communicators.size(), (*messages, *bytes), *seed, &field)?);
+        let owner = format!("operation {:?}", place.name);
+        let local = Arc::new(Traffic::new(pattern, communicators.size(), (*messages, *bytes), *seed, &owner)?);
         let described = Described {
             kind: "pattern",
             bytes: *bytes,

@@ -1,7 +1,10 @@
-//! Random workloads: folded, in full and on any number of threads alike.
+//! Random workloads: folded, skipped and on any number of threads as in full.
+//!
+//! One set of 1,000. Of these, at least 60 % overlap operations, 30 % fold and 30 % jump, which is asserted. To get there, some have long
+//! loops and some long messages. `PROPTEST_RNG_SEED` draws another set.
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngSeed};
+use proptest::test_runner::Config;
 use supernode_core::record::Record;
 
 use super::*;
@@ -20,13 +23,29 @@ pub(crate) fn machine(kind: u8, n: u32) -> SystemSpec {
     }
 }
 
-/// Random operations, so many.
-pub(crate) fn operations(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Random>> {
-    prop::collection::vec((0u8..8, 1u64..40_000, 0u8..3, 0u8..3, prop::option::of(0u8..4)), count)
-}
-
 /// One random operation: kind, size, axes, stream, and which of those before it waits for.
 pub(crate) type Random = (u8, u64, u8, u8, Option<u8>);
+
+/// What is long in a workload, so that there is something to skip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Long {
+    Nothing,
+    Loops,
+    Messages,
+}
+
+/// A random workload: what is long in it, its operations, and a loop around some of them (from, how many, how often).
+fn workloads() -> impl Strategy<Value = (Long, Vec<Random>, (usize, usize, u32))> {
+    let operations = |sizes: std::ops::Range<u64>, count: std::ops::Range<usize>| {
+        prop::collection::vec((0u8..8, sizes, 0u8..3, 0u8..3, prop::option::of(0u8..4)), count)
+    };
+    let long = prop::sample::select(vec![30u32, 80]);
+    prop_oneof![
+        3 => (Just(Long::Nothing), operations(1..40_000, 2..6), (0usize..4, 1usize..4, 1u32..4)),
+        3 => (Just(Long::Loops), operations(1..40_000, 2..5), (0usize..2, 1usize..4, long)),
+        4 => (Just(Long::Messages), operations(200_000..2_000_000, 2..4), (0usize..2, 1usize..3, 1u32..3)),
+    ]
+}
 
 pub(crate) fn body(operations: &[Random], loops: (usize, usize, u32), sums: bool) -> Vec<NodeSpec> {
     let name = |i: usize| format!("o{i}");
@@ -69,44 +88,63 @@ pub(crate) fn comparable(mut record: Record) -> Record {
     record
 }
 
+/// All tables of a run in full that a folded one must expand to.
+fn expanded(run: &ProgramOutcome) -> impl PartialEq + std::fmt::Debug {
+    let record = &run.record;
+    (
+        (run.time_fs, run.folding.ranks(record), run.folding.flows(record), run.folding.links(&run.fabric, record)),
+        (record.levels.clone(), record.operations.clone(), record.iterations.clone()),
+        (record.packet_hops, record.sent_bytes, record.received_bytes),
+    )
+}
+
+/// One run of a workload: folded or in full, with skipping or without, on so many threads.
+fn run(spec: &ProgramSpec, fold: bool, skip: bool, threads: u32) -> ProgramOutcome {
+    outcome(&ProgramSpec { fold, skip, threads, ..spec.clone() })
+}
+
 #[test]
-fn folded_in_full_and_on_any_number_of_threads_alike() {
+fn folded_skipped_and_on_any_number_of_threads_as_in_full() {
     use std::cell::Cell;
-    let (all, overlapping, folded) = (Cell::new(0), Cell::new(0), Cell::new(0));
-    let operation = (0u8..8, 1u64..40_000, 0u8..3, 0u8..3, prop::option::of(0u8..4));
-    let workloads =
-        (0u8..4, prop::sample::select(vec![(4u32, 2u32), (2, 4), (2, 2)]), prop::collection::vec(operation, 2..6));
-    let loops = (0usize..4, 1usize..4, 1u32..4);
-    let cases = 1000;
-    let config = Config { cases, rng_seed: RngSeed::Fixed(12), failure_persistence: None, ..Config::default() };
-    proptest!(config, |((kind, (dp, tp), operations) in workloads, loops in loops, seed in 0u64..4)| {
+    let [all, overlapping, folded, jumped, loops_jumped] = [const { Cell::new(0u32) }; 5];
+    let count = |counter: &Cell<u32>, one: bool| counter.set(counter.get() + u32::from(one));
+    let shapes = prop::sample::select(vec![(4u32, 2u32), (2, 4), (2, 2)]);
+    let config = Config { cases: 1000, failure_persistence: None, ..Config::default() };
+    proptest!(config, |(kind in 0u8..4, (dp, tp) in shapes, workload in workloads(), rows: bool, seed in 0u64..4)| {
+        let (long, operations, loops) = workload;
         let body = body(&operations, loops, kind == 0);
         let mut spec = spec(machine(kind, dp * tp), vec![job("j", &[("dp", dp), ("tp", tp)], body)]);
         spec.seed = seed;
-        spec.record.push(Table::Iterations);
-        let run = outcome(&spec);
-        let rows = &run.record.operations;
-        let meets = |a: &OperationRecord, b: &OperationRecord| a.operation != b.operation && a.start_fs < b.end_fs && b.start_fs < a.end_fs;
-        all.set(all.get() + 1);
-        overlapping.set(overlapping.get() + u32::from(rows.iter().any(|a| rows.iter().any(|b| meets(a, b)))));
-        folded.set(folded.get() + u32::from(run.folding.applied()));
-        prop_assert!(run.bound.time_fs <= run.time_fs, "{:?} above {}", run.bound, run.time_fs);
-        spec.fold = false;
-        for threads in [1, 7] {
-            spec.threads = threads;
-            let full = outcome(&spec);
-            prop_assert_eq!(full.time_fs, run.time_fs);
-            prop_assert_eq!(run.folding.ranks(&run.record), full.folding.ranks(&full.record));
-            prop_assert_eq!(run.folding.flows(&run.record), full.folding.flows(&full.record));
-            prop_assert_eq!(&run.record.levels, &full.record.levels);
-            prop_assert_eq!(&run.record.operations, &full.record.operations);
-            prop_assert_eq!(&run.record.iterations, &full.record.iterations);
+        spec.record = vec![Table::Ranks, Table::Links];
+        if rows && long != Long::Loops {
+            // rows that a jump over iterations or steps would have to make up forbid it
+            spec.record.extend([Table::Flows, Table::Iterations]);
         }
-        spec.fold = true;
-        spec.threads = 2;
-        prop_assert_eq!(comparable(outcome(&spec).record), comparable(run.record));
+        let full = run(&spec, false, false, 1);
+        let usual = run(&spec, true, true, 1);
+        let meets = |a: &OperationRecord, b: &OperationRecord| {
+            a.operation != b.operation && a.start_fs < b.end_fs && b.start_fs < a.end_fs
+        };
+        let rows = &full.record.operations;
+        count(&all, true);
+        count(&overlapping, rows.iter().any(|a| rows.iter().any(|b| meets(a, b))));
+        count(&folded, usual.folding.applied());
+        count(&jumped, usual.record.skipping.jumps > 0);
+        count(&loops_jumped, usual.record.skipping.jumps > 0 && long == Long::Loops);
+        prop_assert!(full.bound.time_fs <= full.time_fs, "{:?} above {}", full.bound, full.time_fs);
+        prop_assert_eq!(expanded(&usual), expanded(&full));
+        // as they are, rows of folded runs are of classes of ranks
+        for (fold, skip, threads) in [(true, false, 2), (true, true, 2), (false, true, 7), (false, false, 7)] {
+            let other = run(&spec, fold, skip, threads).record;
+            let same = if fold { &usual.record } else { &full.record };
+            prop_assert_eq!(comparable(other), comparable(same.clone()), "{} {} {}", fold, skip, threads);
+        }
     });
-    let (all, overlapping, folded) = (all.get(), overlapping.get(), folded.get());
+    let [all, overlapping, folded, jumped, loops_jumped] =
+        [all, overlapping, folded, jumped, loops_jumped].map(Cell::into_inner);
+    println!("{overlapping} of {all} overlap, {folded} fold, {jumped} jump, {loops_jumped} of these over loops");
     assert!(10 * overlapping >= 6 * all, "{overlapping} of {all} overlap operations");
     assert!(10 * folded >= 3 * all, "{folded} of {all} fold");
+    assert!(10 * jumped >= 3 * all, "{jumped} of {all} jump");
+    assert!(20 * loops_jumped >= all, "{loops_jumped} of {all} jump over loops");
 }
