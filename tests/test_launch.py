@@ -27,6 +27,9 @@ def test_a_transport_adds_its_latency_once_to_a_message() -> None:
     bare = sn.System("pair").scale_out(sn.FatTree(radix=4, link="400 Gbit/s"), count=2, device=sn.Device("g"))
     found = sn.send_recv(outside, size="1 MiB").time_ns - sn.send_recv(bare, size="1 MiB").time_ns
     assert found == pytest.approx(20_000, abs=1e-6)
+    # a parameter that only a bench or only several units depend on is not said to be idle
+    for name in ("host_launch", "nic_hop"):
+        assert not [note for note in sn.System.preset("hgx-h100:2", **{name: "20 us"}).notes() if name in note]
     assert "its NICs add 20 us to every message" in str(sn.show("hgx-h100:2", nic_hop="20 us"))
 
 

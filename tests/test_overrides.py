@@ -35,7 +35,7 @@ def facts(system: System) -> Any:
     found = sn.inventory(system)
     spec = system.to_spec()
     peaks = system.device.peaks()
-    return spec.accelerators, spec.device, peaks, spec.networks, found.levels, found.power_watts
+    return spec.accelerators, spec.device, peaks, spec.networks, found.levels, found.power_watts, system.host
 
 
 @pytest.mark.parametrize(("name", "key"), EVERY, ids=[f"{n}.{k}" for n, k in EVERY])

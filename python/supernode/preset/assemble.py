@@ -161,4 +161,5 @@ def _facts(system: System) -> Any:
         [(n.spec, n.kind, n.per_cable, n.optical_one_in) for n in networks],
         stack.to_spec([n.kind for n in networks]),
         system.unit_power,
+        system.host,
     )

@@ -51,10 +51,6 @@ class Launch:
         each = f"{self.launch_fs / 1e9:g} us"
         return f"host: a thread launches {self.devices} devices in turn, {each} each"
 
-    def __str__(self) -> str:
-        each = f"{self.launch_fs / 1e9:g} us"
-        return f"{self.calls} calls back to back, {self.devices} devices per thread, {each} per launch"
-
 
 def parse_launch(
     system: System, ranks: int, devices_per_thread: object, calls: object, graph: object

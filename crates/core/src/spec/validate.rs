@@ -136,6 +136,7 @@ fn network(path: &str, net: &NetworkSpec, accelerators: u32) -> Result<()> {
     for (i, switch) in net.switches.iter().enumerate() {
         within(&at(&format!("switches[{i}].latency_fs")), switch.latency_fs, 0, SECOND - 1)?;
     }
+    within(&at("transport.latency_fs"), net.transport.latency_fs, 0, SECOND - 1)?;
     Ok(())
 }
 
