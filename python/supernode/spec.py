@@ -130,6 +130,24 @@ class SystemSpec(msgspec.Struct, frozen=True):
     networks: list[NetworkSpec]
 
 
+class RungSpec(msgspec.Struct, frozen=True):
+    """A smaller chunk, below so many times heads x chunk bytes per channel."""
+
+    below: int
+    chunk: int
+
+
+class PipelineSpec(msgspec.Struct, frozen=True):
+    """Loops of a kernel whose stages overlap."""
+
+    channels: int
+    heads: int
+    stages: int
+    chunk: int
+    shrink: list[RungSpec]
+    stage_fs: int
+
+
 class ProtocolSpec(msgspec.Struct, frozen=True):
     """One protocol of a stack; ``step_fs`` and ``hop_fs`` have one entry per network."""
 
@@ -141,6 +159,7 @@ class ProtocolSpec(msgspec.Struct, frozen=True):
     wire_den: int = 1
     algorithms: list[str] = []
     max_bytes: int | None = None
+    pipeline: PipelineSpec | None = None
 
 
 class StackSpec(msgspec.Struct, frozen=True):

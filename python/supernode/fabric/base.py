@@ -21,6 +21,7 @@ __all__ = [
     "Network",
     "buffer_bytes",
     "flag",
+    "link_rate",
     "medium_of",
     "packet_bytes",
     "parse_fabric",
@@ -112,6 +113,11 @@ def positive(value: object, what: str, fabric: str) -> int:
     if number is None or not 1 <= number < 2**32:
         raise FabricError(f"fabric {fabric}: {what} is {quote(value)}; it must be a whole number from 1 to {2**32 - 1}")
     return number
+
+
+def link_rate(networks: Sequence[Network]) -> int:
+    """Return the rate of the fastest link of the innermost network, in bit/s; 0 without one."""
+    return max((link.rate for network in networks[:1] for link in network.spec.links), default=0)
 
 
 def plane_links(count: int, links: int, fabric: str) -> list[int]:

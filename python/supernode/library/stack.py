@@ -18,8 +18,8 @@ from supernode.library.algorithms import parse_algorithm
 from supernode.library.collectives import parse_name
 from supernode.marks import ASSUMED_MARKS, Mark, Source
 from supernode.names import canonical, unknown
-from supernode.spec import ProtocolSpec, StackSpec
-from supernode.units import Quantity, parse_latency, parse_size
+from supernode.spec import PipelineSpec, ProtocolSpec, RungSpec, StackSpec
+from supernode.units import Quantity, parse_latency, parse_rate, parse_size
 
 __all__ = ["Stack", "StackValue", "load_stack", "stacks"]
 
@@ -43,6 +43,26 @@ class StackValue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     range: list[Quantity] | None = None
 
 
+class PipelineFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[protocol.pipeline]``: loops of a kernel whose stages overlap."""
+
+    channels: int
+    heads: int
+    stages: int
+    chunk: Quantity
+    stage: StackValue
+    #: Pairs of a factor and a chunk: below factor x heads x chunk bytes per channel, this chunk.
+    shrink: list[tuple[int, Quantity]] = []
+
+
+class GenerationFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[[protocol.generation]]``: what differs where the innermost links have at least this rate."""
+
+    link_rate: Quantity
+    wire: tuple[int, int] | None = None
+    channels: int | None = None
+
+
 class ProtocolFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One ``[[protocol]]`` of a stack file."""
 
@@ -53,6 +73,8 @@ class ProtocolFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     wire: tuple[int, int] = (1, 1)
     algorithms: list[str] = []
     max_bytes: Quantity | None = None
+    pipeline: PipelineFile | None = None
+    generation: list[GenerationFile] = []
     note: str = ""
 
 
@@ -79,7 +101,7 @@ class Stack:
 
     file: StackFile = field(repr=False)
     #: What :meth:`to_spec` found.
-    _fitted: dict[tuple[str, ...], tuple[StackSpec, tuple[str, ...]]] = field(
+    _fitted: dict[tuple[object, ...], tuple[StackSpec, tuple[str, ...]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -88,7 +110,9 @@ class Stack:
         """Name of the stack."""
         return self.file.name
 
-    def to_spec(self, kinds: Sequence[str], protocol: str | None = None) -> tuple[StackSpec, tuple[str, ...]]:
+    def to_spec(
+        self, kinds: Sequence[str], protocol: str | None = None, link_rate: int = 0
+    ) -> tuple[StackSpec, tuple[str, ...]]:
         """Fit the stack to the networks of a system.
 
         Parameters
@@ -97,6 +121,8 @@ class Stack:
             Kind of each network, innermost first.
         protocol
             Name of one protocol, or ``None`` for the fastest.
+        link_rate
+            Rate of a link of the innermost network, in bit/s, by which generations differ.
 
         Returns
         -------
@@ -107,12 +133,12 @@ class Stack:
         """
         names = [p.name for p in self.file.protocol]
         chosen = "auto" if protocol is None else canonical("protocol", protocol, ["auto", *names])
-        key = (chosen, *kinds)
+        key = (chosen, link_rate, *kinds)
         if key not in self._fitted:
-            self._fitted[key] = self._fit(kinds, chosen)
+            self._fitted[key] = self._fit(kinds, chosen, link_rate)
         return self._fitted[key]
 
-    def _fit(self, kinds: Sequence[str], chosen: str) -> tuple[StackSpec, tuple[str, ...]]:
+    def _fit(self, kinds: Sequence[str], chosen: str, link_rate: int) -> tuple[StackSpec, tuple[str, ...]]:
         notes: dict[str, None] = {}
         specs = []
         # An empty list means every algorithm that no entry of the file names.
@@ -127,10 +153,7 @@ class Stack:
                 if source != kind:
                     notes[f"stack {self.name} has no step latency for {kind}; that for {source} is used"] = None
                 steps.append(parse_latency(p.step[source].value, f"{where}, step.{source}", zero=True))
-            if min(p.wire) < 1:
-                raise SpecError(
-                    f"{where}: wire is {list(p.wire)}; it must be [numerator, denominator], both at least 1"
-                )
+            wire, channels = _of_generation(p, link_rate, where)
             specs.append(
                 ProtocolSpec(
                     name=p.name,
@@ -140,10 +163,11 @@ class Stack:
                         parse_latency(p.hop[kind].value, f"{where}, hop.{kind}", zero=True) if kind in p.hop else 0
                         for kind in kinds
                     ],
-                    wire_num=p.wire[0],
-                    wire_den=p.wire[1],
+                    wire_num=wire[0],
+                    wire_den=wire[1],
                     algorithms=algorithms or others,
                     max_bytes=None if p.max_bytes is None else parse_size(p.max_bytes, f"{where}, max_bytes"),
+                    pipeline=None if p.pipeline is None else _pipeline(p.pipeline, channels, f"{where}, pipeline"),
                 )
             )
         own_algorithms = {
@@ -158,6 +182,7 @@ class Stack:
             listed.append((f"{p.name}.launch", p.launch))
             listed += [(f"{p.name}.step.{kind}", value) for kind, value in p.step.items()]
             listed += [(f"{p.name}.hop.{kind}", value) for kind, value in p.hop.items()]
+            listed += [(f"{p.name}.stage", p.pipeline.stage)] if p.pipeline else []
         return listed
 
     def replaced(self, overrides: Mapping[str, Quantity]) -> Stack:
@@ -186,6 +211,8 @@ class Stack:
                 launch=new(f"{p.name}.launch", p.launch),
                 step={kind: new(f"{p.name}.step.{kind}", value) for kind, value in p.step.items()},
                 hop={kind: new(f"{p.name}.hop.{kind}", value) for kind, value in p.hop.items()},
+                pipeline=p.pipeline
+                and msgspec.structs.replace(p.pipeline, stage=new(f"{p.name}.stage", p.pipeline.stage)),
             )
             for p in self.file.protocol
         ]
@@ -207,6 +234,7 @@ class Stack:
                 values = {f"{p.name}.launch": p.launch}
                 values |= {f"{p.name}.step.{k}": p.step[k] for k in (self._step_kind(p, kind) for kind in kinds)}
                 values |= {f"{p.name}.hop.{kind}": p.hop[kind] for kind in kinds if kind in p.hop}
+                values |= {f"{p.name}.stage": p.pipeline.stage} if p.pipeline else {}
                 listed |= {name: v for name, v in values.items() if v.mark in ASSUMED_MARKS}
         return tuple(f"{name} = {v.value} ({v.mark})" for name, v in listed.items())
 
@@ -215,6 +243,31 @@ class Stack:
             if candidate in protocol.step:
                 return candidate
         raise SpecError(f"stack {self.name}, protocol {protocol.name}: step has none of {', '.join(KINDS)}")
+
+
+def _of_generation(p: ProtocolFile, link_rate: int, where: str) -> tuple[tuple[int, int], int | None]:
+    """Return wire factor and channels of the last generation that the links reach, or those of the protocol itself."""
+    wire, channels = p.wire, p.pipeline.channels if p.pipeline else None
+    for g in p.generation:
+        if link_rate >= parse_rate(g.link_rate, f"{where}, generation.link_rate"):
+            wire, channels = g.wire or p.wire, g.channels or channels
+        if g.channels is not None and p.pipeline is None:
+            raise SpecError(f"{where}: generation.channels is {g.channels}, but the protocol has no pipeline")
+    for pair in (p.wire, *(g.wire for g in p.generation if g.wire)):
+        if min(pair) < 1:
+            raise SpecError(f"{where}: wire is {list(pair)}; it must be [numerator, denominator], both at least 1")
+    return wire, channels
+
+
+def _pipeline(file: PipelineFile, channels: int | None, where: str) -> PipelineSpec:
+    return PipelineSpec(
+        channels=file.channels if channels is None else channels,
+        heads=file.heads,
+        stages=file.stages,
+        chunk=parse_size(file.chunk, f"{where}.chunk"),
+        shrink=[RungSpec(below, parse_size(size, f"{where}.shrink")) for below, size in file.shrink],
+        stage_fs=parse_latency(file.stage.value, f"{where}.stage", zero=True),
+    )
 
 
 def stacks() -> list[str]:

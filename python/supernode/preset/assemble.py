@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from supernode.errors import SpecError, SupernodeError
-from supernode.fabric.base import KINDS
+from supernode.fabric.base import KINDS, link_rate
 from supernode.files.text import as_path, naming
 from supernode.library.dtypes import parse_dtype
 from supernode.library.stack import load_stack
@@ -159,7 +159,7 @@ def _facts(system: System) -> Any:
         system.accelerators,
         system.device,
         [(n.spec, n.kind, n.per_cable, n.optical_one_in) for n in networks],
-        stack.to_spec([n.kind for n in networks]),
+        stack.to_spec([n.kind for n in networks], link_rate=link_rate(networks)),
         system.unit_power,
         system.host,
     )

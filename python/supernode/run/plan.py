@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from supernode import core
 from supernode.errors import SpecError
-from supernode.fabric.base import GRAPH_ROUTINGS, Network, parse_routing
+from supernode.fabric.base import GRAPH_ROUTINGS, Network, link_rate, parse_routing
 from supernode.library.algorithms import parse_algorithm
 from supernode.library.collectives import Collective, parse_collective
 from supernode.library.dtypes import DType, parse_dtype
@@ -138,7 +138,7 @@ def make_plan(
     if parse_flow_control(given.get("flow_control", "credit")) == "unlimited":
         networks = [replace(n, spec=_replace(n.spec, buffer=None)) for n in networks]
     stack, replaced_notes = _stack(machine, given.get("stack"))
-    stack_spec, stack_notes = stack.to_spec([n.kind for n in networks], given.get("protocol"))
+    stack_spec, stack_notes = stack.to_spec([n.kind for n in networks], given.get("protocol"), link_rate(networks))
     placement = None if given.get("placement") is None else parse_placement(given["placement"])
     spec = RunSpec(
         system=_replace(machine.to_spec(), networks=[n.spec for n in networks]),

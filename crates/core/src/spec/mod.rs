@@ -292,6 +292,37 @@ pub struct ProtocolSpec {
     /// Not above this size; `None` means any.
     #[serde(default)]
     pub max_bytes: Option<u64>,
+    /// How its kernel cuts messages into loops; `None`: it does not, or what that costs is part of the other fields.
+    #[serde(default)]
+    pub pipeline: Option<PipelineSpec>,
+}
+
+/// Loops of a kernel whose stages overlap ([`crate::stack`] says what they cost).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PipelineSpec {
+    /// Blocks of the kernel that work at the same time.
+    pub channels: u32,
+    /// Most ranks that own a part.
+    pub heads: u32,
+    /// Stages that a loop passes through, the one on the wire among them.
+    pub stages: u32,
+    /// Bytes per channel, head and loop.
+    pub chunk: u64,
+    /// Smaller chunks for shorter messages, in the order in which they are tried.
+    pub shrink: Vec<Rung>,
+    /// What each stage takes besides its bytes.
+    pub stage_fs: Fs,
+}
+
+/// A smaller chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rung {
+    /// If a channel has less than so many times heads x chunk bytes to move.
+    pub below: u32,
+    /// The chunk then.
+    pub chunk: u64,
 }
 
 impl ProtocolSpec {

@@ -20,6 +20,8 @@ use crate::units::Fs;
 const SECOND: Fs = 1_000_000_000_000_000;
 /// Largest packet on the wire, so that sizes fit 16 bits.
 const MAX_PACKET: u64 = 65_535;
+/// Largest chunk of a pipeline.
+const MAX_CHUNK: u64 = 1 << 40;
 
 /// Checks every field of a specification.
 ///
@@ -179,6 +181,17 @@ fn protocol(path: &str, p: &ProtocolSpec, system: &SystemSpec) -> Result<()> {
     }
     for (i, &hop) in p.hop_fs.iter().enumerate() {
         within(&at(&format!("hop_fs[{i}]")), hop, 0, SECOND - 1)?;
+    }
+    if let Some(pipeline) = &p.pipeline {
+        let at = |field: &str| at(&format!("pipeline.{field}"));
+        within(&at("channels"), pipeline.channels.into(), 1, 1 << 16)?;
+        within(&at("heads"), pipeline.heads.into(), 1, u32::MAX.into())?;
+        within(&at("stages"), pipeline.stages.into(), 1, 1 << 10)?;
+        within(&at("chunk"), pipeline.chunk, 1, MAX_CHUNK)?;
+        within(&at("stage_fs"), pipeline.stage_fs, 0, SECOND - 1)?;
+        for (i, rung) in pipeline.shrink.iter().enumerate() {
+            within(&at(&format!("shrink[{i}].chunk")), rung.chunk, 1, MAX_CHUNK)?;
+        }
     }
     if p.wire_den == 0 || p.wire_num < p.wire_den {
         let given = format!("{}/{}", p.wire_num, p.wire_den);

@@ -8,6 +8,7 @@
 //!
 //! **Invariant.** The choice depends on the specification only. **Cost.** A prediction per offer, and what settling may spend.
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
@@ -90,7 +91,8 @@ impl Program {
 pub(super) struct Offer<'a> {
     pub(super) algorithm: Algorithm,
     pub(super) lanes: Option<u32>,
-    pub(super) protocol: &'a ProtocolSpec,
+    /// As this task sees it.
+    pub(super) protocol: Cow<'a, ProtocolSpec>,
     pub(super) program: Arc<Program>,
     pub(super) prediction: Prediction,
     pub(super) time_fs: Fs,
@@ -229,7 +231,8 @@ impl<'a> Task<'a> {
                         market.refusals.push((algorithm, protocol, reason));
                         continue;
                     }
-                    let prediction = self.predict(&*program.schedule, protocol)?;
+                    let protocol = self.piped(protocol);
+                    let prediction = self.predict(&*program.schedule, &protocol)?;
                     market.offers.push(Offer {
                         algorithm,
                         lanes,
@@ -257,7 +260,7 @@ impl<'a> Task<'a> {
         if let Some(Offer { algorithm, lanes, protocol, program, prediction, basis, record, .. }) =
             priced.into_iter().min_by_key(|offer| offer.time_fs)
         {
-            let (protocol, schedule) = (protocol.clone(), Arc::clone(&program.schedule));
+            let (protocol, schedule) = (protocol.into_owned(), Arc::clone(&program.schedule));
             return Ok(Choice { algorithm, lanes, protocol, schedule, prediction, basis, record, offers });
         }
         if let Some(error) = failed.into_iter().find_map(|offer| offer.error) {

@@ -1,7 +1,8 @@
 //! Choosing: which algorithm and protocol a communication library would take.
 //!
 //! **Model.** A [`Task`] says what can run at all; [`choose`] lists the offers and takes the cheapest; [`settle`] finds their prices
-//! by simulating those that may win; [`work`] says what a simulation costs before it is begun.
+//! by simulating those that may win; [`work`] says what a simulation costs before it is begun; [`pipeline`] what the loops of a kernel
+//! cost beyond the wire.
 //!
 //! Hierarchies and tori are offered where the ranks fill them in order: `levels` are the spans of the networks inside the
 //! ranks, `dims` those of the innermost torus if the ranks are exactly one copy of it.
@@ -10,6 +11,7 @@
 //! simulations that the budget allows.
 
 mod choose;
+mod pipeline;
 mod settle;
 mod work;
 

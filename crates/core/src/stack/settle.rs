@@ -162,7 +162,7 @@ enum End {
 
 impl Trial<'_, '_> {
     fn price(&mut self) -> Result<()> {
-        let (program, protocol) = (Arc::clone(&self.offer.program), self.offer.protocol);
+        let (program, protocol) = (Arc::clone(&self.offer.program), self.offer.protocol.clone());
         let (schedule, folding) = (&*program.schedule, program.folding(self.task, self.purse.fold)?);
         let work = Work::new(self.task.fabric, schedule, folding, &self.offer.prediction, self.width, self.purse.skip);
         let allowance = self.purse.left_ns / SHARE;
@@ -170,18 +170,18 @@ impl Trial<'_, '_> {
         // in trees fluids are as good, and where packets cost much they leave more of the budget to the others
         let trees = self.task.fabric.networks.iter().all(|net| net.is_tree() && net.spec.routing.sprays());
         let dear = work.skipping_ns > allowance / DEAR && work.flow_ns < work.skipping_ns / DEAR;
-        if fluid && trees && dear && self.fluid(schedule, protocol, &work)? {
+        if fluid && trees && dear && self.fluid(schedule, &protocol, &work)? {
             return Ok(());
         }
         if self.purse.finest == Fidelity::Packet && work.skipping_ns <= allowance {
             let whole = if work.packets_ns <= allowance { 0 } else { work.hops };
             let cap = Cap::Simulated { most: work.hops_in(allowance), whole };
-            let end = self.packets(schedule, folding, protocol, cap, self.limit, &work)?;
+            let end = self.packets(schedule, folding, &protocol, cap, self.limit, &work)?;
             if self.book(end, Fidelity::Packet) {
                 return Ok(());
             }
         }
-        if fluid && !(trees && dear) && self.fluid(schedule, protocol, &work)? {
+        if fluid && !(trees && dear) && self.fluid(schedule, &protocol, &work)? {
             return Ok(());
         }
         if self.purse.finest == Fidelity::Packet { self.smaller(&work) } else { Ok(()) }
@@ -238,13 +238,16 @@ impl Trial<'_, '_> {
             _ => return Ok(()),
         };
         let folding = Folding::new(task.fabric, &*schedule, task.placement, self.purse.fold, task.control)?;
-        let prediction = task.predict(&*schedule, self.offer.protocol)?;
+        let given = self.task.stack.protocols.iter().find(|protocol| protocol.name == self.offer.protocol.name);
+        // its launch may depend on the size
+        let protocol = given.map_or_else(|| self.offer.protocol.clone(), |protocol| task.piped(protocol));
+        let prediction = task.predict(&*schedule, &protocol)?;
         let work = Work::new(task.fabric, &*schedule, &folding, &prediction, self.width, self.purse.skip);
         if work.packets_ns > allowance {
             return Ok(()); // what it costs is not its bytes
         }
         let cap = Cap::Simulated { most: work.hops_in(allowance), whole: 0 };
-        if let End::Complete(record) = self.packets(&*schedule, &folding, self.offer.protocol, cap, None, &work)? {
+        if let End::Complete(record) = self.packets(&*schedule, &folding, &protocol, cap, None, &work)? {
             let Prediction { time_fs: predicted, .. } = prediction;
             let factor = record.finish_fs as f64 / predicted.max(1) as f64;
             self.offer.time_fs = (self.offer.prediction.time_fs as f64 * factor) as Fs;

@@ -1,0 +1,144 @@
+//! Loops of a kernel that cuts a message up, and what filling and emptying its pipeline costs.
+//!
+//! **Model.** A kernel of C channels takes a message in loops of C x H x c bytes: H heads, the ranks that own a part, and c bytes per
+//! channel and head, by the library's ladder of sizes ([`chunk`]). A loop passes through stages, one after the other: copied into
+//! the buffers that switches reach, reduced and multicast, copied out. Each stage takes a fixed time o and the time t of a loop's bytes at
+//! the rate of the wire. Stages of different loops overlap, so L loops take (L + extra)(o + t), where `extra` is the number of stages
+//! beside the one on the wire. The packets of the run take L t of that; this file gives the rest, L o + extra (o + t).
+//!
+//! Below one loop the first head, and then the first channel, get their whole chunks before others get any. A channel moves its
+//! share of the rate and no more, so a message that fills f heads of one channel takes t for its stage on the wire, however little it is
+//! of the loop.
+//!
+//! **Invariant.** At exactly one loop both forms are equal. The result is never below `launch`.
+//!
+//! **Cost.** A few multiplications per offer. **Limits.** All of it is counted before the first packet, as a longer launch: so the sum
+//! is right, while the gaps between loops, in which another operation could use the links, are at the start. It holds where all ranks
+//! are in one copy of the innermost network; elsewhere the launch has the fixed parts only. With more ranks than heads the packets
+//! still come from all.
+//!
+//! **Source.** NVIDIA/nccl v2.30.7 @5067397, src/enqueue.cc:2258-2275 (ladder), src/device/all_reduce.h:390-455 (stages),
+//! src/graph/search.cc:1127 (heads).
+
+use std::borrow::Cow;
+
+use super::Task;
+use crate::collective::Collective;
+use crate::spec::{PipelineSpec, ProtocolSpec};
+use crate::units::{BitRate, Fs};
+
+/// Bytes per channel, head and loop of a message of `bytes` on `heads` ranks.
+///
+/// The ladder is gone down once: each rung is compared with the chunk that those before it left.
+fn chunk(pipeline: &PipelineSpec, bytes: u64, heads: u64) -> u64 {
+    pipeline.shrink.iter().fold(pipeline.chunk, |chunk, rung| {
+        let enough = u128::from(rung.below) * u128::from(heads) * u128::from(chunk) * u128::from(pipeline.channels);
+        if u128::from(bytes) < enough { chunk.min(rung.chunk) } else { chunk }
+    })
+}
+
+/// A part `of` / `whole` of a time, rounded down.
+fn part(time: Fs, of: u64, whole: u64) -> Fs {
+    u64::try_from(u128::from(time) * u128::from(of) / u128::from(whole.max(1))).unwrap_or(Fs::MAX)
+}
+
+/// What a message of `bytes` costs beyond its bytes on the wire; `wire` gives their time there.
+fn beyond_wire(pipeline: &PipelineSpec, bytes: u64, ranks: u64, extra: u64, wire: impl Fn(u64) -> Fs) -> Fs {
+    let heads = ranks.min(pipeline.heads.into());
+    let chunk = chunk(pipeline, bytes, heads);
+    let round = chunk.saturating_mul(heads);
+    let filled = round.saturating_mul(pipeline.channels.into());
+    let (fixed, time) = (pipeline.stage_fs, wire(filled));
+    if bytes >= filled {
+        let loops = part(fixed, bytes, filled);
+        return extra.saturating_mul(fixed.saturating_add(time)).saturating_add(loops);
+    }
+    let copied = fixed.saturating_add(part(time, bytes.min(round), round));
+    let alone = part(time, bytes.min(chunk), chunk).saturating_sub(part(time, bytes, filled));
+    extra.saturating_mul(copied).saturating_add(fixed).saturating_add(alone)
+}
+
+impl Task<'_> {
+    /// The protocol as this task sees it: where it has a pipeline, its launch includes what loops cost beyond the wire.
+    pub(super) fn piped<'p>(&self, protocol: &'p ProtocolSpec) -> Cow<'p, ProtocolSpec> {
+        let (Some(pipeline), Some(net)) = (&protocol.pipeline, self.fabric.networks.first()) else {
+            return Cow::Borrowed(protocol);
+        };
+        if self.placement.len() < 2 {
+            return Cow::Borrowed(protocol);
+        }
+        let (ranks, stages) = (u64::from(self.ranks()), u64::from(pipeline.stages));
+        // only what is both reduced and given to all is copied both in and out
+        let extra = match self.collective {
+            Collective::AllReduce => stages - 1,
+            _ => stages.saturating_sub(2),
+        };
+        let unit = self.placement[0] / net.span;
+        let beyond = if self.placement.iter().all(|accelerator| accelerator / net.span == unit) {
+            // each direction of a link carries the sum or its parts, and an all-reduce both
+            let twice = if self.collective == Collective::AllReduce { ranks + 1 } else { ranks };
+            let packet = u64::from(protocol.wire_bytes(net.spec.payload, net.spec.overhead));
+            let wire = |bytes| {
+                let time = BitRate(net.injection().max(1)).time(bytes);
+                part(part(time, packet, net.spec.payload.into()), twice, ranks)
+            };
+            beyond_wire(pipeline, self.bytes, ranks, extra, wire)
+        } else {
+            (extra + 1).saturating_mul(pipeline.stage_fs)
+        };
+        let launch_fs = protocol.launch_fs.saturating_add(beyond);
+        Cow::Owned(ProtocolSpec { launch_fs, ..protocol.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Rung;
+
+    fn nvls() -> PipelineSpec {
+        let rung = |below, kib| Rung { below, chunk: kib << 10 };
+        PipelineSpec {
+            channels: 16,
+            heads: 32,
+            stages: 3,
+            chunk: 128 << 10,
+            shrink: vec![rung(64, 64), rung(8, 32), rung(2, 16)],
+            stage_fs: 6,
+        }
+    }
+
+    #[test]
+    fn the_ladder_on_eight_ranks_is_the_librarys() {
+        // 16 channels: 16 KiB below 8 MiB, 32 from there, 64 from 64 MiB, 128 from 1 GiB
+        let kib = |mib: u64| chunk(&nvls(), mib << 20, 8) >> 10;
+        assert_eq!([1, 4, 7].map(kib), [16; 3]);
+        assert_eq!([8, 16, 63].map(kib), [32; 3]);
+        assert_eq!([64, 512, 1023].map(kib), [64; 3]);
+        assert_eq!([1024, 8192].map(kib), [128; 2]);
+    }
+
+    #[test]
+    fn loops_and_stages_add_up() {
+        // a wire of one byte per unit of time; 16 x 8 x 16 KiB = 2 MiB is a loop, t = 2^21
+        let t = 1 << 21;
+        let beyond = |bytes| beyond_wire(&nvls(), bytes, 8, 2, |bytes| bytes);
+        // one loop: (1 + 2)(6 + t) in all, of which t on the wire
+        assert_eq!(beyond(2 << 20), 3 * (6 + t) - t);
+        // one byte less is the other form, and equal but for that byte's share
+        assert_eq!(beyond((2 << 20) - 1), 3 * (6 + t) - (t - 1));
+        // three loops: (3 + 2)(6 + t) less 3 t
+        assert_eq!(beyond(6 << 20), 5 * (6 + t) - 3 * t);
+        // one channel full: its stage on the wire takes t all the same
+        assert_eq!(beyond(128 << 10), 3 * (6 + t) - (128 << 10));
+        // one head's chunk: copies take an eighth of t
+        assert_eq!(beyond(16 << 10), 2 * (6 + t / 8) + 6 + t - (16 << 10));
+        // nothing at all: the fixed parts
+        assert_eq!(beyond(0), 18);
+    }
+
+    #[test]
+    fn huge_sizes_do_not_overflow() {
+        assert_eq!(beyond_wire(&nvls(), u64::MAX, u64::MAX, 2, |_| Fs::MAX), Fs::MAX);
+    }
+}
