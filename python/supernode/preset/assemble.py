@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,16 @@ Overrides = Mapping[str, Quantity | bool]
 def load_system(make: type[System], name: str, overrides: Overrides) -> System:
     """Load a preset, as :meth:`supernode.System.preset` does."""
     base, asked = split_name(name)
+    # systems never change, and building one costs more than predicting a collective on it
+    return _load(make, name, base, asked, overrides) if overrides or base.endswith(".toml") else _known(make, name)  # type: ignore[arg-type] # mypy asks instances for a hash
+
+
+@lru_cache(maxsize=64)
+def _known(make: type[System], name: str) -> System:
+    return _load(make, name, *split_name(name), {})
+
+
+def _load(make: type[System], name: str, base: str, asked: int, overrides: Overrides) -> System:
     file = load_preset(base)
     # parameters and networks of a file of users are errors of that file
     with naming(Path(base).name if base.endswith(".toml") else ""), naming_override(overrides):
