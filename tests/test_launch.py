@@ -33,9 +33,18 @@ def test_a_transport_adds_its_latency_once_to_a_message() -> None:
     assert "its NICs add 20 us to every message" in str(sn.show("hgx-h100:2", nic_hop="20 us"))
 
 
+def test_a_cost_per_message_is_counted_by_packets_flows_and_prediction() -> None:
+    nics = sn.Transport(per_message="30 us")
+    run = {"size": "64 KiB", "algorithm": "ring", "stack": "none", "lanes": 4}
+    for fidelity in ("packet", "flow", "analytic"):
+        plain, slow = (sn.all_gather(s, fidelity=fidelity, **run).time_ns for s in (pair(), pair(transport=nics)))
+        # four lanes, a message each: handed over one after the other, the last after 120 us
+        assert 115_000 < slow - plain < 121_000, fidelity
+
+
 @pytest.mark.parametrize("joined", ["fat_tree", "torus", "preset"])
 def test_transports_and_hosts_are_saved(tmp_path: Path, joined: str) -> None:
-    nics = sn.Transport("1.5 us")
+    nics = sn.Transport("1.5 us", "0.5 us")
     if joined == "preset":
         system = sn.System.preset("hgx-h100:2", nic_hop="30 us", host_launch="4.5 us")
     else:
@@ -59,6 +68,7 @@ def test_transports_and_hosts_are_saved(tmp_path: Path, joined: str) -> None:
     [
         (lambda: sn.Transport("-1 us"), "transport, latency"),
         (lambda: sn.Transport("2 s"), "less than 1 s"),
+        (lambda: sn.Transport(per_message="5"), "transport, per_message"),
         (lambda: sn.Host("5 GB"), "host, launch"),
         (lambda: pair(transport="5 us"), "it must be a Transport"),
         (lambda: pair().with_host("5 us"), "it must be a Host"),  # type: ignore[arg-type]

@@ -93,6 +93,7 @@ class TransportSpec(msgspec.Struct, frozen=True):
     """What the NICs of a network add to a message."""
 
     latency_fs: int = 0
+    per_message_fs: int = 0
 
 
 class NetworkSpec(msgspec.Struct, frozen=True):
@@ -160,6 +161,7 @@ class ProtocolSpec(msgspec.Struct, frozen=True):
     algorithms: list[str] = []
     max_bytes: int | None = None
     pipeline: PipelineSpec | None = None
+    chunk: int | None = None
 
 
 class StackSpec(msgspec.Struct, frozen=True):

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 
 from supernode.fabric.base import Network
 from supernode.fabric.parts import check_size
-from supernode.spec import Clos, FullMeshShape, GraphShape, LinkSpec, NetworkSpec, SwitchSpec, Topology, TorusShape
+from supernode.spec import (
+    Clos,
+    FullMeshShape,
+    GraphShape,
+    LinkSpec,
+    NetworkSpec,
+    SwitchSpec,
+    Topology,
+    TorusShape,
+    TransportSpec,
+)
 from supernode.units import format_rate, format_size, format_time
 
 if TYPE_CHECKING:
@@ -91,7 +101,7 @@ def _left_out(system: System, networks: tuple[Network, ...]) -> Iterator[str]:
         yield f"{system.label}: the software stack {system.stack} is left out"
     parts = {
         "the rule that virtual channels take no dateline": not all(n.spec.dateline for n in networks),
-        "what NICs add to messages": any(n.spec.transport.latency_fs for n in networks),
+        "what NICs add to messages": any(n.spec.transport != TransportSpec() for n in networks),
         "which links of a level are optical": any(any(n.optical_one_in) for n in networks),
         "cables of several links": any(cable > 1 for n in networks for cable in n.per_cable),
         "power": system.unit_power is not None,

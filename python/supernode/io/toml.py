@@ -17,7 +17,7 @@ from supernode.fabric.fat_tree import FatTree
 from supernode.files.toml import toml_value
 from supernode.preset.fabrics import write_fabric
 from supernode.preset.form import FORMAT
-from supernode.spec import Clos, GraphShape, LinkSpec, NetworkSpec, SwitchSpec, TorusShape
+from supernode.spec import Clos, GraphShape, LinkSpec, NetworkSpec, SwitchSpec, TorusShape, TransportSpec
 from supernode.system.joins import Core, ScaleOut
 from supernode.system.validity import checked
 from supernode.units import (
@@ -124,8 +124,8 @@ def _network(network: Network) -> _Table:
     }
     if not spec.dateline:
         table["dateline"] = False
-    if spec.transport.latency_fs:
-        table["transport"] = {"latency": format_time(spec.transport.latency_fs)}
+    if spec.transport != TransportSpec():
+        table["transport"] = _transport(spec.transport)
     for key, texts in (("notes", network.notes), ("assumed", network.assumed)):
         if texts:
             table[key] = list(texts)
@@ -232,7 +232,11 @@ def _scale_out(joined: ScaleOut) -> _Table:
 def _nics_add(joined: ScaleOut) -> _Table:
     if joined.transport is None:
         return {}
-    return {"transport": {"latency": format_time(joined.transport.to_spec().latency_fs)}}
+    return {"transport": _transport(joined.transport.to_spec())}
+
+
+def _transport(spec: TransportSpec) -> _Table:
+    return {"latency": format_time(spec.latency_fs), "per_message": format_time(spec.per_message_fs)}
 
 
 def _time(value: Quantity | None) -> str | None:

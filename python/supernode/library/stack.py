@@ -74,6 +74,7 @@ class ProtocolFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     algorithms: list[str] = []
     max_bytes: Quantity | None = None
     pipeline: PipelineFile | None = None
+    chunk: Quantity | None = None
     generation: list[GenerationFile] = []
     note: str = ""
 
@@ -168,6 +169,7 @@ class Stack:
                     algorithms=algorithms or others,
                     max_bytes=None if p.max_bytes is None else parse_size(p.max_bytes, f"{where}, max_bytes"),
                     pipeline=None if p.pipeline is None else _pipeline(p.pipeline, channels, f"{where}, pipeline"),
+                    chunk=None if p.chunk is None else parse_size(p.chunk, f"{where}, chunk"),
                 )
             )
         own_algorithms = {

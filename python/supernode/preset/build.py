@@ -196,7 +196,7 @@ def _named(file: NetworkFile) -> Network:
 
 
 def _transport(file: TransportFile | None) -> Transport | None:
-    return None if file is None else Transport(file.latency)
+    return None if file is None else Transport(file.latency, file.per_message)
 
 
 def _network(file: NetworkFile) -> Network:

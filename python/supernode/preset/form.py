@@ -163,6 +163,7 @@ class TransportFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``transport`` of a network: what its NICs add to a message."""
 
     latency: Quantity = 0
+    per_message: Quantity = 0
 
 
 class NetworkFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

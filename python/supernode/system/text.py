@@ -52,6 +52,8 @@ def network_text(network: Network) -> list[str]:
     )
     if spec.transport.latency_fs:
         lines.append(f"  its NICs add {time_text(spec.transport.latency_fs)} to every message")
+    if spec.transport.per_message_fs:
+        lines.append(f"  handing a message to its NICs takes {time_text(spec.transport.per_message_fs)}")
     for tier, link in enumerate(spec.links):
         medium = f", {link.medium}" if link.medium else ""
         lines.append(f"  links {tier}: {rate_text(link.rate)}, {time_text(link.latency_fs)}{medium}")

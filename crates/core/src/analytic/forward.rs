@@ -19,7 +19,8 @@ use crate::collective::{Schedule, Target};
 use crate::control::{Control, filled};
 use crate::error::Result;
 use crate::radix::Radix;
-use crate::walk::{self, Earlies, Host, Lane};
+use crate::units::Fs;
+use crate::walk::{self, Earlies, Host, Lane, Proxy};
 
 /// Something that happens at a rank that is walked, here and below counted by class.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +55,7 @@ struct Run<'a> {
     /// The same where a class leads to several neighbours: by rank, class and neighbour, in and out.
     apart: BTreeMap<(u32, usize, u32, bool), f64>,
     memory_free: Vec<f64>,
+    proxies: Vec<Proxy>,
     finish: f64,
 }
 
@@ -82,6 +84,7 @@ pub fn forward(costs: &Costs, schedule: &dyn Schedule, group: &Radix, lanes: u32
         in_free: filled("ports of ranks", n * ports, 0.0)?,
         apart: BTreeMap::new(),
         memory_free: filled("memories of ranks", n, 0.0)?,
+        proxies: filled("threads of ranks", n, Proxy::default())?,
         finish: 0.0,
     };
     for rank in 0..classes {
@@ -231,7 +234,15 @@ impl<'a> Host<'a> for Run<'a> {
         let name = self.name(rank);
         let first = self.schedule.send(name, lane, step, 0);
         let network = self.costs.leg(name, &first).map_or(0, |leg| leg.network);
-        self.at(time + self.costs.step(network), Event::Start { rank, lane });
+        let (schedule, costs, ready) = (self.schedule, self.costs, time + self.costs.step(network));
+        let takes =
+            |i| costs.leg(name, &schedule.send(name, lane, step, i)).map_or(0, |leg| costs.per_message(leg.network));
+        let handed = match costs.proxies() {
+            true => self.proxies[rank as usize]
+                .hand(ready.round() as Fs, (0..schedule.sends(name, lane, step)).map(takes)) as f64,
+            false => ready,
+        };
+        self.at(handed, Event::Start { rank, lane });
     }
 
     fn through(&mut self, _: u32, _: u32, time: f64) {

@@ -126,6 +126,16 @@ impl<'a> Costs<'a> {
         self.protocol.step(network) as f64
     }
 
+    /// Whether any network costs such a thread something.
+    pub fn proxies(&self) -> bool {
+        self.fabric.proxies()
+    }
+
+    /// What a rank's thread takes to hand over a message for a network.
+    pub fn per_message(&self, network: usize) -> crate::units::Fs {
+        self.fabric.networks[network].spec.transport.per_message_fs
+    }
+
     /// HBM time of a number of bytes read or written.
     pub fn memory(&self, bytes: f64) -> f64 {
         bytes * self.hbm

@@ -130,6 +130,8 @@ struct Loads {
     copy: f64,
     reduce: f64,
     software: f64,
+    /// What the thread that hands messages to NICs is busy with.
+    proxy: f64,
     latency: f64,
     hop: f64,
     chain: f64,
@@ -198,6 +200,7 @@ pub fn survey(costs: &Costs, schedule: &dyn Schedule, root: u32, whole: bool, co
         worst.memory = worst.memory.max(loads.memory * lane_weight);
         worst.copy = worst.copy.max(loads.copy * lane_weight);
         worst.reduce = worst.reduce.max(loads.reduce * lane_weight);
+        worst.proxy = worst.proxy.max(loads.proxy * lane_weight);
         if counts {
             found.software += loads.software * share;
             found.latency += loads.latency * share;
@@ -260,7 +263,11 @@ fn walk(
             let Some(leg) = costs.leg(rank, &message) else {
                 continue;
             };
-            network = network.or(Some(leg.network));
+            if network.is_none() {
+                network = Some(leg.network);
+                loads.software += costs.per_message(leg.network) as f64 * step_weight;
+            }
+            loads.proxy += costs.per_message(leg.network) as f64 * weight;
             (latency, hop) = (latency.max(leg.latency), hop.max(leg.hop));
             (alone, last) = (alone.max(leg.alone + leg.read), last.max(leg.last));
             busy[leg.port] += leg.occupancy * send_weight;
@@ -402,4 +409,5 @@ fn rank_resources(costs: &Costs, n: u32, worst: &Loads, mean: Option<(&[f64], &[
     consider(worst.memory, &|| "memory".into());
     consider(worst.copy, &|| "copy channels".into());
     consider(worst.reduce, &|| "reduce channels".into());
+    consider(worst.proxy, &|| "messages to NICs".into());
 }

@@ -289,6 +289,15 @@ fn assemble(params: &Params) -> std::result::Result<Box<dyn Schedule>, Refusal> 
     })
 }
 
+impl Params {
+    /// Channels of a double binary tree over nodes, and how many ranks of a node are heads of some; `None` if it knows no nodes.
+    pub fn tree_channels(&self) -> Option<(u32, u32)> {
+        let node = node(self);
+        let (channels, _) = lanes(self).ok().filter(|_| node > 1)?;
+        Some((channels, (channels / 2).clamp(1, node)))
+    }
+}
+
 /// Ranks of a node, where a double binary tree has chains inside nodes; otherwise 1.
 fn node(params: &Params) -> u32 {
     double_tree::node(params.collective, &params.levels, params.ranks)

@@ -16,7 +16,9 @@ use super::{Job, Paths};
 use crate::collective::Schedule;
 use crate::record::{FlowRecord, RankRecord};
 use crate::units::{Fs, NEVER, Serializer};
-use crate::walk::{self, Alarm, Earlies, Explicitly, Host, Lane, Programmed, Programs, Progress, Standing, Timer};
+use crate::walk::{
+    self, Alarm, Earlies, Explicitly, Host, Lane, Programmed, Programs, Progress, Proxy, Standing, Timer,
+};
 use crate::walk::{graph, streams, untag};
 use crate::workload::Workload;
 use crate::workload::explicit::Explicit;
@@ -60,6 +62,8 @@ pub(super) struct Endpoint {
     pub(super) memory_free: Fs,
     pub(super) copy_free: Fs,
     pub(super) reduce_free: Fs,
+    /// Hands its messages to NICs that cost something per message.
+    pub(super) proxy: Proxy,
     /// When the current step of lane 0 began: what skipping keeps its beat by.
     pub(super) begun: Fs,
     pub(super) stats: RankRecord,
@@ -110,7 +114,16 @@ impl<'a> Host<'a> for Walking<'_, 'a> {
         let first = job.schedule.send(endpoint.rank, lane, step, 0);
         let network = paths.network_of(endpoint.accelerator, job, first.to);
         let latency = job.protocol(job.operation(step)).step(network);
-        endpoint.at(later(time, latency), slot);
+        let mut start = later(time, latency);
+        if paths.proxies {
+            let (schedule, rank, accelerator) = (job.schedule, endpoint.rank, endpoint.accelerator);
+            let takes = |i| {
+                let network = paths.network_of(accelerator, job, schedule.send(rank, lane, step, i).to);
+                job.fabric.networks[network].spec.transport.per_message_fs
+            };
+            start = endpoint.proxy.hand(start, (0..schedule.sends(rank, lane, step)).map(takes));
+        }
+        endpoint.at(start, slot);
     }
 
     fn through(&mut self, seat: u32, slot: u32, time: Fs) {

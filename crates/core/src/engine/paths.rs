@@ -32,6 +32,8 @@ pub(super) struct Paths {
     pub(super) reduce: Serializer,
     /// Some message is known later than it is stored.
     pub(super) hops: bool,
+    /// Some message costs the thread that hands it to a NIC something.
+    pub(super) proxies: bool,
     /// Sums go to all and to nobody alone.
     pub(super) shared: bool,
     /// Where in-network operations happen.
@@ -304,6 +306,7 @@ impl Paths {
             copy: rate(device.copy_rate),
             reduce: rate(device.reduce_rate),
             hops,
+            proxies: fabric.proxies(),
             shared,
             aggregation,
         })

@@ -239,6 +239,11 @@ impl Network {
 }
 
 impl Fabric {
+    /// Whether a message over any of its networks costs the sender's thread something.
+    pub fn proxies(&self) -> bool {
+        self.networks.iter().any(|net| net.spec.transport.per_message_fs > 0)
+    }
+
     /// Builds the fabric of a validated specification.
     ///
     /// # Errors

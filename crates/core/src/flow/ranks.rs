@@ -13,7 +13,9 @@ use crate::control::push;
 use crate::error::Error;
 use crate::record::{FlowRecord, RankRecord};
 use crate::units::{Fs, NEVER};
-use crate::walk::{self, Alarm, Earlies, Explicitly, Host, Lane, Programmed, Programs, Progress, Standing, Timer};
+use crate::walk::{
+    self, Alarm, Earlies, Explicitly, Host, Lane, Programmed, Programs, Progress, Proxy, Standing, Timer,
+};
 use crate::walk::{graph, streams};
 use crate::workload::Workload;
 use crate::workload::explicit::Explicit;
@@ -34,6 +36,8 @@ pub(super) struct Rank {
     pub(super) standing: Option<Box<Standing>>,
     /// Progress that arrived for steps not begun yet.
     early: Earlies<Fs>,
+    /// Hands its messages to NICs that cost something per message.
+    proxy: Proxy,
     lanes_left: u32,
     pub(super) stats: RankRecord,
 }
@@ -66,7 +70,18 @@ impl<'a> Host<'a> for Run<'a> {
         let name = self.name(rank);
         let network = self.network_of(name, self.job.schedule.send(name, lane, step, 0).to);
         let latency = self.job.protocol(self.job.operation(step)).step(network);
-        self.at(time.saturating_add(latency), Event::Start { rank, slot });
+        let schedule = self.job.schedule;
+        let mut start = time.saturating_add(latency);
+        if self.job.fabric.proxies() {
+            let takes = |i| {
+                let network = self.network_of(name, schedule.send(name, lane, step, i).to);
+                self.job.fabric.networks[network].spec.transport.per_message_fs
+            };
+            let mut proxy = self.ranks[rank as usize].proxy;
+            start = proxy.hand(start, (0..schedule.sends(name, lane, step)).map(takes));
+            self.ranks[rank as usize].proxy = proxy;
+        }
+        self.at(start, Event::Start { rank, slot });
     }
 
     fn through(&mut self, seat: u32, slot: u32, time: Fs) {

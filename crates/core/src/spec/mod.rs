@@ -171,6 +171,9 @@ pub struct TransportSpec {
     /// From when a message is stored at its receiver until that knows it. It occupies nothing: others pass meanwhile.
     #[serde(default)]
     pub latency_fs: Fs,
+    /// What the sender's thread takes per message ([`crate::walk::Proxy`]): its messages wait for each other.
+    #[serde(default)]
+    pub per_message_fs: Fs,
 }
 
 /// Shape of one plane of a network.
@@ -295,6 +298,9 @@ pub struct ProtocolSpec {
     /// How its kernel cuts messages into loops; `None`: it does not, or what that costs is part of the other fields.
     #[serde(default)]
     pub pipeline: Option<PipelineSpec>,
+    /// Bytes that a channel of a tree hands over at once; `None`: line by line.
+    #[serde(default)]
+    pub chunk: Option<u64>,
 }
 
 /// Loops of a kernel whose stages overlap ([`crate::stack`] says what they cost).

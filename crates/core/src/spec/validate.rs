@@ -139,6 +139,7 @@ fn network(path: &str, net: &NetworkSpec, accelerators: u32) -> Result<()> {
         within(&at(&format!("switches[{i}].latency_fs")), switch.latency_fs, 0, SECOND - 1)?;
     }
     within(&at("transport.latency_fs"), net.transport.latency_fs, 0, SECOND - 1)?;
+    within(&at("transport.per_message_fs"), net.transport.per_message_fs, 0, SECOND - 1)?;
     Ok(())
 }
 
@@ -181,6 +182,9 @@ fn protocol(path: &str, p: &ProtocolSpec, system: &SystemSpec) -> Result<()> {
     }
     for (i, &hop) in p.hop_fs.iter().enumerate() {
         within(&at(&format!("hop_fs[{i}]")), hop, 0, SECOND - 1)?;
+    }
+    if let Some(chunk) = p.chunk {
+        within(&at("chunk"), chunk, 1, MAX_CHUNK)?;
     }
     if let Some(pipeline) = &p.pipeline {
         let at = |field: &str| at(&format!("pipeline.{field}"));

@@ -2,7 +2,7 @@
 //!
 //! **Model.** A [`Task`] says what can run at all; [`choose`] lists the offers and takes the cheapest; [`settle`] finds their prices
 //! by simulating those that may win; [`work`] says what a simulation costs before it is begun; [`pipeline`] what the loops of a kernel
-//! cost beyond the wire.
+//! cost beyond the wire, and [`channels`] what whole chunks do.
 //!
 //! Hierarchies and tori are offered where the ranks fill them in order: `levels` are the spans of the networks inside the
 //! ranks, `dims` those of the innermost torus if the ranks are exactly one copy of it.
@@ -10,6 +10,7 @@
 //! **Invariant.** The choice depends on the specification only. **Cost.** Algorithms x protocols predictions, and the
 //! simulations that the budget allows.
 
+mod channels;
 mod choose;
 mod pipeline;
 mod settle;
@@ -19,6 +20,7 @@ pub use choose::{Candidate, Choice};
 pub use settle::{Basis, EVENT_NS, Purse};
 pub use work::{Work, fluid_bytes};
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::analytic::{Prediction, Scene, predict};
@@ -229,6 +231,15 @@ impl<'a> Task<'a> {
         }
         let most = protocol.max_bytes.filter(|&most| self.bytes > most)?;
         Some(format!("protocol {} is for at most {most} bytes", protocol.name))
+    }
+
+    /// A protocol as this task's kernels run it with an algorithm: what loops and channels cost is in its launch and hops.
+    fn fitted<'p>(&self, algorithm: Algorithm, lanes: u32, protocol: &'p ProtocolSpec) -> Cow<'p, ProtocolSpec> {
+        let mut fitted = self.piped(protocol);
+        if fitted.chunk.is_some() {
+            self.channelled(algorithm, lanes, fitted.to_mut());
+        }
+        fitted
     }
 
     fn predict(&self, schedule: &dyn Schedule, protocol: &ProtocolSpec) -> Result<Prediction> {

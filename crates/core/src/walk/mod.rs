@@ -17,6 +17,7 @@ pub mod device;
 pub mod early;
 pub mod graph;
 pub mod programs;
+pub mod proxy;
 pub mod streams;
 
 #[cfg(test)]
@@ -27,6 +28,7 @@ use crate::collective::{MAX_LANES, MAX_STEPS, Recv, Schedule};
 pub use early::{Earlies, Early};
 pub use graph::{Alarm, Explicitly, Standing};
 pub use programs::{Opening, Program, Programs};
+pub use proxy::Proxy;
 pub(crate) use streams::At;
 pub use streams::{Programmed, Progress, Timer};
 

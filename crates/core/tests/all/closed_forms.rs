@@ -185,6 +185,24 @@ fn a_hop_delays_the_news_and_nobody_else() {
 }
 
 #[test]
+fn a_cost_per_message_occupies_the_sender() {
+    const COST: u64 = 5_000_000_000;
+    let mut spec = switched(2);
+    spec.networks[0].transport.per_message_fs = COST;
+    for fluid in [false, true] {
+        let run = Run { fluid, ..Run::default() };
+        let params = Params::new(SendRecv, Direct, 2, 100 * 4096);
+        assert_eq!(run.collective(&spec, &params).unwrap().finish_fs, COST + ALPHA + 100 * 4096 * B, "fluid: {fluid}");
+        // three lanes of a ring of two: a message each, handed over one after the other; sending takes less than that
+        let mut params = Params::new(AllGather, Ring, 2, 6 * 4000);
+        params.lanes = Some(3);
+        assert!(4000 * B < COST);
+        let finish = run.collective(&spec, &params).unwrap().finish_fs;
+        assert_eq!(finish, 3 * COST + ALPHA + 4000 * B, "fluid: {fluid}");
+    }
+}
+
+#[test]
 fn a_slow_memory_is_the_bottleneck() {
     let mut spec = switched(2);
     // 25 GB/s of HBM: each rank reads n and writes n, 40 000 fs a byte each, while the links take 20 000

@@ -60,6 +60,7 @@ pub(crate) fn dressed(
                 net.buffer = [Some(2 * (4096 + 64)), Some(64 * 1024), None][buffer];
                 net.overhead = overhead;
                 net.transport.latency_fs = u64::from(overhead % 2) * 777_777_777;
+                net.transport.per_message_fs = u64::from(overhead % 3) * 55_555_555;
                 net.switches.iter_mut().for_each(|s| s.cut_through = cut);
                 let twisted = matches!(&net.topology, TopologySpec::Torus { twist, .. } if !twist.is_empty());
                 if fast && net.links.len() > 1 && !twisted {

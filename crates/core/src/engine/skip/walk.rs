@@ -192,6 +192,7 @@ fn endpoint<V: Visit>(
     v.due(&mut e.memory_free)?;
     v.due(&mut e.copy_free)?;
     v.due(&mut e.reduce_free)?;
+    v.due(&mut e.proxy.free)?;
     v.shift(&mut e.begun);
     let (rank, lanes) = (e.rank, &e.lanes);
     v.used(used, || {

@@ -18,6 +18,7 @@ pub(crate) fn machine(kind: u8, n: u32) -> SystemSpec {
         _ => {
             let mut tree = network("tree", n, clos(&[n / 2, 2], &[1, n / 2]), vec![1]);
             tree.transport.latency_fs = 2_345_678_901;
+            tree.transport.per_message_fs = 123_456_789;
             system(n, vec![network("switch", 2, clos(&[2], &[1]), vec![2]), tree])
         }
     }
