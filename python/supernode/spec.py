@@ -162,6 +162,7 @@ class ProtocolSpec(msgspec.Struct, frozen=True):
     max_bytes: int | None = None
     pipeline: PipelineSpec | None = None
     chunk: int | None = None
+    channels: int | None = None
 
 
 class StackSpec(msgspec.Struct, frozen=True):

@@ -75,6 +75,7 @@ class ProtocolFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_bytes: Quantity | None = None
     pipeline: PipelineFile | None = None
     chunk: Quantity | None = None
+    channels: int | None = None
     generation: list[GenerationFile] = []
     note: str = ""
 
@@ -170,6 +171,7 @@ class Stack:
                     max_bytes=None if p.max_bytes is None else parse_size(p.max_bytes, f"{where}, max_bytes"),
                     pipeline=None if p.pipeline is None else _pipeline(p.pipeline, channels, f"{where}, pipeline"),
                     chunk=None if p.chunk is None else parse_size(p.chunk, f"{where}, chunk"),
+                    channels=channels if p.pipeline is None else None,
                 )
             )
         own_algorithms = {
@@ -249,12 +251,12 @@ class Stack:
 
 def _of_generation(p: ProtocolFile, link_rate: int, where: str) -> tuple[tuple[int, int], int | None]:
     """Return wire factor and channels of the last generation that the links reach, or those of the protocol itself."""
-    wire, channels = p.wire, p.pipeline.channels if p.pipeline else None
+    wire, channels = p.wire, p.pipeline.channels if p.pipeline else p.channels
     for g in p.generation:
         if link_rate >= parse_rate(g.link_rate, f"{where}, generation.link_rate"):
             wire, channels = g.wire or p.wire, g.channels or channels
-        if g.channels is not None and p.pipeline is None:
-            raise SpecError(f"{where}: generation.channels is {g.channels}, but the protocol has no pipeline")
+        if g.channels is not None and channels is None:
+            raise SpecError(f"{where}: generation.channels is {g.channels}, but the protocol itself has no channels")
     for pair in (p.wire, *(g.wire for g in p.generation if g.wire)):
         if min(pair) < 1:
             raise SpecError(f"{where}: wire is {list(pair)}; it must be [numerator, denominator], both at least 1")

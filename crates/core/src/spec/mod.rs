@@ -298,9 +298,12 @@ pub struct ProtocolSpec {
     /// How its kernel cuts messages into loops; `None`: it does not, or what that costs is part of the other fields.
     #[serde(default)]
     pub pipeline: Option<PipelineSpec>,
-    /// Bytes that a channel of a tree hands over at once; `None`: line by line.
+    /// Bytes that a channel hands over at once; `None` is line by line in trees, and not known for rings.
     #[serde(default)]
     pub chunk: Option<u64>,
+    /// Blocks of a ring's kernel that work at the same time.
+    #[serde(default)]
+    pub channels: Option<u32>,
 }
 
 /// Loops of a kernel whose stages overlap ([`crate::stack`] says what they cost).

@@ -186,6 +186,9 @@ fn protocol(path: &str, p: &ProtocolSpec, system: &SystemSpec) -> Result<()> {
     if let Some(chunk) = p.chunk {
         within(&at("chunk"), chunk, 1, MAX_CHUNK)?;
     }
+    if let Some(channels) = p.channels {
+        within(&at("channels"), channels.into(), 1, 1 << 16)?;
+    }
     if let Some(pipeline) = &p.pipeline {
         let at = |field: &str| at(&format!("pipeline.{field}"));
         within(&at("channels"), pipeline.channels.into(), 1, 1 << 16)?;

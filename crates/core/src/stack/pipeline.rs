@@ -23,9 +23,10 @@
 use std::borrow::Cow;
 
 use super::Task;
+use super::channels::wire_time;
 use crate::collective::Collective;
 use crate::spec::{PipelineSpec, ProtocolSpec};
-use crate::units::{BitRate, Fs};
+use crate::units::Fs;
 
 /// Bytes per channel, head and loop of a message of `bytes` on `heads` ranks.
 ///
@@ -77,11 +78,7 @@ impl Task<'_> {
         let beyond = if self.placement.iter().all(|accelerator| accelerator / net.span == unit) {
             // each direction of a link carries the sum or its parts, and an all-reduce both
             let twice = if self.collective == Collective::AllReduce { ranks + 1 } else { ranks };
-            let packet = u64::from(protocol.wire_bytes(net.spec.payload, net.spec.overhead));
-            let wire = |bytes| {
-                let time = BitRate(net.injection().max(1)).time(bytes);
-                part(part(time, packet, net.spec.payload.into()), twice, ranks)
-            };
+            let wire = |bytes| part(wire_time(net, protocol, bytes), twice, ranks);
             beyond_wire(pipeline, self.bytes, ranks, extra, wire)
         } else {
             (extra + 1).saturating_mul(pipeline.stage_fs)

@@ -128,3 +128,47 @@ fn auto_takes_the_least_prediction() {
         assert_eq!(rows[0].algorithm, best.algorithm);
     }
 }
+
+/// Femtoseconds per byte at 400 and at 50 GB/s.
+const INNER: u64 = 2_500;
+const OUTER: u64 = 20_000;
+
+#[test]
+fn a_ring_takes_its_last_chunk_in() {
+    let f = machine(8, None, false);
+    let placement: Vec<u32> = (0..8).collect();
+    let s = stack(r#"[{"name": "p", "launch_fs": 7, "step_fs": [1000], "chunk": 1024, "channels": 4}]"#);
+    let launch = |bytes, algorithm| {
+        let task = task(&f, &placement, &s, bytes);
+        task.fitted(algorithm, 1, &s.protocols[0]).launch_fs
+    };
+    // an eighth of the message at the full rate, and a step
+    assert_eq!(launch(8 << 10, Algorithm::Ring), 7 + 1000 + (1 << 10) * INNER);
+    // at most a chunk of each channel
+    assert_eq!(launch(1 << 20, Algorithm::Ring), 7 + 1000 + (4 << 10) * INNER);
+    assert_eq!(launch(1 << 20, Algorithm::Direct), 7);
+    let chosen = task(&f, &placement, &s, 1 << 20).choose(Pick::Only(Algorithm::Ring), &mut purse()).unwrap();
+    assert_eq!(chosen.protocol.launch_fs, 7 + 1000 + (4 << 10) * INNER);
+}
+
+#[test]
+fn chunks_of_trees_arrive_at_the_rate_of_their_channel() {
+    let f = machine(8, Some(16), false);
+    let placement: Vec<u32> = (0..16).collect();
+    let s = stack(r#"[{"name": "p", "step_fs": [0, 0], "hop_fs": [5, 6], "chunk": 1024}]"#);
+    let hops = |bytes, lanes, algorithm| {
+        task(&f, &placement, &s, bytes).fitted(algorithm, lanes, &s.protocols[0]).hop_fs.clone()
+    };
+    // 16 channels of 8 heads; a channel has 64 KiB, in 64 messages of a chunk: 15 chunks more inside, one more outside
+    assert_eq!(hops(1 << 20, 1024, Algorithm::DoubleBinaryTree), [5 + 15 * 1024 * INNER, 6 + 1024 * OUTER]);
+    // less than a chunk per channel, in one message each
+    assert_eq!(hops(16 * 100, 16, Algorithm::DoubleBinaryTree), [5 + 15 * 100 * INNER, 6 + 100 * OUTER]);
+    // messages longer than the library's chunk have taken that time already
+    assert_eq!(hops(1 << 30, 16, Algorithm::DoubleBinaryTree), [5, 6]);
+    assert_eq!(hops(1 << 20, 1, Algorithm::Ring), [5, 6]);
+    // inside one node it is a tree over ranks
+    assert_eq!(
+        task(&f, &placement[..8], &s, 1 << 20).fitted(Algorithm::DoubleBinaryTree, 2, &s.protocols[0]).hop_fs,
+        [5, 6]
+    );
+}
