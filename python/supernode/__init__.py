@@ -55,6 +55,7 @@ from supernode.library.collectives import (
 )
 from supernode.library.stack import Stack, stacks
 from supernode.marks import AssumedValueWarning
+from supernode.measured import read_measurements
 from supernode.preset.catalogue import PresetInfo, show, systems
 from supernode.preset.schema import system_schema
 from supernode.result import Result, ScheduleResult, WorkloadResult
@@ -146,6 +147,7 @@ __all__ = [
     "parse_size",
     "parse_time",
     "plot",
+    "read_measurements",
     "reduce",
     "reduce_scatter",
     "scatter",
