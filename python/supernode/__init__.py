@@ -62,6 +62,7 @@ from supernode.result import Result, ScheduleResult, WorkloadResult
 from supernode.result.benchmark import Bench
 from supernode.result.curve import bench
 from supernode.result.explanation import Explanation, explain
+from supernode.result.regimes import Regime, regimes
 from supernode.run.job import load_workloads
 from supernode.run.schedules import Schedule, ScheduleReport, schedule
 from supernode.run.sizes import sizes
@@ -109,6 +110,7 @@ __all__ = [
     "PresetInfo",
     "Reduce",
     "ReduceScatter",
+    "Regime",
     "Result",
     "Ring",
     "Scatter",
@@ -150,6 +152,7 @@ __all__ = [
     "read_measurements",
     "reduce",
     "reduce_scatter",
+    "regimes",
     "scatter",
     "schedule",
     "send_recv",
