@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from supernode.errors import SpecError
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["comparison_chart"]
 
 _MEASURED = "measured"
+#: Colours of measured curves.
+_BLACKS = ("#000000", "#777777", "#aaaaaa")
 #: The most lines of words above the picture.
 _MAX_SAID = 6
 
@@ -25,9 +28,9 @@ _MAX_SAID = 6
 def comparison_chart(comparison: pa.Table, title: str = "Simulated against measured") -> alt.Chart:
     """Draw simulated and measured time against size on logarithmic axes, and the error below.
 
-    Measured times are black circles; each simulated curve has a colour and a marker of its own. The error is simulated
-    over measured time, less 1: above zero is too slow. Dotted lines part small, middle and large messages, and the
-    lines above the picture word the errors of each.
+    Measured times are black, of further files grey; each simulated curve has a colour and a marker of its own. The
+    error is simulated over measured time, less 1: above zero is too slow. Dotted lines part small, middle and large
+    messages, and the lines above the picture word the errors of each.
 
     Parameters
     ----------
@@ -55,11 +58,13 @@ def comparison_chart(comparison: pa.Table, title: str = "Simulated against measu
         raise SpecError(f"plot: {comparison.num_rows} rows are too many for one picture; at most {MAX_POINTS}")
     rows = comparison.to_pylist()
     curves = list(dict.fromkeys(f"{row['system']}, {row['requested']}" for row in rows))
-    names = [_MEASURED, *curves]
+    measured = _measured_names(rows)
+    names = [*dict.fromkeys(measured.values()), *curves]
     shapes = [SHAPES[i % len(SHAPES)] for i in range(len(names))]
     others = [colour for colour in COLOURS if colour != "#000000"]
-    colours = ["#000000", *(others[i % len(others)] for i in range(len(curves)))]
-    times, errors = _values(rows)
+    blacks = [_BLACKS[i % len(_BLACKS)] for i in range(len(names) - len(curves))]
+    colours = [*blacks, *(others[i % len(others)] for i in range(len(curves)))]
+    times, errors = _values(rows, measured)
     low, high = min(row["size"] for row in times), max(row["size"] for row in times)
     spread = [row["time"] for row in times]
     every = 3 if high >= 2**12 * low else 1
@@ -121,7 +126,15 @@ def comparison_chart(comparison: pa.Table, title: str = "Simulated against measu
     return drawn
 
 
-def _values(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _measured_names(rows: list[dict[str, Any]]) -> dict[str, str]:
+    """Return what the measured curve of each file is called: where there are several, by the file."""
+    sources = list(dict.fromkeys(row["source"] for row in rows))
+    if len(sources) == 1:
+        return {sources[0]: _MEASURED}
+    return {source: f"{_MEASURED}, {Path(source).name[-60:]}" for source in sources}
+
+
+def _values(rows: list[dict[str, Any]], measured: dict[str, str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the points of both parts; a measured time that several curves are compared with is one point."""
     times: dict[tuple[Any, ...], dict[str, Any]] = {}
     errors = []
@@ -129,7 +142,7 @@ def _values(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict
         # lines join points of one file, collective and number of ranks
         group = f"{row['collective']} {row['ranks']} {row['source']}"
         curve = f"{row['system']}, {row['requested']}"
-        for name, value in ((_MEASURED, row["measured_time_ns"]), (curve, row["time_ns"])):
+        for name, value in ((measured[row["source"]], row["measured_time_ns"]), (curve, row["time_ns"])):
             point = {"size": row["size_bytes"], "time": value / 1e3, "curve": name, "of": f"{group} {name}"}
             times[tuple(point.values())] = point
         errors.append(

@@ -27,7 +27,7 @@ from supernode.quoting import quote
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Regime", "cut", "regimes", "regimes_of"]
+__all__ = ["Regime", "comparison_text", "cut", "regimes", "regimes_of"]
 
 #: Names, with what their error is one of, in order of size.
 NAMES = {"small": "offset", "middle": "between", "large": "slope"}
@@ -84,9 +84,10 @@ class Regime:
             text += f", {abs(self.offset_ns) / 1e3:.2g} us"
         if round(low) == round(high):
             return text
-        if low < 0 < high:
+        if round(low) < 0 < round(high):
             return f"{text} (from {_signed(low)} to {_signed(high)})"
-        return f"{text} ({min(abs(low), abs(high)):.0f} to {max(abs(low), abs(high)):.0f} %)"
+        near, far = sorted((abs(low), abs(high)))
+        return f"{text} ({0 if low < 0 < high else near:.0f} to {far:.0f} %)"
 
 
 def _signed(percent: float) -> str:
@@ -139,6 +140,25 @@ def regimes(comparison: pa.Table) -> tuple[Regime, ...]:
             curve += f", {row['collective']} on {row['ranks']} ranks"
         curves.setdefault(curve, []).append((row["size_bytes"], row["measured_time_ns"], row["time_ns"]))
     return tuple(regime for curve, points in curves.items() for regime in regimes_of(curve, points))
+
+
+def comparison_text(comparison: pa.Table) -> str:
+    """Return a comparison as lines for a terminal: measured, predicted and error of each point, then the regimes."""
+    rows = comparison.to_pylist()
+    lines = [
+        *(f"# measured: {source}" for source in dict.fromkeys(row["source"] for row in rows)),
+        f"# {'size':>12}  {'measured':>12}  {'predicted':>12}  {'error':>8}  {'measured':>9}  {'predicted':>9}  curve",
+        f"# {'(B)':>12}  {'(us)':>12}  {'(us)':>12}  {'(%)':>8}  {'busbw':>9}  {'busbw':>9}",
+    ]
+    lines += [
+        f"  {row['size_bytes']:>12}  {row['measured_time_ns'] / 1e3:>12.3f}  {row['time_ns'] / 1e3:>12.3f}"
+        f"  {row['error_percent']:>+8.1f}  {row['measured_busbw_gbytes_s']:>9.3f}  {row['busbw_gbytes_s']:>9.3f}"
+        f"  {row['requested']}"
+        for row in rows
+    ]
+    found = regimes(comparison)
+    several = len({regime.curve for regime in found}) > 1
+    return "\n".join([*lines, *(f"# {regime.curve}: {regime}" if several else f"# {regime}" for regime in found)])
 
 
 def regimes_of(curve: str, points: Iterable[tuple[int, float, float]]) -> list[Regime]:
