@@ -122,7 +122,7 @@ def bench(
     supernode bench all_reduce hgx-h100 -b 8 -e 64K -f 8 -g 8
     supernode bench all_to_all hgx-h100 -b 1M -e 1M --record levels -o bench/
     supernode bench all_reduce hgx-h100 -b 8 -e 64K -f 8 -J - > sim.json
-    supernode bench all_reduce hgx-h100 -g 8 --measured all_reduce.log
+    supernode bench all_reduce hgx-h100 --measured sim.json
 
     Exit codes
     ----------
