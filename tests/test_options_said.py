@@ -99,6 +99,7 @@ BENCH_ROWS: list[tuple[str, list[str], list[str], str]] = [
     ("stepbytes", PLAIN, ["-i", "1G"], ""),
     ("sizes_text", PLAIN, ["--sizes", "8"], ""),
     ("json", BENCH, ["-J", "sim.json"], ""),
+    ("measured", BENCH, ["--measured", "../m.csv"], ""),
     ("output", BENCH, ["-o", "out"], ""),
     ("format", [*BENCH, "-o", "out"], ["--format", "arrow"], ""),
     ("format", BENCH, ["--format", "arrow"], "--format arrow has no effect"),
@@ -123,6 +124,7 @@ def test_bench(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     name: str, base: list[str], more: list[str], says: str,
 ) -> None:  # fmt: skip
+    (tmp_path / "m.csv").write_text("bytes,time_us\n65536,40\n")
     monkeypatch.chdir(tmp_path)
     seen = []
     for k, arguments in enumerate(([*base, *more],) if says else (base, [*base, *more])):

@@ -14,6 +14,7 @@ import supernode as sn
 from conftest import star
 from supernode.cli import demo, main
 from supernode.errors import NotRecordedError, SpecError
+from supernode.files.data import packaged_text
 from supernode.plot import (
     MARKERS,
     busbw_chart,
@@ -97,6 +98,13 @@ def test_the_demonstration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         for system in demo.SYSTEMS:
             assert f"# {collective} on {system}" in printed
             assert (tmp_path / f"{collective}-{system}" / "bench.parquet").is_file()
+    # boards of published measurements, with what each was measured as; none of NVL72 is of these sizes
+    for board in demo.BOARDS:
+        title, source = packaged_text("cli/published", f"{board}.csv").splitlines()[:2]
+        assert f"{title}\n# measured: {source[2:]}\n" in printed
+        assert (tmp_path / f"measured-{board}.svg").is_file()
+    assert not (tmp_path / "measured-nvl72.svg").exists()
+    assert printed.count("small messages (offset") == 2 and printed.count("large messages (slope") == 2
     assert "bottleneck" in printed
     assert (tmp_path / "busbw.png").is_file()
     assert (tmp_path / "busbw.svg").is_file()

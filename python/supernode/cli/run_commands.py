@@ -14,6 +14,7 @@ from supernode.api import simulate
 from supernode.cli import nccl_options
 from supernode.cli.headings import FABRIC, OUTPUT, SIZES
 from supernode.cli.inspect_commands import Collective, Settings, System, complete_systems
+from supernode.cli.measured_option import measured_sizes
 from supernode.cli.options import build_system, completing, overrides_of, split_options, with_run_options
 from supernode.cli.output import Json, print_json
 from supernode.cli.terminal import print_warnings
@@ -26,6 +27,7 @@ from supernode.library.collectives import Barrier, parse_name
 from supernode.result import Result, ScheduleResult, WorkloadResult, nccl_tests
 from supernode.result.curve import bench as run_bench
 from supernode.result.operationtext import workload_text
+from supernode.result.regimes import comparison_text
 from supernode.result.schedule import schedule_text
 from supernode.run.job import load_job
 from supernode.run.sizes import parse_sizes, sizes
@@ -94,6 +96,16 @@ def bench(
             help="Write nccl-tests' JSON; '-' prints it instead of the table.",
         ),
     ] = None,
+    measured: Annotated[
+        Optional[Path],  # noqa: UP045 - typer's spelling
+        typer.Option(
+            "--measured",
+            metavar="FILE",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+            help="Compare with a log or JSON of nccl-tests, OSU or CSV; its sizes are run, unless others are given.",
+        ),
+    ] = None,
     output: Output = None,
     format: Format = None,
     settings: Settings = None,
@@ -110,6 +122,7 @@ def bench(
     supernode bench all_reduce hgx-h100 -b 8 -e 64K -f 8 -g 8
     supernode bench all_to_all hgx-h100 -b 1M -e 1M --record levels -o bench/
     supernode bench all_reduce hgx-h100 -b 8 -e 64K -f 8 -J - > sim.json
+    supernode bench all_reduce hgx-h100 --measured sim.json
 
     Exit codes
     ----------
@@ -126,6 +139,12 @@ def bench(
     nccl_options.check_operation(output)
     machine = build_system(system, settings)
     printed = json == STDOUT
+    if measured is not None:
+        if printed:
+            raise SpecError("--measured has no effect with -J -, which prints nccl-tests' JSON and nothing else")
+        known = measured_sizes(measured, collective, rest.get("ranks", machine.accelerators))
+        if all(given is None for given in (minbytes, maxbytes, stepfactor, stepbytes, sizes_text)):
+            points = known
     if json is not None and not printed:
         check_file(json)
     _check_output(output, format)
@@ -150,6 +169,8 @@ def bench(
     else:
         mean = sum(row["busbw_gbytes_s"] for row in done.rows) / len(done.rows)
         typer.echo(f"# Avg bus bandwidth    : {mean:g}")
+        if measured is not None:
+            typer.echo(comparison_text(done.compare(measured)))
     _warn(done.warnings)
     written = [] if json is None or printed else [done.to_nccl_tests(json)]
     if output is not None:
