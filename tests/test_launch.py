@@ -35,7 +35,7 @@ def test_a_transport_adds_its_latency_once_to_a_message() -> None:
 
 def test_a_cost_per_message_is_counted_by_packets_flows_and_prediction() -> None:
     nics = sn.Transport(per_message="30 us")
-    run = {"size": "64 KiB", "algorithm": "ring", "stack": "none", "lanes": 4}
+    run: dict[str, Any] = {"size": "64 KiB", "algorithm": "ring", "stack": "none", "lanes": 4}
     for fidelity in ("packet", "flow", "analytic"):
         plain, slow = (sn.all_gather(s, fidelity=fidelity, **run).time_ns for s in (pair(), pair(transport=nics)))
         # four lanes, a message each: handed over one after the other, the last after 120 us
