@@ -9,6 +9,7 @@ use crate::fabric::credit::slowdown;
 use crate::measured;
 use crate::routing::aggregation::innermost;
 use crate::spec::{Pick, RoutingSpec, Selection};
+use crate::stack::Basis;
 
 impl Plan {
     /// Remarks on options without effect.
@@ -30,6 +31,15 @@ impl Plan {
                 ),
             );
         }
+        if let Some(other) = &self.instead_of {
+            let (name, run, protocol) = (&spec.stack.name, self.algorithm, &self.protocol.name);
+            say(
+                true,
+                format!(
+                    "{name} would take {other}, which is not modelled; {run} with {protocol} runs instead, its next choice"
+                ),
+            );
+        }
         let barrier = self.collective == Collective::Barrier;
         let idle = |option: &str, why: &str| format!("{option} has no effect: {why}");
         say(barrier && spec.bytes > 0, idle("bytes", "a barrier has no data"));
@@ -47,8 +57,9 @@ impl Plan {
         say(spec.seed != 0 && !self.fabric.networks.iter().any(random), idle("seed", "no network routes at random"));
         let unseen = if self.flow { ", which flows do not see" } else { "" };
         let budget = spec.budget_ns != crate::spec::DEFAULT_BUDGET_NS && spec.fidelity != Selection::Auto;
-        let why = "it decides for fidelity \"auto\", and among algorithms and protocols";
-        say(budget && self.chosen_by == NO_CHOICE, idle("budget", why));
+        let why = "it decides for fidelity \"auto\", and among algorithms and protocols that the library does not choose itself";
+        let settled = self.chosen_by == NO_CHOICE || self.chosen_by == Basis::Library.to_string();
+        say(budget && settled, idle("budget", why));
         for net in &self.fabric.networks {
             for tier in 0..net.spec.links.len() {
                 let full = self.protocol.wire_bytes(net.spec.payload, net.spec.overhead);
