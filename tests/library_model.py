@@ -1,7 +1,7 @@
 """The published cost model of NCCL 2.30, written once more for tests, channel by channel where the core counts.
 
-Nothing here is shared with the package: machines are a table of their own, channels are placed one after the other on the
-ports of a node, and all constants are written out. Source: NVIDIA/nccl v2.30.7 @5067397, src/graph/tuning.cc:139-655,
+Nothing here is shared with the package: channels are placed one after the other on the ports of a node, and all constants
+are written out. Source: NVIDIA/nccl v2.30.7 @5067397, src/graph/tuning.cc:139-655,
 src/graph/search.cc:1036-1287, src/graph/connect.cc:460-483.
 """
 
@@ -34,7 +34,10 @@ TREE_LL128 = {AMPERE: (20.0, 20.0, 20.0), HOPPER: (36.7, 36.7, 29.0), BLACKWELL:
 NVLS = {HOPPER: 0.85, BLACKWELL: 0.74}
 NVLS_TREE = {HOPPER: (57.7, 45.5), BLACKWELL: (96.0, 80.0)}
 
-BASE = {"tree": dict(zip(KINDS, (6.8, 14.0, 8.4), strict=True)), "ring": dict(zip(KINDS, (6.6, 14.0, 8.4), strict=True))}
+BASE = {
+    "tree": dict(zip(KINDS, (6.8, 14.0, 8.4), strict=True)),
+    "ring": dict(zip(KINDS, (6.6, 14.0, 8.4), strict=True)),
+}
 NVLINK = {
     "tree": dict(zip(KINDS, (0.6, 1.25, 4.0), strict=True)),
     "ring": dict(zip(KINDS, (0.6, 1.9, 3.4), strict=True)),

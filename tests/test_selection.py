@@ -1,4 +1,4 @@
-"""What the library would take: ``auto`` against a second implementation of its published cost model, and known switches."""
+"""What the library would take: ``auto`` against a second form of its published cost model, and known switches."""
 
 import random
 import tomllib
@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from library_model import AMPERE, BLACKWELL, HOPPER, Node, choice, table
 
 import supernode as sn
+from library_model import AMPERE, BLACKWELL, HOPPER, Node, choice, table
 from supernode.system import System
 
 #: Preset, its node as the model counts it, and GPUs of a node.
@@ -39,7 +39,7 @@ def taken(system: System | str, collective: str, size: Any, **options: Any) -> t
 
 
 def test_choices_are_those_of_the_published_model() -> None:
-    draw = random.Random(13)
+    draw = random.Random(13)  # noqa: S311
     same, others, cases = 0, [], 500
     for _ in range(cases):
         name = draw.choice(list(MACHINES))
@@ -139,7 +139,9 @@ def test_without_a_known_generation_the_simulator_chooses() -> None:
 
 
 @pytest.mark.parametrize("size", ["64 KiB", "2 MiB", "16 MiB"])
-@pytest.mark.parametrize(("system", "collective"), [("hgx-a100", "all_reduce"), ("hgx-h100", "all_reduce"), ("hgx-h100", "all_to_all")])
+@pytest.mark.parametrize(
+    ("system", "collective"), [("hgx-a100", "all_reduce"), ("hgx-h100", "all_reduce"), ("hgx-h100", "all_to_all")]
+)
 def test_best_is_never_slower(system: str, collective: str, size: str) -> None:
     auto = sn.simulate(system, collective, size=size)
     best = sn.simulate(system, collective, size=size, algorithm="best")
@@ -149,7 +151,7 @@ def test_best_is_never_slower(system: str, collective: str, size: str) -> None:
 def test_an_explanation_has_both_prices() -> None:
     found = sn.explain("hgx-h100", "all_reduce", size="1 MiB")
     auto = sn.all_reduce("hgx-h100", size="1 MiB")
-    (row,) = found.table.to_pylist() and [row for row in found.table.to_pylist() if row["taken"]]
+    (row,) = [row for row in found.table.to_pylist() if row["taken"]]
     assert (row["algorithm"], row["protocol"]) == (auto.algorithm, auto.protocol)
     # 6.6 us, 14 hops of 0.6 us, and 1 MiB at 141 x 8/14 GB/s
     assert row["library_ns"] == pytest.approx(1e3 * (6.6 + 14 * 0.6) + 2**20 / (141 * 8 / 14))
@@ -159,6 +161,6 @@ def test_an_explanation_has_both_prices() -> None:
 
 def test_rules_of_a_file_are_checked(tmp_path: Path) -> None:
     wrong = stack_of(tmp_path / "wrong.toml", sends=('long = "simple"', 'long = "simpel"'))
-    with pytest.raises(sn.errors.SpecError, match='protocol "simpel".*one of ll, ll128, simple'):
+    with pytest.raises(sn.errors.SpecError, match=r'protocol "simpel".*one of ll, ll128, simple'):
         sn.all_reduce("hgx-h100", size="1 MiB", stack=wrong)
     assert tomllib.loads(Path(wrong).read_text())["library"]["sends"]["long"] == "simpel"

@@ -146,11 +146,7 @@ class ProtocolSpec(msgspec.Struct, frozen=True):
     max_bytes: int | None = None
 
 
-class _Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A part of what a library chooses by: microseconds, 1e9 bytes per second; see the core's own for each number."""
-
-
-class SendsSpec(_Rule):
+class SendsSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Sends between pairs: the protocols of short and of long ones."""
 
     short: str
@@ -158,7 +154,7 @@ class SendsSpec(_Rule):
     short_bytes: int
 
 
-class RingRule(_Rule):
+class RingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Rings."""
 
     protocols: tuple[str, str, str]
@@ -171,7 +167,7 @@ class RingRule(_Rule):
     plateau_bytes: int
 
 
-class TreeRule(_Rule):
+class TreeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Trees."""
 
     protocols: tuple[str, str, str]
@@ -185,7 +181,7 @@ class TreeRule(_Rule):
     correction: tuple[list[float], list[float], list[float]]
 
 
-class NvlsRule(_Rule):
+class NvlsRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Sums in the switches of a node."""
 
     protocol: str
@@ -193,7 +189,7 @@ class NvlsRule(_Rule):
     heads: int
 
 
-class NvlsTreeRule(_Rule):
+class NvlsTreeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A tree between nodes whose sums are formed in switches; it is not modelled."""
 
     name: str
@@ -201,7 +197,7 @@ class NvlsTreeRule(_Rule):
     across_us: float
 
 
-class PatRule(_Rule):
+class PatRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Trees over nodes of one accelerator; they are not modelled."""
 
     name: str
@@ -211,7 +207,7 @@ class PatRule(_Rule):
     share: float
 
 
-class GenerationRule(_Rule):
+class GenerationRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What depends on the generation of the accelerator."""
 
     link: float
@@ -228,8 +224,8 @@ class GenerationRule(_Rule):
     nvls: float = 0.0
 
 
-class RulesSpec(_Rule):
-    """The constants of a library's cost model."""
+class RulesSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The constants of a library's cost model: microseconds, 1e9 bytes per second; the core says what each is."""
 
     channels: int
     split: float

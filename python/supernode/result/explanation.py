@@ -60,7 +60,8 @@ class Explanation:
         Columns algorithm, protocol, lanes (null: the usual number), valid, time_ns (the price: simulated where
         ``priced_by`` says so, otherwise predicted), priced_by, predicted_ns (by the analytic model), reason
         (the bottleneck by the analytic model, which need not be that of a run, or why a candidate cannot run),
-        library_ns (what the library's own cost model estimates, null where it has none) and taken (the library takes it).
+        library_ns (what the library's own cost model estimates, null where it has none) and taken (the library takes
+        it).
         """
         import pyarrow as pa
 
@@ -101,11 +102,13 @@ class Explanation:
             name = row["algorithm"] + ("" if row["lanes"] is None else f" x{row['lanes']}")
             price = row["priced_by"] or "-"
             if known:
-                own = "-" if row["estimate_us"] is None else f"{row['estimate_us']:.3f}"
-                estimate = f" {own:>12}"
+                library = "-" if row["estimate_us"] is None else f"{row['estimate_us']:.3f}"
+                estimate = f" {library:>12}"
             marks = ["best"] * (row is best) + ["the library's choice"] * row["taken"]
             reason = "; ".join([*marks, row["reason"]])
-            lines.append(f"{name:<22} {row['protocol'] or '-':<10} {time:>14}{estimate}  {price:<16}  {reason}".rstrip())
+            lines.append(
+                f"{name:<22} {row['protocol'] or '-':<10} {time:>14}{estimate}  {price:<16}  {reason}".rstrip()
+            )
         for name, own in self.missing:
             taken = "the library would take it; " if name == self.instead_of else ""
             lines.append(f"{name:<22} {'-':<10} {'-':>14} {own:>12.3f}  {'-':<16}  {taken}not modelled")

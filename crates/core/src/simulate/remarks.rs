@@ -57,9 +57,10 @@ impl Plan {
         say(spec.seed != 0 && !self.fabric.networks.iter().any(random), idle("seed", "no network routes at random"));
         let unseen = if self.flow { ", which flows do not see" } else { "" };
         let budget = spec.budget_ns != crate::spec::DEFAULT_BUDGET_NS && spec.fidelity != Selection::Auto;
-        let why = "it decides for fidelity \"auto\", and among algorithms and protocols that the library does not choose itself";
-        let settled = self.chosen_by == NO_CHOICE || self.chosen_by == Basis::Library.to_string();
-        say(budget && settled, idle("budget", why));
+        let why = "it decides for fidelity \"auto\", and among algorithms and protocols";
+        say(budget && self.chosen_by == NO_CHOICE, idle("budget", why));
+        let why = "it decides for fidelity \"auto\", and where no library does among algorithms and protocols";
+        say(budget && self.chosen_by == Basis::Library.to_string(), idle("budget", why));
         for net in &self.fabric.networks {
             for tier in 0..net.spec.links.len() {
                 let full = self.protocol.wire_bytes(net.spec.payload, net.spec.overhead);
