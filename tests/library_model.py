@@ -1,7 +1,7 @@
 """The published cost model of NCCL 2.30, written once more for tests, channel by channel where the core counts.
 
-Nothing here is shared with the package: channels are placed one after the other on the ports of a node, and all constants
-are written out. Source: NVIDIA/nccl v2.30.7 @5067397, src/graph/tuning.cc:139-655,
+Nothing here is shared with the package: channels are placed one after the other on the ports of a node, and all
+constants are written out. Source: NVIDIA/nccl v2.30.7 @5067397, src/graph/tuning.cc:139-655,
 src/graph/search.cc:1036-1287, src/graph/connect.cc:460-483.
 """
 

@@ -37,8 +37,8 @@ class Explanation:
     """Every algorithm with every protocol: whether it can run, what it costs, and why; and which one the library takes.
 
     ``rows`` are the core's own records, cheapest first, those that cannot run last. ``missing`` lists what the library
-    looks at and the simulator has not got, with the library's estimate in microseconds; ``instead_of`` names one of these if
-    the library would take it.
+    looks at and the simulator has not got, with the library's estimate in microseconds; ``instead_of`` names one of
+    these if the library would take it.
     """
 
     def __init__(

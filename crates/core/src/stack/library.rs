@@ -113,6 +113,12 @@ impl Task<'_> {
         let (rules, inside) = (&library.rules, library.inside as usize);
         let generation = rules.generations.get(&self.fabric.spec.device.generation)?;
         let inner = self.fabric.networks.get(inside.checked_sub(1)?)?;
+        // of a graph it is not known what its channels would be
+        let switched = match inner.planes[0].shape {
+            Shape::Clos(_) => true,
+            Shape::Direct(_) => false,
+            Shape::Graph(_) => return None,
+        };
         let mut homes: Vec<u32> = self.placement.iter().map(|accelerator| accelerator / inner.span).collect();
         homes.sort_unstable();
         let sizes = homes.chunk_by(|a, b| a == b).map(|node| node.len() as u32);
@@ -130,7 +136,7 @@ impl Task<'_> {
             nics: local * outer.map_or(0, |net| net.ports),
             nic: rate.min(generation.nic),
             nic_us: outer.map_or(0.0, |net| net.spec.transport.latency_fs as f64 / 1e9),
-            switched: matches!(inner.planes[0].shape, Shape::Clos(_)),
+            switched,
             sums: self.sums && inner.spec.switches.iter().any(|switch| switch.in_network_reduce),
         })
     }
