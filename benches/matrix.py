@@ -1,10 +1,10 @@
 """How closely every preset is looked at by default, and how good its choices are.
 
 ``make matrix`` runs it: every preset at full size with all-reduce of 1 GiB, all-gather of 1 GiB and all-to-all of
-1 MiB per pair, written between the markers of ``docs/performance.md``; then, for smaller cases, ``best``, and ``auto`` where no library chooses,
-against every candidate by packets. It ends with an error if a choice is more than a tenth slower than the best of its
-candidates, or if more cases are analytic than when this was last measured. ``python benches/matrix.py fidelity`` or
-``choice`` does one half; names of presets restrict it.
+1 MiB per pair, written between the markers of ``docs/performance.md``; then, for smaller cases, ``best``, and ``auto``
+where no library chooses, against every candidate by packets. It ends with an error if a choice is more than a tenth
+slower than the best of its candidates, or if more cases are analytic than when this was last measured.
+``python benches/matrix.py fidelity`` or ``choice`` does one half; names of presets restrict it.
 
 Cost: the budget of each run, 30 s of a nominal core at most, and 2 s per candidate of a choice, of which ``best`` has
 up to 68. Fidelities take a quarter of an hour, choices minutes for a board and hours for all presets.
