@@ -1,10 +1,10 @@
 """How closely every preset is looked at by default, and how good its choices are.
 
 ``make matrix`` runs it: every preset at full size with all-reduce of 1 GiB, all-gather of 1 GiB and all-to-all of
-1 MiB per pair, written between the markers of ``docs/performance.md``; then, for smaller cases, ``auto`` and ``best``
-against every candidate by packets. It ends with an error if a choice is more than a tenth slower than the best of its
-candidates, or if more cases are analytic than when this was last measured. ``python benches/matrix.py fidelity`` or
-``choice`` does one half; names of presets restrict it.
+1 MiB per pair, written between the markers of ``docs/performance.md``; then, for smaller cases, ``best``, and ``auto``
+where no library chooses, against every candidate by packets. It ends with an error if a choice is more than a tenth
+slower than the best of its candidates, or if more cases are analytic than when this was last measured.
+``python benches/matrix.py fidelity`` or ``choice`` does one half; names of presets restrict it.
 
 Cost: the budget of each run, 30 s of a nominal core at most, and 2 s per candidate of a choice, of which ``best`` has
 up to 68. Fidelities take a quarter of an hour, choices minutes for a board and hours for all presets.
@@ -117,7 +117,7 @@ def candidates(
 
 
 def own(system: sn.System | str, collective: str, size: int, **options: Any) -> set[str]:
-    """Names of the algorithms among which ``auto`` chooses."""
+    """Names of the algorithms that the library has."""
     rows = [r for r in sn.explain(system, collective, size=size, fidelity="analytic", **options).rows if r["valid"]]
     names = {r["algorithm"] for r in rows if "auto passes over it" not in r["reason"]}
     return names or {r["algorithm"] for r in rows}
@@ -127,10 +127,12 @@ def worst_choice(
     system: sn.System | str, collective: str, size: int, pick: str, budget: str, **options: Any
 ) -> tuple[float, str]:
     """Return how much slower a choice is than the best of its candidates, and which is the best."""
+    chosen = sn.simulate(system, collective, size=size, algorithm=pick, progress=False, **options)
+    if chosen.chosen_by == "library":
+        return 1.0, f"{chosen.algorithm}, as the library takes it"
     tried = candidates(system, collective, size, LANES if pick == "best" else (None,), budget, **options)
     allowed = own(system, collective, size, **options)
     tried = [t for t in tried if pick == "best" or t[0] in allowed]
-    chosen = sn.simulate(system, collective, size=size, algorithm=pick, progress=False, **options)
     if not tried or chosen.fidelity != "packet":
         return 1.0, f"not compared ({len(tried)} candidates, {chosen.fidelity})"
     best = min(tried, key=lambda t: t[3])

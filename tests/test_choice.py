@@ -34,8 +34,10 @@ def near(system: System | str, collective: str, size: int, pick: str = "auto", *
 @pytest.mark.parametrize("collective", ["all_reduce", "all_gather", "all_to_all"])
 @pytest.mark.parametrize("name", ["hgx-h100", "hgx-b200", "nvl72", "gh200", "sd200", "inf2", "trn2-ultraserver"])
 def test_choices_on_presets_are_near_the_best(name: str, collective: str) -> None:
+    # auto is the library's choice where that is known, which may be a slow one
+    known = sn.simulate(name, collective, size=1 << 20, fidelity="analytic").chosen_by == "library"
     for size in (64 << 10, 1 << 20):
-        near(name, collective, size)
+        near(name, collective, size, "best" if known else "auto")
 
 
 @pytest.mark.parametrize("file", ["ns3.txt", "simai.txt"])
@@ -53,8 +55,9 @@ def test_best_tries_lanes() -> None:
 
 
 def test_how_it_was_chosen_is_said() -> None:
-    assert sn.all_reduce("hgx-h100", size="1 MiB").chosen_by == "packet"
-    assert sn.all_reduce("hgx-h100", size="1 MiB", fidelity="analytic").chosen_by == "analytic"
+    assert sn.all_reduce("hgx-h100", size="1 MiB").chosen_by == "library"
+    assert sn.all_reduce("hgx-h100", size="1 MiB", algorithm="best").chosen_by == "packet"
+    assert sn.all_reduce("hgx-h100", size="1 MiB", algorithm="best", fidelity="analytic").chosen_by == "analytic"
     given = sn.all_reduce("hgx-h100", size="1 MiB", algorithm="ring", protocol="simple", stack="nccl")
     assert given.chosen_by == "no choice"
     text = str(sn.explain("hgx-h100", "all_reduce", size="1 MiB"))

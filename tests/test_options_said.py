@@ -61,7 +61,7 @@ SLOW = ["bench", "all_to_all", "nvl72", "--sizes", "4G", "--fidelity", "packet",
 
 #: Of bench: parameter, the command without it, what is added, and what is said ("" where the output has to differ).
 BENCH_ROWS: list[tuple[str, list[str], list[str], str]] = [
-    ("algorithm", BENCH[:-2], ["--algo", "ring"], ""),
+    ("algorithm", BENCH[:-2], ["--algo", "tree"], ""),
     ("fidelity", [*BENCH[:5], "--algo", "ring"], ["--fidelity", "analytic"], ""),
     ("stack", BENCH, ["--stack", "none"], ""),
     ("protocol", [*BENCH, "--protocol", "simple"][:-2], ["--protocol", "simple"], ""),

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -167,7 +168,8 @@ def test_graphs_are_the_same_graphs(system: System, name: str, tmp_path: Path) -
         copy = back.to_spec().networks[0]
         for part in ("span", "payload", "overhead", "buffer", "routing", "name"):
             assert getattr(copy, part) == getattr(only, part), part
-        assert back.device.to_spec() == system.device.to_spec()
+        assert ("generation" in said) == bool(system.device.generation)
+        assert back.device.to_spec() == replace(system.device, generation="").to_spec()
         assert back.networks[0].kind == networks[0].kind
 
 

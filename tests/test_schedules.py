@@ -95,7 +95,8 @@ def test_explanations_cover_every_algorithm() -> None:
     assert [r["time_fs"] for r in valid] == sorted(r["time_fs"] for r in valid)
     assert all(r["reason"] for r in explanation.rows if not r["valid"])
     assert explanation.table.column_names == [
-        "algorithm", "protocol", "lanes", "valid", "time_ns", "priced_by", "predicted_ns", "reason"
+        "algorithm", "protocol", "lanes", "valid", "time_ns", "priced_by", "predicted_ns", "reason",
+        "library_ns", "taken",
     ]  # fmt: skip
     assert "torus_bucket" in str(explanation)
 

@@ -111,9 +111,10 @@ def simulate(
         Bytes as in nccl-tests' size column: ``"256 MiB"``, ``"8G"``, 1024. Where every rank has a part, the part is
         rounded down to 16 bytes as nccl-tests does, and a warning says so.
     algorithm
-        Name of an algorithm; ``"auto"``: the fastest of the stack's own; ``"best"``: the fastest of all algorithms,
-        protocols and numbers of lanes. Candidates that may be the fastest are simulated, within an eighth of
-        ``budget``; :attr:`Result.chosen_by` says how the choice was made.
+        Name of an algorithm; ``"auto"``: what the stack's library would take, or, where its rule is not known, the
+        fastest of its own; ``"best"``: the fastest of all algorithms, protocols and numbers of lanes. To find the
+        fastest, candidates are simulated, within an eighth of ``budget``; :attr:`Result.chosen_by` says how the choice
+        was made.
     fidelity
         ``"packet"``, ``"flow"`` (messages as fluids that share links max-min fairly), ``"analytic"``, or ``"auto"``:
         the closest of the three that fits ``budget``; a warning says why if it is not packets. Flows do not follow

@@ -15,9 +15,11 @@ __all__ = [
     "DeviceSpec",
     "FullMeshShape",
     "GraphShape",
+    "LibrarySpec",
     "LinkSpec",
     "NetworkSpec",
     "ProtocolSpec",
+    "RulesSpec",
     "RunSpec",
     "StackSpec",
     "SwitchSpec",
@@ -117,6 +119,7 @@ class DeviceSpec(msgspec.Struct, frozen=True):
     """An accelerator: bit/s, ``None`` where it is no limit."""
 
     name: str
+    generation: str = ""
     hbm_rate: int | None = None
     copy_rate: int | None = None
     reduce_rate: int | None = None
@@ -165,13 +168,117 @@ class ProtocolSpec(msgspec.Struct, frozen=True):
     channels: int | None = None
 
 
+class SendsSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Sends between pairs: the protocols of short and of long ones."""
+
+    short: str
+    long: str
+    short_bytes: int
+
+
+class RingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Rings."""
+
+    protocols: tuple[str, str, str]
+    base_us: tuple[float, float, float]
+    inside_us: tuple[float, float, float]
+    across_us: tuple[float, float, float]
+    least_us: tuple[float, float, float]
+    share: tuple[float, float, float]
+    plateau: float
+    plateau_bytes: int
+
+
+class TreeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Trees."""
+
+    protocols: tuple[str, str, str]
+    base_us: tuple[float, float, float]
+    inside_us: tuple[float, float, float]
+    across_us: tuple[float, float, float]
+    share: float
+    share_inside: tuple[float, float, float]
+    share_across: tuple[float, float, float]
+    lone: float
+    correction: tuple[list[float], list[float], list[float]]
+
+
+class NvlsRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Sums in the switches of a node."""
+
+    protocol: str
+    inside_us: float
+    heads: int
+
+
+class NvlsTreeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A tree between nodes whose sums are formed in switches; it is not modelled."""
+
+    name: str
+    inside_us: float
+    across_us: float
+
+
+class PatRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Trees over nodes of one accelerator; they are not modelled."""
+
+    name: str
+    base_us: float
+    overlap: float
+    rank_us: float
+    share: float
+
+
+class GenerationRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What depends on the generation of the accelerator."""
+
+    link: float
+    nic: float
+    rates_inside: list[float]
+    rates_across: list[float]
+    ll: float
+    ring_ll128: tuple[float, float, float]
+    tree: tuple[float, float, float]
+    tree_ll128: tuple[float, float, float]
+    nvls_tree: tuple[float, float]
+    split_many: float = 0.0
+    again: float | None = None
+    nvls: float = 0.0
+
+
+class RulesSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The constants of a library's cost model: microseconds, 1e9 bytes per second; the core says what each is."""
+
+    channels: int
+    split: float
+    few: int
+    copies: int
+    again_below: int
+    ll_across: tuple[float, float]
+    ring: RingRule
+    tree: TreeRule
+    nvls: NvlsRule
+    nvls_tree: NvlsTreeRule
+    pat: PatRule
+    generations: dict[str, GenerationRule]
+    sends: SendsSpec | None = None
+
+
+class LibrarySpec(msgspec.Struct, frozen=True):
+    """How a library chooses on a machine, whose ``inside`` innermost networks are inside a node."""
+
+    inside: int
+    rules: RulesSpec
+
+
 class StackSpec(msgspec.Struct, frozen=True):
-    """Software costs."""
+    """Software costs, and how the library chooses."""
 
     name: str
     protocols: list[ProtocolSpec]
     protocol: str = "auto"
     algorithms: dict[str, list[str]] = {}
+    library: LibrarySpec | None = None
 
 
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -47,7 +47,7 @@ use crate::flow;
 use crate::measured;
 use crate::record::Record;
 use crate::spec::{Fidelity, Pick, ProtocolSpec, RunSpec, Selection, SystemSpec, Table, validate, validate_system};
-use crate::stack::{Basis, Candidate, Purse, Task};
+use crate::stack::{Basis, Purse, Task};
 use crate::survey::describe::{Description, describe};
 use crate::survey::edges;
 use crate::symmetry::Folding;
@@ -73,6 +73,8 @@ pub struct Plan {
     schedule: Arc<dyn Schedule>,
     prediction: Prediction,
     chosen_by: String,
+    /// What the library would rather take, if the simulator had it.
+    instead_of: Option<String>,
     /// What is left of settling the choice, if it was simulated to its end: the run need not be repeated.
     settled: Option<(Fidelity, Record)>,
     attempts: Vec<Attempt>,
@@ -113,15 +115,14 @@ pub fn check_schedule(spec: &RunSpec, control: &Control) -> Result<String> {
     }))
 }
 
-/// Every algorithm with every protocol as a JSON list, cheapest first.
+/// Every algorithm with every protocol, cheapest first, and what the library would take, as JSON.
 ///
 /// # Errors
 /// Those of building the fabric, of simulating candidates, and of [`Control::check`].
 pub fn explain(spec: &RunSpec, control: &Control) -> Result<String> {
     allow(spec, control);
     let stage = Stage::new(spec, &Fabrics::new(0), control)?;
-    let candidates: Vec<Candidate> = stage.task(spec, control).candidates(spec.algorithm, &mut purse(spec))?;
-    json(&candidates)
+    json(&stage.task(spec, control).candidates(spec.algorithm, &mut purse(spec))?)
 }
 
 /// Counts of a system as JSON.
@@ -208,6 +209,7 @@ impl Plan {
         effective.algorithm = Pick::Only(choice.algorithm);
         effective.lanes = choice.lanes;
         effective.stack.protocol.clone_from(&choice.protocol.name);
+        effective.stack.library = None;
         effective.ranks = Some(stage.placement.len() as u32);
         if stage.bytes > 0 {
             effective.bytes = stage.bytes;
@@ -236,6 +238,7 @@ impl Plan {
             protocol: choice.protocol,
             schedule: choice.schedule,
             prediction: choice.prediction,
+            instead_of: choice.instead_of,
             chosen_by: if choice.offers > 1 { choice.basis.to_string() } else { NO_CHOICE.into() },
             settled,
             width: flow::Width::new(&stage.fabric, &stage.placement, control)?,

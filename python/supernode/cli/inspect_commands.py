@@ -106,8 +106,8 @@ def explain(
 ) -> None:
     """Compare every algorithm and protocol by its price.
 
-    Prints what each would cost, how the price was found, and why it cannot run where it cannot. Those that may be the
-    fastest are simulated, as --algo auto does.
+    Prints what each would cost, how the price was found, and why it cannot run where it cannot; and what the library
+    itself estimates and takes, where that is known. What it takes and what may be the fastest are simulated.
 
     Examples
     --------
@@ -129,6 +129,8 @@ def explain(
                 "size_bytes": spec.bytes,
                 "ranks": found.plan.ranks,
                 "candidates": found.table.to_pylist(),
+                "missing": [{"algorithm": name, "library_ns": 1e3 * time_us} for name, time_us in found.missing],
+                "instead_of": found.instead_of,
             }
         )
     else:

@@ -106,6 +106,7 @@ def _left_out(system: System, networks: tuple[Network, ...]) -> Iterator[str]:
         "cables of several links": any(cable > 1 for n in networks for cable in n.per_cable),
         "power": system.unit_power is not None,
         "which values are assumed": bool(system.assumed()),
+        "the generation of the device": bool(system.device.generation),
         "the latency of memory": system.device.hbm_latency is not None,
     }
     left = [what for what, there in parts.items() if there]

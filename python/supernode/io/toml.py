@@ -94,6 +94,7 @@ def _device(system: System) -> _Table:
     latency, peaks = system.device.hbm_latency, system.device.peaks()
     return {
         "name": spec.name,
+        **({"generation": spec.generation} if spec.generation else {}),
         **{key: format_rate(rate) for key, rate in rates.items() if rate is not None},
         **({} if latency is None else {"hbm_latency": format_time(parse_time(latency, zero=True))}),
         **({"peak": {name: format_flop_rate(rate) for name, rate in peaks.items()}} if peaks else {}),

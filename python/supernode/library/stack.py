@@ -18,7 +18,7 @@ from supernode.library.algorithms import parse_algorithm
 from supernode.library.collectives import parse_name
 from supernode.marks import ASSUMED_MARKS, Mark, Source
 from supernode.names import canonical, unknown
-from supernode.spec import PipelineSpec, ProtocolSpec, RungSpec, StackSpec
+from supernode.spec import LibrarySpec, PipelineSpec, ProtocolSpec, RulesSpec, RungSpec, StackSpec
 from supernode.units import Quantity, parse_latency, parse_rate, parse_size
 
 __all__ = ["Stack", "StackValue", "load_stack", "stacks"]
@@ -72,6 +72,7 @@ class ProtocolFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hop: dict[str, StackValue] = {}
     wire: tuple[int, int] = (1, 1)
     algorithms: list[str] = []
+    without: list[str] = []
     max_bytes: Quantity | None = None
     pipeline: PipelineFile | None = None
     chunk: Quantity | None = None
@@ -89,6 +90,7 @@ class StackFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sources: dict[str, Source] = {}
     not_modelled: list[str] = []
     algorithms: dict[str, list[str]] = {}
+    library: RulesSpec | None = None
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,8 @@ class Stack:
         # An empty list means every algorithm that no entry of the file names.
         own = [[parse_algorithm(a) for a in p.algorithms] for p in self.file.protocol]
         named = {name for names in own for name in names}
-        others = [a for a in core.vocabulary()["algorithms"] if a not in named] if named else []
+        every = core.vocabulary()["algorithms"]
+        others = [a for a in every if a not in named] if named else []
         for p, algorithms in zip(self.file.protocol, own, strict=True):
             where = f"stack {self.name}, protocol {p.name}"
             steps = []
@@ -156,6 +159,7 @@ class Stack:
                     notes[f"stack {self.name} has no step latency for {kind}; that for {source} is used"] = None
                 steps.append(parse_latency(p.step[source].value, f"{where}, step.{source}", zero=True))
             wire, channels = _of_generation(p, link_rate, where)
+            without = [parse_algorithm(a) for a in p.without]
             specs.append(
                 ProtocolSpec(
                     name=p.name,
@@ -167,7 +171,7 @@ class Stack:
                     ],
                     wire_num=wire[0],
                     wire_den=wire[1],
-                    algorithms=algorithms or others,
+                    algorithms=[a for a in algorithms or (others or every if without else others) if a not in without],
                     max_bytes=None if p.max_bytes is None else parse_size(p.max_bytes, f"{where}, max_bytes"),
                     pipeline=None if p.pipeline is None else _pipeline(p.pipeline, channels, f"{where}, pipeline"),
                     chunk=None if p.chunk is None else parse_size(p.chunk, f"{where}, chunk"),
@@ -177,7 +181,12 @@ class Stack:
         own_algorithms = {
             parse_name(c): [parse_algorithm(a) for a in names] for c, names in self.file.algorithms.items()
         }
-        return StackSpec(self.name, specs, chosen, own_algorithms), tuple(notes)
+        library = None
+        if self.file.library is not None:
+            # the nodes of the library are what NVLink joins
+            inside = next((i for i, kind in enumerate(kinds) if kind != "nvlink"), len(kinds))
+            library = LibrarySpec(inside, self.file.library)
+        return StackSpec(self.name, specs, chosen, own_algorithms, library), tuple(notes)
 
     def values(self) -> list[tuple[str, StackValue]]:
         """List every latency with the name it has in the file."""

@@ -143,6 +143,7 @@ def build(file: PresetFile, params: Mapping[str, Param]) -> Built:
         reduce=body.device.reduce_rate,
         hbm_latency=body.device.hbm_latency,
         peak=body.device.peak,
+        generation=body.device.generation,
     )
     accelerators = count_of(body.system.accelerators, "accelerators", file.name)
     networks = tuple(_named(n) for n in body.network)

@@ -75,6 +75,7 @@ class DeviceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reduce_rate: Quantity | None = None
     hbm_latency: Quantity | None = None
     peak: dict[str, Quantity] | None = None
+    generation: str = ""
 
 
 class NodeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 import msgspec
@@ -28,14 +29,28 @@ def _ns(femtoseconds: int | None) -> float | None:
     return None if femtoseconds is None else femtoseconds / 1e6
 
 
-class Explanation:
-    """Every algorithm with every protocol: whether it can run, what it costs, and why.
+def _library_ns(row: dict[str, Any]) -> float | None:
+    return None if row["estimate_us"] is None else float(row["estimate_us"]) * 1e3
 
-    ``rows`` are the core's own records, cheapest first, those that cannot run last.
+
+class Explanation:
+    """Every algorithm with every protocol: whether it can run, what it costs, and why; and which one the library takes.
+
+    ``rows`` are the core's own records, cheapest first, those that cannot run last. ``missing`` lists what the library
+    looks at and the simulator has not got, with the library's estimate in microseconds; ``instead_of`` names one of
+    these if the library would take it.
     """
 
-    def __init__(self, plan: Plan, rows: list[dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        rows: list[dict[str, Any]],
+        missing: Sequence[tuple[str, float]] = (),
+        instead_of: str | None = None,
+    ) -> None:
         self.plan = plan
+        self.missing = tuple(missing)
+        self.instead_of = instead_of
         self.rows = sorted(rows, key=lambda r: (not r["valid"], r["time_fs"] if r["time_fs"] is not None else 0))
 
     @property
@@ -43,8 +58,10 @@ class Explanation:
         """One row per algorithm and protocol.
 
         Columns algorithm, protocol, lanes (null: the usual number), valid, time_ns (the price: simulated where
-        ``priced_by`` says so, otherwise predicted), priced_by, predicted_ns (by the analytic model) and reason
-        (the bottleneck by the analytic model, which need not be that of a run, or why a candidate cannot run).
+        ``priced_by`` says so, otherwise predicted), priced_by, predicted_ns (by the analytic model), reason
+        (the bottleneck by the analytic model, which need not be that of a run, or why a candidate cannot run),
+        library_ns (what the library's own cost model estimates, null where it has none) and taken (the library takes
+        it).
         """
         import pyarrow as pa
 
@@ -58,13 +75,18 @@ class Explanation:
                 "priced_by": pa.array([r["priced_by"] or None for r in self.rows], pa.string()),
                 "predicted_ns": pa.array([_ns(r["predicted_fs"]) for r in self.rows], pa.float64()),
                 "reason": pa.array([r["reason"] for r in self.rows], pa.string()),
+                "library_ns": pa.array([_library_ns(r) for r in self.rows], pa.float64()),
+                "taken": pa.array([r["taken"] for r in self.rows], pa.bool_()),
             }
         )
 
     def __str__(self) -> str:
         spec = self.plan.spec
         lines = [f"{spec.collective} of {spec.bytes} B on {self.plan.system.label}, {self.plan.ranks} ranks"]
-        lines.append(f"{'algorithm':<22} {'protocol':<10} {'time(us)':>14}  {'priced by':<16}  reason")
+        known = any(row["estimate_us"] is not None for row in self.rows)
+        estimate = f" {'library(us)':>12}" if known else ""
+        lines.append(f"{'algorithm':<22} {'protocol':<10} {'time(us)':>14}{estimate}  {'priced by':<16}  reason")
+        best = next((row for row in self.rows if row["valid"]), None)
         runs = {row["algorithm"] for row in self.rows if row["valid"]}
         shown: set[str] = set()
         for row in self.rows:
@@ -79,7 +101,17 @@ class Explanation:
                 time = f"> {time}"
             name = row["algorithm"] + ("" if row["lanes"] is None else f" x{row['lanes']}")
             price = row["priced_by"] or "-"
-            lines.append(f"{name:<22} {row['protocol'] or '-':<10} {time:>14}  {price:<16}  {row['reason']}".rstrip())
+            if known:
+                library = "-" if row["estimate_us"] is None else f"{row['estimate_us']:.3f}"
+                estimate = f" {library:>12}"
+            marks = ["best"] * (row is best) + ["the library's choice"] * row["taken"]
+            reason = "; ".join([*marks, row["reason"]])
+            lines.append(
+                f"{name:<22} {row['protocol'] or '-':<10} {time:>14}{estimate}  {price:<16}  {reason}".rstrip()
+            )
+        for name, own in self.missing:
+            taken = "the library would take it; " if name == self.instead_of else ""
+            lines.append(f"{name:<22} {'-':<10} {'-':>14} {own:>12.3f}  {'-':<16}  {taken}not modelled")
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -90,8 +122,8 @@ def explain(
 ) -> Explanation:
     """Compare every algorithm and protocol for a collective.
 
-    Those that may be the fastest are simulated, as ``algorithm="auto"`` does; with ``algorithm="best"`` they are tried
-    with several numbers of lanes, too.
+    The one that the library takes, and those that may be the fastest, are simulated; with ``algorithm="best"`` they are
+    tried with several numbers of lanes, too.
 
     Parameters
     ----------
@@ -116,7 +148,10 @@ def explain_plan(plan: Plan) -> Explanation:
             "priced_by": r.get("priced_by") or "",
             "predicted_fs": r.get("predicted_fs"),
             "reason": r.get("reason") or "",
+            "estimate_us": r.get("estimate_us"),
+            "taken": bool(r["taken"]),
         }
-        for r in raw
+        for r in raw["candidates"]
     ]
-    return Explanation(plan, rows)
+    missing = [(str(name), float(time_us)) for name, time_us in raw["missing"]]
+    return Explanation(plan, rows, missing, raw["instead_of"])

@@ -117,7 +117,7 @@ class Result(Verbs, RunResult):
     def chosen_by(self) -> str:
         """How algorithm, protocol and lanes were chosen: by a price from ``packet``, ``flow`` or ``analytic``.
 
-        ``"no choice"`` if all of them were given.
+        ``"library"`` if the cost model of the stack's library chose, ``"no choice"`` if all of them were given.
         """
         return str(self._meta["chosen_by"])
 

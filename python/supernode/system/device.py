@@ -33,6 +33,9 @@ class Device:
         computations of workloads that are given in FLOP.
     hbm_latency
         Latency of a memory access. Checked, and not part of the model yet: runs say so in their warnings.
+    generation
+        Generation of the accelerator, by which a communication library knows its links: ``"ampere"``, ``"hopper"`` or
+        ``"blackwell"`` for the stack ``nccl``. Without it, or with another one, the library's own choice is not known.
     """
 
     name: str = "accelerator"
@@ -41,6 +44,7 @@ class Device:
     reduce: Quantity | None = None
     hbm_latency: Quantity | None = None
     peak: Mapping[str, Quantity] | None = field(default=None, hash=False)
+    generation: str = ""
 
     def __post_init__(self) -> None:
         self.to_spec()
@@ -48,11 +52,13 @@ class Device:
     def to_spec(self) -> DeviceSpec:
         """Return the device in base units (bit/s)."""
         plain_text(self.name, "name of the device")
+        plain_text(self.generation, "generation of the device")
         if self.hbm_latency is not None:
             parse_time(self.hbm_latency, "hbm_latency", zero=True)
         self.peaks()
         return DeviceSpec(
             name=self.name,
+            generation=self.generation,
             hbm_rate=None if self.hbm is None else parse_rate(self.hbm, "hbm"),
             copy_rate=None if self.copy is None else parse_rate(self.copy, "copy"),
             reduce_rate=None if self.reduce is None else parse_rate(self.reduce, "reduce"),

@@ -9,6 +9,7 @@ use crate::fabric::credit::slowdown;
 use crate::measured;
 use crate::routing::aggregation::innermost;
 use crate::spec::{Pick, RoutingSpec, Selection};
+use crate::stack::Basis;
 
 impl Plan {
     /// Remarks on options without effect.
@@ -27,6 +28,15 @@ impl Plan {
                 true,
                 format!(
                     "algorithm in_network: the {ranks} ranks are inside one {name}, whose switches do not add; {run} runs instead, as auto chooses"
+                ),
+            );
+        }
+        if let Some(other) = &self.instead_of {
+            let (name, run, protocol) = (&spec.stack.name, self.algorithm, &self.protocol.name);
+            say(
+                true,
+                format!(
+                    "{name} would take {other}, which is not modelled; {run} with {protocol} runs instead, its next choice"
                 ),
             );
         }
@@ -49,6 +59,8 @@ impl Plan {
         let budget = spec.budget_ns != crate::spec::DEFAULT_BUDGET_NS && spec.fidelity != Selection::Auto;
         let why = "it decides for fidelity \"auto\", and among algorithms and protocols";
         say(budget && self.chosen_by == NO_CHOICE, idle("budget", why));
+        let why = "it decides for fidelity \"auto\", and where no library does among algorithms and protocols";
+        say(budget && self.chosen_by == Basis::Library.to_string(), idle("budget", why));
         for net in &self.fabric.networks {
             for tier in 0..net.spec.links.len() {
                 let full = self.protocol.wire_bytes(net.spec.payload, net.spec.overhead);

@@ -10,11 +10,15 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+mod library;
 mod names;
 mod pick;
 mod topology;
 mod validate;
 mod workload;
+pub use library::{
+    GenerationSpec, LibrarySpec, NvlsSpec, NvlsTreeSpec, PatSpec, RingSpec, RulesSpec, SendsSpec, TreeSpec,
+};
 pub use names::{Algorithm, Collective, Fidelity, LIBRARIES, Named, Pattern, RoutingSpec, Selection, Table};
 pub use pick::Pick;
 pub use validate::{validate, validate_system};
@@ -118,6 +122,9 @@ pub struct DeviceSpec {
     /// Name in tables.
     #[serde(default)]
     pub name: String,
+    /// Its generation, as communication libraries tell them apart; empty: not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub generation: String,
     /// HBM bandwidth, reads and writes together.
     #[serde(default)]
     pub hbm_rate: Option<BitRate>,
@@ -265,6 +272,9 @@ pub struct StackSpec {
     /// that is not listed, or none of whose algorithms can run, has them all.
     #[serde(default)]
     pub algorithms: BTreeMap<Collective, Vec<Algorithm>>,
+    /// How the library chooses among them, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub library: Option<Box<LibrarySpec>>,
 }
 
 /// One protocol (LL, LL128, Simple, ...) of a stack.

@@ -11,7 +11,8 @@
 //! for a collective that needs it.
 
 use super::{
-    Collective, DeviceSpec, MAX_LANES, MAX_THREADS, NetworkSpec, ProtocolSpec, RunSpec, StackSpec, SystemSpec,
+    Collective, DeviceSpec, LibrarySpec, MAX_LANES, MAX_THREADS, NetworkSpec, ProtocolSpec, RunSpec, StackSpec,
+    SystemSpec,
 };
 use crate::error::{Error, Result};
 use crate::units::Fs;
@@ -163,7 +164,21 @@ fn validate_stack(stack: &StackSpec, system: &SystemSpec) -> Result<()> {
         let expected = format!("auto or one of {}", names.join(", "));
         return Err(Error::spec("stack.protocol", format!("{:?}", stack.protocol), expected));
     }
-    Ok(())
+    stack.library.as_deref().map_or(Ok(()), |library| validate_library(library, stack, system))
+}
+
+fn validate_library(library: &LibrarySpec, stack: &StackSpec, system: &SystemSpec) -> Result<()> {
+    within("stack.library.inside", library.inside.into(), 0, system.networks.len() as u64)?;
+    let rules = &library.rules;
+    let sends = rules.sends.iter().flat_map(|sends| [&sends.short, &sends.long]);
+    let ranked = rules.ring.protocols.iter().chain(&rules.tree.protocols).chain([&rules.nvls.protocol]);
+    match ranked.chain(sends).find(|name| stack.protocols.iter().all(|p| p.name != **name)) {
+        Some(stray) => {
+            let names: Vec<_> = stack.protocols.iter().map(|p| p.name.as_str()).collect();
+            Err(Error::spec("stack.library", format!("protocol {stray:?}"), format!("one of {}", names.join(", "))))
+        }
+        None => Ok(()),
+    }
 }
 
 fn protocol(path: &str, p: &ProtocolSpec, system: &SystemSpec) -> Result<()> {

@@ -1,12 +1,13 @@
 //! Which algorithm, protocol and number of lanes: what is offered, what each costs, and the least of them.
 //!
-//! **Model.** An offer is an algorithm that can run the collective on these ranks with a protocol that admits it. `auto` chooses among
-//! the stack's own algorithms, or all of them where the stack has none that can run; `best` among all of them, each with its usual
-//! number of lanes and with [`LANES`]. An algorithm or protocol that is named restricts the choice to it; `in_network` on ranks inside
-//! one unit whose switches do not add, of a machine whose outer switches do, is `auto`. Offers are priced by
-//! [`settle`], the least price wins.
+//! **Model.** An offer is an algorithm that can run the collective on these ranks with a protocol that admits it. `auto` takes what the
+//! library would take ([`super::library`]). Where that is not known, it chooses among the stack's own algorithms, or all of them where the
+//! stack has none that can run; `best` chooses among all of them, each with its usual number of lanes and with [`LANES`]. An algorithm or
+//! protocol that is named restricts the choice to it; `in_network` on ranks inside one unit whose switches do not add, of a machine
+//! whose outer switches do, is `auto`. What the library does not decide is priced by [`settle`], the least price wins.
 //!
-//! **Invariant.** The choice depends on the specification only. **Cost.** A prediction per offer, and what settling may spend.
+//! **Invariant.** The choice depends on the specification only. **Cost.** One prediction if the library decides; otherwise one per
+//! offer, and what settling may spend.
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
@@ -14,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 use serde::Serialize;
 
 use super::Task;
+use super::library::Estimate;
 use super::settle::{Basis, Purse, settle};
 use crate::analytic::Prediction;
 use crate::collective::Schedule;
@@ -46,6 +48,21 @@ pub struct Candidate {
     pub predicted_fs: Option<Fs>,
     /// Bottleneck of the prediction, or the reason why it cannot run.
     pub reason: String,
+    /// Time by the library's cost model, in microseconds, if it has one and looks at this.
+    pub estimate_us: Option<f64>,
+    /// The library takes it.
+    pub taken: bool,
+}
+
+/// Candidates, and what the library has beside them.
+#[derive(Debug, Serialize)]
+pub struct Comparison {
+    /// Every algorithm with every protocol, cheapest first, those that cannot run last.
+    pub candidates: Vec<Candidate>,
+    /// Algorithms that the library looks at and the simulator has not, with the library's estimate in microseconds.
+    pub missing: Vec<(String, f64)>,
+    /// One of these, which the library would take if the simulator had it.
+    pub instead_of: Option<String>,
 }
 
 /// A choice.
@@ -67,6 +84,8 @@ pub struct Choice {
     pub record: Option<Record>,
     /// How many offers there were.
     pub offers: usize,
+    /// What the library would rather take, if the simulator had it.
+    pub instead_of: Option<String>,
 }
 
 /// A schedule, and its symmetries once somebody asks for them.
@@ -100,6 +119,8 @@ pub(super) struct Offer<'a> {
     pub(super) record: Option<Record>,
     /// Why its simulation failed.
     pub(super) error: Option<Error>,
+    /// It is simulated also where it cannot win.
+    pub(super) asked: bool,
 }
 
 /// What can be chosen from, and why other things cannot.
@@ -117,9 +138,11 @@ impl<'a> Task<'a> {
     ///
     /// # Errors
     /// Those of [`crate::control::Control::check`]; [`Error::Memory`] from simulating candidates.
-    pub fn candidates(&self, pick: Pick, purse: &mut Purse) -> Result<Vec<Candidate>> {
+    pub fn candidates(&self, pick: Pick, purse: &mut Purse) -> Result<Comparison> {
         self.control.begin(Phase::Choosing)?;
         let own = self.own();
+        let ranking = self.ranking().unwrap_or_default();
+        let (taken, instead_of) = self.first(&ranking, &own).unzip();
         let (most, best) = (purse.left_ns, pick == Pick::Best);
         let foreign: Vec<Algorithm> = Algorithm::ALL.into_iter().filter(|a| !own.contains(a)).collect();
         // the stack's own are priced as they are when one of them is chosen; the others on a budget of their own
@@ -128,11 +151,59 @@ impl<'a> Task<'a> {
         for part in parts.drain(..) {
             purse.left_ns = most;
             let mut market = self.market(&part, best, &|_| true)?;
+            for offer in &mut market.offers {
+                offer.asked = taken
+                    .is_some_and(|taken| taken.is(offer.algorithm, &offer.protocol.name, offer.lanes == self.lanes));
+            }
             settle(self, &mut market.offers, purse)?;
             self.list(market, &own, &mut found);
         }
+        for c in &mut found {
+            let same = |e: &&Estimate| e.is(c.algorithm, &c.protocol, c.lanes == self.lanes);
+            c.estimate_us = ranking.iter().find(same).and_then(|e| e.time_us);
+            c.taken = taken.as_ref().is_some_and(same);
+        }
         found.sort_by_key(|c| (!c.valid, c.time_fs));
-        Ok(found)
+        let missing = ranking.iter().filter(|e| e.algorithm.is_none());
+        let missing = missing.filter_map(|e| Some((e.name.clone(), e.time_us?))).collect();
+        Ok(Comparison { candidates: found, missing, instead_of: instead_of.flatten() })
+    }
+
+    /// The first of a ranking that can run, and what came before it and cannot.
+    fn first<'e>(&self, ranking: &'e [Estimate], allowed: &[Algorithm]) -> Option<(&'e Estimate, Option<String>)> {
+        let named = &self.stack.protocol;
+        let runs = |e: &&Estimate| {
+            let protocol = self.stack.protocols.iter().find(|p| p.name == e.name);
+            let admitted = |p: &ProtocolSpec| named == "auto" || p.name == *named;
+            e.algorithm.is_some_and(|algorithm| {
+                let suits = |p: &ProtocolSpec| admitted(p) && self.refusal(algorithm, p).is_none();
+                allowed.contains(&algorithm) && protocol.is_some_and(suits) && self.schedule(algorithm).is_ok()
+            })
+        };
+        let taken = ranking.iter().find(runs)?;
+        // a choice that is restricted is not the library's
+        let free = named == "auto" && allowed.len() > 1;
+        let rather = ranking.first().filter(|e| free && e.algorithm.is_none());
+        Some((taken, rather.map(|e| e.name.clone())))
+    }
+
+    /// What the library takes among these algorithms; none if it has no rule for them here.
+    fn taken(&self, allowed: &[Algorithm]) -> Result<Option<Choice>> {
+        let ranking = self.ranking().unwrap_or_default();
+        let Some((taken, instead_of)) = self.first(&ranking, allowed) else {
+            return Ok(None);
+        };
+        let protocol = self.stack.protocols.iter().find(|p| p.name == taken.name);
+        let (Some(algorithm), Some(protocol)) = (taken.algorithm, protocol) else {
+            return Ok(None);
+        };
+        let schedule = self.schedule(algorithm)?;
+        let prediction = self.predict(&*schedule, protocol)?;
+        let basis = Basis::Library;
+        // what is named has no choice; sends have one by their size
+        let given = self.stack.protocol != "auto" && allowed.len() == 1;
+        let (protocol, lanes, offers) = (protocol.clone(), self.lanes, if given { 1 } else { ranking.len().max(2) });
+        Ok(Some(Choice { algorithm, lanes, protocol, schedule, prediction, basis, record: None, offers, instead_of }))
     }
 
     fn list(&self, market: Market, own: &[Algorithm], found: &mut Vec<Candidate>) {
@@ -145,6 +216,8 @@ impl<'a> Task<'a> {
             priced_by: String::new(),
             predicted_fs: None,
             reason,
+            estimate_us: None,
+            taken: false,
         };
         for (algorithm, error) in market.errors {
             let reason = match error {
@@ -175,6 +248,8 @@ impl<'a> Task<'a> {
                 priced_by: offer.basis.to_string(),
                 predicted_fs: Some(offer.prediction.time_fs),
                 reason,
+                estimate_us: None,
+                taken: false,
             });
         }
     }
@@ -190,10 +265,18 @@ impl<'a> Task<'a> {
         let own = match pick {
             // what switches of an outer network add are sums of units; inside one unit there is nothing for them to do
             Pick::Only(Algorithm::InNetwork) if self.adds_outside() => self.own(),
-            Pick::Only(algorithm) => return self.choose_among(&[algorithm], false, purse),
+            Pick::Only(algorithm) => vec![algorithm],
             Pick::Best => return self.choose_among(&Algorithm::ALL, true, purse),
             Pick::Auto => self.own(),
         };
+        if let Some(choice) = self.taken(&own)? {
+            return Ok(choice);
+        }
+        if let Pick::Only(_) = pick
+            && own.len() == 1
+        {
+            return self.choose_among(&own, false, purse);
+        }
         if own.iter().any(|&algorithm| self.schedule(algorithm).is_ok())
             && let choice = self.choose_among(&own, false, purse)
             && (choice.is_ok() || self.control.stopped() || matches!(choice, Err(Error::Memory { .. })))
@@ -243,6 +326,7 @@ impl<'a> Task<'a> {
                         basis: Basis::Predicted,
                         record: None,
                         error: None,
+                        asked: false,
                     });
                 }
             }
@@ -261,7 +345,8 @@ impl<'a> Task<'a> {
             priced.into_iter().min_by_key(|offer| offer.time_fs)
         {
             let (protocol, schedule) = (protocol.into_owned(), Arc::clone(&program.schedule));
-            return Ok(Choice { algorithm, lanes, protocol, schedule, prediction, basis, record, offers });
+            let instead_of = None;
+            return Ok(Choice { algorithm, lanes, protocol, schedule, prediction, basis, record, offers, instead_of });
         }
         if let Some(error) = failed.into_iter().find_map(|offer| offer.error) {
             return Err(error);

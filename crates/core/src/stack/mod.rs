@@ -1,8 +1,8 @@
-//! Choosing: which algorithm and protocol a communication library would take.
+//! Choosing: which algorithm and protocol a communication library would take, and which is the fastest.
 //!
-//! **Model.** A [`Task`] says what can run at all; [`choose`] lists the offers and takes the cheapest; [`settle`] finds their prices
-//! by simulating those that may win; [`work`] says what a simulation costs before it is begun; [`pipeline`] what the loops of a kernel
-//! cost beyond the wire, and [`channels`] what whole chunks do.
+//! **Model.** A [`Task`] says what can run at all; [`library`] says what the library takes; [`choose`] lists the offers and takes that one,
+//! or the cheapest; [`settle`] finds their prices by simulating those that may win; [`work`] says what a simulation costs before it is begun;
+//! [`pipeline`] what the loops of a kernel cost beyond the wire, and [`channels`] what whole chunks do.
 //!
 //! Hierarchies and tori are offered where the ranks fill them in order: `levels` are the spans of the networks inside the
 //! ranks, `dims` those of the innermost torus if the ranks are exactly one copy of it.
@@ -12,11 +12,12 @@
 
 mod channels;
 mod choose;
+mod library;
 mod pipeline;
 mod settle;
 mod work;
 
-pub use choose::{Candidate, Choice};
+pub use choose::{Candidate, Choice, Comparison};
 pub use settle::{Basis, EVENT_NS, Purse};
 pub use work::{Work, fluid_bytes};
 

@@ -4,7 +4,8 @@
 //! many kinds of fabric ([`measured`]) and is guessed for others ([`doubt`]); a candidate whose prediction divided by that factor is not below the best simulated time cannot win and keeps
 //! its prediction. Every other one is simulated: by packets if a part of what is left of the budget covers it, as fluids if that
 //! covers these, and otherwise by packets with a smaller message, which corrects its prediction. A simulation stops
-//! at the best time so far. The least price wins, ties by predicted time and then by order.
+//! at the best time so far. What was asked for is simulated in any case, to its end. The least price wins, ties by predicted time and then
+//! by order.
 //!
 //! **Invariant.** The budget is nominal nanoseconds ([`super::work`]), paid by packet-hops and flow events, never by the clock, and a
 //! candidate is simulated by one thread: the choice depends on the specification only. A price that comes from a complete run by
@@ -54,6 +55,8 @@ pub enum Basis {
     Stopped(Fidelity),
     /// By simulating by packets a message this many times smaller, which corrected the prediction.
     Smaller(u64),
+    /// It has none: the library's own cost model took it.
+    Library,
 }
 
 impl std::fmt::Display for Basis {
@@ -62,6 +65,7 @@ impl std::fmt::Display for Basis {
             Basis::Predicted => f.write_str("analytic"),
             Basis::Simulated(fidelity) => f.write_str(fidelity.name()),
             Basis::Stopped(fidelity) => write!(f, "{fidelity}, stopped"),
+            Basis::Library => f.write_str("library"),
             Basis::Smaller(times) => write!(f, "packet, 1/{times} of the size"),
         }
     }
@@ -119,6 +123,7 @@ pub(super) fn settle<'a>(task: &Task<'a>, offers: &mut [Offer<'a>], purse: &mut 
         // graphs of one kind can be of any shape, so what was measured of some says little of others
         let measured =
             measured::doubt(&kind, task.collective, offer.algorithm, task.bytes).filter(|_| guess.is_finite());
+        let limit = limit.filter(|_| !offer.asked);
         if limit.is_some_and(|limit| offer.prediction.time_fs as f64 / measured.unwrap_or(guess) >= limit as f64) {
             continue;
         }
@@ -127,7 +132,7 @@ pub(super) fn settle<'a>(task: &Task<'a>, offers: &mut [Offer<'a>], purse: &mut 
         if offer.error.is_some() || matches!(offer.basis, Basis::Predicted | Basis::Stopped(_)) {
             continue;
         }
-        if limit.is_none_or(|limit| offer.time_fs < limit) {
+        if best.is_none_or(|(_, time)| offer.time_fs < time) {
             if let Some((before, _)) = best.replace((i, offer.time_fs)) {
                 offers[before].record = None;
             }

@@ -108,7 +108,7 @@ fn protocols_are_restricted() {
     let error = task(&f, &placement, &s, 1 << 20).choose(Pick::Only(Algorithm::TwoShot), &mut purse()).unwrap_err();
     assert!(error.code() == "spec" && error.to_string().contains("at most 65536 bytes"), "{error}");
 
-    let rows = task(&f, &placement, &s, 1 << 20).candidates(Pick::Auto, &mut purse()).unwrap();
+    let rows = task(&f, &placement, &s, 1 << 20).candidates(Pick::Auto, &mut purse()).unwrap().candidates;
     assert!(rows[0].valid && rows[0].algorithm == Algorithm::Ring && rows[0].protocol == "wide", "{:?}", rows[0]);
     assert!(rows[1..].iter().all(|r| !r.valid && !r.reason.is_empty()));
     assert!(rows.iter().any(|r| r.algorithm == Algorithm::TorusBucket && r.reason.contains("torus")));
@@ -123,7 +123,7 @@ fn auto_takes_the_least_prediction() {
     for bytes in [64, 1 << 14, 1 << 20, 1 << 28] {
         let t = task(&f, &placement, &s, bytes);
         let best = t.choose(Pick::Auto, &mut purse()).unwrap();
-        let rows = t.candidates(Pick::Auto, &mut purse()).unwrap();
+        let rows = t.candidates(Pick::Auto, &mut purse()).unwrap().candidates;
         assert_eq!(rows[0].time_fs, Some(best.prediction.time_fs));
         assert_eq!(rows[0].algorithm, best.algorithm);
     }

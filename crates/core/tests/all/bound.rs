@@ -80,7 +80,13 @@ fn a_run(
         ..ProtocolSpec::default()
     };
     let protocols = vec![protocol];
-    let stack = StackSpec { name: "s".into(), protocols, protocol: "auto".into(), algorithms: Default::default() };
+    let stack = StackSpec {
+        name: "s".into(),
+        protocols,
+        protocol: "auto".into(),
+        algorithms: Default::default(),
+        library: None,
+    };
     let bytes = if collective == Collective::Barrier { 0 } else { bytes };
     let text = serde_json::json!({
         "system": machine, "collective": collective.name(), "algorithm": algorithm, "bytes": bytes,

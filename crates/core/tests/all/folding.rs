@@ -294,7 +294,7 @@ proptest! {
         let mut spec = system(n * copies, vec![net]);
         if memory > 0 {
             let rate = supernode_core::units::BitRate(RATE.0 * u64::from(planes) * memory);
-            spec.device = DeviceSpec { name: String::new(), hbm_rate: Some(rate), copy_rate: Some(rate), reduce_rate: None };
+            spec.device = DeviceSpec { name: String::new(), generation: String::new(), hbm_rate: Some(rate), copy_rate: Some(rate), reduce_rate: None };
         }
         let collective = [Collective::AllReduce, Collective::AllGather, Collective::ReduceScatter][gather];
         let mut params = Params::new(collective, Algorithm::InNetwork, n, elements * 4);

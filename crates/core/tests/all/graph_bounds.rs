@@ -33,7 +33,7 @@ fn outcome(
     let mut run = serde_json::json!({
         "system": machine, "collective": collective.name(), "algorithm": algorithm, "bytes": bytes, "root": 0,
         "ranks": machine.accelerators, "seed": 0, "fidelity": "packet", "threads": 1,
-        "stack": StackSpec { name: "s".into(), protocols: vec![protocol], protocol: "auto".into(), algorithms: Default::default() },
+        "stack": StackSpec { name: "s".into(), protocols: vec![protocol], protocol: "auto".into(), algorithms: Default::default(), library: None },
     });
     for (key, value) in more.as_object().into_iter().flatten() {
         run[key] = value.clone();

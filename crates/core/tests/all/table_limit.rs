@@ -17,7 +17,7 @@ fn all_to_all(machine: &SystemSpec, fold: bool, record: &[&str]) -> Outcome {
     let text = serde_json::json!({
         "system": machine, "collective": "all_to_all", "algorithm": "direct", "bytes": 64 * machine.accelerators,
         "fidelity": "packet", "fold": fold, "record": record,
-        "stack": StackSpec { name: "none".into(), protocols: vec![protocol], protocol: "auto".into(), algorithms: Default::default() },
+        "stack": StackSpec { name: "none".into(), protocols: vec![protocol], protocol: "auto".into(), algorithms: Default::default(), library: None },
     });
     simulate(&RunSpec::from_json(&text.to_string()).unwrap(), &Control::default()).unwrap()
 }

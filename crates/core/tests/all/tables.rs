@@ -17,7 +17,7 @@ fn threads_leave_no_trace() {
         let text = serde_json::json!({
             "system": machine, "collective": "all_gather", "algorithm": "direct", "bytes": 40_000, "fidelity": "packet",
             "record": ["ranks", "levels", "links", "switches", "flows"],
-            "stack": StackSpec { name: "none".into(), protocols: vec![protocol], protocol: "auto".into(), algorithms: Default::default() },
+            "stack": StackSpec { name: "none".into(), protocols: vec![protocol], protocol: "auto".into(), algorithms: Default::default(), library: None },
         });
         let mut spec = RunSpec::from_json(&text.to_string()).unwrap();
         let mut run = |threads| {

@@ -53,8 +53,13 @@ pub(crate) fn dressed(
     (shapes, routing, 0usize..3, overhead, any::<bool>(), any::<bool>(), 0u64..4).prop_map(
         |(mut spec, routing, buffer, overhead, cut, fast, memory)| {
             let rate = |factor: u64| (memory > 0).then(|| BitRate(RATE.0 * factor * memory / 2));
-            spec.device =
-                DeviceSpec { name: String::new(), hbm_rate: rate(2), copy_rate: rate(2), reduce_rate: rate(1) };
+            spec.device = DeviceSpec {
+                name: String::new(),
+                generation: String::new(),
+                hbm_rate: rate(2),
+                copy_rate: rate(2),
+                reduce_rate: rate(1),
+            };
             for net in &mut spec.networks {
                 net.routing = routing;
                 net.buffer = [Some(2 * (4096 + 64)), Some(64 * 1024), None][buffer];

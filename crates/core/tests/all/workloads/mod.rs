@@ -72,6 +72,7 @@ pub(crate) fn spec(system: SystemSpec, jobs: Vec<JobSpec>) -> ProgramSpec {
         protocols: vec![ProtocolSpec { step_fs: vec![0; system.networks.len()], ..no_stack() }],
         protocol: "auto".into(),
         algorithms: BTreeMap::new(),
+        library: None,
     };
     ProgramSpec {
         system,
