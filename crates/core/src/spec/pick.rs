@@ -7,7 +7,7 @@ use super::Algorithm;
 /// An algorithm, or who chooses it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Pick {
-    /// The fastest of the stack's own, by simulation.
+    /// What the library would take, or the fastest of its own by simulation where its rule is not known.
     #[default]
     Auto,
     /// The fastest of all algorithms, protocols and numbers of lanes, by simulation.
