@@ -283,8 +283,8 @@ impl Endpoint {
                 end_fs: 0,
             };
             if flags == MULTICAST {
-                let (size, member) = job.circle(self.rank, message.recv_step);
-                self.flow_starts.extend((0..size).map(|place| FlowRecord { dst: member(place), ..row }));
+                let circle = job.schedule.circle(self.rank, message.recv_step);
+                self.flow_starts.extend(circle.members().map(|member| FlowRecord { dst: member, ..row }));
             } else {
                 self.flow_starts.push(row);
             }

@@ -97,7 +97,7 @@ mod tests {
     use crate::spec::Rung;
 
     fn nvls() -> PipelineSpec {
-        let rung = |below, kib| Rung { below, chunk: kib << 10 };
+        let rung = |below, kib: u64| Rung { below, chunk: kib << 10 };
         PipelineSpec {
             channels: 16,
             heads: 32,
