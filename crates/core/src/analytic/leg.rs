@@ -210,7 +210,7 @@ impl<'a> Costs<'a> {
 
     /// Bytes of a packet on the wire.
     fn wire(&self, payload: u64, network: usize) -> f64 {
-        self.protocol.wire_bytes(payload as u32, self.fabric.networks[network].spec.overhead).into()
+        self.protocol.wire_bytes(network, payload as u32, self.fabric.networks[network].spec.overhead).into()
     }
 
     /// The first hop of a message.

@@ -112,9 +112,8 @@ impl Run<'_> {
             downlink.busy = true;
             let Message { bytes, network, reduce, operation, .. } = self.messages[id as usize];
             let there = self.job.placement[rank as usize];
-            let net = &self.job.fabric.networks[network];
             let stages = self.resources.up_to_switches(self.job, network, there).stages;
-            let t = timing(self.job, operation, net, &stages, bytes, reduce);
+            let t = timing(self.job, operation, network, &stages, bytes, reduce);
             let mut uses = vec![];
             let hops = self.resources.down_from_switches(self.job, network, there);
             self.occupy(&hops, Carried::new(bytes, t.wire, t.packets), &mut uses);

@@ -231,7 +231,7 @@ impl<'a> Task<'a> {
                         market.refusals.push((algorithm, protocol, reason));
                         continue;
                     }
-                    let protocol = self.piped(protocol);
+                    let protocol = self.piped(algorithm, protocol);
                     let prediction = self.predict(&*program.schedule, &protocol)?;
                     market.offers.push(Offer {
                         algorithm,

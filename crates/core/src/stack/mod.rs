@@ -167,13 +167,19 @@ impl<'a> Task<'a> {
         Aggregation::find(self.fabric, self.placement)
     }
 
+    /// The accelerators in the order of the machine.
+    fn sorted(&self) -> Vec<u32> {
+        let mut accelerators = self.placement.to_vec();
+        accelerators.sort_unstable();
+        accelerators
+    }
+
     /// Why switches cannot do what an algorithm asks of them here.
     fn lacks(&self, algorithm: Algorithm) -> Option<&'static str> {
         match algorithm {
             Algorithm::InNetwork if self.ranks() > 1 && !self.in_network() => Some(aggregation::WANTED),
             Algorithm::InNetworkTree => {
-                let mut accelerators = self.placement.to_vec();
-                accelerators.sort_unstable();
+                let accelerators = self.sorted();
                 let unit = unit(&units(self.fabric, &accelerators).0, self.ranks())?;
                 let adds = self.unit_sums && Aggregation::of_units(self.fabric, &accelerators, unit).is_some();
                 (!adds).then_some(aggregation::WANTED_IN_UNITS)

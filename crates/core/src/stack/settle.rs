@@ -240,7 +240,8 @@ impl Trial<'_, '_> {
         let folding = Folding::new(task.fabric, &*schedule, task.placement, self.purse.fold, task.control)?;
         let given = self.task.stack.protocols.iter().find(|protocol| protocol.name == self.offer.protocol.name);
         // its launch may depend on the size
-        let protocol = given.map_or_else(|| self.offer.protocol.clone(), |protocol| task.piped(protocol));
+        let protocol =
+            given.map_or_else(|| self.offer.protocol.clone(), |protocol| task.piped(self.offer.algorithm, protocol));
         let prediction = task.predict(&*schedule, &protocol)?;
         let work = Work::new(task.fabric, &*schedule, &folding, &prediction, self.width, self.purse.skip);
         if work.packets_ns > allowance {
