@@ -143,7 +143,8 @@ pub trait Schedule: Send + Sync + Debug {
     fn mixed(&self) -> bool {
         false
     }
-    /// The ranks whose contributions switches add up with those of a rank in a step, itself among them.
+    /// The ranks whose contributions switches add up with those of a rank in a step, itself among them. All circles of a step are
+    /// of one size, which any rank tells.
     fn circle(&self, _rank: u32, _step: u32) -> Circle<'_> {
         Circle::new(0, self.ranks())
     }

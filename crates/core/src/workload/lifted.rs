@@ -77,7 +77,9 @@ impl Schedule for Lifted {
     }
 
     fn circle(&self, rank: u32, step: u32) -> Circle<'_> {
-        self.local.circle(self.place(rank), step).among(&self.communicators, rank)
+        // who is in no communicator asks for the size alone, which is that of any
+        let place = if self.communicators.contain(rank) { self.place(rank) } else { 0 };
+        self.local.circle(place, step).among(&self.communicators, rank)
     }
 
     fn a_circle(&self) -> Option<Vec<u32>> {
