@@ -141,5 +141,6 @@ def test_nics_carry_a_piece_of_each_owner() -> None:
     result = sn.all_reduce("hgx-h100:2", size="1 MiB", algorithm="in_network_tree", stack="none", record=["links"])
     links = pl.from_arrow(result.links)
     assert isinstance(links, pl.DataFrame)
-    nics = links.filter(pl.col("from").str.starts_with("acc") & (pl.col("network") != "scale_up"))
-    assert nics.filter(pl.col("payload_bytes") > 0)["payload_bytes"].to_list() == [1 << 17] * 16
+    out = links.filter((pl.col("network") != "scale_up") & (pl.col("level") == 1) & (pl.col("bytes") > 0))
+    for direction in ("up", "down"):
+        assert out.filter(pl.col("direction") == direction)["bytes"].to_list() == [1 << 17] * 16
