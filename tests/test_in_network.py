@@ -113,3 +113,34 @@ def test_inside_one_unit_of_a_machine_whose_outer_switches_add(collective: str) 
 def test_inner_switches_that_add_do_not_help_between_units() -> None:
     with pytest.raises(AlgorithmError, match="innermost network that joins all ranks"):
         sn.all_reduce("hgx-h100:2", size="1 MiB", algorithm="in_network")
+
+
+def test_trees_join_units_whose_switches_add() -> None:
+    packet, flow, analytic = (
+        sn.all_reduce("hgx-h100:2", size="16 MiB", algorithm="nvls_tree", fidelity=fidelity)
+        for fidelity in ("packet", "flow", "analytic")
+    )
+    assert (packet.algorithm, packet.protocol) == ("in_network_tree", "nvls_tree")
+    assert flow.time_ns == pytest.approx(packet.time_ns, rel=0.1)
+    assert packet.time_ns / 1.5 < analytic.time_ns < packet.time_ns * 1.5
+    assert packet.time_ns >= packet.bound
+    assert packet.folding["reason"] == "switches add some messages and only forward others"
+
+
+def test_trees_need_units_that_add() -> None:
+    for system in ("hgx-a100:2", "hgx-h100"):
+        with pytest.raises(AlgorithmError, match="of a unit" if ":" in system else "several units evenly"):
+            sn.all_reduce(system, size="1 MiB", algorithm="in_network_tree")
+    # twelve ranks are a whole board and a half
+    with pytest.raises(AlgorithmError, match="several units evenly"):
+        sn.all_reduce("hgx-h100:2", ranks=12, size="1 MiB", algorithm="in_network_tree")
+
+
+def test_nics_carry_a_piece_of_each_owner() -> None:
+    # eight owners of an eighth of 1 MiB: the other board sends up what the root's sends down, over all sixteen NICs
+    result = sn.all_reduce("hgx-h100:2", size="1 MiB", algorithm="in_network_tree", stack="none", record=["links"])
+    links = pl.from_arrow(result.links)
+    assert isinstance(links, pl.DataFrame)
+    out = links.filter((pl.col("network") != "scale_up") & (pl.col("level") == 1) & (pl.col("bytes") > 0))
+    for direction in ("up", "down"):
+        assert out.filter(pl.col("direction") == direction)["bytes"].to_list() == [1 << 17] * 16

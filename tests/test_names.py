@@ -42,6 +42,7 @@ def test_collectives(spelling: str, name: str) -> None:
         ("tree", "double_binary_tree"),
         ("rabenseifner", "halving_doubling"),
         ("NVLS", "in_network"),
+        ("NVLSTree", "in_network_tree"),
         ("fullmesh", "direct"),
         ("H-D_R", "halving_doubling"),
         ("2d", "hierarchical"),

@@ -153,7 +153,7 @@ class PipelineSpec(msgspec.Struct, frozen=True):
 
 
 class ProtocolSpec(msgspec.Struct, frozen=True):
-    """One protocol of a stack; ``step_fs`` and ``hop_fs`` have one entry per network."""
+    """One protocol of a stack; ``step_fs``, ``hop_fs`` and, if not empty, ``wires`` have one entry per network."""
 
     name: str
     launch_fs: int
@@ -161,6 +161,7 @@ class ProtocolSpec(msgspec.Struct, frozen=True):
     hop_fs: list[int]
     wire_num: int = 1
     wire_den: int = 1
+    wires: list[tuple[int, int]] = []
     algorithms: list[str] = []
     max_bytes: int | None = None
     pipeline: PipelineSpec | None = None

@@ -71,6 +71,8 @@ class ProtocolFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     step: dict[str, StackValue]
     hop: dict[str, StackValue] = {}
     wire: tuple[int, int] = (1, 1)
+    #: By kind of network, where it is not ``wire``.
+    wire_of: dict[str, tuple[int, int]] = {}
     algorithms: list[str] = []
     without: list[str] = []
     max_bytes: Quantity | None = None
@@ -171,6 +173,7 @@ class Stack:
                     ],
                     wire_num=wire[0],
                     wire_den=wire[1],
+                    wires=[p.wire_of.get(kind, wire) for kind in kinds] if p.wire_of else [],
                     algorithms=[a for a in algorithms or (others or every if without else others) if a not in without],
                     max_bytes=None if p.max_bytes is None else parse_size(p.max_bytes, f"{where}, max_bytes"),
                     pipeline=None if p.pipeline is None else _pipeline(p.pipeline, channels, f"{where}, pipeline"),
@@ -266,7 +269,7 @@ def _of_generation(p: ProtocolFile, link_rate: int, where: str) -> tuple[tuple[i
             wire, channels = g.wire or p.wire, g.channels or channels
         if g.channels is not None and channels is None:
             raise SpecError(f"{where}: generation.channels is {g.channels}, but the protocol itself has no channels")
-    for pair in (p.wire, *(g.wire for g in p.generation if g.wire)):
+    for pair in (p.wire, *p.wire_of.values(), *(g.wire for g in p.generation if g.wire)):
         if min(pair) < 1:
             raise SpecError(f"{where}: wire is {list(pair)}; it must be [numerator, denominator], both at least 1")
     return wire, channels
@@ -308,6 +311,6 @@ def _packaged(file: str) -> Stack:
 def _read(path: Traversable) -> Stack:
     file = load(path, StackFile)
     for p in file.protocol:
-        for kind in (*p.step, *p.hop):
+        for kind in (*p.step, *p.hop, *p.wire_of):
             parse_kind(kind)
     return Stack(file)

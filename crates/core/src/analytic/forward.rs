@@ -147,7 +147,8 @@ impl Run<'_> {
                 }
                 Target::SwitchReduce { root } => {
                     // each rank that is walked adds to all roots of the class
-                    let (rank, all) = (self.group.remove(root), self.schedule.ranks());
+                    let all = self.schedule.circle(root, step).size();
+                    let rank = self.group.remove(root);
                     if let Some(last) = self.contribute((Some(rank), lane, step), all, arrival) {
                         self.at(last, Event::Arrival { rank, lane, step, bytes, leg });
                     }
@@ -160,7 +161,7 @@ impl Run<'_> {
                     }
                 }
                 Target::SwitchMulticast => {
-                    for peer in 0..self.schedule.ranks() {
+                    for peer in self.schedule.circle(name, step).members() {
                         let rank = self.group.remove(peer);
                         self.at(arrival, Event::Arrival { rank, lane, step, bytes, leg });
                     }

@@ -13,7 +13,7 @@
 
 use std::cmp::Reverse;
 
-use crate::collective::{Message, Target};
+use crate::collective::{Message, Schedule, Target};
 use crate::fabric::credit::slowdown;
 use crate::fabric::direct::Dimension;
 use crate::fabric::graph::Graph;
@@ -83,8 +83,8 @@ fn fs_per_byte(rate: Option<BitRate>) -> f64 {
 }
 
 impl<'a> Costs<'a> {
-    /// Costs on a fabric under a protocol.
-    pub fn new(fabric: &'a Fabric, placement: &'a [u32], protocol: &'a ProtocolSpec) -> Self {
+    /// Costs of a schedule on a fabric under a protocol.
+    pub fn new(fabric: &'a Fabric, schedule: &dyn Schedule, placement: &'a [u32], protocol: &'a ProtocolSpec) -> Self {
         let mut first = vec![0];
         for net in &fabric.networks {
             let classes = match &net.planes[0].shape {
@@ -96,7 +96,7 @@ impl<'a> Costs<'a> {
         }
         let device = &fabric.spec.device;
         let [hbm, copy, reduce] = [device.hbm_rate, device.copy_rate, device.reduce_rate].map(fs_per_byte);
-        let aggregation = Aggregation::find(fabric, placement);
+        let aggregation = Aggregation::of(fabric, schedule, placement);
         let aside = fabric.networks.iter().map(aside).collect();
         Costs { fabric, placement, protocol, aggregation, first, aside, hbm, copy, reduce, bare: None }
     }
@@ -220,7 +220,7 @@ impl<'a> Costs<'a> {
 
     /// Bytes of a packet on the wire.
     fn wire(&self, payload: u64, network: usize) -> f64 {
-        self.protocol.wire_bytes(payload as u32, self.fabric.networks[network].spec.overhead).into()
+        self.protocol.wire_bytes(network, payload as u32, self.fabric.networks[network].spec.overhead).into()
     }
 
     /// The first hop of a message.

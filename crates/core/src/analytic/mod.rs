@@ -104,7 +104,7 @@ pub fn predict(scene: Scene<'_>) -> Result<Prediction> {
         let time_fs = protocol.launch_fs;
         return Ok(Prediction { time_fs, software_fs: time_fs, ..Prediction::default() });
     }
-    let costs = leg::Costs::new(fabric, placement, protocol);
+    let costs = leg::Costs::new(fabric, schedule, placement, protocol);
     let loads = Loads::new(fabric, schedule, placement, protocol, seed, control)?;
     let mut s = survey::survey(&costs, schedule, root, loads.is_none(), control)?;
     if let Some(loads) = &loads {
@@ -162,7 +162,7 @@ pub fn chain(scene: Scene<'_>, group: &Radix, prediction: &Prediction) -> Result
     if prediction.messages / group.order() > CHAIN {
         return Ok(None);
     }
-    let costs = || leg::Costs::new(fabric, placement, protocol);
+    let costs = || leg::Costs::new(fabric, schedule, placement, protocol);
     let time = |costs: leg::Costs| forward::forward(&costs, schedule, group, schedule.lanes(), control);
     let [software, constant, all] = [time(costs().bare(false))?, time(costs().bare(true))?, time(costs())?];
     let more = |than: f64, time: f64| (time - than).max(0.0).round() as Fs;

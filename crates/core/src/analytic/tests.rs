@@ -219,12 +219,12 @@ fn one_rank_of_each_class_takes_the_time_of_all() {
     let mut folded = 0;
     for f in &machines {
         let placement: Vec<u32> = (0..f.accelerators()).collect();
-        let costs = leg::Costs::new(f, &placement, &protocol);
         for (collective, algorithm) in
             Collective::ALL.into_iter().flat_map(|c| Algorithm::ALL.into_iter().map(move |a| (c, a)))
         {
             let params = Params { levels: vec![8, 4], ..Params::new(collective, algorithm, f.accelerators(), 1 << 20) };
             let Ok(schedule) = build(&params) else { continue };
+            let costs = leg::Costs::new(f, &*schedule, &placement, &protocol);
             let folding = Folding::new(f, &*schedule, &placement, false, &control).unwrap();
             if !folding.symmetric() {
                 continue;

@@ -167,7 +167,8 @@ impl<'a> Run<'a> {
             Target::Rank(to) if to >= n => Err(format!("it goes to rank {to} of {n}")),
             Target::Rank(to) => self.deliver(to, message.recv_step, bytes, values),
             Target::SwitchMulticast => {
-                (0..n).try_for_each(|to| self.deliver(to, message.recv_step, bytes, values.clone()))
+                let circle = self.schedule.circle(rank, message.recv_step);
+                circle.members().try_for_each(|to| self.deliver(to, message.recv_step, bytes, values.clone()))
             }
             Target::SwitchReduce { root } if root >= n => Err(format!("it is reduced to rank {root} of {n}")),
             Target::SwitchReduce { root } => self.contribute(rank, Some(root), message, values),
@@ -176,6 +177,11 @@ impl<'a> Run<'a> {
     }
 
     fn contribute(&mut self, rank: u32, root: Option<u32>, message: Message, values: Vec<(Block, Ranks)>) -> Found {
+        let circle = self.schedule.circle(root.unwrap_or(rank), message.recv_step);
+        // no rank is in two circles, so their first members tell them apart
+        if self.schedule.circle(rank, message.recv_step).member(0) != circle.member(0) {
+            return Err(format!("it is added to a sum for {}, whose circle does not have rank {rank}", receiver(root)));
+        }
         let key = (root, message.recv_step);
         let sum = self.sums.entry(key).or_default();
         if sum.from.is_empty() {
@@ -199,12 +205,15 @@ impl<'a> Run<'a> {
             };
             self.held.entered(sum.values.insert(block, new));
         }
-        if sum.from.len() == self.lanes.len() {
+        if sum.from.len() == circle.size() as usize {
             let sum = self.sums.remove(&key).unwrap_or_default();
             self.held.left(sum.values.len());
             let values: Vec<_> = sum.values.into_iter().collect();
-            let mut to = root.map_or(0..self.schedule.ranks(), |root| root..root + 1);
-            return to.try_for_each(|to| self.deliver(to, message.recv_step, sum.bytes, values.clone()));
+            let mut deliver = |to| self.deliver(to, message.recv_step, sum.bytes, values.clone());
+            return match root {
+                Some(root) => deliver(root),
+                None => circle.members().try_for_each(deliver),
+            };
         }
         Ok(())
     }

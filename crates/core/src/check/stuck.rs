@@ -59,7 +59,10 @@ impl Run<'_> {
                     let message = self.schedule.send(from, self.lane, later, i);
                     let to_rank = match message.to {
                         Target::Rank(to) | Target::SwitchReduce { root: to } => to == rank,
-                        Target::SwitchMulticast | Target::SwitchAllReduce => true,
+                        Target::SwitchMulticast | Target::SwitchAllReduce => {
+                            let circle = self.schedule.circle(from, message.recv_step);
+                            circle.members().any(|member| member == rank)
+                        }
                     };
                     if to_rank && message.recv_step == step {
                         return Some(from);

@@ -2,7 +2,7 @@
 //!
 //! **Lanes.** `lanes` times `chunks`. Usually: ring one lane, or one a rail if the ranks sit in nodes; double binary tree
 //! two, or two per rank of a node up to 32; torus two a dimension; in-network one for every 256 KiB, up to 32, and
-//! beyond 128 MiB one for every 4 MiB, up to 256; all others one. Chunks: as many as make a chunk
+//! beyond 128 MiB one for every 4 MiB, up to 256, and in an even number with trees between units; all others one. Chunks: as many as make a chunk
 //! of about 128 KiB, up to 32, for the double binary tree and for chains (ring broadcast and reduce); otherwise one. A
 //! barrier always has one lane.
 //!
@@ -20,6 +20,7 @@ use super::direct::Direct;
 use super::double_tree::{self, DoubleTree};
 use super::halving_doubling::{self, HalvingDoubling};
 use super::in_network::{self, InNetwork};
+use super::in_network_tree::{self, InNetworkTree};
 use super::layout::{Cut, Kind, ceil_log2};
 use super::pairwise::Pairwise;
 use super::program::{Idle, Laid, Program};
@@ -121,7 +122,7 @@ fn repertoire(algorithm: Algorithm) -> &'static [Collective] {
         Algorithm::Direct => {
             &[AllReduce, AllGather, ReduceScatter, AllToAll, Broadcast, Reduce, Gather, Scatter, SendRecv]
         }
-        Algorithm::TwoShot => &[AllReduce],
+        Algorithm::TwoShot | Algorithm::InNetworkTree => &[AllReduce],
         Algorithm::RecursiveDoubling => &[AllReduce, AllGather],
         Algorithm::HalvingDoubling => &[AllReduce, ReduceScatter],
         Algorithm::Bruck => &[AllGather, AllToAll, Barrier],
@@ -150,11 +151,11 @@ pub fn build(params: &Params) -> Result<Box<dyn Schedule>> {
     })
 }
 
-/// The algorithms that [`build`] accepts with otherwise the same parameters; [`Algorithm::InNetwork`] only where switches
-/// can do it.
+/// The algorithms that [`build`] accepts with otherwise the same parameters; those that let switches form sums only
+/// where switches can do it.
 pub fn valid_algorithms(params: &Params, in_network: bool) -> Vec<Algorithm> {
     let builds = |algorithm: Algorithm| assemble(&Params { algorithm, ..params.clone() }).is_ok();
-    Algorithm::ALL.into_iter().filter(|&a| (in_network || a != Algorithm::InNetwork) && builds(a)).collect()
+    Algorithm::ALL.into_iter().filter(|&a| (in_network || !a.in_network()) && builds(a)).collect()
 }
 
 /// Checks everything that does not depend on the algorithm.
@@ -229,6 +230,7 @@ fn lanes(params: &Params) -> Result<(u32, u32)> {
         // nobody waits for an owner: packets alone are a pipeline
         Algorithm::InNetwork if params.shared && in_network::shares(params.collective) => 1,
         Algorithm::InNetwork => in_network::lanes(params.payload()),
+        Algorithm::InNetworkTree => in_network_tree::lanes(params.payload()),
         _ => 1,
     });
     let pipelined = match params.algorithm {
@@ -286,6 +288,7 @@ fn assemble(params: &Params) -> std::result::Result<Box<dyn Schedule>, Refusal> 
         }
         Algorithm::Hierarchical => lay(hierarchical::program(collective, &params.levels).ok_or_else(many)?, cut),
         Algorithm::InNetwork => lay(InNetwork::new(collective, params.root, params.shared, order, &cut), cut),
+        Algorithm::InNetworkTree => lay(InNetworkTree::new(unit(params), &cut), cut),
     })
 }
 
@@ -296,6 +299,11 @@ impl Params {
         let (channels, _) = lanes(self).ok().filter(|_| node > 1)?;
         Some((channels, (channels / 2).clamp(1, node)))
     }
+}
+
+/// Ranks of a unit in which switches form sums; all of them if there is one unit.
+fn unit(params: &Params) -> u32 {
+    in_network_tree::unit(&params.levels, params.ranks).unwrap_or(params.ranks)
 }
 
 /// Ranks of a node, where a double binary tree has chains inside nodes; otherwise 1.
@@ -336,6 +344,11 @@ fn shape(params: &Params) -> std::result::Result<(), Refusal> {
             }
             twice * sum(&params.levels)
         }
+        Algorithm::InNetworkTree if unit(params) == params.ranks => {
+            return Err(Refusal::Algorithm(
+                "the ranks do not fill several units evenly, with several ranks in each".into(),
+            ));
+        }
         _ => u64::from(2 * ceil_log2(params.ranks) + 2),
     };
     if steps > u64::from(MAX_STEPS) {
@@ -356,6 +369,7 @@ fn pieces(params: &Params) -> u32 {
     match params.collective {
         Collective::Broadcast | Collective::Reduce | Collective::SendRecv => 1,
         _ if whole => 1,
+        _ if params.algorithm == Algorithm::InNetworkTree => unit(params),
         collective if params.algorithm == Algorithm::HalvingDoubling => {
             halving_doubling::pieces(collective, params.ranks)
         }

@@ -1,10 +1,7 @@
 //! Double binary tree: two trees, each with half of the data, in which (almost) nobody is an inner node twice.
 //!
-//! **Model.** Ranks are renumbered so that the root (rank 0 for all-reduce) is 0 and the others are `1..p`. The first tree
-//! is the in-order tree: a number whose lowest set bit is `b` has its children `b/2` to either side, so odd numbers are
-//! leaves. The second is the same tree with the numbers shifted by one (p even) or mirrored (p odd), which turns leaves
-//! into inner nodes. The root feeds the top of both. Lane `l` is chunk `l/2` of tree `l mod 2`: chunks follow each other
-//! through the tree. All-reduce is reduce, then broadcast, of each chunk.
+//! **Model.** The trees are those of [`super::trees`], with rank 0 as the root for all-reduce. Lane `l` is chunk `l/2` of tree
+//! `l mod 2`: chunks follow each other through the tree. All-reduce is reduce, then broadcast, of each chunk.
 //!
 //! Where ranks sit in nodes, all-reduce has the trees between nodes, and a chain inside each: its head is the node's place in
 //! the tree, and the others hang below it one after the other. Every channel has the two trees with heads of its own, so that
@@ -27,6 +24,7 @@
 use super::Collective;
 use super::layout::{Cut, Part, add_mod, sub_mod};
 use super::program::{Expect, Move, Program};
+use super::trees::Trees;
 
 /// Channels at most by default: of larger nodes, heads lie evenly apart.
 const CHANNELS: u32 = 16;
@@ -48,12 +46,11 @@ pub(super) fn lanes(node: u32) -> u32 {
 #[derive(Debug)]
 pub(super) struct DoubleTree {
     collective: Collective,
-    /// Places in a tree: ranks, or nodes of `node` ranks.
-    places: u32,
+    /// Over ranks, or nodes of `node` ranks.
+    trees: Trees,
     node: u32,
     /// Channels, of two trees each.
     channels: u32,
-    root: u32,
     all: Part,
 }
 
@@ -82,7 +79,8 @@ impl DoubleTree {
     pub(super) fn new(collective: Collective, root: u32, node: u32, lanes: u32, cut: &Cut) -> Self {
         let root = if collective.rooted() { root } else { 0 };
         let channels = (lanes / 2).clamp(1, node);
-        DoubleTree { collective, places: cut.ranks() / node, node, channels, root, all: cut.all() }
+        let trees = Trees { places: cut.ranks() / node, root };
+        DoubleTree { collective, trees, node, channels, all: cut.all() }
     }
 
     /// The rank of a node that is its head in a lane.
@@ -94,18 +92,18 @@ impl DoubleTree {
     /// Where a rank is in a lane.
     fn at(&self, rank: u32, lane: u32) -> At {
         let (place, local) = (rank / self.node, rank % self.node);
-        At { number: self.number(place, lane), link: sub_mod(local, self.head(lane), self.node) }
+        At { number: self.trees.number(place, lane), link: sub_mod(local, self.head(lane), self.node) }
     }
 
     /// The rank that is there.
     fn rank_at(&self, at: At, lane: u32) -> u32 {
-        self.rank(at.number, lane) * self.node + add_mod(at.link, self.head(lane), self.node)
+        self.trees.place(at.number, lane) * self.node + add_mod(at.link, self.head(lane), self.node)
     }
 
     /// The one that it sends sums to, unless it is the root.
     fn above(&self, at: At) -> At {
         match at.link {
-            0 => At { number: self.parent(at.number), link: 0 },
+            0 => At { number: self.trees.parent(at.number), link: 0 },
             link => At { link: link - 1, ..at },
         }
     }
@@ -113,66 +111,17 @@ impl DoubleTree {
     /// How many send their sums to it.
     fn below(&self, at: At) -> u32 {
         let chain = u32::from(at.link + 1 < self.node);
-        chain + if at.link == 0 && self.places > 1 { self.children(at.number).1 } else { 0 }
+        chain + if at.link == 0 && self.trees.places > 1 { self.trees.children(at.number).1 } else { 0 }
     }
 
     /// The `i`-th of them: heads of other nodes first, because the way to them is longer.
     fn child(&self, at: At, i: u32) -> At {
-        let (heads, count) = if at.link == 0 && self.places > 1 { self.children(at.number) } else { ([0; 2], 0) };
+        let inner = at.link == 0 && self.trees.places > 1;
+        let (heads, count) = if inner { self.trees.children(at.number) } else { ([0; 2], 0) };
         match heads.get(i as usize) {
             Some(&number) if i < count => At { number, link: 0 },
             _ => At { link: at.link + 1, ..at },
         }
-    }
-
-    /// The number of a place in a lane's tree.
-    fn number(&self, place: u32, lane: u32) -> u32 {
-        let v = sub_mod(place, self.root, self.places);
-        match (v, lane % 2) {
-            (0, _) | (_, 0) => v,
-            _ if self.places % 2 == 1 => self.places - v,
-            (1, _) => self.places - 1,
-            _ => v - 1,
-        }
-    }
-
-    /// The place that has a number in a lane's tree.
-    fn rank(&self, number: u32, lane: u32) -> u32 {
-        let v = match (number, lane % 2) {
-            (0, _) | (_, 0) => number,
-            _ if self.places % 2 == 1 => self.places - number,
-            _ if number == self.places - 1 => 1,
-            _ => number + 1,
-        };
-        add_mod(v, self.root, self.places)
-    }
-
-    /// The parent of a number other than 0: its lowest bit moves one up; it is cleared if there is no such number.
-    fn parent(&self, v: u32) -> u32 {
-        let low = 1 << v.trailing_zeros();
-        let base = v - low;
-        match base.checked_add(low).and_then(|v| v.checked_add(low)) {
-            _ if base & (low << 1) != 0 => base,
-            Some(up) if low << 1 != 0 && up < self.places => up,
-            _ => base,
-        }
-    }
-
-    /// The children of a number, and how many there are.
-    fn children(&self, v: u32) -> ([u32; 2], u32) {
-        if v == 0 {
-            return ([1 << (self.places - 1).ilog2(), 0], 1);
-        }
-        let mut half = (1u32 << v.trailing_zeros()) / 2;
-        if half == 0 {
-            return ([0; 2], 0);
-        }
-        let left = v - half;
-        // Where the numbers end, the right child is the top of what is left of its subtree.
-        while half > 0 && half >= self.places - v {
-            half /= 2;
-        }
-        if half > 0 { ([left, v + half], 2) } else { ([left, 0], 1) }
     }
 
     fn phase(&self, at: At, step: u32) -> Phase {
@@ -228,47 +177,7 @@ impl Program for DoubleTree {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collective::layout::{Kind, ceil_log2};
-
-    #[test]
-    fn both_trees_span_all_ranks_and_share_no_inner_node() {
-        for n in 2..200 {
-            let cut = Cut::new(Kind::Pieces, 1 << 20, 1, n, 1, 2).unwrap();
-            let tree = DoubleTree::new(Collective::Broadcast, n / 3, 1, 2, &cut);
-            let mut inner = vec![0; n as usize];
-            for lane in 0..2 {
-                for rank in 0..n {
-                    let v = tree.number(rank, lane);
-                    assert_eq!(tree.rank(v, lane), rank);
-                    let (children, count) = tree.children(v);
-                    for &child in &children[..count as usize] {
-                        assert_eq!(tree.parent(child), v, "{child} of {n}");
-                    }
-                    inner[rank as usize] += u32::from(count > 0 && v > 0);
-                    let (mut at, mut depth) = (v, 0);
-                    while at != 0 {
-                        (at, depth) = (tree.parent(at), depth + 1);
-                    }
-                    assert!(depth <= ceil_log2(n), "{v} of {n} is {depth} deep");
-                }
-            }
-            assert!(inner.iter().filter(|&&times| times > 1).count() == 0, "{n}: {inner:?}");
-        }
-    }
-
-    #[test]
-    fn the_largest_numbers_do_not_overflow() {
-        let cut = Cut::new(Kind::Pieces, 1, 1, u32::MAX, 1, 2).unwrap();
-        let tree = DoubleTree::new(Collective::AllReduce, 0, 1, 2, &cut);
-        for v in [1, 2, 1 << 31, (1 << 31) + 1, u32::MAX - 1, u32::MAX - 2] {
-            let (children, count) = tree.children(v);
-            for &child in &children[..count as usize] {
-                assert_eq!(tree.parent(child), v);
-            }
-            let parent = tree.parent(v);
-            assert!(tree.children(parent).0.contains(&v));
-        }
-    }
+    use crate::collective::layout::Kind;
 
     #[test]
     fn chains_hang_below_the_heads_of_nodes() {

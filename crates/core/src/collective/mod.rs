@@ -15,6 +15,7 @@ mod binomial;
 mod bruck;
 mod buckets;
 mod build;
+mod circle;
 mod digits;
 mod direct;
 mod double_tree;
@@ -22,6 +23,7 @@ mod fold;
 mod halving_doubling;
 mod hierarchical;
 mod in_network;
+mod in_network_tree;
 mod layout;
 mod nccl_tests;
 mod pairwise;
@@ -30,12 +32,15 @@ mod program;
 mod recursive_doubling;
 mod ring;
 mod torus;
+mod trees;
 
 #[cfg(test)]
 mod tests;
 
 pub use crate::spec::{Algorithm, Collective, MAX_LANES};
 pub use build::{Params, build, valid_algorithms};
+pub use circle::{Circle, Peers};
+pub use in_network_tree::unit;
 pub use placed::{Placed, inverse};
 
 use crate::radix::Digit;
@@ -56,13 +61,14 @@ pub enum Op {
 pub enum Target {
     /// To one other rank.
     Rank(u32),
-    /// A contribution that the switches combine with the same message of every other rank; the sum arrives at `root`
-    /// once. All ranks (the root too) send a contribution of the same size with the same (lane, recv_step).
+    /// A contribution that the switches combine with the same message of every other rank of the circle
+    /// ([`Schedule::circle`]); the sum arrives at `root` once. All its ranks (the root too) send a contribution of the same size
+    /// with the same (lane, recv_step).
     SwitchReduce {
         /// The rank that gets the sum.
         root: u32,
     },
-    /// Replicated by the switches to every rank, the sender included.
+    /// Replicated by the switches to every rank of the sender's circle, the sender included.
     SwitchMulticast,
     /// A contribution that the switches combine with the same message of every other rank; the sum arrives at every rank
     /// once. All ranks send a contribution of the same size with the same (lane, recv_step).
@@ -137,8 +143,13 @@ pub trait Schedule: Send + Sync + Debug {
     fn mixed(&self) -> bool {
         false
     }
-    /// The ranks of one communicator of those whose sums switches form; `None` if all ranks are one.
-    fn circle(&self) -> Option<Vec<u32>> {
+    /// The ranks whose contributions switches add up with those of a rank in a step, itself among them. All circles of a step are
+    /// of one size, which any rank tells.
+    fn circle(&self, _rank: u32, _step: u32) -> Circle<'_> {
+        Circle::new(0, self.ranks())
+    }
+    /// One circle, which stands for all others; `None` if all ranks are one.
+    fn a_circle(&self) -> Option<Vec<u32>> {
         None
     }
     /// Appends the blocks that message `i` carries, for the checker. Their [`Schedule::block_bytes`] sum to its bytes.

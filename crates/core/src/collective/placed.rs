@@ -7,7 +7,7 @@
 //! **Invariant.** A renaming of the ranks of a schedule that does what its collective asks for does so, too. **Cost.** 8 bytes a
 //! rank. **Limits.** No symmetry is declared: such runs are not folded.
 
-use super::{Block, Collective, Message, Recv, Schedule, SwitchUse, Target};
+use super::{Block, Circle, Collective, Message, Recv, Schedule, SwitchUse, Target};
 use std::ops::Range;
 
 /// See the module.
@@ -80,6 +80,19 @@ impl Schedule for Placed {
 
     fn switches(&self) -> SwitchUse {
         self.inner.switches()
+    }
+
+    fn mixed(&self) -> bool {
+        self.inner.mixed()
+    }
+
+    fn circle(&self, rank: u32, step: u32) -> Circle<'_> {
+        self.inner.circle(self.part[rank as usize], step).ordered(&self.rank)
+    }
+
+    fn a_circle(&self) -> Option<Vec<u32>> {
+        let parts = self.inner.a_circle()?;
+        Some(parts.into_iter().map(|part| self.rank[part as usize]).collect())
     }
 
     fn blocks(&self, rank: u32, lane: u32, step: u32, i: u32, out: &mut Vec<Block>) {

@@ -6,7 +6,7 @@
 //! **Invariant.** All calls are pure and do not allocate, save for listing blocks.
 
 use super::layout::{Cut, Part};
-use super::{Block, Message, Op, Recv, Schedule, SwitchUse, Target};
+use super::{Block, Circle, Message, Op, Recv, Schedule, SwitchUse, Target};
 use crate::radix::Digit;
 use std::fmt::Debug;
 use std::ops::Range;
@@ -69,6 +69,10 @@ pub(super) trait Program: Send + Sync + Debug {
     fn switches(&self) -> SwitchUse {
         SwitchUse::Forward
     }
+    /// Ranks of a unit, if switches form sums inside units of so many consecutive ranks and units send to each other.
+    fn unit(&self) -> Option<u32> {
+        None
+    }
     /// See [`Schedule::symmetry`].
     fn symmetry(&self) -> Vec<Digit> {
         vec![]
@@ -115,6 +119,21 @@ impl<P: Program> Schedule for Laid<P> {
 
     fn switches(&self) -> SwitchUse {
         self.program.switches()
+    }
+
+    fn mixed(&self) -> bool {
+        self.program.unit().is_some()
+    }
+
+    fn circle(&self, rank: u32, _: u32) -> Circle<'_> {
+        match self.program.unit() {
+            None => Circle::new(0, self.cut.ranks()),
+            Some(size) => Circle::new(rank / size * size, size),
+        }
+    }
+
+    fn a_circle(&self) -> Option<Vec<u32>> {
+        self.program.unit().map(|size| (0..size).collect())
     }
 
     fn symmetry(&self) -> Vec<Digit> {

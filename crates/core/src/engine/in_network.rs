@@ -89,7 +89,7 @@ impl Shard<'_> {
         packet.time += kind.latency;
         packet.set_flags(packet.flags() | FREE);
         let net = &self.paths.networks[kind.network as usize];
-        debug_assert!(copy == net.group_copy || self.job.workload.is_some());
+        debug_assert!(copy == net.group_copy || self.job.schedule.a_circle().is_some() || self.job.workload.is_some());
         match &net.contributors {
             Some(contributors) => self.in_tree((lp, base), kind, first, from, packet, net, contributors),
             None => self.in_star((lp, base), kind, first, from, packet, net),
@@ -122,8 +122,8 @@ impl Shard<'_> {
         net: &PathNet,
     ) {
         if packet.flags() & REDUCE != 0 {
-            // the root is where the sum will go; its communicator is as large as any
-            let (all, _) = self.job.circle(self.job.folding.rank(0), untag(packet.tag()).1);
+            // the root is where the sum will go; its circle is as large as any
+            let all = self.job.schedule.circle(self.job.folding.rank(0), untag(packet.tag()).1).size();
             if let Some(mut sum) = self.add(lp, packet, all) {
                 sum.set_flags(sum.flags() & (LAST | FREE));
                 self.emit(lp, base, kind, first, sum);
@@ -137,10 +137,10 @@ impl Shard<'_> {
         let turns = self.job.folding.turns(kind.network.into());
         let link = from % links + links;
         let step = untag(packet.tag()).1;
-        let (size, member) = self.job.circle(owner, step);
+        let circle = self.job.schedule.circle(owner, step);
         let labels = self.job.folding.labels(self.job.operation(step));
-        for place in 0..size {
-            let member = net.group[member(place) as usize];
+        for number in 0..circle.size() {
+            let member = net.group[circle.member(number) as usize];
             let link = if turns { link - member.turned } else { link } % links;
             packet.set_dst(member.slot * links + link);
             packet.set_message_class(labels.of(owner, member.rank));

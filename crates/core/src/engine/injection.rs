@@ -190,10 +190,10 @@ impl Endpoint {
             }));
             let payload = u64::from(net.payload);
             let short = (message.bytes % payload) as u32;
-            let short = (short > 0 || message.bytes == 0).then(|| protocol.wire_bytes(short, net.overhead));
+            let short = (short > 0 || message.bytes == 0).then(|| protocol.wire_bytes(network, short, net.overhead));
             let cut = Cut {
                 fulls: packets - u32::from(short.is_some()),
-                full_wire: protocol.wire_bytes(net.payload, net.overhead),
+                full_wire: protocol.wire_bytes(network, net.payload, net.overhead),
                 short_wire: short,
             };
             let index = stream as usize * paths.networks.len() + network;
@@ -283,8 +283,8 @@ impl Endpoint {
                 end_fs: 0,
             };
             if flags == MULTICAST {
-                let (size, member) = job.circle(self.rank, message.recv_step);
-                self.flow_starts.extend((0..size).map(|place| FlowRecord { dst: member(place), ..row }));
+                let circle = job.schedule.circle(self.rank, message.recv_step);
+                self.flow_starts.extend(circle.members().map(|member| FlowRecord { dst: member, ..row }));
             } else {
                 self.flow_starts.push(row);
             }
@@ -356,7 +356,7 @@ impl Endpoint {
             (share.way, selector)
         };
         let last = if number + 1 == message.packets { LAST } else { 0 };
-        let wire = job.protocol(message.operation).wire_bytes(payload, net.overhead);
+        let wire = job.protocol(message.operation).wire_bytes(message.network.into(), payload, net.overhead);
         offer.packet = Packet::new(
             dst,
             selector,

@@ -225,7 +225,7 @@ fn classes(fabric: &Fabric, protocol: &ProtocolSpec) -> (Vec<Class>, Vec<u16>) {
         first.push(classes.len() as u16);
         for (tier, link) in net.spec.links.iter().enumerate() {
             let serializer = Serializer::new(link.rate);
-            let full_wire = protocol.wire_bytes(net.spec.payload, net.spec.overhead);
+            let full_wire = protocol.wire_bytes(n, net.spec.payload, net.spec.overhead);
             classes.push(Class {
                 latency: link.latency_fs,
                 serializer,

@@ -45,8 +45,8 @@ use crate::record::Record;
 use crate::spec::ProtocolSpec;
 use crate::symmetry::Folding;
 use crate::units::Fs;
+use crate::workload::Workload;
 use crate::workload::explicit::Explicit;
-use crate::workload::{Communicators, Workload};
 pub(crate) use injection::open_messages;
 use paths::Paths;
 
@@ -126,13 +126,6 @@ impl Job<'_> {
     pub(crate) fn protocols(&self) -> impl Iterator<Item = &'_ ProtocolSpec> {
         let operations = self.workload.map_or(&[][..], |workload| workload.operations());
         std::iter::once(self.protocol).chain(operations.iter().map(|operation| &operation.protocol))
-    }
-
-    /// Who sums up with a rank in the switches in a step: their number, and each by its place.
-    pub(crate) fn circle(&self, rank: u32, step: u32) -> (u32, impl Fn(u32) -> u32 + '_) {
-        let circles = self.workload.and_then(|workload| workload.circles(step));
-        let size = circles.map_or_else(|| self.schedule.ranks(), Communicators::size);
-        (size, move |place| circles.map_or(place, |circles| circles.peer(rank, place)))
     }
 
     /// What random choices about the messages of a step go by, see [`Workload::label`].

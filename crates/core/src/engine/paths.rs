@@ -122,8 +122,9 @@ impl PortLink {
 /// A rank as the switches of in-network operations see it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Member {
-    /// Its place at the leaves of what is simulated.
+    /// Its place at the leaves of what is simulated, and the copy that these are in.
     pub(super) slot: u32,
+    pub(super) copy: u32,
     pub(super) rank: u32,
     /// See [`crate::symmetry::Folding::turned`].
     pub(super) turned: u32,
@@ -216,8 +217,10 @@ impl PathNet {
     fn gather(&mut self, job: &Job, at: Aggregation, shared: bool) {
         let member = |rank: u32| {
             let accelerator = job.placement[rank as usize];
+            let stands_for = job.folding.stands_for(accelerator);
             Member {
-                slot: self.simulated_slot(job.folding.stands_for(accelerator) % self.places),
+                slot: self.simulated_slot(stands_for % self.places),
+                copy: stands_for / self.places,
                 rank,
                 turned: job.folding.turned(accelerator),
             }

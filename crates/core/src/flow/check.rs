@@ -30,8 +30,8 @@ pub(super) fn checked(job: &Job) -> Result<Option<usize>> {
         let why = format!("no network has both in one copy; the networks span {} accelerators", spans.join(", "));
         return Err(Error::Unroutable { from: home.into(), to: other.into(), why });
     }
-    for net in &fabric.networks {
-        let wire = job.protocol.wire_bytes(net.spec.payload, net.spec.overhead);
+    for (i, net) in fabric.networks.iter().enumerate() {
+        let wire = job.protocol.wire_bytes(i, net.spec.payload, net.spec.overhead);
         for link in &net.spec.links {
             slow(&net.spec.name, link.rate, wire)?;
         }

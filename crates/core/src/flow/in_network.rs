@@ -32,7 +32,7 @@ impl Run<'_> {
         if let Some(&sum) = self.sums.get(&key) {
             return sum;
         }
-        let (ranks, _) = self.job.circle(root, key.2);
+        let ranks = self.job.schedule.circle(root, key.2).size();
         let reduce = walk::reduces(self.job.schedule, root, key.1, key.2);
         let kind = MessageKind::Sum { to_begin: ranks, to_send: ranks };
         let sum = self.keep(Message { kind, rank: root, reduce, ..contribution.clone() });
@@ -77,9 +77,8 @@ impl Run<'_> {
     /// A multicast has begun to leave: its copies wait for the links to all ranks.
     pub(super) fn multicast_begins(&mut self, id: u32) {
         let (owner, step) = (self.messages[id as usize].rank, self.messages[id as usize].step);
-        let job = self.job;
-        let (size, member) = job.circle(owner, step);
-        (0..size).for_each(|place| self.come_down(id, member(place)));
+        let circle = self.job.schedule.circle(owner, step);
+        circle.members().for_each(|member| self.come_down(id, member));
     }
 
     /// A multicast has left completely.
@@ -113,9 +112,8 @@ impl Run<'_> {
             downlink.busy = true;
             let Message { bytes, network, reduce, operation, .. } = self.messages[id as usize];
             let there = self.job.placement[rank as usize];
-            let net = &self.job.fabric.networks[network];
             let stages = self.resources.up_to_switches(self.job, network, there).stages;
-            let t = timing(self.job, operation, net, &stages, bytes, reduce);
+            let t = timing(self.job, operation, network, &stages, bytes, reduce);
             let mut uses = vec![];
             let hops = self.resources.down_from_switches(self.job, network, there);
             self.occupy(&hops, Carried::new(bytes, t.wire, t.packets), &mut uses);

@@ -183,7 +183,7 @@ impl Run<'_> {
             }
             // sums for all climb trees, which is refused before the run
             Target::SwitchMulticast | Target::SwitchAllReduce => {
-                message.arrivals = self.job.circle(name, sent.recv_step).0;
+                message.arrivals = self.job.schedule.circle(name, sent.recv_step).size();
             }
         }
         let id = self.keep(message);

@@ -23,8 +23,7 @@ impl Run<'_> {
     pub(super) fn launch(&mut self, id: u32, route: &Route, bytes: u64, index: usize) {
         let Message { kind, rank, network, reduce, operation, .. } = self.messages[id as usize];
         let here = self.job.placement[self.name(rank) as usize];
-        let net = &self.job.fabric.networks[network];
-        let t = timing(self.job, operation, net, &route.stages, bytes, reduce);
+        let t = timing(self.job, operation, network, &route.stages, bytes, reduce);
         let mut uses = vec![];
         let mut carried = Carried::new(bytes, t.wire, t.packets);
         if let MessageKind::Unicast { to } = kind {
@@ -35,7 +34,7 @@ impl Run<'_> {
         if let MessageKind::Unicast { to } = kind {
             self.store(to, bytes, reduce, t.wire, &mut uses);
         }
-        let hop = self.job.protocol(operation).hop(network, &net.spec);
+        let hop = self.job.protocol(operation).hop(network, &self.job.fabric.networks[network].spec);
         let latency = route.last(t.packets).saturating_add(t.extra).saturating_add(hop);
         let message = &mut self.messages[id as usize];
         message.latency = message.latency.max(latency);

@@ -269,7 +269,7 @@ impl<'a> Survey<'a> {
             let there = job.placement[to as usize];
             let Some(network) = job.fabric.network_between(here, there).filter(|_| here != there) else { continue };
             let net = &job.fabric.networks[network];
-            let wire = timing::wire(job.protocol, net, message.bytes) as f64;
+            let wire = timing::wire(job.protocol, (network, net), message.bytes) as f64;
             self.fill = self.fill.max(net.spec.buffer.map_or(0.0, |buffer| wire / buffer as f64));
             let tag = message.recv_step << MAX_LANES.trailing_zeros() | lane;
             self.resources.unicast(job, here, there, (tag, job.seed), &mut routes);

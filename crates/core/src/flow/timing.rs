@@ -33,23 +33,24 @@ pub(super) fn accesses(reduce: bool) -> u32 {
 }
 
 /// Packets of a message and their wire bytes: (packets, of a full one, of the last one).
-fn cut(protocol: &ProtocolSpec, net: &Network, bytes: u64) -> (u64, u64, u64) {
+fn cut(protocol: &ProtocolSpec, (network, net): (usize, &Network), bytes: u64) -> (u64, u64, u64) {
     let payload = u64::from(net.spec.payload);
     let packets = bytes.div_ceil(payload).max(1);
     let last = (bytes - (packets - 1) * payload) as u32;
-    let wire = |payload| u64::from(protocol.wire_bytes(payload, net.spec.overhead));
+    let wire = |payload| u64::from(protocol.wire_bytes(network, payload, net.spec.overhead));
     (packets, wire(net.spec.payload), wire(last))
 }
 
 /// Bytes on the wire of a message.
-pub(super) fn wire(protocol: &ProtocolSpec, net: &Network, bytes: u64) -> u64 {
+pub(super) fn wire(protocol: &ProtocolSpec, net: (usize, &Network), bytes: u64) -> u64 {
     let (packets, full, last) = cut(protocol, net, bytes);
     (packets - 1) * full + last
 }
 
 /// Timing of a message, or one branch of it, of `bytes`.
-pub(super) fn timing(job: &Job, operation: u32, net: &Network, stages: &[Stage], bytes: u64, reduce: bool) -> Timing {
-    let (packets, full, last) = cut(job.protocol(operation), net, bytes);
+pub(super) fn timing(job: &Job, operation: u32, network: usize, stages: &[Stage], bytes: u64, reduce: bool) -> Timing {
+    let net = &job.fabric.networks[network];
+    let (packets, full, last) = cut(job.protocol(operation), (network, net), bytes);
     let wire = (packets - 1) * full + last;
     let payload = u64::from(net.spec.payload);
     let width = stages.first().map_or(1, |s| u64::from(s.width));

@@ -25,6 +25,9 @@ pub struct Aggregation {
 
 /// What a network must have, for messages about one that lacks it.
 pub const WANTED: &str = "switches with in_network_reduce in the innermost network that joins all ranks";
+/// The same for sums inside units.
+pub const WANTED_IN_UNITS: &str =
+    "switches with in_network_reduce, in a single tier, in the innermost network that joins the ranks of a unit";
 
 impl Aggregation {
     /// The innermost network that joins these accelerators, if it can sum. An outer one is never taken instead: two
@@ -46,9 +49,16 @@ impl Aggregation {
         sums.then_some(Self { network, top, tree: tree.tiers().len() > 1 })
     }
 
-    /// That of the ranks whose sums switches form: all of them, or those of one communicator, which stands for the others.
+    /// That of units of so many consecutive ranks, if all units have it alike, in one tier of switches.
+    pub fn of_units(fabric: &Fabric, placement: &[u32], unit: u32) -> Option<Self> {
+        let mut units = placement.chunks(unit.max(1) as usize).map(|unit| Self::find(fabric, unit));
+        let first = units.next()??;
+        (!first.tree && units.all(|unit| unit == Some(first))).then_some(first)
+    }
+
+    /// That of the ranks whose sums switches form: all of them, or those of one circle, which stands for the others.
     pub fn of(fabric: &Fabric, schedule: &dyn Schedule, placement: &[u32]) -> Option<Self> {
-        match schedule.circle() {
+        match schedule.a_circle() {
             None => Self::find(fabric, placement),
             Some(ranks) => {
                 let accelerators: Vec<u32> = ranks.iter().map(|&rank| placement[rank as usize]).collect();

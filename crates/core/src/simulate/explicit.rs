@@ -144,9 +144,8 @@ fn protocol(spec: &ProgramSpec, fabric: &Fabric, program: &Explicit, placement: 
     let takes = |p: &ProtocolSpec| {
         let message = |rank: u32, to: u32, bytes: u64| {
             let network = fabric.network_between(placement[rank as usize], placement[to as usize]).unwrap_or(0);
-            let step = p.step(network);
-            u128::from(step)
-                + u128::from(rates[network].time(bytes)) * u128::from(p.wire_num) / u128::from(p.wire_den.max(1))
+            let (step, (num, den)) = (p.step(network), p.wire(network));
+            u128::from(step) + u128::from(rates[network].time(bytes)) * u128::from(num) / u128::from(den.max(1))
         };
         let of = |rank: u32| sends(rank).map(move |send| message(rank, send.peer, send.amount)).sum::<u128>();
         u128::from(p.launch_fs) * u128::from(program.ranks()) + ranks.clone().map(of).sum::<u128>()

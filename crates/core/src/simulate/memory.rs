@@ -94,8 +94,8 @@ impl Plan {
     fn under_way(&self, d: &Counts) -> u64 {
         let (scattered, many) = (self.effective.placement.is_some(), self.open() > 1);
         let mut packets = 0;
-        for (net, levels) in self.fabric.networks.iter().zip(&d.levels) {
-            let wire = u64::from(self.protocol.wire_bytes(net.spec.payload, net.spec.overhead));
+        for ((i, net), levels) in self.fabric.networks.iter().enumerate().zip(&d.levels) {
+            let wire = u64::from(self.protocol.wire_bytes(i, net.spec.payload, net.spec.overhead));
             let buffer = net.spec.buffer.map_or(UNLIMITED, |b| (b / wire.max(1)).min(1 << 24));
             for level in levels {
                 // links of a level: at most 2^24 packets each, so that nothing overflows

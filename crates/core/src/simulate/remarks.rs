@@ -61,9 +61,9 @@ impl Plan {
         say(budget && self.chosen_by == NO_CHOICE, idle("budget", why));
         let why = "it decides for fidelity \"auto\", and where no library does among algorithms and protocols";
         say(budget && self.chosen_by == Basis::Library.to_string(), idle("budget", why));
-        for net in &self.fabric.networks {
+        for (i, net) in self.fabric.networks.iter().enumerate() {
             for tier in 0..net.spec.links.len() {
-                let full = self.protocol.wire_bytes(net.spec.payload, net.spec.overhead);
+                let full = self.protocol.wire_bytes(i, net.spec.payload, net.spec.overhead);
                 let (slow, buffer) = slowdown(net, tier, full.into());
                 let share = 100.0 / slow;
                 let level = format!("{} {}", net.spec.name, net.level(tier));

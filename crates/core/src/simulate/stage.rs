@@ -48,6 +48,7 @@ impl Stage {
             hierarchy: spec.levels.as_deref(),
             seed: spec.seed,
             sums: true,
+            unit_sums: true,
             stack: &spec.stack,
             control,
         }

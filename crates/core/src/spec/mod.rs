@@ -299,6 +299,9 @@ pub struct ProtocolSpec {
     /// See `wire_num`.
     #[serde(default = "one")]
     pub wire_den: u32,
+    /// The same by network, `wires[i]` as numerator and denominator; empty: alike on all.
+    #[serde(default)]
+    pub wires: Vec<(u32, u32)>,
     /// Only for these algorithms; empty means all.
     #[serde(default)]
     pub algorithms: Vec<Algorithm>,
@@ -357,13 +360,20 @@ impl ProtocolSpec {
         self.hop_fs.get(network).copied().unwrap_or(0).saturating_add(spec.transport.latency_fs)
     }
 
-    /// Bytes on the wire of a packet of so many payload bytes.
+    /// By how much payload expands on the links of a network, as numerator and denominator.
     #[inline]
-    pub fn wire_bytes(&self, payload: u32, overhead: u32) -> u32 {
-        let body = if self.wire_num == self.wire_den {
+    pub fn wire(&self, network: usize) -> (u32, u32) {
+        self.wires.get(network).copied().unwrap_or((self.wire_num, self.wire_den))
+    }
+
+    /// Bytes on the wire of a network of a packet of so many payload bytes.
+    #[inline]
+    pub fn wire_bytes(&self, network: usize, payload: u32, overhead: u32) -> u32 {
+        let (num, den) = self.wire(network);
+        let body = if num == den {
             payload
         } else {
-            (u64::from(payload) * u64::from(self.wire_num)).div_ceil(u64::from(self.wire_den.max(1))) as u32
+            (u64::from(payload) * u64::from(num)).div_ceil(u64::from(den.max(1))) as u32
         };
         body + overhead
     }

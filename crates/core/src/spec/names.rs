@@ -150,7 +150,9 @@ named! {
         /// Level by level: inside, across, inside.
         Hierarchical = "hierarchical" ["2d", "topo", "ahc", "multilevel", "hier"],
         /// The switches reduce and replicate.
-        InNetwork = "in_network" ["nvls", "nvlstree", "collnet", "collnetdirect", "collnetchain", "sharp", "multimem", "switch"],
+        InNetwork = "in_network" ["nvls", "collnet", "collnetdirect", "collnetchain", "sharp", "multimem", "switch"],
+        /// The switches reduce and replicate inside units, two trees join the units.
+        InNetworkTree = "in_network_tree" ["nvlstree"],
     }
 }
 
@@ -235,6 +237,13 @@ named! {
         Valiant = "valiant" ["vlb"],
         /// Explicit graphs only: the first switch decides between the shortest way and Valiant's by its own queues (UGAL).
         Ugal = "ugal" ["ugall"],
+    }
+}
+
+impl Algorithm {
+    /// Whether it lets switches form sums.
+    pub fn in_network(self) -> bool {
+        matches!(self, Algorithm::InNetwork | Algorithm::InNetworkTree)
     }
 }
 
@@ -411,7 +420,7 @@ mod tests {
             ("Ring", Algorithm::Ring),
             ("Tree", Algorithm::DoubleBinaryTree),
             ("NVLS", Algorithm::InNetwork),
-            ("nvls_tree", Algorithm::InNetwork),
+            ("nvls_tree", Algorithm::InNetworkTree),
             ("CollNetDirect", Algorithm::InNetwork),
             ("H-D_R", Algorithm::HalvingDoubling),
             ("rabenseifner", Algorithm::HalvingDoubling),

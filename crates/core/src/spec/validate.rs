@@ -219,16 +219,21 @@ fn protocol(path: &str, p: &ProtocolSpec, system: &SystemSpec) -> Result<()> {
         let given = format!("{}/{}", p.wire_num, p.wire_den);
         return Err(Error::spec(at("wire_num / wire_den"), given, "a ratio of at least 1 with a positive denominator"));
     }
+    if !p.wires.is_empty() && p.wires.len() != system.networks.len() {
+        let expected = format!("no entry, or one for each of {} networks", system.networks.len());
+        return Err(Error::spec(at("wires"), format!("{:?}", p.wires), expected));
+    }
+    if let Some((num, den)) = p.wires.iter().find(|(num, den)| *den == 0 || num < den) {
+        let expected = "ratios of at least 1 with positive denominators";
+        return Err(Error::spec(at("wires"), format!("{num}/{den}"), expected));
+    }
     for (i, net) in system.networks.iter().enumerate() {
-        let wire =
-            (u64::from(net.payload) * u64::from(p.wire_num)).div_ceil(p.wire_den.into()) + u64::from(net.overhead);
+        let (num, den) = p.wire(i);
+        let wire = (u64::from(net.payload) * u64::from(num)).div_ceil(den.into()) + u64::from(net.overhead);
         if wire > MAX_PACKET {
             let expected = format!("at most {MAX_PACKET} bytes of a full packet of system.networks[{i}] on the wire");
-            return Err(Error::spec(
-                at("wire_num / wire_den"),
-                format!("{}/{}: {wire} bytes", p.wire_num, p.wire_den),
-                expected,
-            ));
+            let field = if p.wires.is_empty() { "wire_num / wire_den" } else { "wires" };
+            return Err(Error::spec(at(field), format!("{num}/{den}: {wire} bytes"), expected));
         }
         // The buffer must hold a packet as this protocol makes it.
         if net.buffer.is_some_and(|b| b < wire) {

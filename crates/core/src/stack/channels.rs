@@ -25,8 +25,8 @@ use crate::spec::{Algorithm, ProtocolSpec};
 use crate::units::{BitRate, Fs};
 
 /// What so many payload bytes take on the links of an accelerator into a network.
-pub(super) fn wire_time(net: &Network, protocol: &ProtocolSpec, bytes: u64) -> Fs {
-    let packet = u128::from(protocol.wire_bytes(net.spec.payload, net.spec.overhead));
+pub(super) fn wire_time((i, net): (usize, &Network), protocol: &ProtocolSpec, bytes: u64) -> Fs {
+    let packet = u128::from(protocol.wire_bytes(i, net.spec.payload, net.spec.overhead));
     let time = u128::from(BitRate(net.injection().max(1)).time(bytes));
     u64::try_from(time * packet / u128::from(net.spec.payload.max(1))).unwrap_or(Fs::MAX)
 }
@@ -52,7 +52,7 @@ impl Task<'_> {
             return;
         };
         let part = self.bytes.div_ceil(self.ranks().max(1).into()).min(chunk.saturating_mul(channels.into()));
-        let takes = wire_time(net, protocol, part).saturating_add(protocol.step(0));
+        let takes = wire_time((0, net), protocol, part).saturating_add(protocol.step(0));
         protocol.launch_fs = protocol.launch_fs.saturating_add(takes);
     }
 
@@ -66,7 +66,7 @@ impl Task<'_> {
         for (i, net) in self.fabric.networks.iter().enumerate() {
             // inside a node all channels pass a rank; outside, those whose head it is
             let sharing = if i == 0 { channels } else { channels.div_ceil(heads) };
-            let time = |bytes| wire_time(net, protocol, bytes);
+            let time = |bytes| wire_time((i, net), protocol, bytes);
             let more = time(share.min(chunk)).saturating_mul(sharing.into()).saturating_sub(time(message));
             if let Some(hop) = protocol.hop_fs.get_mut(i) {
                 *hop = hop.saturating_add(more);

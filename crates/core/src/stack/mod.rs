@@ -25,7 +25,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::analytic::{Prediction, Scene, predict};
-use crate::collective::{Algorithm, Collective, Params, Placed, Schedule, build, inverse, valid_algorithms};
+use crate::collective::{Algorithm, Collective, Params, Placed, Schedule, build, inverse, unit, valid_algorithms};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::fabric::direct::Dimension;
@@ -59,6 +59,8 @@ pub struct Task<'a> {
     pub seed: u64,
     /// Switches may form sums for these ranks.
     pub sums: bool,
+    /// Switches may form sums inside the units that these ranks fill.
+    pub unit_sums: bool,
     /// Software costs to choose from.
     pub stack: &'a StackSpec,
     /// Who may stop it.
@@ -83,7 +85,7 @@ impl<'a> Task<'a> {
     /// Ranks in the order in which an algorithm counts them: rings, trees and levels follow the machine, exchanges where the
     /// ranks fill equal parts of its units, others the numbers of the ranks.
     fn order(&self, algorithm: Algorithm) -> Vec<u32> {
-        use Algorithm::{Direct, DoubleBinaryTree, Hierarchical, Pairwise, Ring, TorusBucket};
+        use Algorithm::{Direct, DoubleBinaryTree, Hierarchical, InNetworkTree, Pairwise, Ring, TorusBucket};
         let given: Vec<u32> = (0..self.ranks()).collect();
         if self.placement.is_sorted() {
             return given;
@@ -95,7 +97,7 @@ impl<'a> Task<'a> {
             symmetry::order(self.fabric, &accelerators).len() > 1
         };
         let follows = match algorithm {
-            Ring | DoubleBinaryTree | TorusBucket | Hierarchical => true,
+            Ring | DoubleBinaryTree | TorusBucket | Hierarchical | InNetworkTree => true,
             Direct | Pairwise => self.collective != Collective::SendRecv && in_units(),
             _ => false,
         };
@@ -115,7 +117,7 @@ impl<'a> Task<'a> {
         (params.lanes, params.chunks) = (self.lanes, self.chunks);
         params.shared = algorithm == Algorithm::InNetwork && self.aggregation().is_some_and(|a| a.tree);
         if accelerators.is_sorted() {
-            (params.levels, params.nodes) = self.units(&accelerators);
+            (params.levels, params.nodes) = units(self.fabric, &accelerators);
             params.order = symmetry::order(self.fabric, &accelerators);
             if algorithm == Algorithm::Hierarchical {
                 params.levels = self.hierarchy.map_or_else(|| self.nested(&params.levels), <[u32]>::to_vec);
@@ -125,32 +127,6 @@ impl<'a> Task<'a> {
             self.torus(&mut params);
         }
         params
-    }
-
-    /// Sizes of nested groups whose product is the number of ranks: those that share a copy of each network, where all copies
-    /// in use hold equally many. If those of the innermost network that has several do not, their sizes.
-    fn units(&self, accelerators: &[u32]) -> (Vec<u32>, Vec<u32>) {
-        let n = self.ranks();
-        let (mut inner, mut span, mut levels, mut nodes) = (1, 1, vec![], None);
-        for net in &self.fabric.networks {
-            let sizes: Vec<u32> =
-                accelerators.chunk_by(|a, b| a / net.span == b / net.span).map(|unit| unit.len() as u32).collect();
-            let even = sizes.iter().all(|&size| size == sizes[0]);
-            if sizes.len() > 1 && sizes.iter().any(|&size| size > 1) {
-                nodes = nodes.or(Some(if even { vec![] } else { sizes.clone() }));
-            }
-            if sizes.len() > 1
-                && even
-                && sizes[0] > inner
-                && sizes[0].is_multiple_of(inner)
-                && net.span.is_multiple_of(span)
-            {
-                levels.push(sizes[0] / inner);
-                (inner, span) = (sizes[0], net.span);
-            }
-        }
-        levels.push(n / inner);
-        (levels, nodes.unwrap_or_default())
     }
 
     /// The groups of the hierarchical algorithm: those of the networks, the innermost by its dimensions if it is direct, so
@@ -194,6 +170,27 @@ impl<'a> Task<'a> {
         Aggregation::find(self.fabric, self.placement)
     }
 
+    /// The accelerators in the order of the machine.
+    fn sorted(&self) -> Vec<u32> {
+        let mut accelerators = self.placement.to_vec();
+        accelerators.sort_unstable();
+        accelerators
+    }
+
+    /// Why switches cannot do what an algorithm asks of them here.
+    fn lacks(&self, algorithm: Algorithm) -> Option<&'static str> {
+        match algorithm {
+            Algorithm::InNetwork if self.ranks() > 1 && !self.in_network() => Some(aggregation::WANTED),
+            Algorithm::InNetworkTree => {
+                let accelerators = self.sorted();
+                let unit = unit(&units(self.fabric, &accelerators).0, self.ranks())?;
+                let adds = self.unit_sums && Aggregation::of_units(self.fabric, &accelerators, unit).is_some();
+                (!adds).then_some(aggregation::WANTED_IN_UNITS)
+            }
+            _ => None,
+        }
+    }
+
     /// The schedule of an algorithm.
     ///
     /// # Errors
@@ -201,22 +198,23 @@ impl<'a> Task<'a> {
     pub fn schedule(&self, algorithm: Algorithm) -> Result<Arc<dyn Schedule>> {
         let order = self.order(algorithm);
         let params = self.params_in(algorithm, &order);
-        let list = |in_network| {
-            let names: Vec<_> = valid_algorithms(&params, in_network).into_iter().map(Algorithm::name).collect();
+        let list = || {
+            let builds = valid_algorithms(&params, true).into_iter().filter(|&a| self.lacks(a).is_none());
+            let names: Vec<_> = builds.map(Algorithm::name).collect();
             if names.is_empty() { "none".to_string() } else { names.join(", ") }
         };
-        if algorithm == Algorithm::InNetwork && self.ranks() > 1 && !self.in_network() {
+        if let Some(lacks) = self.lacks(algorithm) {
             return Err(Error::Algorithm {
                 algorithm: algorithm.name().into(),
                 collective: self.collective.name().into(),
                 ranks: self.ranks().into(),
-                why: format!("it needs {}", aggregation::WANTED),
-                valid: list(false),
+                why: format!("it needs {lacks}"),
+                valid: list(),
             });
         }
         let schedule = build(&params).map_err(|error| match error {
             Error::Algorithm { algorithm, collective, ranks, why, .. } => {
-                Error::Algorithm { algorithm, collective, ranks, why, valid: list(self.in_network()) }
+                Error::Algorithm { algorithm, collective, ranks, why, valid: list() }
             }
             other => other,
         })?;
@@ -236,7 +234,7 @@ impl<'a> Task<'a> {
 
     /// A protocol as this task's kernels run it with an algorithm: what loops and channels cost is in its launch and hops.
     fn fitted<'p>(&self, algorithm: Algorithm, lanes: u32, protocol: &'p ProtocolSpec) -> Cow<'p, ProtocolSpec> {
-        let mut fitted = self.piped(protocol);
+        let mut fitted = self.piped(algorithm, protocol);
         if fitted.chunk.is_some() {
             self.channelled(algorithm, lanes, fitted.to_mut());
         }
@@ -247,6 +245,32 @@ impl<'a> Task<'a> {
         let Task { fabric, placement, root, seed, control, .. } = *self;
         predict(Scene { fabric, schedule, placement, protocol, root, seed, control })
     }
+}
+
+/// Sizes of nested groups whose product is the number of ranks: those that share a copy of each network, where all copies
+/// in use hold equally many. If those of the innermost network that has several do not, their sizes.
+pub fn units(fabric: &Fabric, accelerators: &[u32]) -> (Vec<u32>, Vec<u32>) {
+    let n = accelerators.len() as u32;
+    let (mut inner, mut span, mut levels, mut nodes) = (1, 1, vec![], None);
+    for net in &fabric.networks {
+        let sizes: Vec<u32> =
+            accelerators.chunk_by(|a, b| a / net.span == b / net.span).map(|unit| unit.len() as u32).collect();
+        let even = sizes.iter().all(|&size| size == sizes[0]);
+        if sizes.len() > 1 && sizes.iter().any(|&size| size > 1) {
+            nodes = nodes.or(Some(if even { vec![] } else { sizes.clone() }));
+        }
+        if sizes.len() > 1
+            && even
+            && sizes[0] > inner
+            && sizes[0].is_multiple_of(inner)
+            && net.span.is_multiple_of(span)
+        {
+            levels.push(sizes[0] / inner);
+            (inner, span) = (sizes[0], net.span);
+        }
+    }
+    levels.push(n / inner);
+    (levels, nodes.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -10,21 +10,24 @@
 //! share of the rate and no more, so a message that fills f heads of one channel takes t for its stage on the wire, however little it is
 //! of the loop.
 //!
+//! With trees between units ([`Algorithm::InNetworkTree`]) heads are those of a unit. The stages between units are in the packets of
+//! the run, and loops wait for them and not for each other's fixed time: so L loops take L t and `extra` stages (o + t).
+//!
 //! **Invariant.** At exactly one loop both forms are equal. The result is never below `launch`.
 //!
 //! **Cost.** A few multiplications per offer. **Limits.** All of it is counted before the first packet, as a longer launch: so the sum
 //! is right, while the gaps between loops, in which another operation could use the links, are at the start. It holds where all ranks
-//! are in one copy of the innermost network; elsewhere the launch has the fixed parts only. With more ranks than heads the packets
-//! still come from all.
+//! are in one copy of the innermost network, or fill several by trees; elsewhere the launch has the fixed parts only. With more ranks
+//! than heads the packets still come from all.
 //!
 //! **Source.** NVIDIA/nccl v2.30.7 @5067397, src/enqueue.cc:2258-2275 (ladder), src/device/all_reduce.h:390-455 (stages),
 //! src/graph/search.cc:1127 (heads).
 
 use std::borrow::Cow;
 
-use super::Task;
 use super::channels::wire_time;
-use crate::collective::Collective;
+use super::{Task, units};
+use crate::collective::{Algorithm, Collective, unit};
 use crate::spec::{PipelineSpec, ProtocolSpec};
 use crate::units::Fs;
 
@@ -43,43 +46,57 @@ fn part(time: Fs, of: u64, whole: u64) -> Fs {
     u64::try_from(u128::from(time) * u128::from(of) / u128::from(whole.max(1))).unwrap_or(Fs::MAX)
 }
 
-/// What a message of `bytes` costs beyond its bytes on the wire; `wire` gives their time there.
-fn beyond_wire(pipeline: &PipelineSpec, bytes: u64, ranks: u64, extra: u64, wire: impl Fn(u64) -> Fs) -> Fs {
+/// What a message of `bytes` costs beyond its bytes on the wire; `wire` gives their time there. `apart`: loops wait for what is
+/// not counted here, which hides the fixed time of each.
+fn beyond_wire(
+    pipeline: &PipelineSpec,
+    bytes: u64,
+    ranks: u64,
+    (extra, apart): (u64, bool),
+    wire: impl Fn(u64) -> Fs,
+) -> Fs {
     let heads = ranks.min(pipeline.heads.into());
     let chunk = chunk(pipeline, bytes, heads);
     let round = chunk.saturating_mul(heads);
     let filled = round.saturating_mul(pipeline.channels.into());
     let (fixed, time) = (pipeline.stage_fs, wire(filled));
     if bytes >= filled {
-        let loops = part(fixed, bytes, filled);
+        let loops = if apart { 0 } else { part(fixed, bytes, filled) };
         return extra.saturating_mul(fixed.saturating_add(time)).saturating_add(loops);
     }
     let copied = fixed.saturating_add(part(time, bytes.min(round), round));
     let alone = part(time, bytes.min(chunk), chunk).saturating_sub(part(time, bytes, filled));
-    extra.saturating_mul(copied).saturating_add(fixed).saturating_add(alone)
+    let first = if apart { 0 } else { fixed };
+    extra.saturating_mul(copied).saturating_add(first).saturating_add(alone)
 }
 
 impl Task<'_> {
     /// The protocol as this task sees it: where it has a pipeline, its launch includes what loops cost beyond the wire.
-    pub(super) fn piped<'p>(&self, protocol: &'p ProtocolSpec) -> Cow<'p, ProtocolSpec> {
+    pub(super) fn piped<'p>(&self, algorithm: Algorithm, protocol: &'p ProtocolSpec) -> Cow<'p, ProtocolSpec> {
         let (Some(pipeline), Some(net)) = (&protocol.pipeline, self.fabric.networks.first()) else {
             return Cow::Borrowed(protocol);
         };
         if self.placement.len() < 2 {
             return Cow::Borrowed(protocol);
         }
-        let (ranks, stages) = (u64::from(self.ranks()), u64::from(pipeline.stages));
+        let stages = u64::from(pipeline.stages);
         // only what is both reduced and given to all is copied both in and out
         let extra = match self.collective {
             Collective::AllReduce => stages - 1,
             _ => stages.saturating_sub(2),
         };
-        let unit = self.placement[0] / net.span;
-        let beyond = if self.placement.iter().all(|accelerator| accelerator / net.span == unit) {
+        let home = self.placement[0] / net.span;
+        let alone = self.placement.iter().all(|accelerator| accelerator / net.span == home);
+        let joined = match algorithm {
+            Algorithm::InNetworkTree => unit(&units(self.fabric, &self.sorted()).0, self.ranks()),
+            _ => Some(self.ranks()).filter(|_| alone),
+        };
+        let beyond = if let Some(ranks) = joined.map(u64::from) {
             // each direction of a link carries the sum or its parts, and an all-reduce both
             let twice = if self.collective == Collective::AllReduce { ranks + 1 } else { ranks };
-            let wire = |bytes| part(wire_time(net, protocol, bytes), twice, ranks);
-            beyond_wire(pipeline, self.bytes, ranks, extra, wire)
+            let wire = |bytes| part(wire_time((0, net), protocol, bytes), twice, ranks);
+            let apart = algorithm == Algorithm::InNetworkTree;
+            beyond_wire(pipeline, self.bytes, ranks, (extra, apart), wire)
         } else {
             (extra + 1).saturating_mul(pipeline.stage_fs)
         };
@@ -119,7 +136,7 @@ mod tests {
     fn loops_and_stages_add_up() {
         // a wire of one byte per unit of time; 16 x 8 x 16 KiB = 2 MiB is a loop, t = 2^21
         let t = 1 << 21;
-        let beyond = |bytes| beyond_wire(&nvls(), bytes, 8, 2, |bytes| bytes);
+        let beyond = |bytes| beyond_wire(&nvls(), bytes, 8, (2, false), |bytes| bytes);
         // one loop: (1 + 2)(6 + t) in all, of which t on the wire
         assert_eq!(beyond(2 << 20), 3 * (6 + t) - t);
         // one byte less is the other form, and equal but for that byte's share
@@ -135,7 +152,22 @@ mod tests {
     }
 
     #[test]
+    fn between_units_only_the_stages_inside_count() {
+        let rung = |below, kib: u64| Rung { below, chunk: kib << 10 };
+        let tree = PipelineSpec { stages: 4, shrink: vec![rung(4, 64), rung(1, 32)], ..nvls() };
+        // 16 channels: 32 KiB below 8 MiB, 64 from there, 128 from 64 MiB
+        let kib = |mib: u64| chunk(&tree, mib << 20, 8) >> 10;
+        assert_eq!([1, 7, 8, 63, 64, 8192].map(kib), [32, 32, 64, 64, 128, 128]);
+        // loops of 16 MiB: three stages of 6 + 2^24 beside the wire, whatever their number
+        let beyond = |bytes| beyond_wire(&tree, bytes, 8, (3, true), |bytes| bytes);
+        assert_eq!([64 << 20, 1 << 30].map(beyond), [3 * (6 + (1 << 24)); 2]);
+        // 4 MiB are just one loop of 32 KiB
+        assert_eq!(beyond(4 << 20), 3 * (6 + (1 << 22)));
+        assert_eq!(beyond(0), 18);
+    }
+
+    #[test]
     fn huge_sizes_do_not_overflow() {
-        assert_eq!(beyond_wire(&nvls(), u64::MAX, u64::MAX, 2, |_| Fs::MAX), Fs::MAX);
+        assert_eq!(beyond_wire(&nvls(), u64::MAX, u64::MAX, (2, false), |_| Fs::MAX), Fs::MAX);
     }
 }

@@ -48,6 +48,7 @@ fn task<'a>(fabric: &'a Fabric, placement: &'a [u32], stack: &'a StackSpec, byte
         chunks: None,
         hierarchy: None,
         sums: true,
+        unit_sums: true,
         seed: 0,
         stack,
         control: &CONTROL,

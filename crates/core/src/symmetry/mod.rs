@@ -111,7 +111,7 @@ impl Folding {
         if switches != SwitchUse::Forward {
             if schedule.mixed() {
                 // sums turn the planes with the ranks, or leave uplinks where they are; what is only forwarded does neither
-                folding.reason = "some operations are sums in switches and others are not".into();
+                folding.reason = "switches add some messages and only forward others".into();
                 return Ok(folding);
             }
             let at = Aggregation::of(fabric, schedule, placement);

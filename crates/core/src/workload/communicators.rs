@@ -8,6 +8,7 @@
 //!
 //! **Cost.** Two divisions per axis; a list costs eight bytes per rank. **Limits.** Listed groups have no symmetry.
 
+use crate::collective::Peers;
 use crate::error::{Error, Result};
 use crate::radix::{Digit, Radix};
 
@@ -200,6 +201,12 @@ impl Communicators {
         }
         digits.sort_unstable();
         digits
+    }
+}
+
+impl Peers for Communicators {
+    fn peer(&self, rank: u32, place: u32) -> u32 {
+        Communicators::peer(self, rank, place)
     }
 }
 

@@ -76,7 +76,6 @@ impl Operation {
             share: 0,
             alone: None,
             fixed: vec![],
-            circles: None,
             listed: None,
             after: vec![],
             base: 0,

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Communicators;
-use crate::collective::{Block, Message, Recv, Schedule, SwitchUse, Target};
+use crate::collective::{Block, Circle, Message, Recv, Schedule, SwitchUse, Target};
 use crate::radix::Digit;
 
 /// A schedule of places, for all ranks of a run.
@@ -72,9 +72,20 @@ impl Schedule for Lifted {
         self.local.switches()
     }
 
-    fn circle(&self) -> Option<Vec<u32>> {
+    fn mixed(&self) -> bool {
+        self.local.mixed()
+    }
+
+    fn circle(&self, rank: u32, step: u32) -> Circle<'_> {
+        // who is in no communicator asks for the size alone, which is that of any
+        let place = if self.communicators.contain(rank) { self.place(rank) } else { 0 };
+        self.local.circle(place, step).among(&self.communicators, rank)
+    }
+
+    fn a_circle(&self) -> Option<Vec<u32>> {
         let first = self.communicators.firsts().next()?;
-        Some((0..self.communicators.size()).map(|place| self.communicators.peer(first, place)).collect())
+        let places = self.local.a_circle().unwrap_or_else(|| (0..self.communicators.size()).collect());
+        Some(places.into_iter().map(|place| self.communicators.peer(first, place)).collect())
     }
 
     fn blocks(&self, rank: u32, lane: u32, step: u32, i: u32, out: &mut Vec<Block>) {

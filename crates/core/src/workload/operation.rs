@@ -88,8 +88,6 @@ pub struct Operation {
     pub alone: Option<Arc<dyn Schedule>>,
     /// Digits of the rank that may not be shifted, because it is not executed all along them.
     pub(super) fixed: Vec<Digit>,
-    /// The communicators whose sums switches form; `None` if all ranks of the run are one.
-    pub circles: Option<Communicators>,
     /// The communicators, if not all ranks of the job are in one.
     pub listed: Option<Communicators>,
     pub(crate) after: Vec<After>,

@@ -4,8 +4,8 @@
 
 use std::ops::Range;
 
-use super::{Communicators, Kind, Operation, Workload, common};
-use crate::collective::{Block, Message, Recv, Schedule, SwitchUse};
+use super::{Kind, Operation, Workload, common};
+use crate::collective::{Block, Circle, Message, Recv, Schedule, SwitchUse};
 use crate::radix::Digit;
 use crate::rng::mix;
 
@@ -54,11 +54,6 @@ impl Workload {
                 }
             }
         }
-    }
-
-    /// The communicators whose sums switches form in a step; `None` if all ranks of the run are one.
-    pub fn circles(&self, step: u32) -> Option<&Communicators> {
-        self.operations[self.at(step).operation as usize].circles.as_ref()
     }
 
     /// The stream of a step.
@@ -151,13 +146,22 @@ impl Schedule for Workload {
     }
 
     fn mixed(&self) -> bool {
-        let mut uses = self.operations.iter().filter_map(Operation::schedule).map(|schedule| schedule.switches());
-        self.switches() != SwitchUse::Forward && uses.any(|uses| uses == SwitchUse::Forward)
+        let mut schedules = self.operations.iter().filter_map(Operation::schedule);
+        let forwards = |schedule: &dyn Schedule| schedule.switches() == SwitchUse::Forward || schedule.mixed();
+        self.switches() != SwitchUse::Forward && schedules.any(forwards)
     }
 
-    fn circle(&self) -> Option<Vec<u32>> {
+    fn circle(&self, rank: u32, step: u32) -> Circle<'_> {
+        let at = self.at(step);
+        match &self.operations[at.operation as usize].kind {
+            Kind::Messages { schedule, .. } => schedule.circle(rank, at.step),
+            Kind::Compute(_) | Kind::Delay(_) => Circle::new(0, self.ranks),
+        }
+    }
+
+    fn a_circle(&self) -> Option<Vec<u32>> {
         let sums = |schedule: &&dyn Schedule| schedule.switches() != SwitchUse::Forward;
-        self.operations.iter().filter_map(Operation::schedule).find(sums)?.circle()
+        self.operations.iter().filter_map(Operation::schedule).find(sums)?.a_circle()
     }
 
     fn blocks(&self, rank: u32, lane: u32, step: u32, i: u32, out: &mut Vec<Block>) {

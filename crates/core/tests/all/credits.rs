@@ -112,7 +112,7 @@ proptest! {
         case.net.links.truncate(1 + usize::from(tree));
         case.net.switches.truncate(1 + usize::from(tree));
         (case.hbm, case.net.routing) = (None, RoutingSpec::SModK);
-        let wire = u64::from(case.protocol.wire_bytes(case.net.payload, case.net.overhead));
+        let wire = u64::from(case.protocol.wire_bytes(0, case.net.payload, case.net.overhead));
         let buffer = packets * wire + rest * wire / 1000;
         case.net.buffer = Some(buffer);
         let fabric = Fabric::new(&system(case.net.span, vec![case.net.clone()]), &Control::default()).unwrap();

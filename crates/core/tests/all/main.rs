@@ -23,6 +23,7 @@ mod spraying;
 mod sums;
 mod table_limit;
 mod tables;
+mod unit_sums;
 mod waits;
 mod workload_skip;
 mod workloads;

@@ -101,7 +101,10 @@ pub(crate) fn jobs_on(
             params.order = order(&Fabric::new(&spec, &Control::default()).expect("a fabric"), &accelerators);
             let one_tier = |n: &NetworkSpec| matches!(&n.topology, TopologySpec::Clos { down, .. } if down.len() == 1);
             let in_network = spec.networks.len() == 1 && one_tier(&spec.networks[0]);
-            let valid = valid_algorithms(&params, in_network);
+            // of several networks those inside units sum
+            let sums = in_network || spec.networks.len() > 1 && one_tier(&spec.networks[0]);
+            let fits = |algorithm: &Algorithm| in_network || *algorithm != Algorithm::InNetwork;
+            let valid: Vec<Algorithm> = valid_algorithms(&params, sums).into_iter().filter(fits).collect();
             params.algorithm = valid[algorithm.index(valid.len())];
             if let 1..4 = lanes {
                 params.lanes = Some(lanes);

@@ -2,6 +2,23 @@
 
 use super::*;
 
+/// Of u units of g ranks: L lanes, each a contribution of all to every owner and a multicast by each, and two messages per owner and
+/// edge of the tree; g + 1 owners' pieces per rank inside, all pieces once per direction and edge between units.
+#[test]
+fn trees_between_units_cost_the_closed_form() {
+    for (u, g, steps) in [(2u64, 8u64, 3), (3, 4, 4), (8, 2, 4), (5, 32, 4)] {
+        let (n, lanes) = (g * 1024, 4);
+        let report = prove(&Params {
+            levels: vec![g as u32, u as u32],
+            lanes: Some(lanes as u32),
+            ..params(Collective::AllReduce, Algorithm::InNetworkTree, (u * g) as u32, n)
+        });
+        let messages = lanes * (u * g * (g + 1) + 2 * g * (u - 1));
+        let bytes = u * g * n + u * n + 2 * n * (u - 1);
+        assert_eq!((report.messages, report.bytes, report.max_steps), (messages, bytes, steps), "{u} units of {g}");
+    }
+}
+
 /// Messages, bytes and steps of p ranks and n bytes, n a multiple of p elements and p a power of two.
 #[test]
 fn costs_are_the_closed_forms() {

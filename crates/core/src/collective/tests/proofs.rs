@@ -76,6 +76,29 @@ fn levels_and_tori_are_proved() {
 }
 
 #[test]
+fn sums_of_units_go_through_trees() {
+    for units in [2, 3, 4, 5, 8] {
+        for unit in [2, 4, 8, 32, 64] {
+            let ranks = units * unit;
+            let p = Params {
+                levels: vec![unit, units],
+                lanes: Some(if ranks > 128 { 2 } else { 5 }),
+                ..params(Collective::AllReduce, Algorithm::InNetworkTree, ranks, u64::from(ranks) * 64)
+            };
+            prove(&p);
+            // fewer elements than owners, and nothing
+            prove(&Params { bytes: 12, ..p.clone() });
+            prove(&Params { bytes: 0, ..p.clone() });
+            if ranks <= 64 {
+                prove(&Params { bytes: 1003 * 4, lanes: None, chunks: Some(3), ..p.clone() });
+                // more levels outside are not looked at
+                prove(&Params { levels: vec![unit, units, 1], lanes: Some(1), ..p });
+            }
+        }
+    }
+}
+
+#[test]
 fn buckets_follow_a_twist() {
     let shapes: [(&[u32], &[[u32; 2]]); 7] = [
         (&[3, 6], &[[0, 1]]),
@@ -106,7 +129,7 @@ fn any_params() -> impl Strategy<Value = Params> {
     let group = prop::collection::vec(1u32..6, 1..4);
     let small = (0u64..3000, prop::sample::select(vec![1u32, 2, 4, 8]));
     let lanes = (prop::option::of(1u32..5), prop::option::of(1u32..4));
-    (0usize..10, 0usize..12, group, small, 0u32..1000, 0u8..4, lanes).prop_map(
+    (0..Collective::ALL.len(), 0..Algorithm::ALL.len(), group, small, 0u32..1000, 0u8..4, lanes).prop_map(
         |(c, a, sizes, (elements, element), root, shape, (lanes, chunks))| {
             let ranks = sizes.iter().product();
             Params {

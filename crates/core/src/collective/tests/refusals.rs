@@ -30,6 +30,12 @@ fn what_does_not_go_together_is_refused_with_what_does() {
         !valid_algorithms(&params(Collective::AllReduce, Algorithm::Ring, 8, 64), false)
             .contains(&Algorithm::InNetwork)
     );
+    // Units: one, of one rank each, none.
+    for levels in [vec![8], vec![1, 8], vec![]] {
+        let alone = Params { levels, ..params(Collective::AllReduce, Algorithm::InNetworkTree, 8, 64) };
+        let refused = build(&alone).unwrap_err().to_string();
+        assert!(refused.contains("several units evenly"), "{refused}");
+    }
     // 2^21 + 2 ranks: 2 (2^21 + 1) > 2^22 steps.
     let long = params(Collective::AllReduce, Algorithm::Ring, (1 << 21) + 2, 1 << 30);
     assert!(matches!(build(&long), Err(Error::Algorithm { .. })));

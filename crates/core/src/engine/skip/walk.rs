@@ -320,7 +320,7 @@ fn sums<V: Visit>(shard: &mut Shard, moduli: &[Modulus], v: &mut V) -> Seen {
         if seen.is_err() {
             break;
         }
-        let Node::Switch { kind, .. } = shard.layout.nodes[(shard.first_lp + *lp) as usize] else {
+        let Node::Switch { kind, copy, .. } = shard.layout.nodes[(shard.first_lp + *lp) as usize] else {
             continue;
         };
         let kind = &shard.layout.kinds[kind as usize];
@@ -328,7 +328,7 @@ fn sums<V: Visit>(shard: &mut Shard, moduli: &[Modulus], v: &mut V) -> Seen {
         let message_class = if shard.paths.shared {
             SHARED
         } else {
-            let root = shard.paths.networks[usize::from(kind.network)].rank_at(kind.plane, *dst);
+            let root = shard.paths.networks[usize::from(kind.network)].rank_at(kind.plane, copy, *dst);
             shard.job.folding.labels(shard.job.operation(untag(*tag).1)).of(root, root)
         };
         let message = u64::from(message_class) | u64::from(*tag) << 32;
@@ -345,11 +345,11 @@ fn sums<V: Visit>(shard: &mut Shard, moduli: &[Modulus], v: &mut V) -> Seen {
 }
 
 impl PathNet {
-    /// The rank at a position of a plane, if all ranks share one copy.
-    fn rank_at(&self, plane: u16, position: u32) -> u32 {
+    /// The rank at a position of a plane of a copy.
+    fn rank_at(&self, plane: u16, copy: u32, position: u32) -> u32 {
         let slot = position / self.plane_links[usize::from(plane)].max(1);
-        let at = |rank: &usize| self.group.get(*rank).is_some_and(|member| member.slot == slot);
-        let rank = Some(slot as usize).filter(at).or_else(|| (0..self.group.len()).find(at));
+        let at = |rank: &usize| self.group.get(*rank).is_some_and(|member| (member.copy, member.slot) == (copy, slot));
+        let rank = Some((copy * self.places + slot) as usize).filter(at).or_else(|| (0..self.group.len()).find(at));
         rank.map_or(0, |rank| self.group[rank].rank)
     }
 }

@@ -2,17 +2,18 @@
 //!
 //! **Model.** The choice is made for the communicator that reaches furthest, as if it ran alone, and holds for all communicators of the
 //! operation. **Invariant.** Switches form one kind of sums in a run, on one network. **Cost.** A choice per collective.
-//! **Limits.** Communicators have no levels of their own, so nothing here is hierarchical.
+//! **Limits.** Communicators have no levels of their own, so nothing here is hierarchical, but for sums inside the units that all of them
+//! fill alike.
 
 use std::sync::Arc;
 
 use super::names::Home;
 use super::{Assembly, Described, at};
-use crate::collective::SwitchUse;
+use crate::collective::{SwitchUse, unit};
 use crate::error::{Error, Result};
 use crate::routing::aggregation::Aggregation;
 use crate::spec::{Algorithm, NodeSpec, Pick};
-use crate::stack::Task;
+use crate::stack::{Task, units};
 use crate::workload::{Communicators, Kind, Node};
 
 impl Assembly<'_> {
@@ -47,6 +48,7 @@ impl Assembly<'_> {
         self.joined(&accelerators, place)?;
         let bytes = collective.rounded_bytes(*bytes, size, *element_bytes);
         let sums = self.sums(&communicators, whole);
+        let unit_sums = self.unit_sums(&communicators);
         let stack = self.stack(protocol).map_err(|error| at(error, &place.name))?.clone();
         let task = Task {
             fabric: self.fabric,
@@ -60,14 +62,16 @@ impl Assembly<'_> {
             hierarchy: None,
             seed: self.spec.seed,
             sums: sums.is_some(),
+            unit_sums: unit_sums.is_some(),
             stack: &stack,
             control: self.control,
         };
         let mut choice = task.choose(*algorithm, &mut self.purse).map_err(|error| at(error, &place.name))?;
         let other = |uses: SwitchUse| uses != SwitchUse::Forward && self.uses.is_some_and(|used| used != uses);
-        if other(choice.schedule.switches()) && *algorithm != Pick::Only(Algorithm::InNetwork) {
+        let asked = matches!(algorithm, Pick::Only(algorithm) if algorithm.in_network());
+        if other(choice.schedule.switches()) && !asked {
             // switches form one kind of sums in a run
-            choice = Task { sums: false, ..task }
+            choice = Task { sums: false, unit_sums: false, ..task }
                 .choose(*algorithm, &mut self.purse)
                 .map_err(|error| at(error, &place.name))?;
         }
@@ -87,12 +91,14 @@ impl Assembly<'_> {
             prediction: choice.prediction,
             least_fs: choice.protocol.launch_fs,
         };
-        let in_network = choice.algorithm == Algorithm::InNetwork;
-        self.sums = self.sums.or(sums.filter(|_| in_network));
-        self.uses = self.uses.or(Some(choice.schedule.switches()).filter(|_| in_network));
+        self.sums = self.sums.or(match choice.algorithm {
+            Algorithm::InNetwork => sums,
+            Algorithm::InNetworkTree => unit_sums,
+            _ => None,
+        });
+        self.uses = self.uses.or(Some(choice.schedule.switches()).filter(|_| choice.algorithm.in_network()));
         let all = whole && groups.is_empty();
         let listed = if groups.is_empty() || whole { None } else { Some(communicators.clone()) };
-        let circles = if in_network && !all { Some(communicators.clone()) } else { None };
         let (schedule, alone) = match all {
             true => (Arc::clone(&choice.schedule), choice.schedule),
             false => self.lifted(choice.schedule, communicators),
@@ -101,7 +107,6 @@ impl Assembly<'_> {
         if let Some((operation, _)) = self.draft.operations.last_mut() {
             operation.protocol = choice.protocol;
             operation.alone = Some(alone);
-            operation.circles = circles;
             operation.listed = listed;
         }
         Ok(node)
@@ -118,6 +123,22 @@ impl Assembly<'_> {
                 return None;
             }
         }
+        found.filter(|found| self.sums.is_none_or(|used| used == *found))
+    }
+
+    /// The same for sums inside units, which all communicators have to fill alike, in the order of the machine.
+    fn unit_sums(&self, communicators: &Communicators) -> Option<(usize, bool)> {
+        let mut found = None;
+        for first in communicators.firsts() {
+            let members = (0..communicators.size()).map(|place| communicators.peer(first, place));
+            let accelerators: Vec<u32> = members.map(|rank| self.placement[rank as usize]).collect();
+            let unit = unit(&units(self.fabric, &accelerators).0, communicators.size())?;
+            let at = Aggregation::of_units(self.fabric, &accelerators, unit)?;
+            if !accelerators.is_sorted() || *found.get_or_insert((at.network, unit)) != (at.network, unit) {
+                return None;
+            }
+        }
+        let found = found.map(|(network, _)| (network, false));
         found.filter(|found| self.sums.is_none_or(|used| used == *found))
     }
 }

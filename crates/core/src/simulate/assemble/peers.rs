@@ -65,6 +65,7 @@ impl Assembly<'_> {
             hierarchy: None,
             seed: self.spec.seed,
             sums: false,
+            unit_sums: false,
             stack: &stack,
             control: self.control,
         };

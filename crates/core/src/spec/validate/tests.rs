@@ -66,6 +66,9 @@ fn each_field_is_checked_and_named() {
         (|s| s.stack.protocols[0].wire_den = 0, "wire_num / wire_den: 1/0"),
         (|s| s.stack.protocols[0].wire_den = 2, "wire_num / wire_den: 1/2"),
         (|s| s.stack.protocols[0].wire_num = 17, "17/1: 69648 bytes"),
+        (|s| s.stack.protocols[0].wires = vec![(1, 1); 5], "wires: [(1, 1), (1, 1), (1, 1), (1, 1), (1, 1)]"),
+        (|s| s.stack.protocols[0].wires = vec![(1, 2); s.system.networks.len()], "wires: 1/2"),
+        (|s| s.stack.protocols[0].wires = vec![(17, 1); s.system.networks.len()], "wires: 17/1: 69648 bytes"),
         // 9 x 4096 + 16 = 36,880 bytes of a full packet
         (
             |s| {

@@ -37,6 +37,35 @@ fn switches_form_the_sums_of_every_communicator() {
 }
 
 #[test]
+fn units_sum_and_trees_join_them() {
+    // boards of four on a network that does not add: two jobs of two boards each, beside sums inside each board
+    let mut outside = network("net", 16, clos(&[16], &[1]), vec![1]);
+    outside.switches[0].in_network_reduce = false;
+    let machine = system(16, vec![network("board", 4, clos(&[4], &[1]), vec![1]), outside]);
+    let bytes = 64 * KIB;
+    let params = supernode_core::collective::Params {
+        levels: vec![4, 2],
+        ..supernode_core::collective::Params::new(Collective::AllReduce, Algorithm::InNetworkTree, 8, bytes)
+    };
+    for fidelity in [Fidelity::Packet, Fidelity::Flow] {
+        let fluid = fidelity == Fidelity::Flow;
+        let alone = Run { fluid, ..Run::default() }.collective(&machine, &params).unwrap().finish_fs;
+        let sum = |name: &str, algorithm, axes: &[&str]| {
+            collective(place(name, "s", &[]), Collective::AllReduce, algorithm, bytes, axes)
+        };
+        let body = || vec![sum("a", Algorithm::InNetworkTree, &[]), sum("b", Algorithm::InNetwork, &["tp"])];
+        let two = [("one", &[("dp", 2), ("tp", 4)]), ("two", &[("dp", 2), ("tp", 4)])];
+        let mut spec = spec(machine.clone(), two.map(|(name, mesh)| job(name, mesh, body())).to_vec());
+        spec.fidelity = Selection::Only(fidelity);
+        let run = outcome(&spec);
+        let ends: Vec<u64> =
+            run.record.operations.iter().filter(|row| row.operation % 2 == 0).map(|row| row.end_fs).collect();
+        assert!(ends.iter().all(|&end| end == alone), "{fidelity}: {ends:?}, alone {alone}");
+        assert!(run.time_fs > alone);
+    }
+}
+
+#[test]
 fn sums_fold_where_planes_turn_with_the_ranks() {
     for (dp, tp, planes) in [(3, 2, 3), (4, 3, 6), (3, 2, 2), (9, 8, 18)] {
         for axes in [["dp"].as_slice(), &["tp"]] {
