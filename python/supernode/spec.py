@@ -213,9 +213,9 @@ class NvlsRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NvlsTreeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A tree between nodes whose sums are formed in switches; it is not modelled."""
+    """A tree between nodes whose sums are formed in switches."""
 
-    name: str
+    protocol: str
     inside_us: float
     across_us: float
 

@@ -127,8 +127,8 @@ pub struct NvlsSpec {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NvlsTreeSpec {
-    /// Name in texts.
-    pub name: String,
+    /// Its protocol.
+    pub protocol: String,
     /// Latency inside nodes.
     pub inside_us: f64,
     /// Latency of a hop between nodes.

@@ -183,7 +183,7 @@ impl<'a> Task<'a> {
         let taken = ranking.iter().find(runs)?;
         // a choice that is restricted is not the library's
         let free = named == "auto" && allowed.len() > 1;
-        let rather = ranking.first().filter(|e| free && e.algorithm.is_none());
+        let rather = ranking.first().filter(|e| free && !std::ptr::eq(*e, taken));
         Some((taken, rather.map(|e| e.name.clone())))
     }
 
@@ -198,11 +198,12 @@ impl<'a> Task<'a> {
             return Ok(None);
         };
         let schedule = self.schedule(algorithm)?;
-        let prediction = self.predict(&*schedule, protocol)?;
+        let protocol = self.fitted(algorithm, schedule.lanes(), protocol).into_owned();
+        let prediction = self.predict(&*schedule, &protocol)?;
         let basis = Basis::Library;
         // what is named has no choice; sends have one by their size
         let given = self.stack.protocol != "auto" && allowed.len() == 1;
-        let (protocol, lanes, offers) = (protocol.clone(), self.lanes, if given { 1 } else { ranking.len().max(2) });
+        let (lanes, offers) = (self.lanes, if given { 1 } else { ranking.len().max(2) });
         Ok(Some(Choice { algorithm, lanes, protocol, schedule, prediction, basis, record: None, offers, instead_of }))
     }
 
