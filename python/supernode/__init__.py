@@ -61,6 +61,7 @@ from supernode.result import Result, ScheduleResult, WorkloadResult
 from supernode.result.benchmark import Bench
 from supernode.result.curve import bench
 from supernode.result.explanation import Explanation, explain
+from supernode.run.expected import ExpectedError
 from supernode.run.job import load_workloads
 from supernode.run.schedules import Schedule, ScheduleReport, schedule
 from supernode.run.sizes import sizes
@@ -91,6 +92,7 @@ __all__ = [
     "Dragonfly",
     "DragonflyPlus",
     "Edge",
+    "ExpectedError",
     "Explanation",
     "ExplicitSchedule",
     "FatTree",

@@ -129,6 +129,7 @@ def explain(
                 "size_bytes": spec.bytes,
                 "ranks": found.plan.ranks,
                 "candidates": found.table.to_pylist(),
+                "expected_error": found.expected_error.as_dict(),
             }
         )
     else:

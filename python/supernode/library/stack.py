@@ -160,6 +160,27 @@ class Stack:
             listed += [(f"{p.name}.hop.{kind}", value) for kind, value in p.hop.items()]
         return listed
 
+    def ranged(self, kinds: Sequence[str], protocol: str) -> list[tuple[str, StackValue]]:
+        """List the values with a range that runs by a protocol can depend on.
+
+        Parameters
+        ----------
+        kinds
+            Kind of each network of the system.
+        protocol
+            Name of the protocol, or ``"auto"`` for all of them.
+        """
+        found = []
+        for p in self.file.protocol:
+            if protocol not in ("auto", p.name):
+                continue
+            steps = {self._step_kind(p, kind) for kind in kinds}
+            idle = {f"{p.name}.step.{kind}" for kind in p.step if kind not in steps}
+            idle |= {f"{p.name}.hop.{kind}" for kind in p.hop if kind not in kinds}
+            own = [(name, v) for name, v in self.values() if name.startswith(f"{p.name}.") and name not in idle]
+            found += [(name, value) for name, value in own if value.range]
+        return found
+
     def replaced(self, overrides: Mapping[str, Quantity]) -> Stack:
         """Return the stack with new values, by the names of :meth:`values`.
 

@@ -8,8 +8,10 @@ import msgspec
 
 from supernode import core
 from supernode.library.collectives import Collective
+from supernode.result.uncertainty import spread_of_candidates
+from supernode.run.expected import ExpectedError
 from supernode.run.options import RunOptions, refuse_idle
-from supernode.run.plan import Plan, make_plan
+from supernode.run.plan import Plan, expected_of, make_plan
 from supernode.spec import encode
 from supernode.system import SystemLike
 from supernode.units import Quantity
@@ -43,8 +45,9 @@ class Explanation:
         """One row per algorithm and protocol.
 
         Columns algorithm, protocol, lanes (null: the usual number), valid, time_ns (the price: simulated where
-        ``priced_by`` says so, otherwise predicted), priced_by, predicted_ns (by the analytic model) and reason
-        (the bottleneck by the analytic model, which need not be that of a run, or why a candidate cannot run).
+        ``priced_by`` says so, otherwise predicted), priced_by, predicted_ns (by the analytic model), reason
+        (the bottleneck by the analytic model, which need not be that of a run, or why a candidate cannot run), and with
+        ``uncertainty=True`` time_low_ns and time_high_ns: shortest and longest time over the ranges of parameters.
         """
         import pyarrow as pa
 
@@ -58,8 +61,15 @@ class Explanation:
                 "priced_by": pa.array([r["priced_by"] or None for r in self.rows], pa.string()),
                 "predicted_ns": pa.array([_ns(r["predicted_fs"]) for r in self.rows], pa.float64()),
                 "reason": pa.array([r["reason"] for r in self.rows], pa.string()),
+                "time_low_ns": pa.array([_ns(r.get("time_low_fs")) for r in self.rows], pa.float64()),
+                "time_high_ns": pa.array([_ns(r.get("time_high_fs")) for r in self.rows], pa.float64()),
             }
         )
+
+    @property
+    def expected_error(self) -> ExpectedError:
+        """How far predictions of runs like this one have been from measurements."""
+        return expected_of(self.plan)
 
     def __str__(self) -> str:
         spec = self.plan.spec
@@ -79,7 +89,11 @@ class Explanation:
                 time = f"> {time}"
             name = row["algorithm"] + ("" if row["lanes"] is None else f" x{row['lanes']}")
             price = row["priced_by"] or "-"
-            lines.append(f"{name:<22} {row['protocol'] or '-':<10} {time:>14}  {price:<16}  {row['reason']}".rstrip())
+            reason = row["reason"]
+            if row.get("time_low_fs") is not None:
+                reason += f"  ({row['time_low_fs'] / 1e9:.3f} to {row['time_high_fs'] / 1e9:.3f} us)"
+            lines.append(f"{name:<22} {row['protocol'] or '-':<10} {time:>14}  {price:<16}  {reason}".rstrip())
+        lines.append(f"expected error: {self.expected_error}")
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -104,9 +118,27 @@ def explain(
 
 def explain_plan(plan: Plan) -> Explanation:
     """Compare every algorithm and protocol for a plan."""
+    rows = _candidates(plan)
+    if plan.uncertainty:
+        by_name = {(r["algorithm"], r["protocol"], r["lanes"]): r for r in rows}
+        for key, (low, high) in spread_of_candidates(plan, _predicted).items():
+            row = by_name.get(key)
+            if row is not None and row["time_fs"] is not None:
+                row["time_low_fs"], row["time_high_fs"] = (round(row["time_fs"] * factor) for factor in (low, high))
+    return Explanation(plan, rows)
+
+
+def _predicted(plan: Plan) -> dict[tuple[str, str, int | None], int]:
+    """Return what the analytic model says of every candidate."""
+    return {
+        (r["algorithm"], r["protocol"], r["lanes"]): r["predicted_fs"] for r in _candidates(plan) if r["predicted_fs"]
+    }
+
+
+def _candidates(plan: Plan) -> list[dict[str, Any]]:
     found = core.explain_json(encode(plan.spec), placement=plan.placement, timeout_s=plan.timeout)
     raw = msgspec.json.decode(found)
-    rows = [
+    return [
         {
             "algorithm": str(r["algorithm"]),
             "protocol": r.get("protocol") or "",
@@ -119,4 +151,3 @@ def explain_plan(plan: Plan) -> Explanation:
         }
         for r in raw
     ]
-    return Explanation(plan, rows)
