@@ -28,6 +28,7 @@ NAMESPACES = (
     "supernode.errors",
     "supernode.fabric",
     "supernode.io",
+    "supernode.measured",
     "supernode.plot",
     "supernode.sweep",
 )

@@ -55,12 +55,14 @@ from supernode.library.collectives import (
 )
 from supernode.library.stack import Stack, stacks
 from supernode.marks import AssumedValueWarning
+from supernode.measured import read_measurements
 from supernode.preset.catalogue import PresetInfo, show, systems
 from supernode.preset.schema import system_schema
 from supernode.result import Result, ScheduleResult, WorkloadResult
 from supernode.result.benchmark import Bench
 from supernode.result.curve import bench
 from supernode.result.explanation import Explanation, explain
+from supernode.result.regimes import Regime, regimes
 from supernode.run.expected import ExpectedError
 from supernode.run.job import load_workloads
 from supernode.run.schedules import Schedule, ScheduleReport, schedule
@@ -110,6 +112,7 @@ __all__ = [
     "PresetInfo",
     "Reduce",
     "ReduceScatter",
+    "Regime",
     "Result",
     "Ring",
     "Scatter",
@@ -148,8 +151,10 @@ __all__ = [
     "parse_size",
     "parse_time",
     "plot",
+    "read_measurements",
     "reduce",
     "reduce_scatter",
+    "regimes",
     "scatter",
     "schedule",
     "send_recv",

@@ -183,7 +183,7 @@ FOREIGN: tuple[Foreign, ...] = (
     ),
     Foreign(
         "an output of nccl-tests (text)",
-        "results are compared by Bench.compare, which reads the JSON that -J writes",
+        "sn.read_measurements reads it, and Bench.compare compares it",
         line=re.compile(
             r"#[ \t]{1,99}(?:nThreads? \d{1,9} nGpus \d|nccl-tests version"
             r"|size[ \t]{1,99}count[ \t]{1,99}type[ \t]{1,99}redop)"
@@ -191,12 +191,12 @@ FOREIGN: tuple[Foreign, ...] = (
     ),
     Foreign(
         "results of nccl-tests (JSON)",
-        "they are no topology; Bench.compare reads them",
+        "sn.read_measurements reads them, and Bench.compare compares them",
         _keys("results", "(?:average_bus_bandwidth|out_of_bounds|nccl_version)"),
     ),
     Foreign(
         "an output of the OSU benchmarks",
-        "results are compared by Bench.compare, which reads the JSON of nccl-tests",
+        "sn.read_measurements reads it, and Bench.compare compares it",
         line=re.compile(r"#[ \t]{0,99}OSU "),
     ),
 )

@@ -9,6 +9,7 @@ gathered into cells first, so their number does not matter.
 from supernode.plot.curves import busbw_chart, dips, latency_chart, time_chart
 from supernode.plot.front import pareto_chart
 from supernode.plot.heat import link_chart
+from supernode.plot.measured import comparison_chart
 from supernode.plot.save import chart_png, chart_svg, save_chart
 from supernode.plot.scaling import scaling_chart
 from supernode.plot.style import MARKERS, MAX_POINTS
@@ -20,6 +21,7 @@ __all__ = [
     "busbw_chart",
     "chart_png",
     "chart_svg",
+    "comparison_chart",
     "dips",
     "latency_chart",
     "link_chart",

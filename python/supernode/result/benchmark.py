@@ -19,7 +19,7 @@ from supernode.files.text import as_path
 from supernode.files.write import MARK, check_file, check_folder, check_format, write_bytes, write_table
 from supernode.names import canonical
 from supernode.result import nccl_tests
-from supernode.result.compare import compare
+from supernode.result.compare import Paths, compare
 from supernode.result.html import bench_html
 from supernode.result.result import Result
 from supernode.result.saved import is_folded, read_meta
@@ -231,17 +231,30 @@ class Bench(Verbs):
         """Return what :meth:`to_nccl_tests` writes."""
         return self._nccl_tests().decode()
 
-    def compare(self, path: str | Path, place: str = "out_of_place") -> pa.Table:
-        """Join the rows with a measured ``-J`` file of nccl-tests, by size.
+    def compare(self, path: Paths, place: str | None = None) -> pa.Table:
+        """Join the rows with measured results, by size.
 
         Parameters
         ----------
         path
-            The file.
+            A file that :func:`supernode.read_measurements` reads, or several. What it does not say of collective and
+            ranks is taken from the bench.
         place
-            ``"out_of_place"`` or ``"in_place"``.
+            ``"out_of_place"`` or ``"in_place"``: which of the measured times to take. By default those out of place,
+            and those in place of a file that has no others.
+
+        Returns
+        -------
+        pyarrow.Table
+            One row for each measured time and row of the bench. :func:`supernode.regimes` sums it up, and
+            :func:`supernode.plot.comparison_chart` draws it.
+
+        Raises
+        ------
+        SpecError
+            If a file is not valid, or is of another collective, other ranks or other sizes.
         """
-        return compare(self.rows, as_path(path, "measurements"), place)
+        return compare(self.rows, path, place)
 
     def save(self, folder: str | Path, format: str = "parquet") -> list[Path]:
         """Write ``bench.parquet`` (or ``.arrow``), every table of the runs, ``nccl_tests.json`` and ``meta.json``.
