@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import lru_cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -18,6 +19,7 @@ from supernode.library.algorithms import parse_algorithm
 from supernode.library.collectives import parse_name
 from supernode.marks import ASSUMED_MARKS, Mark, Source
 from supernode.names import canonical, unknown
+from supernode.quoting import quote
 from supernode.spec import ProtocolSpec, StackSpec
 from supernode.units import Quantity, parse_latency, parse_size
 
@@ -182,19 +184,20 @@ class Stack:
         return found
 
     def replaced(self, overrides: Mapping[str, Quantity]) -> Stack:
-        """Return the stack with new values, by the names of :meth:`values`.
+        """Return the stack with new values, by the names of :meth:`values`, or ``PROTOCOL.wire`` for expansion of data.
 
         Raises
         ------
         SpecError
-            If a name is unknown; the message has the nearest one.
+            If a name is unknown; the message has the nearest one. If an expansion is none.
         """
         if not overrides:
             return self
         known = dict(self.values())
+        wires = [f"{p.name}.wire" for p in self.file.protocol]
         for name in overrides:
-            if name not in known:
-                raise unknown(f"value of stack {self.name}", name, known)
+            if name not in known and name not in wires:
+                raise unknown(f"value of stack {self.name}", name, [*known, *wires])
 
         def new(name: str, old: StackValue) -> StackValue:
             if name not in overrides:
@@ -207,6 +210,7 @@ class Stack:
                 launch=new(f"{p.name}.launch", p.launch),
                 step={kind: new(f"{p.name}.step.{kind}", value) for kind, value in p.step.items()},
                 hop={kind: new(f"{p.name}.hop.{kind}", value) for kind, value in p.hop.items()},
+                wire=_expansion(overrides[f"{p.name}.wire"], p.name) if f"{p.name}.wire" in overrides else p.wire,
             )
             for p in self.file.protocol
         ]
@@ -236,6 +240,19 @@ class Stack:
             if candidate in protocol.step:
                 return candidate
         raise SpecError(f"stack {self.name}, protocol {protocol.name}: step has none of {', '.join(KINDS)}")
+
+
+def _expansion(value: Quantity, protocol: str) -> tuple[int, int]:
+    """Return the expansion of data on the wire as a ratio of whole numbers."""
+    try:
+        ratio = Fraction(value).limit_denominator(10_000)
+    except (ValueError, TypeError, ZeroDivisionError, OverflowError):
+        ratio = Fraction(0)
+    if not 1 <= ratio <= 1000:
+        raise SpecError(
+            f"{protocol}.wire: {quote(value)} is not valid; it must be a number from 1 to 1000, or as '15/7'"
+        )
+    return ratio.numerator, ratio.denominator
 
 
 def stacks() -> list[str]:

@@ -22,7 +22,7 @@ from supernode.system import SystemLike
 from supernode.units import Quantity
 from supernode.values import parse_names
 
-__all__ = ["bench", "budgets", "iterate"]
+__all__ = ["bench", "budgets", "curve_plans", "iterate"]
 
 #: Nominal processor time of a curve, in nanoseconds.
 CURVE_BUDGET_NS = 60 * 10**9
@@ -82,7 +82,7 @@ def bench(
     start = datetime.datetime.now()
     if on_row is not None and not callable(on_row):
         raise SpecError(f"on_row: {quote(on_row)} is not valid; it must be a function")
-    plans, left_out = _plans(collective, system, sizes, algorithms, options)
+    plans, left_out = curve_plans(collective, system, sizes, algorithms, options)
     launch, notes = parse_launch(plans[0].system, plans[0].ranks, devices_per_thread, calls, graph)
     results, rows = [], []
     for result, row in iterate(plans, launch):
@@ -120,13 +120,14 @@ def _launched(
     return {**row, **scaled, "time_ns": time_ns, "bottleneck": launch.cause(result.time_fs) or row["bottleneck"]}
 
 
-def _plans(
+def curve_plans(
     name: str,
     system: SystemLike,
     sizes: Quantity | Iterable[Quantity],
     algorithms: Sequence[str] | str | None,
     options: RunOptions,
 ) -> tuple[list[Plan], list[int]]:
+    """Return a plan for each algorithm and size of a bench, and the sizes that round to nothing."""
     if "algorithm" in options:
         raise SpecError("algorithm: bench takes algorithms=[...]")
     kind = BY_NAME[parse_name(name)]
