@@ -1,7 +1,7 @@
 """Finding the values of constants that rows determine.
 
 **Model.** The loss is the mean of abs(log(predicted / measured)). One constant after the other moves to the best
-point of its grid, in strides that shrink, until a whole round gains less than one part in a thousand. **Invariant.**
+point of its grid, in strides that shrink, until a whole round gains less than 1 %. **Invariant.**
 The same rows give the same values: the order of constants and points is fixed, and of equal points the one nearest to
 the start is kept. A constant that moves no prediction by more than its rounding is not fitted. **Cost.** About 20
 points a constant and round; what was predicted once is not predicted again. **Limits.** Constants that move the same
@@ -23,7 +23,7 @@ __all__ = ["Fit", "influence", "informing", "interval", "search"]
 #: Strides over the grid of a constant in the first round and in the later ones.
 _STRIDES = ((16, 4, 1), (4, 1))
 #: Rounds at most, and the gain of a round below which the search ends.
-_ROUNDS, _GAIN = 6, 1e-3
+_ROUNDS, _GAIN = 6, 1e-2
 #: A loss that is so much larger is still taken for as good.
 _AS_GOOD = 1.05
 

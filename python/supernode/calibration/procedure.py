@@ -1,9 +1,10 @@
 """From measured files to the constants that they determine.
 
 **Model.** Run all rows with the constants as they are; list the constants that the rows could determine; keep those
-that explain most; search; run all rows again with what was found, and search once more from there. **Invariant.** The
-loss that is reported before and after is that of runs, not of the analytic model that the search moves on.
-**Limits.** At most eight constants of the stack, because more fit better and predict worse.
+that explain most; search; run all rows again with what was found, and if that is not what the search expected, search
+once more from there. **Invariant.** The loss that is reported before and after is that of runs, not of the analytic
+model that the search moves on. **Limits.** At most eight constants of the stack, because more fit better and predict
+worse.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ __all__ = ["MOST", "calibrate", "fit_rows"]
 
 #: Constants of a stack that are fitted at most.
 MOST = 8
-#: Anchors after the first one.
-_ANCHORS = 2
+#: Searches at most, and how far runs may be from what a search expected for it to be the last.
+_SEARCHES, _AS_EXPECTED = 2, 0.02
 
 
 def calibrate(
@@ -173,7 +174,7 @@ def fit_rows(
     everything = range(len(rows))
     best, after, fit = loss_before, before, Fit(start, loss_before, ())
     values: Mapping[str, float] = start
-    for _ in range(_ANCHORS if chosen else 0):
+    for _ in range(_SEARCHES if chosen else 0):
         found = search(model, chosen, values, everything, tell)
         say("rows with what was found")
         times = model.anchor(found.values)
@@ -181,6 +182,8 @@ def fit_rows(
         say(f"loss {loss:.4f}")
         if loss < best:
             best, after, fit = loss, times, Fit(found.values, loss, found.fitted)
+        if abs(loss - found.loss) <= _AS_EXPECTED * found.loss:
+            break
     if fit.values is not values:
         model.anchor(fit.values)  # intervals and what is left out are about what is returned
     listed = []

@@ -136,8 +136,9 @@ def calibrate(
 
     Examples
     --------
-    supernode calibrate all_reduce.log --system hgx-h100 -g 8 --algo ring -o stack.toml
-    supernode calibrate all_reduce.log --system hgx-h100 --constant simple.wire=1:2 --constant ll.launch --json
+    supernode calibrate measured.csv --system hgx-h100 -g 2 -o stack.toml
+    supernode calibrate measured.csv --system hgx-h100 --most 2 --json
+    supernode calibrate measured.csv --system hgx-h100 --constant ll.launch
     supernode calibrate --rows curves.toml --leave-out
     """
     if output is not None:
