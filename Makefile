@@ -63,6 +63,8 @@ help:
 	@echo "make test-oldest, make test-newest"
 	@echo "            the Python tests with the oldest and the newest dependencies that pyproject.toml allows"
 	@echo "make matrix see how closely every preset is simulated, and check what is chosen"
+	@echo "make calibrate"
+	@echo "            refit the constants of the NCCL stack on docs/validation, and without each system in turn; changes no stack"
 	@echo "make clean  remove what the other targets made"
 
 .PHONY: tools
@@ -309,6 +311,11 @@ bench-compare: $(VENV)/.deps target/.crates
 .PHONY: matrix
 matrix: install
 	$(BIN)/python -P benches/matrix.py
+
+# Constants refitted on docs/validation, with all systems and without each in turn; into docs/validation/left_out.csv. Minutes.
+.PHONY: calibrate
+calibrate: install
+	$(BIN)/python -P docs/calibrate.py
 
 .PHONY: clean
 clean:

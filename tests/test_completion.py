@@ -30,7 +30,7 @@ def completed(
     ("words", "last", "expected"),
     [
         ("", "sh", ["show"]),
-        ("", "c", ["check", "compare", "convert"]),
+        ("", "c", ["check", "compare", "calibrate", "convert"]),
         ("sweep", "r", ["run", "retry"]),
         ("show", "nvl", ["nvl72"]),
         ("plot", "cloudmatrix384-d", ["cloudmatrix384-dies"]),

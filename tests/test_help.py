@@ -49,6 +49,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         '[base]\ncollective = "all_reduce"\nsize = "64 KiB"\nalgorithm = "ring"\n'
         '[grid]\nsystem = ["hgx-h100", "hgx-a100", "hgx-h100:2"]\n'
     )
+    Path("measured.csv").write_text(
+        "collective,ranks,bytes,time_us\nall_reduce,8,8192,27.0\nall_reduce,8,67108864,350\n"
+    )
+    Path("curves.toml").write_text('[[curve]]\nname = "h100"\nsystem = "hgx-h100"\nmeasured = "measured.csv"\n')
     Path("topo.xml").write_bytes(TOPOLOGY.read_bytes())
     Path("ring.goal").write_text("num_ranks 2 rank 0 { send 64b to 1 } rank 1 { recv 64b from 0 }")
     steps = sn.Workload(sn.DeviceMesh(r=8))

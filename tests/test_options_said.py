@@ -91,6 +91,7 @@ BENCH_ROWS: list[tuple[str, list[str], list[str], str]] = [
     ("skip", PLAIN, ["--no-skip"], "--no-skip has no effect"),
     ("self_check", BENCH, ["--self-check"], ""),
     ("self_check", PLAIN, ["--self-check"], "--self-check has no effect"),
+    ("uncertainty", BENCH, ["--uncertainty"], ""),
     ("timeout", SLOW, ["--timeout", "0.2"], "timeout of 0.2 s"),
     ("progress", SLOW, ["--progress", "--timeout", "3"], "simulating"),
     ("minbytes", PLAIN, ["-b", "4G"], ""),

@@ -129,7 +129,9 @@ def test_what_is_not_modelled_is_said() -> None:
     # one GPU of each of four boards
     run = sn.all_gather("hgx-h100:4", size="1 MiB", fidelity="analytic", placement=[0, 8, 16, 24], ranks=4)
     assert any("nccl would take PAT, which is not modelled; " in warning for warning in run.warnings)
-    text = str(sn.explain("hgx-h100:4", "all_gather", size="1 MiB", fidelity="analytic", placement=[0, 8, 16, 24], ranks=4))
+    text = str(
+        sn.explain("hgx-h100:4", "all_gather", size="1 MiB", fidelity="analytic", placement=[0, 8, 16, 24], ranks=4)
+    )
     assert "the library would take it; not modelled" in text
     assert taken("hgx-h100:4", "all_reduce", "64 MiB") == ("in_network_tree", "nvls_tree")
 

@@ -63,6 +63,7 @@ from supernode.result.benchmark import Bench
 from supernode.result.curve import bench
 from supernode.result.explanation import Explanation, explain
 from supernode.result.regimes import Regime, regimes
+from supernode.run.expected import ExpectedError
 from supernode.run.job import load_workloads
 from supernode.run.schedules import Schedule, ScheduleReport, schedule
 from supernode.run.sizes import sizes
@@ -75,6 +76,7 @@ from supernode.units import parse_rate, parse_size, parse_time
 from supernode.workload import DeviceMesh, Operation, Workload
 
 if TYPE_CHECKING:
+    from supernode.calibration import Calibration, calibrate
     from supernode.sweep import Optimum, Sweep, optimise
 
 __version__ = versions()["supernode"]
@@ -87,12 +89,14 @@ __all__ = [
     "Barrier",
     "Bench",
     "Broadcast",
+    "Calibration",
     "Collective",
     "Device",
     "DeviceMesh",
     "Dragonfly",
     "DragonflyPlus",
     "Edge",
+    "ExpectedError",
     "Explanation",
     "ExplicitSchedule",
     "FatTree",
@@ -136,6 +140,7 @@ __all__ = [
     "barrier",
     "bench",
     "broadcast",
+    "calibrate",
     "collectives",
     "edges",
     "errors",
@@ -174,7 +179,11 @@ def __dir__() -> list[str]:
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """Import the room of sweeps when one of its names is first used: a run needs none of it."""
+        """Import the rooms of sweeps and calibration when a name of theirs is first used: a run needs none of it."""
+        if name in ("Calibration", "calibrate"):
+            import supernode.calibration as room
+
+            return getattr(room, name)
         if name not in ("Optimum", "Sweep", "optimise", "sweep"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         import supernode.sweep as room

@@ -91,6 +91,7 @@ def simulate(
     memory_limit: Quantity | None = None,
     skip: bool = True,
     self_check: bool = False,
+    uncertainty: bool = False,
     timeout: float | str | None = None,
     progress: ProgressOption = None,
     **unknown: Never,
@@ -171,6 +172,10 @@ def simulate(
     self_check
         After a run that was folded or skipped, compare a small random case of it with the same case in full, bit for
         bit; :class:`~supernode.errors.InternalError` if they differ. See :attr:`Result.self_check`.
+    uncertainty
+        Run each parameter of the preset and the stack that has a range at both ends of it, and the fastest and the
+        slowest combination: :attr:`Result.time_low_ns`, :attr:`Result.time_high_ns` and :attr:`Result.uncertainty`.
+        Values that you gave do not vary. It takes two analytic runs a parameter and two runs more.
     timeout
         Wall-clock time after which the run stops in the same way as at ``time_limit``: a number of seconds, or text
         such as ``"2 s"``.

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from supernode.cli import (
+    calibrate_command,
     compare_command,
     file_commands,
     inspect_commands,
@@ -52,6 +53,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("explain", inspect_commands.explain),
     ("check", inspect_commands.check),
     ("compare", compare_command.compare),
+    ("calibrate", calibrate_command.calibrate),
     ("convert", file_commands.convert),
     ("report", file_commands.report),
     ("trace", trace_command.trace),

@@ -131,6 +131,7 @@ def explain(
                 "candidates": found.table.to_pylist(),
                 "missing": [{"algorithm": name, "library_ns": 1e3 * time_us} for name, time_us in found.missing],
                 "instead_of": found.instead_of,
+                "expected_error": found.expected_error.as_dict(),
             }
         )
     else:

@@ -43,6 +43,8 @@ _TABLE: tuple[tuple[str, Any, tuple[str, ...], str | None, str, str], ...] = (
     ("fold", bool, ("--fold/--no-fold",), None, SPEED, "Simulate one of each class where the run has a symmetry."),
     ("skip", bool, ("--skip/--no-skip",), None, SPEED, "Jump over periods that repeat; exact."),
     ("self_check", bool, ("--self-check/--no-self-check",), None, SPEED, "Compare a small case with the same in full."),
+    ("uncertainty", bool, ("--uncertainty/--no-uncertainty",), None, SPEED,
+     "Run what has a range at both ends of it: shortest and longest time."),
     ("threads", int, ("--threads",), "N", SPEED, "Worker threads; 0 chooses [default: 0]."),
     ("seed", int, ("--seed",), "N", SPEED, "Seed of every random choice [default: 0]."),
     ("time_limit", str, ("--time-limit",), "TIME", SPEED, "Simulated time at which to stop, e.g. '1 s'."),

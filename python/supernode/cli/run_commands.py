@@ -169,6 +169,8 @@ def bench(
     else:
         mean = sum(row["busbw_gbytes_s"] for row in done.rows) / len(done.rows)
         typer.echo(f"# Avg bus bandwidth    : {mean:g}")
+        for line in done.expected_lines():
+            typer.echo(line)
         if measured is not None:
             typer.echo(comparison_text(done.compare(measured)))
     _warn(done.warnings)
@@ -306,7 +308,13 @@ def _row(result: Result | WorkloadResult | ScheduleResult) -> dict[str, Any]:
     if not isinstance(result, Result):
         tables = {"summary": result.summary.to_pylist()[0], "operations": result.operations.to_pylist()}
         return {**tables, "overrides": result.meta["overrides"]}
-    return {**result.row, "chosen_by": result.chosen_by, "overrides": result.overrides}
+    expected = None if result.expected_error is None else result.expected_error.as_dict()
+    return {
+        **result.row,
+        "chosen_by": result.chosen_by,
+        "overrides": result.overrides,
+        "expected_error": expected,
+    }
 
 
 @contextmanager
@@ -327,5 +335,6 @@ def _summary(result: Result) -> str:
         f"algbw      {result.algbw_gbytes_s:.3f} GB/s\n"
         f"busbw      {result.busbw_gbytes_s:.3f} GB/s\n"
         f"algorithm  {result.algorithm}, protocol {result.protocol}, fidelity {result.fidelity}\n"
-        f"bottleneck {result.bottleneck}"
+        f"bottleneck {result.bottleneck}\n"
+        f"expected error: {result.expected_error}"
     )

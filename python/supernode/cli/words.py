@@ -52,7 +52,7 @@ def _usual() -> Words:
             "switch_latency",
         )
     }  # fmt: skip
-    for name in ("fold", "skip", "progress", "forwarding", "self_check"):
+    for name in ("fold", "skip", "progress", "forwarding", "self_check", "uncertainty"):
         flag = name.replace("_", "-")
         found[name] = (f"--{flag}", (f"--{flag}", f"--no-{flag}"))
     return {**found, "algorithm": ("--algo", None), "algorithms": ("--algo", None), "format": ("--from", None)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import lru_cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -18,6 +19,7 @@ from supernode.library.algorithms import parse_algorithm
 from supernode.library.collectives import parse_name
 from supernode.marks import ASSUMED_MARKS, Mark, Source
 from supernode.names import canonical, unknown
+from supernode.quoting import quote
 from supernode.spec import LibrarySpec, PipelineSpec, ProtocolSpec, RulesSpec, RungSpec, StackSpec
 from supernode.units import Quantity, parse_latency, parse_rate, parse_size
 
@@ -201,20 +203,42 @@ class Stack:
             listed += [(f"{p.name}.stage", p.pipeline.stage)] if p.pipeline else []
         return listed
 
+    def ranged(self, kinds: Sequence[str], protocol: str) -> list[tuple[str, StackValue]]:
+        """List the values with a range that runs by a protocol can depend on.
+
+        Parameters
+        ----------
+        kinds
+            Kind of each network of the system.
+        protocol
+            Name of the protocol, or ``"auto"`` for all of them.
+        """
+        found = []
+        for p in self.file.protocol:
+            if protocol not in ("auto", p.name):
+                continue
+            steps = {self._step_kind(p, kind) for kind in kinds}
+            idle = {f"{p.name}.step.{kind}" for kind in p.step if kind not in steps}
+            idle |= {f"{p.name}.hop.{kind}" for kind in p.hop if kind not in kinds}
+            own = [(name, v) for name, v in self.values() if name.startswith(f"{p.name}.") and name not in idle]
+            found += [(name, value) for name, value in own if value.range]
+        return found
+
     def replaced(self, overrides: Mapping[str, Quantity]) -> Stack:
-        """Return the stack with new values, by the names of :meth:`values`.
+        """Return the stack with new values, by the names of :meth:`values`, or ``PROTOCOL.wire`` for expansion of data.
 
         Raises
         ------
         SpecError
-            If a name is unknown; the message has the nearest one.
+            If a name is unknown; the message has the nearest one. If an expansion is none.
         """
         if not overrides:
             return self
         known = dict(self.values())
+        wires = [f"{p.name}.wire" for p in self.file.protocol]
         for name in overrides:
-            if name not in known:
-                raise unknown(f"value of stack {self.name}", name, known)
+            if name not in known and name not in wires:
+                raise unknown(f"value of stack {self.name}", name, [*known, *wires])
 
         def new(name: str, old: StackValue) -> StackValue:
             if name not in overrides:
@@ -229,6 +253,11 @@ class Stack:
                 hop={kind: new(f"{p.name}.hop.{kind}", value) for kind, value in p.hop.items()},
                 pipeline=p.pipeline
                 and msgspec.structs.replace(p.pipeline, stage=new(f"{p.name}.stage", p.pipeline.stage)),
+                wire=_expansion(overrides[f"{p.name}.wire"], p.name) if f"{p.name}.wire" in overrides else p.wire,
+                # an override holds for all generations
+                generation=[
+                    msgspec.structs.replace(g, wire=None) if f"{p.name}.wire" in overrides else g for g in p.generation
+                ],
             )
             for p in self.file.protocol
         ]
@@ -284,6 +313,19 @@ def _pipeline(file: PipelineFile, channels: int | None, where: str) -> PipelineS
         shrink=[RungSpec(below, parse_size(size, f"{where}.shrink")) for below, size in file.shrink],
         stage_fs=parse_latency(file.stage.value, f"{where}.stage", zero=True),
     )
+
+
+def _expansion(value: Quantity, protocol: str) -> tuple[int, int]:
+    """Return the expansion of data on the wire as a ratio of whole numbers."""
+    try:
+        ratio = Fraction(value).limit_denominator(10_000)
+    except (ValueError, TypeError, ZeroDivisionError, OverflowError):
+        ratio = Fraction(0)
+    if not 1 <= ratio <= 1000:
+        raise SpecError(
+            f"{protocol}.wire: {quote(value)} is not valid; it must be a number from 1 to 1000, or as '15/7'"
+        )
+    return ratio.numerator, ratio.denominator
 
 
 def stacks() -> list[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,13 @@ from supernode.library.dtypes import parse_dtype
 from supernode.library.stack import load_stack
 from supernode.marks import ASSUMED_MARKS
 from supernode.names import plain_text
-from supernode.preset.build import build, with_overrides
-from supernode.preset.form import PresetFile
+from supernode.preset.build import Built, build, with_overrides
+from supernode.preset.form import Param, PresetFile
 from supernode.preset.load import load_preset, split_name
 from supernode.preset.overrides import naming_override
 from supernode.quoting import quote
 from supernode.system import System
+from supernode.system.recipe import Grain, Ranged, Recipe
 from supernode.system.validity import checked
 from supernode.units import Quantity, as_integer
 
@@ -158,7 +159,28 @@ def _made(make: type[System], file: PresetFile, name: str, asked: int, overrides
         unit_power=built.power_watts,
         power_covers=built.power_covers,
         remarks=tuple(file.notes),
+        recipe=Recipe(partial(_made, make, file, name, asked), dict(overrides), _ranges(params, built), _grain(params)),
         from_preset=True,
+    )
+
+
+#: In presets, a packet of this payload stands for a group of native packets: it is the grain of the simulation.
+_GRAIN = ("packet_payload", "packet_overhead")
+
+
+def _grain(params: Mapping[str, Param]) -> Grain | None:
+    payload, overhead = (params.get(name) for name in _GRAIN)
+    if payload is None or overhead is None:
+        return None
+    return Grain(*_GRAIN, payload.value, overhead.value)
+
+
+def _ranges(params: Mapping[str, Param], built: Built) -> tuple[Ranged, ...]:
+    """List the parameters that have a range and on which a time can depend."""
+    return tuple(
+        Ranged(key, param.value, param.range[0], param.range[-1], joins=key in built.used_to_join)
+        for key, param in params.items()
+        if param.range and not isinstance(param.value, bool) and key in built.used | built.used_to_join
     )
 
 

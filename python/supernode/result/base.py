@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 __all__ = ["RunResult", "time_text"]
 
 #: What is a fact about how the run went, not about what it found.
-_OF_THE_RUN = ("wall_s", "windows", "threads", "state_bytes", "skipping", "self_check", "versions")
+#: What is expected of its error changes with the measurements that a version knows.
+_OF_THE_RUN = (
+    *("wall_s", "windows", "threads", "state_bytes", "skipping", "self_check", "versions"),
+    "expected_error",
+)
 
 
 class RunResult:

@@ -67,10 +67,27 @@ def schema() -> pa.Schema:
             pa.field("bottleneck", pa.string()),
             pa.field("seed", pa.uint64()),
             pa.field("wall_s", pa.float64(), metadata={"unit": "s", "doc": "wall-clock time; varies between runs"}),
+            pa.field(
+                "time_low_ns",
+                pa.float64(),
+                metadata={"unit": "ns", "doc": "shortest over the ranges of parameters; null without uncertainty"},
+            ),
+            pa.field(
+                "time_high_ns",
+                pa.float64(),
+                metadata={"unit": "ns", "doc": "longest over the ranges of parameters; null without uncertainty"},
+            ),
+            pa.field(
+                "expected_error",
+                pa.float64(),
+                metadata={"unit": "1", "doc": "of 9 in 10 measurements of the class; null: not validated"},
+            ),
         ]
     )
 
 
+#: Columns that folders of older versions do not have.
+_LATER = ("time_low_ns", "time_high_ns", "expected_error")
 #: Column that tells the rows of several runs apart in the tables of a saved bench.
 RUN = "run"
 
@@ -169,6 +186,25 @@ class Bench(Verbs):
                 own = result.table(found)
                 parts.append(own.add_column(0, column, pa.array([number] * own.num_rows, pa.uint32())))
         return pa.concat_tables(parts, promote_options="permissive")
+
+    @property
+    def uncertainty(self) -> pa.Table:
+        """Which parameter moves the time of each run by how much; column ``run`` is the row of the bench.
+
+        Times are those of one call on the devices. :attr:`Result.uncertainty` has the columns.
+
+        Raises
+        ------
+        NotRecordedError
+            If the bench was not asked for it.
+        """
+        import pyarrow as pa
+
+        parts = []
+        for number, result in enumerate(self.results):
+            own = result.uncertainty
+            parts.append(own.add_column(0, RUN, pa.array([number] * own.num_rows, pa.uint32())))
+        return pa.concat_tables(parts)
 
     @property
     def warnings(self) -> list[str]:
@@ -285,7 +321,12 @@ class Bench(Verbs):
         return self.results[index]
 
     def __str__(self) -> str:
-        return "\n".join([nccl_tests.header(), *nccl_tests.lines(self.rows)])
+        return "\n".join([nccl_tests.header(), *nccl_tests.lines(self.rows), *self.expected_lines()])
+
+    def expected_lines(self) -> list[str]:
+        """Return lines that say what error is expected of the rows, one for each class of them."""
+        texts = dict.fromkeys(str(r.expected_error) for r in self.results if r.expected_error is not None)
+        return [f"# Expected error        : {text}" for text in texts]
 
     __repr__ = __str__
 
@@ -302,6 +343,8 @@ def _rows(table: pa.Table, place: Path) -> list[dict[str, Any]]:
     import pyarrow as pa
 
     wanted = schema()
+    for column in (f for f in wanted if f.name in _LATER and f.name not in table.column_names):
+        table = table.append_column(column, pa.nulls(table.num_rows, column.type))
     try:
         return table.select(wanted.names).cast(wanted).to_pylist()  # type: ignore[no-any-return]
     except (pa.ArrowException, KeyError, ValueError) as error:

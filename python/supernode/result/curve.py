@@ -13,6 +13,7 @@ from supernode.result import nccl_tests
 from supernode.result.benchmark import Bench, left_out_text
 from supernode.result.result import Result
 from supernode.result.running import run_plan
+from supernode.result.uncertainty import Scan
 from supernode.run.launch import Launch, parse_launch
 from supernode.run.options import RunOptions
 from supernode.run.plan import Plan, make_plan
@@ -21,7 +22,7 @@ from supernode.system import SystemLike
 from supernode.units import Quantity
 from supernode.values import parse_names
 
-__all__ = ["bench", "budgets", "iterate"]
+__all__ = ["bench", "budgets", "curve_plans", "iterate"]
 
 #: Nominal processor time of a curve, in nanoseconds.
 CURVE_BUDGET_NS = 60 * 10**9
@@ -81,7 +82,7 @@ def bench(
     start = datetime.datetime.now()
     if on_row is not None and not callable(on_row):
         raise SpecError(f"on_row: {quote(on_row)} is not valid; it must be a function")
-    plans, left_out = _plans(collective, system, sizes, algorithms, options)
+    plans, left_out = curve_plans(collective, system, sizes, algorithms, options)
     launch, notes = parse_launch(plans[0].system, plans[0].ranks, devices_per_thread, calls, graph)
     results, rows = [], []
     for result, row in iterate(plans, launch):
@@ -95,14 +96,23 @@ def bench(
 
 def iterate(plans: Iterable[Plan], launch: Launch | None = None) -> Iterator[tuple[Result, dict[str, Any]]]:
     """Run plans one after the other and yield each result with its row."""
+    scan, ends = None, None
     for plan in plans:
-        result = run_plan(plan)
+        if plan.uncertainty and scan is None:
+            scan = Scan(plan)
+            ends = None if launch is None else scan.launches(launch)
+        result = run_plan(plan, scan)
         row = _row(plan, result)
-        yield result, row if launch is None else _launched(row, result, launch)
+        yield result, row if launch is None else _launched(row, result, launch, ends)
 
 
-def _launched(row: dict[str, Any], result: Result, launch: Launch) -> dict[str, Any]:
+def _launched(
+    row: dict[str, Any], result: Result, launch: Launch, ends: tuple[Launch, Launch] | None
+) -> dict[str, Any]:
     """Return the row of calls back to back."""
+    if ends is not None:
+        low, high = (round(row[name] * 1e6) for name in ("time_low_ns", "time_high_ns"))
+        row = {**row, "time_low_ns": ends[0].per_call(low) / 1e6, "time_high_ns": ends[1].per_call(high) / 1e6}
     time_ns = launch.per_call(result.time_fs) / 1e6
     share = result.time_ns / time_ns if time_ns else 1.0
     rates = ("algbw_gbytes_s", "busbw_gbytes_s", "efficiency")
@@ -110,13 +120,14 @@ def _launched(row: dict[str, Any], result: Result, launch: Launch) -> dict[str, 
     return {**row, **scaled, "time_ns": time_ns, "bottleneck": launch.cause(result.time_fs) or row["bottleneck"]}
 
 
-def _plans(
+def curve_plans(
     name: str,
     system: SystemLike,
     sizes: Quantity | Iterable[Quantity],
     algorithms: Sequence[str] | str | None,
     options: RunOptions,
 ) -> tuple[list[Plan], list[int]]:
+    """Return a plan for each algorithm and size of a bench, and the sizes that round to nothing."""
     if "algorithm" in options:
         raise SpecError("algorithm: bench takes algorithms=[...]")
     kind = BY_NAME[parse_name(name)]
@@ -160,7 +171,7 @@ def budgets(sizes: Sequence[int], budget_ns: int) -> list[int]:
 
 
 def _row(plan: Plan, result: Result) -> dict[str, Any]:
-    summary, ratio = result.row, result.efficiency
+    summary, ratio, expected = result.row, result.efficiency, result.expected_error
     return {
         "system": result.system,
         "collective": result.collective,
@@ -184,4 +195,7 @@ def _row(plan: Plan, result: Result) -> dict[str, Any]:
         "bottleneck": result.bottleneck,
         "seed": result.seed,
         "wall_s": result.wall_s,
+        "time_low_ns": result.time_low_ns if plan.uncertainty else None,
+        "time_high_ns": result.time_high_ns if plan.uncertainty else None,
+        "expected_error": None if expected is None or expected.status != "validated" else expected.tail,
     }

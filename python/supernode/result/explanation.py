@@ -9,8 +9,10 @@ import msgspec
 
 from supernode import core
 from supernode.library.collectives import Collective
+from supernode.result.uncertainty import spread_of_candidates
+from supernode.run.expected import ExpectedError
 from supernode.run.options import RunOptions, refuse_idle
-from supernode.run.plan import Plan, make_plan
+from supernode.run.plan import Plan, expected_of, make_plan
 from supernode.spec import encode
 from supernode.system import SystemLike
 from supernode.units import Quantity
@@ -61,7 +63,8 @@ class Explanation:
         ``priced_by`` says so, otherwise predicted), priced_by, predicted_ns (by the analytic model), reason
         (the bottleneck by the analytic model, which need not be that of a run, or why a candidate cannot run),
         library_ns (what the library's own cost model estimates, null where it has none) and taken (the library takes
-        it).
+        it). With ``uncertainty=True`` also time_low_ns and time_high_ns: shortest and longest time over the ranges of
+        parameters.
         """
         import pyarrow as pa
 
@@ -77,8 +80,15 @@ class Explanation:
                 "reason": pa.array([r["reason"] for r in self.rows], pa.string()),
                 "library_ns": pa.array([_library_ns(r) for r in self.rows], pa.float64()),
                 "taken": pa.array([r["taken"] for r in self.rows], pa.bool_()),
+                "time_low_ns": pa.array([_ns(r.get("time_low_fs")) for r in self.rows], pa.float64()),
+                "time_high_ns": pa.array([_ns(r.get("time_high_fs")) for r in self.rows], pa.float64()),
             }
         )
+
+    @property
+    def expected_error(self) -> ExpectedError:
+        """How far predictions of runs like this one have been from measurements."""
+        return expected_of(self.plan)
 
     def __str__(self) -> str:
         spec = self.plan.spec
@@ -106,12 +116,15 @@ class Explanation:
                 estimate = f" {library:>12}"
             marks = ["best"] * (row is best) + ["the library's choice"] * row["taken"]
             reason = "; ".join([*marks, row["reason"]])
+            if row.get("time_low_fs") is not None:
+                reason += f"  ({row['time_low_fs'] / 1e9:.3f} to {row['time_high_fs'] / 1e9:.3f} us)"
             lines.append(
                 f"{name:<22} {row['protocol'] or '-':<10} {time:>14}{estimate}  {price:<16}  {reason}".rstrip()
             )
         for name, own in self.missing:
             taken = "the library would take it; " if name == self.instead_of else ""
             lines.append(f"{name:<22} {'-':<10} {'-':>14} {own:>12.3f}  {'-':<16}  {taken}not modelled")
+        lines.append(f"expected error: {self.expected_error}")
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -136,9 +149,34 @@ def explain(
 
 def explain_plan(plan: Plan) -> Explanation:
     """Compare every algorithm and protocol for a plan."""
+    raw = _explained(plan)
+    rows = _candidates(raw)
+    if plan.uncertainty:
+        by_name = {(r["algorithm"], r["protocol"], r["lanes"]): r for r in rows}
+        for key, (low, high) in spread_of_candidates(plan, _predicted).items():
+            row = by_name.get(key)
+            if row is not None and row["time_fs"] is not None:
+                row["time_low_fs"], row["time_high_fs"] = (round(row["time_fs"] * factor) for factor in (low, high))
+    missing = [(str(name), float(time_us)) for name, time_us in raw["missing"]]
+    return Explanation(plan, rows, missing, raw["instead_of"])
+
+
+def _predicted(plan: Plan) -> dict[tuple[str, str, int | None], int]:
+    """Return what the analytic model says of every candidate."""
+    return {
+        (r["algorithm"], r["protocol"], r["lanes"]): r["predicted_fs"]
+        for r in _candidates(_explained(plan))
+        if r["predicted_fs"]
+    }
+
+
+def _explained(plan: Plan) -> dict[str, Any]:
     found = core.explain_json(encode(plan.spec), placement=plan.placement, timeout_s=plan.timeout)
-    raw = msgspec.json.decode(found)
-    rows = [
+    return dict(msgspec.json.decode(found))
+
+
+def _candidates(raw: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
         {
             "algorithm": str(r["algorithm"]),
             "protocol": r.get("protocol") or "",
@@ -153,5 +191,3 @@ def explain_plan(plan: Plan) -> Explanation:
         }
         for r in raw["candidates"]
     ]
-    missing = [(str(name), float(time_us)) for name, time_us in raw["missing"]]
-    return Explanation(plan, rows, missing, raw["instead_of"])

@@ -24,6 +24,11 @@ def result_html(result: Result) -> str:
         ("bound", f"{result.bound / 1000:,.3f} us ({result.bound_kind}), efficiency {result.efficiency:.1%}"),
         ("bottleneck", result.bottleneck),
     ]
+    if "uncertainty" in result.meta:
+        low, high = result.time_low_ns / 1000, result.time_high_ns / 1000
+        rows.insert(3, ("over the ranges of parameters", f"{low:,.3f} to {high:,.3f} us"))
+    if result.expected_error is not None:
+        rows.append(("expected error", str(result.expected_error)))
     cell = 'style="text-align:left"'
     body = "".join(f"<tr><th {cell}>{name}</th><td {cell}>{escape(value)}</td></tr>" for name, value in rows)
     return f"<table>{body}</table>{_folded(result.warnings)}"

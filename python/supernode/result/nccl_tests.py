@@ -66,11 +66,14 @@ def header(lines: Sequence[str] = ()) -> str:
 
 def row_line(row: Mapping[str, Any]) -> str:
     """Return one line of the table."""
+    between = ""
+    if row.get("time_low_ns") is not None:
+        between = f"  ({row['time_low_ns'] / 1e3:.3f} to {row['time_high_ns'] / 1e3:.3f} us)"
     return (
         f"  {row['size_bytes']:>12}  {row['count']:>12}  {row['type']:>8}  {row['redop']:>6}  {row['root']:>6}"
         f"  {row['time_ns'] / 1e3:>12.3f}  {row['algbw_gbytes_s']:>9.3f}  {row['busbw_gbytes_s']:>9.3f}"
         f"  {row['bound_ns'] / 1e3:>12.3f}  {100 * row['efficiency']:>6.1f}  {row['algorithm']:<20}"
-        f"  {row['protocol']:<8}  {row['fidelity']:<8}  {row['bottleneck']}"
+        f"  {row['protocol']:<8}  {row['fidelity']:<8}  {row['bottleneck']}{between}"
     )
 
 

@@ -17,8 +17,10 @@ from supernode.result.explanation import Explanation, explain_plan
 from supernode.result.html import result_html
 from supernode.result.saved import check_summary, read_meta
 from supernode.result.tables import Tables
+from supernode.result.uncertainty import table
 from supernode.result.verbs import Verbs
-from supernode.run.plan import Plan
+from supernode.run.expected import ExpectedError
+from supernode.run.plan import Plan, expected_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,7 +54,12 @@ class Result(Verbs, RunResult):
             "collective": plan.spec.collective,
             "n_ranks": plan.ranks,
         }
-        after = {"seed": plan.spec.seed, "wall_s": wall_s, "self_check": self_check}
+        after = {
+            "seed": plan.spec.seed,
+            "wall_s": wall_s,
+            "self_check": self_check,
+            "expected_error": expected_of(plan).as_dict(),
+        }
         meta, tables = cls._gather(run, plan.system, (*plan.warnings, *idle), before, after)
         return cls(meta, tables, plan)
 
@@ -82,6 +89,15 @@ class Result(Verbs, RunResult):
         """
         found: dict[str, Any] | None = self._meta["self_check"]
         return found
+
+    @property
+    def expected_error(self) -> ExpectedError | None:
+        """How far predictions of runs like this one have been from measurements.
+
+        ``None`` if the result was saved by a version that did not know it.
+        """
+        found = self._meta.get("expected_error")
+        return None if found is None else ExpectedError.of(found)
 
     @property
     def size_bytes(self) -> int:
@@ -148,6 +164,64 @@ class Result(Verbs, RunResult):
         """One row: the collective, its size, time, bandwidths, bound and bottleneck."""
         return self.table("summary")
 
+    @property
+    def time_low_ns(self) -> float:
+        """Shortest time over the ranges of parameters, in nanoseconds.
+
+        Raises
+        ------
+        NotRecordedError
+            If the run was not asked for it.
+        """
+        return int(self._uncertainty()["time_low_fs"]) / 1e6
+
+    @property
+    def time_high_ns(self) -> float:
+        """Longest time over the ranges of parameters, in nanoseconds.
+
+        Raises
+        ------
+        NotRecordedError
+            If the run was not asked for it.
+        """
+        return int(self._uncertainty()["time_high_fs"]) / 1e6
+
+    @property
+    def uncertainty(self) -> pa.Table:
+        """Which parameter moves the time by how much, most first: one row for each that has a range.
+
+        Columns ``parameter``, ``value``, ``low``, ``high``, ``time_low_ns``, ``time_high_ns`` and ``slower_at``.
+
+        Raises
+        ------
+        NotRecordedError
+            If the run was not asked for it.
+        """
+        return table(self._uncertainty())
+
+    @property
+    def uncertainty_notes(self) -> list[str]:
+        """What was left out of the range, and why.
+
+        Raises
+        ------
+        NotRecordedError
+            If the run was not asked for it.
+        """
+        return [str(note) for note in self._uncertainty()["notes"]]
+
+    def with_uncertainty(self, found: Mapping[str, Any]) -> Result:
+        """Return the result with what runs at the ends of ranges found."""
+        said = [f"uncertainty: {note}" for note in found["notes"]]
+        meta = {**self._meta, "uncertainty": dict(found), "warnings": [*self.warnings, *said]}
+        return Result(meta, self._source, self._plan)
+
+    def _uncertainty(self) -> Mapping[str, Any]:
+        found = self._meta.get("uncertainty")
+        if found is None:
+            raise NotRecordedError("the ranges of parameters were not run; run again with uncertainty=True")
+        return found  # type: ignore[no-any-return]
+
     def explain(self) -> Explanation:
         """Compare every algorithm and protocol for this run.
 
@@ -184,10 +258,14 @@ class Result(Verbs, RunResult):
         return kind, (*kept, plan)
 
     def __repr__(self) -> str:
+        expected = "" if self.expected_error is None else f", expected error {self.expected_error.short}"
+        time = f"{self.time_ns:.3f} ns"
+        if "uncertainty" in self._meta:
+            time += f" ({self.time_low_ns:.3f} to {self.time_high_ns:.3f})"
         return (
-            f"Result({self.collective} of {self.size_bytes} B on {self.system}: {self.time_ns:.3f} ns, "
+            f"Result({self.collective} of {self.size_bytes} B on {self.system}: {time}, "
             f"busbw {self.busbw_gbytes_s:.3f} GB/s, {self.algorithm}/{self.protocol}, {self.fidelity}, "
-            f"bound {self.bound:.3f} ns, bottleneck {self.bottleneck})"
+            f"bound {self.bound:.3f} ns, bottleneck {self.bottleneck}{expected})"
         )
 
     def _repr_html_(self) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from supernode.result.result import Result
 from supernode.result.schedule import ScheduleResult
+from supernode.result.uncertainty import Scan
 from supernode.result.workload import WorkloadResult
 from supernode.run.execute import execute
 from supernode.run.explicit import SchedulePlan, execute_schedule
@@ -15,8 +16,21 @@ from supernode.run.program import ProgramPlan, execute_program
 __all__ = ["run_plan", "run_program", "run_schedule"]
 
 
-def run_plan(plan: Plan) -> Result:
-    """Run a plan."""
+def run_plan(plan: Plan, scan: Scan | None = None) -> Result:
+    """Run a plan.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    scan
+        What has run other sizes of it at the ends of ranges; by default a new one, if the plan asks for it.
+    """
+    result = _checked_run(plan)
+    return result if not plan.uncertainty else result.with_uncertainty((scan or Scan(plan)).of(plan, result))
+
+
+def _checked_run(plan: Plan) -> Result:
     run, wall_s = execute(plan)
     result = Result.from_run(run, plan, wall_s)
     if not plan.self_check:

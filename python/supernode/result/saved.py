@@ -35,6 +35,45 @@ class _Skipping(msgspec.Struct):
     reason: str | None
 
 
+class _Expected(msgspec.Struct, forbid_unknown_fields=True):
+    """What was expected of the error of a run."""
+
+    status: str
+    stack: str
+    collective: str
+    fabric: str
+    size: str
+    median: float | None
+    tail: float | None
+    points: _Count
+    systems: list[str]
+    here: bool
+    basis: str
+    reason: str
+
+
+class _Moved(msgspec.Struct, forbid_unknown_fields=True):
+    """What one parameter with a range does to the time."""
+
+    parameter: str
+    value: str
+    low: str
+    high: str
+    time_low_ns: float
+    time_high_ns: float
+    slower_at: str
+
+
+class _Uncertainty(msgspec.Struct, forbid_unknown_fields=True):
+    """What runs at the ends of ranges found."""
+
+    time_low_fs: _Count
+    time_high_fs: _Count
+    runs: _Count
+    notes: list[str]
+    parameters: list[_Moved]
+
+
 class _Run(msgspec.Struct):
     """What the description of a run has at least, and of which types."""
 
@@ -58,6 +97,8 @@ class _Run(msgspec.Struct):
     seed: _Count
     wall_s: float
     self_check: dict[str, Any] | None = None
+    expected_error: _Expected | None = None
+    uncertainty: _Uncertainty | None = None
 
 
 class _Program(msgspec.Struct):

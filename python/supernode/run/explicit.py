@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["IDLE", "SchedulePlan", "execute_schedule", "make_schedule"]
 
 #: Keywords without a meaning for a run of an explicit schedule, which says what is sent and by how many ranks.
-IDLE = ("algorithm", "root", "lanes", "chunks", "levels", "dtype", "ranks", "self_check")
+IDLE = ("algorithm", "root", "lanes", "chunks", "levels", "dtype", "ranks", "self_check", "uncertainty")
 
 
 @dataclass(frozen=True)

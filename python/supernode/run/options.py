@@ -68,6 +68,7 @@ class RunOptions(TypedDict, total=False):
     memory_limit: Quantity | None
     skip: bool
     self_check: bool
+    uncertainty: bool
     timeout: float | str | None
     progress: ProgressOption
 

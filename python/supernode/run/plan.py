@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from supernode.library.stack import Stack, load_stack
 from supernode.marks import assumed_text, warn_once
 from supernode.names import unknown
 from supernode.quoting import quote
+from supernode.run.expected import ExpectedError, expected_error
 from supernode.run.noeffect import idle_if_analytic, idle_peaks, no_effect
 from supernode.run.options import (
     ProgressOption,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["Plan", "expected_of", "make_plan"]
 
 #: Topologies in which a routing policy has a choice.
 _ROUTED = (Clos, GraphShape)
@@ -70,6 +71,14 @@ class Plan:
         Whether a small case is run in full for comparison.
     idle_if_analytic
         Warnings that the result has to carry if the run turns out to be analytic.
+    software
+        The stack, with what was replaced in it.
+    options
+        The keywords as given.
+    uncertainty
+        Whether parameters that have a range are run at both ends of it.
+    own_costs
+        Why the software costs are not those that were compared with measurements; empty if they are.
     """
 
     system: System
@@ -82,6 +91,10 @@ class Plan:
     progress: ProgressOption
     self_check: bool = False
     idle_if_analytic: tuple[str, ...] = ()
+    own_costs: str = ""
+    software: Stack | None = field(default=None, repr=False)
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    uncertainty: bool = False
 
     def with_size(self, size: int) -> Plan:
         """Return the plan of another size."""
@@ -108,6 +121,7 @@ def make_plan(
     options: RunOptions,
     *,
     computed: Container[str] = (),
+    varied: Mapping[str, Quantity] | None = None,
 ) -> Plan:
     """Check every keyword and put the specification together.
 
@@ -121,6 +135,8 @@ def make_plan(
         The keywords.
     computed
         Element types whose peak rates the run depends on.
+    varied
+        New values of the stack by name: the plan is a variant of another one, and warns of nothing.
 
     Raises
     ------
@@ -138,6 +154,7 @@ def make_plan(
     if parse_flow_control(given.get("flow_control", "credit")) == "unlimited":
         networks = [replace(n, spec=_replace(n.spec, buffer=None)) for n in networks]
     stack, replaced_notes = _stack(machine, given.get("stack"))
+    stack = stack.replaced(varied or {})
     stack_spec, stack_notes = stack.to_spec([n.kind for n in networks], given.get("protocol"), link_rate(networks))
     placement = None if given.get("placement") is None else parse_placement(given["placement"])
     spec = RunSpec(
@@ -165,17 +182,31 @@ def make_plan(
         spec = _replace(spec, budget_ns=parse_budget(given["budget"]))
     notes = [*machine.notes(), *replaced_notes, *stack_notes, *routing_notes, *no_effect(spec, given)]
     notes += idle_peaks(machine, computed)
+    assumed = _assumed(machine, stack, stack_spec, [n.kind for n in networks]) if varied is None else ()
     return Plan(
         system=machine,
         collective=operation,
         dtype=dtype,
         spec=spec,
         placement=placement,
-        warnings=(*_assumed(machine, stack, stack_spec, [n.kind for n in networks]), *notes),
+        warnings=(*assumed, *notes),
         timeout=None if given.get("timeout") is None else parse_seconds(given["timeout"], "timeout"),
         progress=parse_progress(given.get("progress")),
         self_check=parse_flag(given.get("self_check", False), "self_check"),
         idle_if_analytic=idle_if_analytic(given),
+        own_costs=_own_costs(machine, stack, given.get("stack")),
+        software=stack,
+        options={key: value for key, value in given.items() if key != "progress"},
+        uncertainty=parse_flag(given.get("uncertainty", False), "uncertainty"),
+    )
+
+
+def expected_of(plan: Plan) -> ExpectedError:
+    """Look up how far predictions of runs like that of a plan have been from measurements."""
+    spec, system = plan.spec, plan.system
+    return expected_error(
+        *(system, system.all_networks(), spec.stack.name, spec.collective, spec.bytes, plan.ranks, plan.placement),
+        plan.own_costs,
     )
 
 
@@ -191,6 +222,17 @@ def _stack(system: System, name: str | None) -> tuple[Stack, list[str]]:
     if stack.name == own.name:
         return stack.replaced(changes), []
     return stack, [f"override {c} has no effect: it is for stack {own.name}, not {stack.name}" for c in changes]
+
+
+def _own_costs(system: System, stack: Stack, asked: str | None) -> str:
+    """Say why software costs are the user's own; empty if they are those of a packaged stack."""
+    name = system.stack if asked is None else asked
+    if name.endswith(".toml"):
+        return f"stack {stack.name} is a file of the user's"
+    changed = [key for key in system.overrides if "." in key]
+    if changed and load_stack(system.stack).name == stack.name:
+        return f"{changed[0]} of stack {stack.name} was replaced"
+    return ""
 
 
 def _assumed(system: System, stack: Stack, spec: StackSpec, kinds: Sequence[str]) -> tuple[str, ...]:

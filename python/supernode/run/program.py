@@ -25,7 +25,7 @@ __all__ = ["IDLE", "KEPT", "ProgramPlan", "execute_program", "make_program", "wo
 _OF_OPERATIONS = ("algorithm", "protocol", "root", "lanes", "chunks", "levels", "dtype")
 _OF_JOBS = ("ranks", "placement")
 #: Keywords without a meaning for a run of workloads.
-IDLE = (*_OF_OPERATIONS, *_OF_JOBS, "self_check")
+IDLE = (*_OF_OPERATIONS, *_OF_JOBS, "self_check", "uncertainty")
 #: Options of a run that pass unchanged.
 KEPT = ("fidelity", "budget_ns", "seed", "fold", "skip", "threads", "record", "time_limit_fs", "memory_limit")
 

@@ -22,7 +22,7 @@ __all__ = ["Schedule", "ScheduleReport", "schedule"]
 
 
 #: Keywords of ``simulate`` that mean nothing to a schedule: it is not run, and nothing is recorded.
-IDLE = ("record", "fold", "threads", "time_limit", "skip", "self_check", "progress")
+IDLE = ("record", "fold", "threads", "time_limit", "skip", "self_check", "uncertainty", "progress")
 
 
 @dataclass(frozen=True)

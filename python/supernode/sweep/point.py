@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["SAME", "Job", "Machines", "check_names", "failed_id", "make_job", "reason"]
 
 #: Keywords of a run that a sweep decides itself.
-_OWN = ("progress", "record", "self_check")
+_OWN = ("progress", "record", "self_check", "uncertainty")
 #: Keywords that are no part of a point, so they cannot tell two points apart.
 SAME = ("threads", "timeout")
 #: Machines whose specification is kept as text.

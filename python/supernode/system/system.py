@@ -21,6 +21,7 @@ from supernode.system.device import Device
 from supernode.system.host import Host
 from supernode.system.joins import Core, ScaleOut
 from supernode.system.nics import Nics
+from supernode.system.recipe import Ranged, Recipe
 from supernode.system.transport import Transport
 from supernode.system.verbs import Verbs
 from supernode.units import Quantity
@@ -74,6 +75,8 @@ class System(Verbs):
     remarks: tuple[str, ...] = field(default=(), repr=False)
     #: Overrides that change peak rates and nothing else, each with the element types of these rates.
     peak_overrides: tuple[tuple[str, tuple[str, ...]], ...] = field(default=(), repr=False)
+    #: How it was made, where its numbers have ranges.
+    recipe: Recipe | None = field(default=None, repr=False, compare=False)
     #: A preset carries its scale-out network whether one unit is used or several.
     from_preset: bool = field(default=False, repr=False)
 
@@ -124,6 +127,14 @@ class System(Verbs):
             device=self.device if device is None else device,
             networks=(*self.networks, network),
             unit_accelerators=span,
+            recipe=self._then(
+                *("scale_up",),
+                device=device,
+                count=count,
+                fabric=fabric,
+                nics_per_device=nics_per_device,
+                transport=transport,
+            ),
         )
 
     def scale_out(
@@ -167,7 +178,11 @@ class System(Verbs):
                     f"system {self.name}: it has a scale-out network already; give replace=True to put this one in its "
                     "place"
                 )
-            return dataclasses.replace(self, joined=ScaleOut(fabric, ports, transport=_transport(transport, self.name)))
+            recipe = self._then(
+                "scale_out", fabric=fabric, nics_per_device=nics_per_device, replace=replace, transport=transport
+            )
+            joined = ScaleOut(fabric, ports, transport=_transport(transport, self.name))
+            return dataclasses.replace(self, joined=joined, recipe=recipe)
         if count is None:
             raise SpecError(f"system {self.name}: scale_out without a scale-up network needs count=")
         span = positive(count, "count", self.name)
@@ -180,7 +195,7 @@ class System(Verbs):
 
     def replicate(self, n: int) -> System:
         """Take ``n`` copies, joined by the scale-out network."""
-        return dataclasses.replace(self, units=positive(n, "replicate", self.name))
+        return dataclasses.replace(self, units=positive(n, "replicate", self.name), recipe=self._then("replicate", n=n))
 
     def with_host(self, host: Host) -> System:
         """Say what processor launches calls on the accelerators.
@@ -194,7 +209,16 @@ class System(Verbs):
             raise SpecError(
                 f"system {self.name}: host is {quote(host)}; it must be a Host, such as Host(launch='4 us')"
             )
-        return dataclasses.replace(self, host=host)
+        return dataclasses.replace(self, host=host, recipe=self._then("with_host", host=host))
+
+    def _then(self, method: str, **arguments: object) -> Recipe | None:
+        """Return the recipe with one more call."""
+        return None if self.recipe is None else self.recipe.then(method, **arguments)
+
+    def ranged(self) -> tuple[Ranged, ...]:
+        """List the parameters that have a range, and that a run of this many units can depend on."""
+        found = () if self.recipe is None else self.recipe.ranges
+        return tuple(r for r in found if self.units > 1 or not r.joins)
 
     @property
     def accelerators(self) -> int:
