@@ -150,6 +150,8 @@ class PipelineSpec(msgspec.Struct, frozen=True):
     chunk: int
     shrink: list[RungSpec]
     stage_fs: int
+    lone: tuple[int, int]
+    message_fs: int
 
 
 class ProtocolSpec(msgspec.Struct, frozen=True):

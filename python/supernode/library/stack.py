@@ -53,6 +53,10 @@ class PipelineFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stages: int
     chunk: Quantity
     stage: StackValue
+    #: How data expands on channels that do not slow each other down.
+    lone: tuple[int, int] = (1, 1)
+    #: What a message to or from a NIC takes.
+    message: StackValue | None = None
     #: Pairs of a factor and a chunk: below factor x heads x chunk bytes per channel, this chunk.
     shrink: list[tuple[int, Quantity]] = []
 
@@ -201,6 +205,7 @@ class Stack:
             listed += [(f"{p.name}.step.{kind}", value) for kind, value in p.step.items()]
             listed += [(f"{p.name}.hop.{kind}", value) for kind, value in p.hop.items()]
             listed += [(f"{p.name}.stage", p.pipeline.stage)] if p.pipeline else []
+            listed += [(f"{p.name}.message", p.pipeline.message)] if p.pipeline and p.pipeline.message else []
         return listed
 
     def ranged(self, kinds: Sequence[str], protocol: str) -> list[tuple[str, StackValue]]:
@@ -252,7 +257,11 @@ class Stack:
                 step={kind: new(f"{p.name}.step.{kind}", value) for kind, value in p.step.items()},
                 hop={kind: new(f"{p.name}.hop.{kind}", value) for kind, value in p.hop.items()},
                 pipeline=p.pipeline
-                and msgspec.structs.replace(p.pipeline, stage=new(f"{p.name}.stage", p.pipeline.stage)),
+                and msgspec.structs.replace(
+                    p.pipeline,
+                    stage=new(f"{p.name}.stage", p.pipeline.stage),
+                    message=p.pipeline.message and new(f"{p.name}.message", p.pipeline.message),
+                ),
                 wire=_expansion(overrides[f"{p.name}.wire"], p.name) if f"{p.name}.wire" in overrides else p.wire,
                 # an override holds for all generations
                 generation=[
@@ -280,6 +289,7 @@ class Stack:
                 values |= {f"{p.name}.step.{k}": p.step[k] for k in (self._step_kind(p, kind) for kind in kinds)}
                 values |= {f"{p.name}.hop.{kind}": p.hop[kind] for kind in kinds if kind in p.hop}
                 values |= {f"{p.name}.stage": p.pipeline.stage} if p.pipeline else {}
+                values |= {f"{p.name}.message": p.pipeline.message} if p.pipeline and p.pipeline.message else {}
                 listed |= {name: v for name, v in values.items() if v.mark in ASSUMED_MARKS}
         return tuple(f"{name} = {v.value} ({v.mark})" for name, v in listed.items())
 
@@ -312,6 +322,8 @@ def _pipeline(file: PipelineFile, channels: int | None, where: str) -> PipelineS
         chunk=parse_size(file.chunk, f"{where}.chunk"),
         shrink=[RungSpec(below, parse_size(size, f"{where}.shrink")) for below, size in file.shrink],
         stage_fs=parse_latency(file.stage.value, f"{where}.stage", zero=True),
+        lone=file.lone,
+        message_fs=0 if file.message is None else parse_latency(file.message.value, f"{where}.message", zero=True),
     )
 
 

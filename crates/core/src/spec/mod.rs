@@ -335,6 +335,10 @@ pub struct PipelineSpec {
     pub shrink: Vec<Rung>,
     /// What each stage takes besides its bytes.
     pub stage_fs: Fs,
+    /// How data expands, numerator and denominator, on channels that do not slow each other down.
+    pub lone: [u32; 2],
+    /// What a message to or from a NIC takes, two per channel and loop of trees between units.
+    pub message_fs: Fs,
 }
 
 /// A smaller chunk.

@@ -211,6 +211,9 @@ fn protocol(path: &str, p: &ProtocolSpec, system: &SystemSpec) -> Result<()> {
         within(&at("stages"), pipeline.stages.into(), 1, 1 << 10)?;
         within(&at("chunk"), pipeline.chunk, 1, MAX_CHUNK)?;
         within(&at("stage_fs"), pipeline.stage_fs, 0, SECOND - 1)?;
+        within(&at("message_fs"), pipeline.message_fs, 0, SECOND - 1)?;
+        within(&at("lone[0]"), pipeline.lone[0].into(), 1, u32::MAX.into())?;
+        within(&at("lone[1]"), pipeline.lone[1].into(), 1, u32::MAX.into())?;
         for (i, rung) in pipeline.shrink.iter().enumerate() {
             within(&at(&format!("shrink[{i}].chunk")), rung.chunk, 1, MAX_CHUNK)?;
         }

@@ -294,7 +294,12 @@ impl Machine<'_> {
                 add(Some(Algorithm::InNetwork), &nvls.protocol, nvls.inside_us, rate * ratio);
             } else if !gathering {
                 let hops = 2.0 * f64::from(self.nodes.ilog2());
-                add(Some(Algorithm::InNetworkTree), &tree.protocol, tree.inside_us + hops * self.hop(tree.across_us, SIMPLE), rate * ratio);
+                add(
+                    Some(Algorithm::InNetworkTree),
+                    &tree.protocol,
+                    tree.inside_us + hops * self.hop(tree.across_us, SIMPLE),
+                    rate * ratio,
+                );
             }
         }
         if gathering && self.nodes == self.ranks {
