@@ -2,7 +2,7 @@
 
 ``python docs/calibrate.py`` writes ``docs/validation/left_out.csv``, which docs/validation.py reads, and prints what
 was found; it takes some minutes. It changes no stack of the package. ``-o stack.toml`` writes the stack as it would be.
-``--curve a,b`` takes some curves only, and writes no left_out.csv.
+``--curve a,b`` takes some curves only; with it, ``--auto`` or ``--fidelity`` no left_out.csv is written.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, help="write the stack as it would be")
     parser.add_argument("--curve", default="", help="these only, with commas")
     parser.add_argument("--auto", action="store_true", help="let calibrate choose the constants")
+    parser.add_argument("--fidelity", default="auto", help="of the runs [auto]; analytic takes a quarter of the time")
     asked = parser.parse_args()
     warnings.simplefilter("ignore", AssumedValueWarning)
     names = [name for name in asked.curve.split(",") if name]
@@ -81,6 +82,7 @@ def main() -> None:
         measured(names),
         sources=hashes([FOLDER / "measured.csv", FOLDER / "rows.toml"]),
         constants=None if asked.auto else listed,
+        fidelity=asked.fidelity,
         leave_out=True,
         tell=lambda text: print(text, file=sys.stderr, flush=True),  # noqa: T201
     )
@@ -90,7 +92,7 @@ def main() -> None:
         print(f"without {one.system}: {moved}; alone: {', '.join(one.alone) or 'nothing'}")  # noqa: T201
     if asked.output is not None:
         found.save(asked.output)
-    if names or asked.auto:
+    if names or asked.auto or asked.fidelity != "auto":
         return
     table = pl.DataFrame(found.predictions).rename({"system": "curve", "size_bytes": "bytes"})
     table = table.select("curve", "ranks", "bytes", "error_before", "error_after", "error_left_out", "error_given")

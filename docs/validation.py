@@ -115,7 +115,7 @@ def left_out_text(found: pl.DataFrame | None) -> list[str]:
         return [*text, "Not known for these measurements and this stack: `make calibrate` finds it."]
     text += [
         "`make calibrate` refits at most eight constants of `nccl`, a launch for each host and what the NICs of each",
-        "fabric add, and does it again without each system in turn. What a system alone informs falls back to the",
+        "fabric add, and does it again without each system in turn. What the others do not determine falls back to the",
         "published value or the middle of its range. Median and 90th percentile of the error:",
         "",
         f"| left out | points | {' | '.join(words for _, words in COLUMNS)} |",

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from supernode.calibration.constants import LEVELS, Constant
 from supernode.calibration.model import Model, loss_of
 
-__all__ = ["Fit", "influence", "informing", "interval", "search"]
+__all__ = ["Fit", "influence", "informing", "interval", "search", "settle"]
 
 #: Strides over the grid of a constant in the first round and in the later ones.
 _STRIDES = ((16, 4, 1), (4, 1))
@@ -157,3 +157,37 @@ def interval(model: Model, constant: Constant, fit: Fit, numbers: Sequence[int])
         ends.append(constant.level(index))
     own = fit.values[constant.name]
     return min(ends[0], own), max(ends[1], own)
+
+
+def settle(
+    model: Model,
+    constants: Sequence[Constant],
+    values: Mapping[str, float],
+    back: Mapping[str, float],
+    numbers: Sequence[int],
+) -> Fit:
+    """Search, put back what the rows do not determine, and search for the others again, until none is left to put back.
+
+    A constant is not determined if both of its bounds have a loss within 5 % of the least.
+
+    Parameters
+    ----------
+    model, constants, values, numbers
+        As for :func:`search`.
+    back
+        Where each constant goes that is not determined.
+    """
+    loss, left = _Loss(model, numbers), list(constants)
+    while True:
+        fit = search(model, left, values, numbers)
+        flat = [
+            c
+            for c in left
+            if all(loss.at({**fit.values, c.name: end}) <= _AS_GOOD * fit.loss for end in (c.low, c.high))
+        ]
+        if not flat:
+            return fit
+        # one at a time, the least missed first: of two that can trade, one is determined once the other is fixed
+        gone = min(flat, key=lambda c: (loss.at({**fit.values, c.name: back[c.name]}), c.name))
+        values = {**fit.values, gone.name: back[gone.name]}
+        left.remove(gone)

@@ -1,6 +1,6 @@
 """What the constants would predict for a system that they had not seen.
 
-**Model.** The search is repeated without the rows of one system. A constant that only this system informs falls back
+**Model.** The search is repeated without the rows of one system. A constant that the others do not determine falls back
 to the published value, or to the middle of its range. The rows left out are then predicted, once so, and once with
 the processor and the NICs of the system given: what launches take and what NICs add are then those of the fit to all
 rows, as they would be known of a machine that one has. **Invariant.** Nothing of the rows left out is used, but for
@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from supernode.calibration.constants import Constant
-from supernode.calibration.fit import Fit, search
+from supernode.calibration.fit import Fit, settle
 from supernode.calibration.model import Model, error_of
 
 __all__ = ["LeftOut", "left_out"]
@@ -31,7 +31,7 @@ class LeftOut:
     numbers
         Its rows.
     alone
-        Constants that it alone informs.
+        Constants that the other rows do not determine.
     values
         The constants found without it.
     predicted_ns
@@ -80,10 +80,11 @@ def left_out(
         out = tuple(n for n, row in enumerate(model.rows) if row.setup.name == system)
         rest = [n for n in range(len(model.rows)) if n not in set(out)]
         known = [c for c in constants if set(rows_of[c.name]).intersection(rest)]
-        alone = tuple(c.name for c in constants if c not in known)
+        back = {c.name: c.fallback for c in constants}
         start = {c.name: c.start for c in model.constants.values()}
-        start |= {c.name: c.fallback for c in constants if c.name in alone}
-        again = search(model, known, start, rest) if rest else Fit(start, 0.0, ())
+        start |= {c.name: c.fallback for c in constants if c not in known}
+        again = settle(model, known, start, back, rest) if rest else Fit(start, 0.0, ())
+        alone = tuple(c.name for c in constants if c.name not in again.fitted)
         own = {c.name: fit.values[c.name] for c in constants if c.kind != "stack" and set(rows_of[c.name]) & set(out)}
         found.append(
             LeftOut(

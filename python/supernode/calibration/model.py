@@ -133,7 +133,6 @@ class Model:
                 analytic = core.simulate(encode(plan.spec), placement=None).time_fs
                 anchors[n] = _Anchor(plan, result.time_fs / max(analytic, 1), result.time_fs, result.protocol)
         self._anchors = [a for a in anchors if a is not None]
-        self._memo = {}
         if not self.constants:
             self.constants = self._candidates()
         return [self._per_call(n, values, a.device_fs) for n, a in enumerate(self._anchors)]
@@ -154,7 +153,10 @@ class Model:
         """Return the time per call of a row in nanoseconds, for any values."""
         anchor = self._anchors[number]
         changes = _of_stack(values, self.constants, anchor.protocol)
-        key = (number, *sorted(changes.items()), _hop_of(values, self.hop_label(number)))
+        spec = anchor.plan.spec
+        # the specification without the values of the anchor: what was predicted counts at other anchors, too
+        own = (number, spec.algorithm, spec.lanes, anchor.protocol)
+        key = (*own, *sorted(changes.items()), _hop_of(values, self.hop_label(number)))
         if key not in self._memo:
             kinds = [n.kind for n in anchor.plan.system.all_networks()]
             stack = self.stack.replaced(changes)

@@ -51,12 +51,8 @@ class Found:
         Values whose loss is within 5 % of the least, the other constants fixed.
     rows
         Rows whose prediction it moves between its bounds.
-    near
-        Rows whose prediction it moves between ``low`` and ``high``.
     systems
         Names of the systems that these rows are of.
-    determined
-        Whether not every value between the bounds is as good.
     """
 
     constant: Constant
@@ -64,9 +60,7 @@ class Found:
     low: float
     high: float
     rows: int
-    near: int
     systems: tuple[str, ...]
-    determined: bool = True
 
     @property
     def name(self) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 
 from supernode.calibration.constants import Constant, bounded
-from supernode.calibration.fit import Fit, influence, informing, interval, search
+from supernode.calibration.fit import Fit, informing, interval, search, settle
 from supernode.calibration.leftout import left_out
 from supernode.calibration.model import Model, loss_of
 from supernode.calibration.outcome import Calibration, Found, hashes
@@ -186,29 +186,28 @@ def fit_rows(
             break
     if fit.values is not values:
         model.anchor(fit.values)  # intervals and what is left out are about what is returned
-    listed = []
     # with other values rows may run by other protocols
     informed |= {c.name: informing(model, c, fit.values) for c in chosen}
-    for constant in chosen:
-        if not informed[constant.name]:
-            refused[constant.name] = "with the values that were found no row depends on it any more"
-            continue
-        low, high = interval(model, constant, fit, everything)
-        whole = low <= constant.low * 1.0001 and high >= constant.high * 0.9999
-        listed.append(_found(model, constant, fit, informed[constant.name], (low, high), determined=not whole))
-        if whole:
-            refused[constant.name] = (
-                f"any value from {constant.text(constant.low)} to {constant.text(constant.high)} is as good"
-            )
-    sure = {f.name for f in listed if f.determined}
-    kept = [c for c in chosen if c.name in sure]
-    if len(kept) < len(chosen):
-        # what the rows do not determine stays as it was
-        back = {**fit.values, **{c.name: c.start for c in chosen if c not in kept}}
-        after = model.anchor(back)
-        fit = Fit(back, loss_of(rows, after), tuple(c.name for c in kept))
-        listed = [f for f in listed if f.determined]
-    out = left_out(model, kept, informed, fit, tell) if leave_out else []
+    idle = [c for c in chosen if not informed[c.name]]
+    refused |= {c.name: "with the values that were found no row depends on it any more" for c in idle}
+    values = {**fit.values, **{c.name: c.start for c in idle}}
+    sure = settle(model, [c for c in chosen if c not in idle], values, start, everything)
+    refused |= {
+        c.name: f"values from {c.text(c.low)} to {c.text(c.high)} are as good"
+        for c in chosen
+        if c not in idle and c.name not in sure.fitted
+    }
+    chosen = [c for c in chosen if c.name in sure.fitted]
+    if sure.values != fit.values:
+        say("rows without what they do not determine")
+        after = model.anchor(sure.values)
+        fit = Fit(sure.values, loss_of(rows, after), sure.fitted)
+        say(f"loss {fit.loss:.4f}")
+        informed |= {c.name: informing(model, c, fit.values) for c in chosen}
+    else:
+        fit = Fit(fit.values, fit.loss, sure.fitted)
+    listed = [_found(model, c, fit, informed[c.name]) for c in chosen]
+    out = left_out(model, chosen, informed, fit, tell) if leave_out else []
     return Calibration(
         model=model,
         fit=fit,
@@ -257,20 +256,7 @@ def _chosen(
     return [c for c in fitted if c.name not in refused], refused, informed
 
 
-def _found(
-    model: Model,
-    constant: Constant,
-    fit: Fit,
-    rows: Mapping[int, float],
-    ends: tuple[float, float],
-    *,
-    determined: bool,
-) -> Found:
+def _found(model: Model, constant: Constant, fit: Fit, rows: Mapping[int, float]) -> Found:
+    low, high = interval(model, constant, fit, range(len(model.rows)))
     systems = tuple(dict.fromkeys(model.rows[n].setup.name for n in sorted(rows)))
-    near = influence(model, _narrow(constant, ends), fit.values, sorted(rows))
-    return Found(constant, fit.values[constant.name], *ends, rows=len(rows), near=len(near), systems=systems,
-                 determined=determined)  # fmt: skip
-
-
-def _narrow(constant: Constant, ends: tuple[float, float]) -> Constant:
-    return Constant(constant.name, *ends, constant.start, constant.fallback, constant.kind)
+    return Found(constant, fit.values[constant.name], low, high, len(rows), systems)

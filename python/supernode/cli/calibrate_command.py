@@ -138,7 +138,7 @@ def calibrate(
     --------
     supernode calibrate measured.csv --system hgx-h100 -g 2 -o stack.toml
     supernode calibrate measured.csv --system hgx-h100 --most 2 --json
-    supernode calibrate measured.csv --system hgx-h100 --constant ll.launch
+    supernode calibrate measured.csv --system hgx-h100 --constant nvls.wire
     supernode calibrate --rows curves.toml --leave-out
     """
     if output is not None:
