@@ -166,7 +166,7 @@ pub struct GenerationSpec {
     /// Least rate of channels that are split in two where there are more than [`RulesSpec::few`].
     #[serde(default)]
     pub split_many: f64,
-    /// Over several nodes channels of more than this rate run twice as often while there are less than [`LibrarySpec::again_below`].
+    /// Over several nodes channels of more than this rate run twice as often while there are less than [`RulesSpec::again_below`].
     #[serde(default)]
     pub again: Option<f64>,
     /// Most of LL on one node.

@@ -196,7 +196,7 @@ fn a_cost_per_message_occupies_the_sender() {
         // three lanes of a ring of two: a message each, handed over one after the other; sending takes less than that
         let mut params = Params::new(AllGather, Ring, 2, 6 * 4000);
         params.lanes = Some(3);
-        assert!(4000 * B < COST);
+        const { assert!(4000 * B < COST) };
         let finish = run.collective(&spec, &params).unwrap().finish_fs;
         assert_eq!(finish, 3 * COST + ALPHA + 4000 * B, "fluid: {fluid}");
     }
