@@ -19,7 +19,7 @@ PROMISED = [
     "nvl72",
     "gb300-nvl72", "vera-rubin-nvl144",
     "hgx-a100", "hgx-h100", "hgx-h200", "hgx-b200",
-    "gh200",
+    "gh200", "p4de", "oci-gb200",
     "cloudmatrix384",
     "atlas950",
     "atlas960",

@@ -96,7 +96,7 @@ def test_explanations_cover_every_algorithm() -> None:
     assert all(r["reason"] for r in explanation.rows if not r["valid"])
     assert explanation.table.column_names == [
         "algorithm", "protocol", "lanes", "valid", "time_ns", "priced_by", "predicted_ns", "reason",
-        "library_ns", "taken",
+        "library_ns", "taken", "time_low_ns", "time_high_ns",
     ]  # fmt: skip
     assert "torus_bucket" in str(explanation)
 

@@ -267,6 +267,10 @@ def _marked(file: StackFile, before: StackFile, soft: Iterable[Found], source: S
             "step": {kind: new(f"{p.name}.step.{kind}", v) for kind, v in p.step.items()},
             "hop": {kind: new(f"{p.name}.hop.{kind}", v) for kind, v in p.hop.items()},
         }
+        if p.pipeline is not None:
+            message = p.pipeline.message and new(f"{p.name}.message", p.pipeline.message)
+            stage = new(f"{p.name}.stage", p.pipeline.stage)
+            raw["pipeline"] = msgspec.structs.replace(p.pipeline, stage=stage, message=message)
         wire = by_name.get(f"{p.name}.wire")
         if wire is not None:
             c = wire.constant
@@ -300,6 +304,8 @@ def _lean(value: Any) -> Any:
     """Leave out what is empty, at any depth."""
     if isinstance(value, dict):
         return {key: _lean(item) for key, item in value.items() if item not in (None, "")}
+    if isinstance(value, list):
+        return [_lean(item) for item in value]
     return value
 
 

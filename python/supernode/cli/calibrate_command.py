@@ -128,7 +128,7 @@ def calibrate(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Find constants of a stack, of hosts and of NICs from measured times.
+    """Find constants of a stack from measured times.
 
     Reads what benchmarks print, runs each row as it was measured, and looks for the values of the constants with
     which predictions are nearest. Prints which rows determine which constant, and what they do not determine.

@@ -20,7 +20,7 @@ def trace(
         Path, typer.Option("--output", "-o", metavar="FILE", help="File that ends in .json.", show_default=False)
     ],
 ) -> None:
-    """Write the timeline of a workload's run as a trace for Perfetto.
+    """Write the timeline of a workload as a trace for Perfetto.
 
     The run has to have recorded the table iterations. https://ui.perfetto.dev and chrome://tracing open the file: a
     role of ranks is a process, a stream a thread, an instance of an operation an event.
