@@ -48,8 +48,8 @@ QUICK = Grid(sizes=("1 KiB", "64 KiB"), ranks=16)
 SUPERNODES = (
     "nvl72", "gb300-nvl72", "vera-rubin-nvl144", "hgx-a100", "hgx-h100", "hgx-h200", "hgx-b200", "p4de", "gh200",
     "oci-gb200", "cloudmatrix384", "cloudmatrix384-dies", "atlas950", "atlas960", "ub-mesh", "ub-mesh-superpod",
-    "panjiu-al128", "kunlunxin32", "kunlunxin64", "tianchi256", "tianchi512", "sd200", "maia100", "tpu-v4", "tpu-v5p", "tpu-ironwood",
-    "trn2-ultraserver", "trn3-ultraserver", "inf2", "mtia-v2",
+    "panjiu-al128", "kunlunxin32", "kunlunxin64", "tianchi256", "tianchi512", "sd200", "maia100", "tpu-v4",
+    "tpu-v5p", "tpu-ironwood", "trn2-ultraserver", "trn3-ultraserver", "inf2", "mtia-v2",
 )  # fmt: skip
 CLUSTERS = (
     "gb200-superpod", "h100-superpod", "cloudmatrix384-cluster", "atlas950-supercluster", "atlas960-supercluster",
