@@ -75,7 +75,7 @@ def read_measurements(
     ranks
         Ranks of files that do not say them. One that says others is refused.
     format
-        A name in :data:`supernode.measured.FORMATS`; by default each file's content tells it.
+        A name in :data:`supernode.measured.registry.FORMATS`; by default each file's content tells it.
 
     Returns
     -------
