@@ -128,7 +128,9 @@ class ExpectedError:
         if self.status == "fitted":
             return f"fitted on these rows: {found}, which do not judge the constants"
         count = f"{self.points} on {len(self.systems)} systems, {self.basis}"
-        place = "measured on this system" if self.here else "never measured on this system"
+        place = (
+            "some on this system, perhaps with other numbers of ranks" if self.here else "never measured on this system"
+        )
         return f"{found} ({count}); {place}"
 
 
